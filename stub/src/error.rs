@@ -1,0 +1,41 @@
+//! The three classes of problem that matter to a user.
+
+use std::fmt;
+
+/// What kind of problem kept an update from being installed. Each one ends
+/// in launching the installed application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Verification failed: what was offered is not trustworthy.
+    Refused,
+    /// Network or repository: try again later.
+    Unavailable,
+    /// This machine: disk, permission, settings.
+    Local,
+}
+
+impl Class {
+    /// The word used in logs and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Refused => "refused",
+            Class::Unavailable => "unavailable",
+            Class::Local => "local",
+        }
+    }
+
+    /// The exit code of `--updater` commands that fail this way.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Class::Refused => 3,
+            Class::Unavailable => 4,
+            Class::Local => 5,
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
