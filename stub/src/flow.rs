@@ -1,0 +1,85 @@
+//! How long the launcher waits for the update before it starts the
+//! application. Pure: what happened and when in, what to do out.
+
+use std::time::Duration;
+
+/// Where the update stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It is not known yet whether there is an update.
+    Checking,
+    /// It is being downloaded and put together.
+    Staging,
+    /// It is being put in place: only a few renames, not to be left half way.
+    Committing,
+}
+
+/// How long to wait, from the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until it must be known whether there is an update.
+    pub decision: Duration,
+    /// Without any progress afterwards.
+    pub stall: Duration,
+}
+
+/// What the launcher does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Wait this long for news, at the most.
+    Wait(Duration),
+    /// Start the application now.
+    Launch(GaveUp),
+}
+
+/// Why the launcher did not wait for the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GaveUp {
+    /// The deadline for the decision has passed.
+    Deadline,
+    /// The download stands still.
+    Stalled,
+}
+
+impl GaveUp {
+    /// For the log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            GaveUp::Deadline => "no answer from the repository within the deadline",
+            GaveUp::Stalled => "the download stands still",
+        }
+    }
+}
+
+/// What to do `elapsed` after the start, with the last news `quiet` ago.
+pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, patience: Patience) -> Next {
+    let (used, limit, gave_up) = match phase {
+        Phase::Checking => (elapsed, patience.decision, GaveUp::Deadline),
+        Phase::Staging => (quiet, patience.stall, GaveUp::Stalled),
+        Phase::Committing => return Next::Wait(Duration::from_secs(1)),
+    };
+    match limit.checked_sub(used) {
+        Some(left) if !left.is_zero() => Next::Wait(left),
+        _ => Next::Launch(gave_up),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_the_decision_then_for_progress_and_never_leaves_a_commit() {
+        let s = Duration::from_secs;
+        let patience = Patience {
+            decision: s(3),
+            stall: s(20),
+        };
+        let after = |phase, elapsed, quiet| next(phase, s(elapsed), s(quiet), patience);
+        assert_eq!(after(Phase::Checking, 1, 1), Next::Wait(s(2)));
+        assert_eq!(after(Phase::Checking, 3, 0), Next::Launch(GaveUp::Deadline));
+        assert_eq!(after(Phase::Staging, 500, 5), Next::Wait(s(15)));
+        assert_eq!(after(Phase::Staging, 30, 25), Next::Launch(GaveUp::Stalled));
+        assert_eq!(after(Phase::Committing, 900, 900), Next::Wait(s(1)));
+    }
+}

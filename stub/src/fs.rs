@@ -1,0 +1,291 @@
+//! File system calls whose errors name the call and the path.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A failed file system call.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what} {path:?}: {source}")]
+pub struct FsError {
+    /// The call, as a verb.
+    pub what: &'static str,
+    /// The path.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl FsError {
+    /// Names a failed call.
+    pub fn new(what: &'static str, path: &Path, source: io::Error) -> Self {
+        FsError {
+            what,
+            path: path.into(),
+            source,
+        }
+    }
+}
+
+/// The result of these functions.
+pub type Result<T> = std::result::Result<T, FsError>;
+
+trait Named<T> {
+    fn named(self, what: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> Named<T> for io::Result<T> {
+    fn named(self, what: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|e| FsError::new(what, path, e))
+    }
+}
+
+/// Windows: a file that an antivirus or an indexer has open can often be
+/// renamed or removed a moment later. Tries for about a second there.
+fn patiently<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut wait = Duration::from_millis(10);
+    loop {
+        match call() {
+            Err(e)
+                if cfg!(windows)
+                    && e.kind() == io::ErrorKind::PermissionDenied
+                    && wait < Duration::from_secs(1) =>
+            {
+                std::thread::sleep(wait);
+                wait *= 2;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// `folder` and a `/`-separated relative path.
+pub fn join(folder: &Path, path: &str) -> PathBuf {
+    let mut out = folder.to_path_buf();
+    out.extend(path.split('/'));
+    out
+}
+
+/// Opens for reading.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).named("open", path)
+}
+
+/// Creates a file that must not exist.
+pub fn create_new(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .named("create", path)
+}
+
+/// Makes a folder and those above it.
+pub fn create_dir_all(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).named("create the folder", path)
+}
+
+/// Reads a file of at most `limit` bytes; `None` if there is none.
+pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.named("open", path)?,
+    };
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .named("read", path)?;
+    if bytes.len() as u64 > limit {
+        let error = io::Error::other(format!("it has more than {limit} bytes"));
+        return Err(FsError::new("read", path, error));
+    }
+    Ok(Some(bytes))
+}
+
+/// Replaces `path` by a file with `bytes` that everyone may read: after a
+/// crash at any instant it is the old file or the new one, whole.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .tempfile_in(folder)
+        .named("create a file in", folder)?;
+    file.write_all(bytes).named("write", path)?;
+    set_mode(file.as_file(), path, 0o644)?;
+    file.as_file().sync_all().named("sync", path)?;
+    let mut file = Some(file);
+    patiently(|| match file.take().expect("given back").persist(path) {
+        Ok(_) => Ok(()),
+        Err(failed) => {
+            file = Some(failed.file);
+            Err(failed.error)
+        }
+    })
+    .named("replace", path)?;
+    sync_dir(folder)
+}
+
+/// Renames within one file system, and waits until that is on disk.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    patiently(|| fs::rename(from, to)).named("rename", from)?;
+    sync_dir(to.parent().unwrap_or(Path::new(".")))
+}
+
+/// Renames within one file system; to be synced with the rest of a tree.
+pub fn rename_unsynced(from: &Path, to: &Path) -> Result<()> {
+    patiently(|| fs::rename(from, to)).named("rename", from)
+}
+
+/// Copies a file's content and gives the copy these permission bits.
+pub fn copy_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    fs::copy(from, to).named("copy", from)?;
+    let copy = open(to)?;
+    set_mode(&copy, to, mode)
+}
+
+/// Removes a file if it is there.
+pub fn remove_file(path: &Path) -> Result<()> {
+    match patiently(|| fs::remove_file(path)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.named("remove", path),
+    }
+}
+
+/// Removes a folder and all in it, if it is there; never follows links.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    match patiently(|| fs::remove_dir_all(path)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        // A folder of a bundle may be without write permission.
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied && cfg!(unix) => {
+            make_writable(path)?;
+            fs::remove_dir_all(path).named("remove", path)
+        }
+        result => result.named("remove", path),
+    }
+}
+
+fn make_writable(path: &Path) -> Result<()> {
+    let kind = fs::symlink_metadata(path).named("inspect", path)?;
+    if kind.is_dir() {
+        set_dir_mode(path, 0o700)?;
+        for entry in fs::read_dir(path).named("list", path)? {
+            make_writable(&entry.named("list", path)?.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The entries of a folder, sorted by name; none if there is no such folder.
+pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.named("list", path)?,
+    };
+    let mut paths = entries
+        .map(|entry| entry.map(|e| e.path()).named("list", path))
+        .collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Gives `to` the content and permissions of `from`: as a hard link where
+/// the file system has them, else as a copy.
+pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    fs::copy(from, to).named("copy", from)?;
+    sync_file(to)
+}
+
+/// Waits until the content of a file is on disk.
+pub fn sync_file(path: &Path) -> Result<()> {
+    // Windows flushes only what is open for writing; elsewhere a file may be
+    // without write permission, and need not have it.
+    let mut how = OpenOptions::new();
+    how.read(true).write(cfg!(windows));
+    how.open(path)
+        .and_then(|file| file.sync_all())
+        .named("sync", path)
+}
+
+/// What is at `path` itself, links not followed; `None` if nothing is.
+pub fn inspect(path: &Path) -> Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(e) => Err(FsError::new("inspect", path, e)),
+    }
+}
+
+/// Where a symbolic link leads.
+pub fn read_link(path: &Path) -> Result<PathBuf> {
+    fs::read_link(path).named("read the link", path)
+}
+
+/// Sets the permission bits; does nothing on Windows.
+pub fn set_mode(file: &File, path: &Path, mode: u32) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(mode))
+            .named("set the permissions of", path)?;
+    }
+    #[cfg(windows)]
+    let _: (&File, &Path, u32) = (file, path, mode);
+    Ok(())
+}
+
+/// Sets the permission bits of a folder; does nothing on Windows.
+pub fn set_dir_mode(path: &Path, mode: u32) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+            .named("set the permissions of", path)?;
+    }
+    #[cfg(windows)]
+    let _: (&Path, u32) = (path, mode);
+    Ok(())
+}
+
+/// Makes a symbolic link at `path`.
+pub fn symlink(target: &str, path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    let result = std::os::unix::fs::symlink(target, path);
+    #[cfg(windows)]
+    let result = {
+        // Needs a privilege or developer mode; PyInstaller makes no links on
+        // Windows.
+        let resolved = join(path.parent().unwrap_or(Path::new(".")), target);
+        if resolved.is_dir() {
+            std::os::windows::fs::symlink_dir(target.replace('/', "\\"), path)
+        } else {
+            std::os::windows::fs::symlink_file(target.replace('/', "\\"), path)
+        }
+    };
+    result.named("create the link", path)
+}
+
+/// Waits until the entries of a folder are on disk. Windows has no such call.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        File::open(path)
+            .and_then(|folder| folder.sync_all())
+            .named("sync", path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! The only network edge: plain GET requests with bounds on bytes and time.
+
+use crate::error::Class;
+use std::io::Read;
+use std::time::{Duration, Instant};
+use ureq::http::{StatusCode, header};
+
+/// A download slower than this for [`SLOW_WINDOW`] is given up: the slow
+/// retrieval attack of the TUF specification, section 1.5.2.
+const SLOW_BYTES: u64 = 16 * 1024;
+const SLOW_WINDOW: Duration = Duration::from_secs(30);
+
+/// Why a request failed. Every variant names the URL.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No connection, no answer, a broken one, TLS, a proxy, …
+    #[error("cannot reach {url}: {source}")]
+    Unreachable {
+        /// What was asked for.
+        url: String,
+        /// What went wrong.
+        source: Box<ureq::Error>,
+    },
+    /// An answer other than "here it is".
+    #[error("{url} answers {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: StatusCode,
+    },
+    /// The connection broke while the body was read.
+    #[error("{url}: the connection broke after {received} bytes: {source}")]
+    Broken {
+        /// What was asked for.
+        url: String,
+        /// Bytes that had come.
+        received: u64,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// More data than the metadata allows.
+    #[error("{url} sends more than the {limit} bytes allowed")]
+    TooLong {
+        /// What was asked for.
+        url: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// Data came, but too slowly.
+    #[error("{url} sends too slowly (under {} bytes in {} s)", SLOW_BYTES, SLOW_WINDOW.as_secs())]
+    TooSlow {
+        /// What was asked for.
+        url: String,
+    },
+}
+
+impl HttpError {
+    /// The class of problem.
+    pub fn class(&self) -> Class {
+        match self {
+            HttpError::TooLong { .. } => Class::Refused,
+            _ => Class::Unavailable,
+        }
+    }
+}
+
+/// The answer to a request for a small file.
+#[derive(Debug)]
+pub enum Answer {
+    /// The file, and its entity tag.
+    Found {
+        /// The content.
+        bytes: Vec<u8>,
+        /// For the next conditional request.
+        etag: Option<String>,
+    },
+    /// The file still has the entity tag that was sent.
+    NotModified,
+    /// There is no such file.
+    Absent,
+}
+
+/// A client with one connection pool.
+pub struct Http {
+    agent: ureq::Agent,
+}
+
+impl Http {
+    /// A client that gives up on a server that says nothing for `silence`.
+    pub fn new(silence: Duration) -> Self {
+        let tls = ureq::tls::TlsConfig::builder()
+            .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+            .build();
+        let config = ureq::Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .max_redirects(5)
+            .user_agent(concat!("notsotuf/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(silence.min(Duration::from_secs(15))))
+            .timeout_recv_response(Some(silence))
+            .timeout_per_read(Some(silence))
+            .build();
+        Http {
+            agent: config.new_agent(),
+        }
+    }
+
+    /// Fetches a file of at most `limit` bytes. With an entity tag, asks only
+    /// for a file that has another one.
+    ///
+    /// # Errors
+    /// [`HttpError`]. Status 403 and 404 are no errors but [`Answer::Absent`]:
+    /// object stores answer either where there is nothing.
+    pub fn get(&self, url: &str, limit: u64, etag: Option<&str>) -> Result<Answer, HttpError> {
+        let mut request = self.agent.get(url);
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        let response = request.call().map_err(|e| unreachable(url, e))?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(Answer::NotModified),
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => return Ok(Answer::Absent),
+            status => return Err(status_error(url, status)),
+        }
+        let etag = response
+            .headers()
+            .get(header::ETAG)
+            .and_then(|tag| tag.to_str().ok())
+            .filter(|tag| tag.len() < 200)
+            .map(str::to_owned);
+        let mut bytes = Vec::new();
+        receive(url, response, limit, &mut |data| {
+            bytes.extend_from_slice(data);
+            Ok(())
+        })?;
+        Ok(Answer::Found { bytes, etag })
+    }
+
+    /// Streams a file of at most `limit` bytes to `sink`.
+    ///
+    /// # Errors
+    /// [`HttpError`], or what `sink` returned.
+    pub fn stream<E: From<HttpError>>(
+        &self,
+        url: &str,
+        limit: u64,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let response = self.agent.get(url).call();
+        let response = response.map_err(|e| unreachable(url, e))?;
+        if response.status() != StatusCode::OK {
+            return Err(status_error(url, response.status()).into());
+        }
+        receive(url, response, limit, sink)
+    }
+}
+
+fn receive<E: From<HttpError>>(
+    url: &str,
+    response: ureq::http::Response<ureq::Body>,
+    limit: u64,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let too_long = || HttpError::TooLong {
+        url: url.into(),
+        limit,
+    };
+    if response.body().content_length().is_some_and(|n| n > limit) {
+        return Err(too_long().into());
+    }
+    let mut reader = response.into_body().into_reader();
+    let mut buffer = vec![0; 1 << 16];
+    let mut received = 0u64;
+    let (mut since, mut in_window) = (Instant::now(), 0u64);
+    loop {
+        let n = match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(source) => {
+                return Err(HttpError::Broken {
+                    url: url.into(),
+                    received,
+                    source,
+                }
+                .into());
+            }
+        };
+        received += n as u64;
+        if received > limit {
+            return Err(too_long().into());
+        }
+        in_window += n as u64;
+        if in_window >= SLOW_BYTES {
+            (since, in_window) = (Instant::now(), 0);
+        } else if since.elapsed() > SLOW_WINDOW {
+            return Err(HttpError::TooSlow { url: url.into() }.into());
+        }
+        sink(&buffer[..n])?;
+    }
+}
+
+fn unreachable(url: &str, source: ureq::Error) -> HttpError {
+    HttpError::Unreachable {
+        url: url.into(),
+        source: Box::new(source),
+    }
+}
+
+fn status_error(url: &str, status: StatusCode) -> HttpError {
+    HttpError::Status {
+        url: url.into(),
+        status,
+    }
+}

@@ -1,0 +1,344 @@
+//! Which release to update to. Pure: names, versions and metadata in, a
+//! decision with its reason out.
+
+use crate::bundle::TreeHash;
+use crate::tuf::TargetFile;
+use pep440_rs::{PrereleaseKind, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// The least final kind of release that is wanted; tufup's pre-release level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub enum Channel {
+    /// Alphas, betas, candidates, finals, and development releases.
+    #[serde(rename = "a")]
+    Alpha,
+    /// Betas, candidates and finals.
+    #[serde(rename = "b")]
+    Beta,
+    /// Candidates and finals.
+    #[serde(rename = "rc")]
+    Candidate,
+    /// Finals (and post-releases) only.
+    #[default]
+    #[serde(rename = "final")]
+    Final,
+}
+
+impl Channel {
+    /// The most restrictive channel on which `version` is offered.
+    ///
+    /// tufup offers development releases to everyone; here they go with the
+    /// alphas, since nobody on the final channel asked for them.
+    pub fn of(version: &Version) -> Self {
+        match version.pre().map(|pre| pre.kind) {
+            Some(PrereleaseKind::Alpha) => Channel::Alpha,
+            _ if version.is_dev() => Channel::Alpha,
+            Some(PrereleaseKind::Beta) => Channel::Beta,
+            Some(PrereleaseKind::Rc) => Channel::Candidate,
+            None => Channel::Final,
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Channel::Alpha => "a",
+            Channel::Beta => "b",
+            Channel::Candidate => "rc",
+            Channel::Final => "final",
+        })
+    }
+}
+
+/// What a target file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// `.tar.gz` or `.gz`.
+    Archive,
+    /// `.patch`.
+    Patch,
+}
+
+/// The parts of `<name>-<version><suffix>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetName {
+    /// Letters, digits, `_` and `-`.
+    pub name: String,
+    /// PEP 440.
+    pub version: Version,
+    /// By the suffix.
+    pub kind: TargetKind,
+}
+
+impl TargetName {
+    /// Takes a target path apart; `None` if it is not of this form. As in
+    /// tufup, the version starts after the last `-` that leaves a valid name.
+    pub fn parse(path: &str) -> Option<Self> {
+        let file = path.rsplit('/').next()?;
+        let (stem, kind) = [
+            (".tar.gz", TargetKind::Archive),
+            (".gz", TargetKind::Archive),
+            (".patch", TargetKind::Patch),
+        ]
+        .into_iter()
+        .find_map(|(suffix, kind)| Some((file.strip_suffix(suffix)?, kind)))?;
+        let (name, version) = stem
+            .rmatch_indices('-')
+            .map(|(at, _)| (&stem[..at], &stem[at + 1..]))
+            .find(|(name, version)| is_name(name) && !version.is_empty())?;
+        Some(TargetName {
+            name: name.into(),
+            version: Version::from_str(version).ok()?,
+            kind,
+        })
+    }
+}
+
+/// Whether this is a proper application name.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+/// A full archive on offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Archive {
+    /// Target path.
+    pub path: String,
+    /// As the metadata lists it.
+    pub file: TargetFile,
+    /// Whether no update may skip it.
+    pub required: bool,
+    /// The tree hash of what is in it, if the repository gives one.
+    pub tree: Option<TreeHash>,
+}
+
+/// A patch on offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patch {
+    /// Target path.
+    pub path: String,
+    /// As the metadata lists it.
+    pub file: TargetFile,
+    /// Name of its format; `None` for tufup's.
+    pub format: Option<String>,
+    /// The version it applies to; tufup does not say.
+    pub from: Option<Version>,
+    /// The tree hash it applies to.
+    pub from_tree: Option<TreeHash>,
+    /// The tree hash it results in.
+    pub tree: Option<TreeHash>,
+}
+
+/// All that a repository offers under one name.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Catalog {
+    /// Archives by version.
+    pub archives: BTreeMap<Version, Archive>,
+    /// Patches by the version they result in.
+    pub patches: BTreeMap<Version, Patch>,
+}
+
+impl Catalog {
+    /// Picks the targets of `name` out of trusted targets metadata. Targets
+    /// of other forms are passed over.
+    pub fn new<'a>(
+        name: &str,
+        targets: impl IntoIterator<Item = (&'a String, &'a TargetFile)>,
+    ) -> Self {
+        let mut catalog = Catalog::default();
+        for (path, file) in targets {
+            let Some(target) = TargetName::parse(path).filter(|t| t.name == name) else {
+                continue;
+            };
+            let internal = &file.custom["tufup"];
+            let tree = |key: &str| internal[key].as_str().and_then(TreeHash::parse);
+            match target.kind {
+                TargetKind::Archive => {
+                    let archive = Archive {
+                        path: path.clone(),
+                        file: file.clone(),
+                        required: truthy(&internal["required"]),
+                        tree: tree("tree"),
+                    };
+                    catalog.archives.insert(target.version, archive);
+                }
+                TargetKind::Patch => {
+                    let text = |key: &str| internal[key].as_str().map(str::to_owned);
+                    let patch = Patch {
+                        path: path.clone(),
+                        file: file.clone(),
+                        format: text("format"),
+                        from: text("from").and_then(|v| Version::from_str(&v).ok()),
+                        from_tree: tree("from_tree"),
+                        tree: tree("tree"),
+                    };
+                    catalog.patches.insert(target.version, patch);
+                }
+            }
+        }
+        catalog
+    }
+}
+
+/// As Python reads a flag.
+fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => *flag,
+        Value::Number(n) => n.as_i64() != Some(0),
+        Value::String(s) => !s.is_empty(),
+        _ => false,
+    }
+}
+
+/// What to update to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Nothing newer on this channel.
+    UpToDate,
+    /// This version.
+    Update {
+        /// The chosen version.
+        version: Version,
+        /// Whether it was chosen because it is required, rather than newest.
+        required: bool,
+    },
+}
+
+/// Chooses as tufup does: the first required release on the way, else the
+/// newest on the channel. With no known installed version, all are newer.
+pub fn choose(catalog: &Catalog, installed: Option<&Version>, channel: Channel) -> Choice {
+    let mut newest = None;
+    for (version, archive) in &catalog.archives {
+        if installed.is_some_and(|installed| version <= installed) || Channel::of(version) < channel
+        {
+            continue;
+        }
+        newest = Some(version);
+        if archive.required {
+            return Choice::Update {
+                version: version.clone(),
+                required: true,
+            };
+        }
+    }
+    newest.map_or(Choice::UpToDate, |version| Choice::Update {
+        version: version.clone(),
+        required: false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        Version::from_str(text).unwrap()
+    }
+
+    fn catalog(archives: &[(&str, bool)]) -> Catalog {
+        let mut catalog = Catalog::default();
+        for (text, required) in archives {
+            let file = TargetFile {
+                length: 100,
+                hashes: BTreeMap::new(),
+                custom: Value::Null,
+            };
+            let archive = Archive {
+                path: format!("app-{text}.tar.gz"),
+                file,
+                required: *required,
+                tree: None,
+            };
+            catalog.archives.insert(version(text), archive);
+        }
+        catalog
+    }
+
+    fn chosen(archives: &[(&str, bool)], installed: &str, channel: Channel) -> Option<String> {
+        match choose(&catalog(archives), Some(&version(installed)), channel) {
+            Choice::UpToDate => None,
+            Choice::Update { version, .. } => Some(version.to_string()),
+        }
+    }
+
+    #[test]
+    fn names_are_taken_apart_as_tufup_does() {
+        for (path, name, text) in [
+            ("my-app_x-1.0.tar.gz", "my-app_x", "1.0"),
+            (
+                "myapp-windows-x86_64-1.0rc1.patch",
+                "myapp-windows-x86_64",
+                "1.0rc1",
+            ),
+            ("app-1.0+local.1.gz", "app", "1.0+local.1"),
+            ("app-1.0.post1.tar.gz", "app", "1.0.post1"),
+            ("sub/app-2!1.0.tar.gz", "app", "2!1.0"),
+        ] {
+            let target = TargetName::parse(path).unwrap();
+            assert_eq!(
+                (target.name.as_str(), target.version),
+                (name, version(text))
+            );
+        }
+        for path in [
+            "app-1.0.zip",
+            "app.tar.gz",
+            "-1.0.tar.gz",
+            "app-x.tar.gz",
+            "a b-1.tar.gz",
+        ] {
+            assert_eq!(TargetName::parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn newest_on_the_channel() {
+        let all = [
+            ("1.0", false),
+            ("1.1.dev1", false),
+            ("1.1a1", false),
+            ("1.1b1", false),
+            ("1.1rc1", false),
+        ];
+        assert_eq!(chosen(&all, "1.0", Channel::Final), None);
+        assert_eq!(chosen(&all, "1.0", Channel::Candidate).unwrap(), "1.1rc1");
+        assert_eq!(chosen(&all[..4], "1.0", Channel::Candidate), None);
+        assert_eq!(chosen(&all[..4], "1.0", Channel::Beta).unwrap(), "1.1b1");
+        assert_eq!(chosen(&all[..3], "1.0", Channel::Beta), None);
+        assert_eq!(
+            chosen(&all[..2], "1.0", Channel::Alpha).unwrap(),
+            "1.1.dev1"
+        );
+        assert_eq!(
+            chosen(&[("1.10", false), ("1.9", false)], "1.2", Channel::Final).unwrap(),
+            "1.10"
+        );
+        assert_eq!(
+            chosen(&[("1.0.post1", false)], "1.0", Channel::Final).unwrap(),
+            "1.0.post1"
+        );
+    }
+
+    #[test]
+    fn first_required_wins_and_only_on_the_channel() {
+        let all = [
+            ("1.1", true),
+            ("1.2", true),
+            ("1.3", false),
+            ("1.1b1", true),
+        ];
+        assert_eq!(chosen(&all, "1.0", Channel::Final).unwrap(), "1.1");
+        assert_eq!(chosen(&all, "1.1", Channel::Final).unwrap(), "1.2");
+        assert_eq!(chosen(&all, "1.2", Channel::Final).unwrap(), "1.3");
+        assert_eq!(chosen(&all, "1.0", Channel::Beta).unwrap(), "1.1b1");
+        assert_eq!(chosen(&all, "2.0", Channel::Final), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! The stub's settings, `notsotuf.toml` beside it.
+
+use crate::bundle::Rules;
+use crate::fs::{self, FsError};
+use crate::select::Channel;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::Duration;
+
+/// The name of the settings file in the install dir.
+pub const FILE: &str = "notsotuf.toml";
+
+/// When updates are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Check, and install what is new, before the application starts.
+    #[default]
+    BeforeLaunch,
+    /// Just start the application.
+    Off,
+}
+
+/// What `notsotuf.toml` holds. Keys that this version does not know are
+/// ignored, since the file may be of a newer release than the stub.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The application's name in the repository.
+    pub name: String,
+    /// Where the metadata files are, with or without a final slash.
+    pub metadata_url: String,
+    /// Where the target files are, with or without a final slash.
+    pub targets_url: String,
+    /// The program to start, relative to `app/`, with `/`.
+    pub executable: String,
+    /// The least final kind of release that is wanted.
+    #[serde(default)]
+    pub channel: Channel,
+    /// When updates are looked for.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Seconds until it must be known whether there is an update; then the
+    /// application starts anyway. More than 0, at most 300.
+    #[serde(default = "default_deadline")]
+    pub deadline: f64,
+    /// Seconds without a byte after which a download is given up.
+    #[serde(default = "default_stall")]
+    pub stall: f64,
+    /// Whether files in `app/` that no release brought are dropped on update.
+    #[serde(default)]
+    pub purge: bool,
+    /// Whether nothing is to be written to the terminal.
+    #[serde(default)]
+    pub quiet: bool,
+    /// Bytes the log may grow to before it is put aside as `log.1`.
+    #[serde(default = "default_log_size")]
+    pub log_size: u64,
+}
+
+fn default_deadline() -> f64 {
+    3.0
+}
+fn default_stall() -> f64 {
+    20.0
+}
+fn default_log_size() -> u64 {
+    1_000_000
+}
+
+/// What is wrong with the settings file.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It is not there.
+    #[error("there is no {0:?}; it belongs beside the stub")]
+    Missing(std::path::PathBuf),
+    /// It cannot be read.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// It is not TOML of the right form.
+    #[error("{path:?}: {reason}")]
+    Form {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Settings {
+    /// Reads the settings from the install dir.
+    ///
+    /// # Errors
+    /// [`SettingsError`], naming the file.
+    pub fn load(install_dir: &Path) -> Result<Self, SettingsError> {
+        let path = install_dir.join(FILE);
+        let bytes = fs::read_optional(&path, 1 << 20)?
+            .ok_or_else(|| SettingsError::Missing(path.clone()))?;
+        let form = |reason| SettingsError::Form {
+            path: path.clone(),
+            reason,
+        };
+        let text = String::from_utf8(bytes).map_err(|_| form("it is not UTF-8".into()))?;
+        Self::parse(&text).map_err(form)
+    }
+
+    /// Reads the text of a settings file.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // An editor on Windows may put a byte order mark first.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let settings: Settings = toml::from_str(text).map_err(|e| e.to_string())?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.name.is_empty() {
+            return Err("name is empty".into());
+        }
+        for (key, url) in [
+            ("metadata_url", &self.metadata_url),
+            ("targets_url", &self.targets_url),
+        ] {
+            if !(url.starts_with("https://") || url.starts_with("http://")) {
+                return Err(format!("{key} {url:?} is not an http or https address"));
+            }
+        }
+        if !(self.deadline > 0.0 && self.deadline <= 300.0) {
+            return Err("deadline must be more than 0 and at most 300 seconds".into());
+        }
+        if !(self.stall > 0.0 && self.stall <= 3600.0) {
+            return Err("stall must be more than 0 and at most 3600 seconds".into());
+        }
+        Rules::portable()
+            .check_path(&self.executable)
+            .map_err(|e| format!("executable: {e}"))
+    }
+
+    /// [`Settings::deadline`] as a duration.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs_f64(self.deadline)
+    }
+
+    /// [`Settings::stall`] as a duration.
+    pub fn stall(&self) -> Duration {
+        Duration::from_secs_f64(self.stall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "name = 'app'\nmetadata_url = 'https://x/m'\n\
+        targets_url = 'https://x/t/'\nexecutable = 'app'\n";
+
+    #[test]
+    fn defaults_and_unknown_keys() {
+        let settings = Settings::parse(&format!("\u{feff}{LEAST}from_the_future = 1\n")).unwrap();
+        assert_eq!(settings.mode, Mode::BeforeLaunch);
+        assert_eq!(settings.channel, Channel::Final);
+        assert_eq!(settings.deadline(), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn refuses_what_cannot_work() {
+        for line in [
+            "deadline = 0",
+            "deadline = 1e9",
+            "stall = -1",
+            "mode = 'sometimes'",
+            "channel = 'nightly'",
+        ] {
+            let text = format!("{LEAST}{line}\n");
+            assert!(Settings::parse(&text).is_err(), "{line}");
+        }
+        for (from, to) in [
+            ("executable = 'app'", "executable = '../app'"),
+            ("'https://x/m'", "'file:///x/m'"),
+            ("name = 'app'", "name = ''"),
+            ("name = 'app'", ""),
+        ] {
+            assert!(Settings::parse(&LEAST.replace(from, to)).is_err(), "{to}");
+        }
+    }
+}
