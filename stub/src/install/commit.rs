@@ -1,0 +1,357 @@
+//! Putting a staged update in the place of the installed bundle, so that a
+//! kill at any instant leaves one of the two, whole.
+
+use super::{Layout, Lock, Record, RecordError, Release, carry, exchange, running};
+use crate::bundle::patch::{hash_file, verify_file};
+use crate::bundle::{Kind, Rules};
+use crate::fs::{self, FsError};
+use crate::tuf::key::encode_hex;
+use std::path::Path;
+use std::time::Duration;
+
+const JOURNAL_HEADER: &str = "notsotuf-journal 1\nto ";
+/// How long stubs that are just starting the application may take.
+const LAUNCH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What became of a staged update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// It is installed.
+    Done(Release),
+    /// It stays staged: these processes of the application are running, or
+    /// (none named) another stub is just starting it.
+    Deferred(Vec<u32>),
+    /// There is no complete staged update.
+    Nothing,
+}
+
+/// Why a staged update is not installed. The installed one is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// A file system call failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A record cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// It cannot be told whether the application is running.
+    #[error("cannot list the running programs: {0}")]
+    Processes(#[from] sysinfo::Error),
+    /// A staged file is not what was staged.
+    #[error("the staged update is damaged: {path:?} is not as it was staged")]
+    Damaged {
+        /// The file.
+        path: String,
+    },
+}
+
+/// Installs the staged update, if there is a complete one and no instance of
+/// the application is running. With `purge`, files that no release brought
+/// are left behind. With `recheck`, every staged file is hashed again first:
+/// for updates staged by an earlier run.
+///
+/// # Errors
+/// [`CommitError`]; what was installed still is.
+pub fn commit(
+    layout: &Layout,
+    _update_lock: &Lock,
+    purge: bool,
+    recheck: bool,
+) -> Result<Committed, CommitError> {
+    let rules = Rules::host();
+    let staged = layout.staged();
+    let Some(update) = Record::load(&staged, rules)? else {
+        return Ok(Committed::Nothing);
+    };
+    if recheck {
+        check_files(&staged, &update)?;
+    }
+    // From here until the exchange no stub may start the application.
+    let Some(_launch_lock) = Lock::exclusive(&layout.launch_lock(), LAUNCH_PATIENCE)? else {
+        return Ok(Committed::Deferred(Vec::new()));
+    };
+    let app = layout.app();
+    let instances = running::instances(&app)?;
+    if !instances.is_empty() {
+        return Ok(Committed::Deferred(instances));
+    }
+    if !purge {
+        let installed = Record::load(&app, rules).unwrap_or_else(|e| {
+            log::warn!("{e}; all files that the update does not bring are kept");
+            None
+        });
+        let old = installed.as_ref().map(|record| &record.manifest);
+        let count = carry::carry_over(&app, old, &staged, &update.manifest)?;
+        log::debug!("{count} files of the application's own carried over");
+    }
+    let (_, hash) = hash_file(&Record::path(&staged))?;
+    let journal = format!("{JOURNAL_HEADER}{}\n", encode_hex(&hash));
+    fs::write_atomically(&layout.journal(), journal.as_bytes())?;
+    if let Err(error) = swap(layout) {
+        // Whatever state that left, recovery knows it.
+        finish(layout, &encode_hex(&hash))?;
+        return Err(error.into());
+    }
+    finish(layout, &encode_hex(&hash))?;
+    Ok(Committed::Done(update.release))
+}
+
+fn check_files(folder: &Path, record: &Record) -> Result<(), CommitError> {
+    for (path, entry) in &record.manifest.entries {
+        let place = fs::join(folder, path);
+        let sound = match &entry.kind {
+            Kind::File { size, sha256 } => verify_file(&place, *size, sha256)?,
+            Kind::Dir => fs::inspect(&place)?.is_some_and(|found| found.is_dir()),
+            Kind::Link { .. } => fs::inspect(&place)?.is_some_and(|found| found.is_symlink()),
+        };
+        if !sound {
+            return Err(CommitError::Damaged { path: path.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn swap(layout: &Layout) -> Result<(), FsError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    if fs::inspect(&app)?.is_none() {
+        return fs::rename(&staged, &app);
+    }
+    if exchange::exchange(&staged, &app).map_err(|e| FsError::new("exchange", &app, e))? {
+        fs::sync_dir(layout.root())?;
+        return fs::sync_dir(&layout.staging());
+    }
+    remove_bundle(&previous)?;
+    fs::rename(&app, &previous)?;
+    fs::rename(&staged, &app)
+}
+
+/// Completes a commit that was interrupted at any point, or takes it back.
+/// Does nothing if none was.
+///
+/// # Errors
+/// A file system call that failed; [`Layout::launchable`] still names a
+/// complete bundle.
+pub fn recover(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
+    let Some(journal) = fs::read_optional(&layout.journal(), 1024)? else {
+        return Ok(());
+    };
+    log::warn!("an update was interrupted while it was put in place; completing it");
+    let journal = String::from_utf8_lossy(&journal);
+    // The journal is written atomically; one of another form is of another
+    // version, and then names no bundle that is here.
+    let to = journal.strip_prefix(JOURNAL_HEADER).unwrap_or_default();
+    finish(layout, to.trim_end())
+}
+
+/// The end of a commit, from whatever state it is in. `to` is the hash of
+/// the update's record.
+fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    let is_update = |folder: &Path| -> Result<bool, FsError> {
+        let record = Record::path(folder);
+        if fs::inspect(&record)?.is_none() {
+            return Ok(false);
+        }
+        Ok(encode_hex(&hash_file(&record)?.1) == to)
+    };
+    if fs::inspect(&app)?.is_none() {
+        // Between two renames.
+        if is_update(&staged)? {
+            fs::rename(&staged, &app)?;
+        } else if fs::inspect(&previous)?.is_some() {
+            fs::rename(&previous, &app)?;
+        }
+    }
+    if is_update(&app)? && fs::inspect(&staged)?.is_some() {
+        // After an exchange: what is staged now is the old bundle.
+        remove_bundle(&previous)?;
+        fs::rename(&staged, &previous)?;
+    }
+    fs::remove_file(&layout.journal())?;
+    fs::sync_dir(&layout.state())
+}
+
+/// Removes a bundle, its record first: without one it counts as incomplete.
+fn remove_bundle(folder: &Path) -> Result<(), FsError> {
+    if fs::inspect(folder)?.is_some() {
+        fs::remove_file(&Record::path(folder))?;
+    }
+    fs::remove_tree(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{Entry, Manifest};
+    use pep440_rs::Version;
+    use ring::digest;
+    use std::fs::{create_dir_all, read_to_string, rename, write};
+    use std::str::FromStr;
+
+    fn bundle(folder: &Path, version: &str) -> Record {
+        create_dir_all(folder).unwrap();
+        write(folder.join("file"), version).unwrap();
+        let hash = digest::digest(&digest::SHA256, version.as_bytes());
+        let kind = Kind::File {
+            size: version.len() as u64,
+            sha256: hash.as_ref().try_into().unwrap(),
+        };
+        let mut manifest = Manifest::default();
+        manifest
+            .entries
+            .insert("file".into(), Entry { kind, mode: 0o644 });
+        let record = Record {
+            release: Release {
+                name: "app".into(),
+                version: Version::from_str(version).unwrap(),
+            },
+            manifest,
+        };
+        write(Record::path(folder), record.to_text()).unwrap();
+        record
+    }
+
+    fn version(folder: &Path) -> Option<String> {
+        let release = Record::load_release(folder).unwrap()?;
+        let content = read_to_string(folder.join("file")).unwrap();
+        assert_eq!(content, release.version.to_string());
+        Some(content)
+    }
+
+    struct Case {
+        _folder: tempfile::TempDir,
+        layout: Layout,
+        lock: Lock,
+    }
+
+    fn case() -> Case {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        create_dir_all(layout.staging()).unwrap();
+        bundle(&layout.app(), "1.0");
+        write(layout.app().join("own"), "mine").unwrap();
+        let lock = Lock::exclusive(&layout.update_lock(), Duration::ZERO);
+        Case {
+            lock: lock.unwrap().unwrap(),
+            layout,
+            _folder: folder,
+        }
+    }
+
+    fn journal(layout: &Layout, update: &Path) -> String {
+        let (_, hash) = hash_file(&Record::path(update)).unwrap();
+        let text = format!("{JOURNAL_HEADER}{}\n", encode_hex(&hash));
+        write(layout.journal(), &text).unwrap();
+        text
+    }
+
+    #[test]
+    fn the_update_takes_its_place_and_the_old_one_is_kept() {
+        let Case { layout, lock, .. } = &case();
+        assert_eq!(
+            commit(layout, lock, false, true).unwrap(),
+            Committed::Nothing
+        );
+        for (new, old) in [("1.1", "1.0"), ("1.2", "1.1")] {
+            let record = bundle(&layout.staged(), new);
+            let done = commit(layout, lock, false, true).unwrap();
+            assert_eq!(done, Committed::Done(record.release));
+            assert_eq!(version(&layout.app()).as_deref(), Some(new));
+            assert_eq!(version(&layout.previous()).as_deref(), Some(old));
+            assert_eq!(read_to_string(layout.app().join("own")).unwrap(), "mine");
+            assert!(!layout.journal().exists() && !layout.staged().exists());
+        }
+        bundle(&layout.staged(), "1.3");
+        commit(layout, lock, true, false).unwrap();
+        assert!(!layout.app().join("own").exists(), "purged");
+    }
+
+    #[test]
+    fn a_damaged_or_unfinished_update_is_not_installed() {
+        let Case { layout, lock, .. } = &case();
+        bundle(&layout.staged(), "1.1");
+        write(layout.staged().join("file"), "1.x").unwrap();
+        let damaged = commit(layout, lock, false, true);
+        assert!(matches!(damaged, Err(CommitError::Damaged { .. })));
+        fs::remove_file(&Record::path(&layout.staged())).unwrap();
+        assert_eq!(
+            commit(layout, lock, false, true).unwrap(),
+            Committed::Nothing
+        );
+        assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
+    }
+
+    #[test]
+    fn waits_for_stubs_that_are_launching() {
+        let Case { layout, lock, .. } = &case();
+        bundle(&layout.staged(), "1.1");
+        let launching = Lock::shared(&layout.launch_lock(), Duration::ZERO);
+        let deferred = commit(layout, lock, false, true).unwrap();
+        assert_eq!(deferred, Committed::Deferred(Vec::new()));
+        assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
+        drop(launching);
+        assert!(matches!(
+            commit(layout, lock, false, true).unwrap(),
+            Committed::Done(_)
+        ));
+    }
+
+    #[test]
+    fn recovers_from_every_point_of_the_two_renames_and_of_the_exchange() {
+        type Break = fn(&Layout);
+        let points: [(&str, Break, &str, Option<&str>); 5] = [
+            ("journal written", |_| {}, "1.0", None),
+            (
+                "app renamed",
+                |l| rename(l.app(), l.previous()).unwrap(),
+                "1.1",
+                Some("1.0"),
+            ),
+            (
+                "both renamed",
+                |l| {
+                    rename(l.app(), l.previous()).unwrap();
+                    rename(l.staged(), l.app()).unwrap();
+                },
+                "1.1",
+                Some("1.0"),
+            ),
+            (
+                "exchanged",
+                |l| {
+                    let aside = l.root().join("aside");
+                    rename(l.app(), &aside).unwrap();
+                    rename(l.staged(), l.app()).unwrap();
+                    rename(&aside, l.staged()).unwrap();
+                },
+                "1.1",
+                Some("1.0"),
+            ),
+            (
+                "app renamed, update lost",
+                |l| {
+                    rename(l.app(), l.previous()).unwrap();
+                    std::fs::remove_dir_all(l.staging()).unwrap();
+                },
+                "1.0",
+                None,
+            ),
+        ];
+        for (point, break_off, expected, previous) in points {
+            let Case {
+                layout,
+                lock,
+                _folder,
+            } = &case();
+            bundle(&layout.staged(), "1.1");
+            journal(layout, &layout.staged());
+            break_off(layout);
+            assert!(version(&layout.launchable()).is_some(), "{point}");
+            recover(layout, lock).unwrap();
+            assert_eq!(version(&layout.app()).as_deref(), Some(expected), "{point}");
+            assert_eq!(version(&layout.previous()).as_deref(), previous, "{point}");
+            assert!(!layout.journal().exists(), "{point}");
+            recover(layout, lock).unwrap();
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Locks between stubs. They belong to an open file, so the system drops
+//! them with the process, however it ends.
+
+use crate::fs::FsError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A lock that is held until this is dropped (or the process becomes another
+/// program: the file is not inherited).
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock alone, trying for `patience`; `None` if others have it.
+    ///
+    /// # Errors
+    /// If the lock file cannot be made or locked.
+    pub fn exclusive(path: &Path, patience: Duration) -> Result<Option<Self>, FsError> {
+        Self::acquire(path, patience, File::try_lock)
+    }
+
+    /// Takes the lock together with others who take it this way.
+    ///
+    /// # Errors
+    /// As [`Lock::exclusive`].
+    pub fn shared(path: &Path, patience: Duration) -> Result<Option<Self>, FsError> {
+        Self::acquire(path, patience, File::try_lock_shared)
+    }
+
+    fn acquire(
+        path: &Path,
+        patience: Duration,
+        try_lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Option<Self>, FsError> {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|e| FsError::new("open", path, e))?;
+        let start = Instant::now();
+        loop {
+            match try_lock(&file) {
+                Ok(()) => return Ok(Some(Lock { _file: file })),
+                Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(e)) => return Err(FsError::new("lock", path, e)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_alone_or_many_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let none = Duration::ZERO;
+        let alone = Lock::exclusive(&path, none).unwrap().unwrap();
+        assert!(Lock::exclusive(&path, none).unwrap().is_none());
+        assert!(Lock::shared(&path, none).unwrap().is_none());
+        drop(alone);
+        let one = Lock::shared(&path, none).unwrap();
+        let two = Lock::shared(&path, none).unwrap();
+        assert!(one.is_some() && two.is_some());
+        assert!(Lock::exclusive(&path, none).unwrap().is_none());
+        drop((one, two));
+        assert!(Lock::exclusive(&path, none).unwrap().is_some());
+        let nowhere = folder.path().join("no/such/folder");
+        assert!(Lock::exclusive(&nowhere, none).is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! The installed application on disk: where things are, what is installed,
+//! and how an update takes its place.
+
+mod carry;
+mod commit;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "exchange_linux.rs"]
+mod exchange;
+#[cfg(target_vendor = "apple")]
+#[path = "exchange_apple.rs"]
+mod exchange;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+#[path = "exchange_none.rs"]
+mod exchange;
+mod lock;
+mod record;
+mod running;
+mod stage;
+
+pub use commit::{CommitError, Committed, commit, recover};
+pub use lock::Lock;
+pub use record::{Record, RecordError, Release};
+pub use stage::{SealError, discard, prepare, seal};
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What is where in an install dir. Only names paths, touches nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout of the install dir `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Layout { root: root.into() }
+    }
+
+    /// The layout around the running program, links to it followed.
+    ///
+    /// # Errors
+    /// If the system does not say where the program is.
+    pub fn of_this_program() -> io::Result<Self> {
+        let mut program = std::env::current_exe()?;
+        if cfg!(unix) {
+            // Not on Windows, where this yields a `\\?\` path that many
+            // programs do not take; links to programs are rare there.
+            program = program.canonicalize()?;
+        }
+        let folder = program.parent().map(Path::to_path_buf);
+        folder
+            .map(Layout::new)
+            .ok_or_else(|| io::Error::other("the program is in no folder"))
+    }
+
+    /// The install dir.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+    /// The trusted root metadata that was shipped.
+    pub fn shipped_root(&self) -> PathBuf {
+        self.root.join("root.json")
+    }
+    /// The bundle that is started.
+    pub fn app(&self) -> PathBuf {
+        self.root.join("app")
+    }
+    /// The state dir.
+    pub fn state(&self) -> PathBuf {
+        self.root.join(".notsotuf")
+    }
+    /// Trusted metadata.
+    pub fn metadata(&self) -> PathBuf {
+        self.state().join("metadata")
+    }
+    /// Targets while they are downloaded.
+    pub fn downloads(&self) -> PathBuf {
+        self.state().join("downloads")
+    }
+    /// Where an update is put together.
+    pub fn staging(&self) -> PathBuf {
+        self.state().join("staging")
+    }
+    /// The update; complete once it has a record.
+    pub fn staged(&self) -> PathBuf {
+        self.staging().join("tree")
+    }
+    /// Files made by patches, on their way into the update.
+    pub fn work(&self) -> PathBuf {
+        self.staging().join("work")
+    }
+    /// The bundle that was there before the last update.
+    pub fn previous(&self) -> PathBuf {
+        self.state().join("previous")
+    }
+    /// Says which bundle an interrupted commit was putting in place.
+    pub fn journal(&self) -> PathBuf {
+        self.state().join("journal")
+    }
+    /// The log.
+    pub fn log(&self) -> PathBuf {
+        self.state().join("log")
+    }
+    /// Held by the one stub that updates.
+    pub fn update_lock(&self) -> PathBuf {
+        self.state().join("lock")
+    }
+    /// Held together by stubs that are starting the application, alone by
+    /// the one that replaces it.
+    pub fn launch_lock(&self) -> PathBuf {
+        self.state().join("launch.lock")
+    }
+
+    /// The folder to start the application from: `app`, unless a commit was
+    /// interrupted and cannot be finished (on a disk that has become
+    /// read-only, say); then whatever complete bundle there is.
+    pub fn launchable(&self) -> PathBuf {
+        let app = self.app();
+        if app.exists() {
+            return app;
+        }
+        [self.staged(), self.previous()]
+            .into_iter()
+            .find(|folder| matches!(Record::load_release(folder), Ok(Some(_))))
+            .unwrap_or(app)
+    }
+}

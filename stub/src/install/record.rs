@@ -1,0 +1,171 @@
+//! The record of what a bundle folder holds. It travels inside that folder,
+//! so one rename moves both.
+
+use crate::bundle::manifest::ManifestError;
+use crate::bundle::rules::RECORD;
+use crate::bundle::{Manifest, Rules};
+use crate::fs::{self, FsError};
+use pep440_rs::Version;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+const HEADER: &str = "notsotuf-release 1";
+/// 200,000 entries with long paths still fit.
+const MAX_SIZE: u64 = 256 << 20;
+/// More than the three lines before the manifest take.
+const MAX_HEAD: u64 = 4096;
+
+/// One version of one application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Name in the repository.
+    pub name: String,
+    /// Version.
+    pub version: Version,
+}
+
+/// A release and what it holds. On disk:
+///
+/// ```text
+/// notsotuf-release 1
+/// name <name>
+/// version <version>
+/// <the manifest, see crate::bundle::manifest>
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What it is.
+    pub release: Release,
+    /// What it holds.
+    pub manifest: Manifest,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// It is not of a known form.
+    #[error("{path:?} is not a release record of a known version")]
+    Form {
+        /// The record.
+        path: PathBuf,
+    },
+    /// Its manifest cannot be used.
+    #[error("{path:?}: {source}")]
+    Manifest {
+        /// The record.
+        path: PathBuf,
+        /// What is wrong.
+        source: ManifestError,
+    },
+}
+
+impl Record {
+    /// Where the record of the bundle in `folder` is.
+    pub fn path(folder: &Path) -> PathBuf {
+        folder.join(RECORD)
+    }
+
+    /// The text that is stored.
+    pub fn to_text(&self) -> String {
+        let Release { name, version } = &self.release;
+        let manifest = self.manifest.to_text();
+        format!("{HEADER}\nname {name}\nversion {version}\n{manifest}")
+    }
+
+    /// Reads the record of the bundle in `folder`; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`RecordError`], naming the file.
+    pub fn load(folder: &Path, rules: Rules) -> Result<Option<Self>, RecordError> {
+        let path = Self::path(folder);
+        let Some(bytes) = fs::read_optional(&path, MAX_SIZE)? else {
+            return Ok(None);
+        };
+        let form = || RecordError::Form { path: path.clone() };
+        let text = String::from_utf8(bytes).map_err(|_| form())?;
+        let (release, rest) = parse_head(&text).ok_or_else(form)?;
+        let manifest = Manifest::parse(rest, rules).map_err(|source| RecordError::Manifest {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Some(Record { release, manifest }))
+    }
+
+    /// Reads only what release the bundle in `folder` is.
+    ///
+    /// # Errors
+    /// [`RecordError`], naming the file.
+    pub fn load_release(folder: &Path) -> Result<Option<Release>, RecordError> {
+        let path = Self::path(folder);
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(FsError::new("open", &path, e).into()),
+        };
+        let mut head = Vec::new();
+        file.take(MAX_HEAD)
+            .read_to_end(&mut head)
+            .map_err(|e| FsError::new("read", &path, e))?;
+        // The cut may have gone through a character of some later path.
+        let head = String::from_utf8_lossy(&head);
+        match parse_head(&head) {
+            Some((release, _)) => Ok(Some(release)),
+            None => Err(RecordError::Form { path }),
+        }
+    }
+}
+
+fn parse_head(text: &str) -> Option<(Release, &str)> {
+    let rest = text.strip_prefix(HEADER)?.strip_prefix('\n')?;
+    let (name, rest) = rest.strip_prefix("name ")?.split_once('\n')?;
+    let (version, rest) = rest.strip_prefix("version ")?.split_once('\n')?;
+    let release = Release {
+        name: name.into(),
+        version: Version::from_str(version).ok()?,
+    };
+    Some((release, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back_and_refusals() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            Record::load(folder.path(), Rules::host())
+                .unwrap()
+                .is_none()
+        );
+        let record = Record {
+            release: Release {
+                name: "app".into(),
+                version: Version::from_str("1.0rc1").unwrap(),
+            },
+            manifest: Manifest::default(),
+        };
+        let path = Record::path(folder.path());
+        std::fs::write(&path, record.to_text()).unwrap();
+        let loaded = Record::load(folder.path(), Rules::host()).unwrap();
+        assert_eq!(loaded.as_ref(), Some(&record));
+        let release = Record::load_release(folder.path()).unwrap();
+        assert_eq!(release, Some(record.release));
+        for bad in [
+            "",
+            "notsotuf-release 2\nname a\nversion 1\n",
+            "notsotuf-release 1\nname a\n",
+        ] {
+            std::fs::write(&path, bad).unwrap();
+            assert!(
+                Record::load(folder.path(), Rules::host()).is_err(),
+                "{bad:?}"
+            );
+            assert!(Record::load_release(folder.path()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Staging: the update is put together aside, and is complete once it has a
+//! record.
+
+use super::{Layout, Record, exchange};
+use crate::bundle::{Kind, Manifest};
+use crate::fs::{self, FsError};
+use std::path::Path;
+
+/// Why an update cannot be sealed.
+pub type SealError = FsError;
+
+/// Empties the staging area and makes the folders for an update.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn prepare(layout: &Layout) -> Result<(), FsError> {
+    discard(layout)?;
+    for folder in [layout.downloads(), layout.staged(), layout.work()] {
+        fs::create_dir_all(&folder)?;
+    }
+    Ok(())
+}
+
+/// Removes whatever is staged or half downloaded. A staged update loses its
+/// record first, so that half of it is never taken for all.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn discard(layout: &Layout) -> Result<(), FsError> {
+    if layout.staging().exists() {
+        fs::remove_file(&Record::path(&layout.staged()))?;
+    }
+    fs::remove_tree(&layout.staging())?;
+    fs::remove_tree(&layout.downloads())
+}
+
+/// Declares the update in the staging area complete: all its files are on
+/// disk before its record is.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn seal(layout: &Layout, record: &Record) -> Result<(), SealError> {
+    let tree = layout.staged();
+    sync(&tree, &record.manifest)?;
+    // Written elsewhere: a temporary file may be left behind by a crash, and
+    // would then be in the bundle.
+    fs::create_dir_all(&layout.work())?;
+    let pending = layout.work().join("record");
+    fs::write_atomically(&pending, record.to_text().as_bytes())?;
+    fs::rename(&pending, &Record::path(&tree))?;
+    fs::remove_tree(&layout.work())?;
+    fs::remove_tree(&layout.downloads())?;
+    fs::sync_dir(&layout.staging())
+}
+
+fn sync(tree: &Path, manifest: &Manifest) -> Result<(), FsError> {
+    if exchange::sync_all(tree).map_err(|e| FsError::new("sync", tree, e))? {
+        return Ok(());
+    }
+    for (path, entry) in &manifest.entries {
+        let place = fs::join(tree, path);
+        match entry.kind {
+            Kind::File { .. } => fs::sync_file(&place)?,
+            Kind::Dir => fs::sync_dir(&place)?,
+            Kind::Link { .. } => {}
+        }
+    }
+    fs::sync_dir(tree)
+}
