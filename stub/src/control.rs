@@ -1,0 +1,225 @@
+//! The `--updater …` commands.
+
+use crate::error::Class;
+use crate::install::{Layout, Record, Release};
+use crate::launcher::now;
+use crate::log as log_file;
+use crate::report::{Event, Terminal};
+use crate::select::Choice;
+use crate::settings::Settings;
+use crate::updater::{self, Outcome, UpdateError, Updater};
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Keeps this application up to date.
+
+Started without --updater, this program looks for an update, installs it, and
+starts the application with the arguments given. With --updater first:
+
+  --updater status     what is installed, and what is ready to be installed
+  --updater check      ask the repository whether there is an update
+  --updater update     install an update now, without starting the application
+  --updater version    versions of the updater and of the application
+  --updater help       this text
+
+  --json               print one JSON object instead of text
+
+Exit codes: 0 done; 2 wrong use; 3 refused, something did not verify;
+4 unavailable, try again later; 5 a problem on this computer.
+";
+
+/// Exit code for a wrong command line.
+const USAGE: u8 = 2;
+
+/// What a command has to say, in both forms.
+struct Answer {
+    text: String,
+    json: Value,
+}
+
+/// Runs the command that `arguments` (what follows `--updater`) name.
+pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
+    let mut words: Vec<&str> = Vec::new();
+    let mut as_json = false;
+    for argument in arguments {
+        match argument.to_str() {
+            Some("--json") => as_json = true,
+            Some("--help" | "-h") => words.push("help"),
+            Some(word) => words.push(word),
+            None => words.push("\u{fffd}"),
+        }
+    }
+    let command = match words.as_slice() {
+        [] | ["help", ..] => {
+            return print(HELP, ExitCode::SUCCESS);
+        }
+        [command] => *command,
+        [command, ..] => {
+            return wrong_use(&format!("{command} takes no arguments"));
+        }
+    };
+    let settings = Settings::load(layout.root());
+    if command == "version" {
+        return finish(as_json, Ok(version(layout)));
+    }
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(e) => return failure(as_json, Class::Local, &e.to_string()),
+    };
+    log_file::start(layout, &settings.name, settings.log_size);
+    let result = match command {
+        "status" => status(layout, &settings),
+        "check" => check(layout, &settings),
+        "update" => update(layout, &settings),
+        _ => return wrong_use(&format!("there is no command {command:?}")),
+    };
+    finish(as_json, result)
+}
+
+fn version(layout: &Layout) -> Answer {
+    let installed = installed(&layout.app());
+    let own = env!("CARGO_PKG_VERSION");
+    Answer {
+        text: format!("notsotuf {own}\n{}\n", describe(installed.as_ref())),
+        json: json!({ "updater": own, "installed": installed.map(release) }),
+    }
+}
+
+fn installed(folder: &Path) -> Option<Release> {
+    Record::load_release(folder).unwrap_or_else(|e| {
+        log::warn!("{e}");
+        None
+    })
+}
+
+fn describe(installed: Option<&Release>) -> String {
+    match installed {
+        Some(Release { name, version }) => format!("{name} {version}"),
+        None => "unknown version (no record in app)".into(),
+    }
+}
+
+fn release(release: Release) -> Value {
+    json!({ "name": release.name, "version": release.version.to_string() })
+}
+
+fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+    let current = installed(&layout.app());
+    let staged = installed(&layout.staged());
+    let previous = installed(&layout.previous());
+    let or_none = |release: &Option<Release>| {
+        let version = release.as_ref().map(|r| r.version.to_string());
+        version.unwrap_or_else(|| "none".into())
+    };
+    let text = format!(
+        "installed   {}\nready       {}\nprevious    {}\nchannel     {}\nmetadata    {}\ntargets     {}\nlog         {}\n",
+        describe(current.as_ref()),
+        or_none(&staged),
+        or_none(&previous),
+        settings.channel,
+        settings.metadata_url,
+        settings.targets_url,
+        layout.log().display(),
+    );
+    let json = json!({
+        "updater": env!("CARGO_PKG_VERSION"),
+        "installed": current.map(release),
+        "staged": staged.map(release),
+        "previous": previous.map(release),
+        "channel": settings.channel.to_string(),
+        "metadata_url": settings.metadata_url,
+        "targets_url": settings.targets_url,
+        "log": layout.log(),
+    });
+    Ok(Answer { text, json })
+}
+
+fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+    let updater = Updater::new(layout, settings, now(), &|_| {})?;
+    let checked = updater.check()?;
+    let installed = checked.installed.clone();
+    let (text, update, required) = match &checked.choice {
+        Choice::UpToDate => (
+            format!("{} is up to date\n", describe(installed.as_ref())),
+            Value::Null,
+            false,
+        ),
+        Choice::Update { version, required } => (
+            format!(
+                "{version} is available (installed: {})\n",
+                describe(installed.as_ref())
+            ),
+            version.to_string().into(),
+            *required,
+        ),
+    };
+    let json = json!({
+        "installed": installed.map(release),
+        "update": update,
+        "required": required,
+    });
+    Ok(Answer { text, json })
+}
+
+fn update(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+    let terminal = RefCell::new(Terminal::new(settings.quiet));
+    let tell = |event: Event| {
+        if let Some(terminal) = terminal.borrow_mut().as_mut() {
+            terminal.event(&event);
+        }
+    };
+    let result = updater::run(layout, settings, now(), &tell);
+    if let Some(terminal) = terminal.borrow_mut().as_mut() {
+        terminal.clear();
+    }
+    let outcome = result?;
+    log::info!("{outcome}");
+    let (result, version) = match &outcome {
+        Outcome::UpToDate => ("up-to-date", None),
+        Outcome::Installed(release) => ("updated", Some(&release.version)),
+        Outcome::Updated(staged) => ("updated", Some(&staged.version)),
+        Outcome::Deferred { version, .. } => ("staged", Some(version)),
+    };
+    Ok(Answer {
+        text: format!("{outcome}\n"),
+        json: json!({ "result": result, "version": version.map(ToString::to_string) }),
+    })
+}
+
+fn finish(as_json: bool, result: Result<Answer, UpdateError>) -> ExitCode {
+    match result {
+        Ok(answer) if as_json => print(&format!("{}\n", answer.json), ExitCode::SUCCESS),
+        Ok(answer) => print(&answer.text, ExitCode::SUCCESS),
+        Err(e) => {
+            log::error!("{e}");
+            failure(as_json, e.class(), &e.to_string())
+        }
+    }
+}
+
+fn failure(as_json: bool, class: Class, message: &str) -> ExitCode {
+    let code = ExitCode::from(class.exit_code());
+    if as_json {
+        let error = json!({ "error": message, "class": class.as_str() });
+        return print(&format!("{error}\n"), code);
+    }
+    eprintln!("{class}: {message}");
+    code
+}
+
+fn wrong_use(message: &str) -> ExitCode {
+    eprintln!("{message}; --updater help lists the commands");
+    ExitCode::from(USAGE)
+}
+
+fn print(text: &str, code: ExitCode) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => code,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,79 @@
+//! Windows: the application is a child, and this process waits for it.
+#![allow(unsafe_code)]
+
+use std::ffi::OsString;
+use std::io;
+use std::os::windows::ffi::OsStringExt;
+use std::os::windows::process::CommandExt;
+use std::process::{Command, ExitCode};
+use windows_sys::Win32::Foundation::TRUE;
+use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use windows_sys::Win32::System::Environment::GetCommandLineW;
+use windows_sys::core::BOOL;
+
+/// Runs the application with the command line of this process, untouched
+/// but for the program's name: every program on Windows takes its command
+/// line apart in its own way.
+pub fn run(mut command: Command, started: impl FnOnce()) -> io::Result<ExitCode> {
+    command.raw_arg(OsString::from_wide(arguments(&command_line())));
+    // Ctrl-C goes to all programs at the console: the application decides
+    // what it means, this process waits for its end.
+    // SAFETY: the handler is a function of the type asked for, without state.
+    if unsafe { SetConsoleCtrlHandler(Some(stay), TRUE) } == 0 {
+        log::debug!("no console handler: {}", io::Error::last_os_error());
+    }
+    let mut child = command.spawn()?;
+    started();
+    let status = child.wait()?;
+    // All 32 bits of the code, which `ExitCode` would cut to eight.
+    std::process::exit(status.code().unwrap_or(1))
+}
+
+unsafe extern "system" fn stay(_event: u32) -> BOOL {
+    TRUE
+}
+
+fn command_line() -> Vec<u16> {
+    // SAFETY: the system's own copy, NUL-terminated and never changed.
+    unsafe {
+        let start = GetCommandLineW();
+        let mut length = 0;
+        while *start.add(length) != 0 {
+            length += 1;
+        }
+        std::slice::from_raw_parts(start, length).to_vec()
+    }
+}
+
+/// What follows the program's name: that ends at the closing quote if it
+/// starts with one, else at white space
+/// (<https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments>).
+fn arguments(line: &[u16]) -> &[u16] {
+    let (quote, space, tab) = (u16::from(b'"'), u16::from(b' '), u16::from(b'\t'));
+    let mut quoted = false;
+    let end = line.iter().position(|&c| {
+        quoted ^= c == quote;
+        !quoted && (c == space || c == tab)
+    });
+    let rest = &line[end.unwrap_or(line.len())..];
+    let start = rest.iter().position(|&c| c != space && c != tab);
+    &rest[start.unwrap_or(rest.len())..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arguments;
+
+    #[test]
+    fn the_rest_of_the_command_line_is_untouched() {
+        for (line, rest) in [
+            (r#"app.exe"#, ""),
+            (r#"app.exe  a "b c""#, r#"a "b c""#),
+            (r#""C:\Program Files\app.exe" "" \"x"#, r#""" \"x"#),
+            (r#"C:\"Program Files"\app.exe	y "#, "y "),
+        ] {
+            let line: Vec<u16> = line.encode_utf16().collect();
+            assert_eq!(String::from_utf16(arguments(&line)).unwrap(), rest);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The log file, rotated by size.
+
+use crate::fs::{self, FsError};
+use crate::install::Layout;
+use simplelog::{ConfigBuilder, LevelFilter, WriteLogger};
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+/// Starts logging to the state dir, or, where that cannot be written, to the
+/// user's own folder ([`fallback`]). Returns the file; `None` if neither can
+/// be, in which case nothing is logged.
+pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
+    let own = layout.log();
+    let places = [Some(own), fallback(name)];
+    let mut problem = None;
+    for path in places.into_iter().flatten() {
+        match open(&path, limit) {
+            Ok(file) => {
+                let config = ConfigBuilder::new()
+                    .set_time_format_rfc3339()
+                    .set_thread_level(LevelFilter::Off)
+                    .set_target_level(LevelFilter::Off)
+                    .set_location_level(LevelFilter::Off)
+                    // The libraries have nothing to say that helps a user.
+                    .add_filter_allow_str("notsotuf_stub")
+                    .build();
+                WriteLogger::init(LevelFilter::Info, config, file).ok()?;
+                if let Some(problem) = problem {
+                    log::warn!("{problem}; logging here instead");
+                }
+                return Some(path);
+            }
+            Err(e) => problem = Some(e),
+        }
+    }
+    None
+}
+
+/// Where the log goes if the state dir cannot be written: below
+/// `XDG_STATE_HOME` (`~/.local/state`), `~/Library/Logs` or `LOCALAPPDATA`.
+pub fn fallback(name: &str) -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
+    let base = if cfg!(windows) {
+        PathBuf::from(variable("LOCALAPPDATA")?)
+    } else {
+        let home = variable("HOME").map(PathBuf::from);
+        if cfg!(target_os = "macos") {
+            home?.join("Library/Logs")
+        } else {
+            variable("XDG_STATE_HOME")
+                .map(PathBuf::from)
+                .or(home.map(|home| home.join(".local/state")))?
+        }
+    };
+    let name: String = name
+        .chars()
+        .filter(|&c| c.is_alphanumeric() || "-_".contains(c))
+        .collect();
+    Some(base.join("notsotuf").join(name).join("log"))
+}
+
+fn open(path: &Path, limit: u64) -> Result<std::fs::File, FsError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if fs::inspect(path)?.is_some_and(|file| file.len() > limit) {
+        // Two stubs may do this at once; then the second renames a young log,
+        // which loses nothing but old lines.
+        fs::rename_unsynced(path, &path.with_extension("1"))?;
+    }
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|e| FsError::new("open", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_log_that_is_too_large_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/log");
+        for text in ["first", "second", "third"] {
+            open(&path, 8).unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(read(&path), "third");
+        assert_eq!(read(&path.with_extension("1")), "firstsecond");
+    }
+}

@@ -1,0 +1,665 @@
+//! One update from check to commit: the modules put together.
+
+use crate::bundle::archive::{self, ArchiveError};
+use crate::bundle::patch::{PatchError, Scattered};
+use crate::bundle::rules::RECORD;
+use crate::bundle::{Manifest, Rules, TreeHash};
+use crate::error::Class;
+use crate::fs::{self, FsError};
+use crate::http::{Answer, Http, HttpError};
+use crate::install::{self, CommitError, Committed, Layout, Lock, Record, RecordError, Release};
+use crate::plan::{self, Plan};
+use crate::report::{self, Event};
+use crate::select::{self, Archive, Catalog, Choice, Patch};
+use crate::settings::Settings;
+use crate::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
+use pep440_rs::Version;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why there was no update.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// Metadata or a target was refused.
+    #[error(transparent)]
+    Tuf(#[from] TufError),
+    /// The network.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The disk.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The archive could not be unpacked.
+    #[error("{path}: {source}")]
+    Archive {
+        /// Target path.
+        path: String,
+        /// What was wrong.
+        source: ArchiveError,
+    },
+    /// A patch could not be applied.
+    #[error("{path}: {source}")]
+    Patch {
+        /// Target path.
+        path: String,
+        /// What was wrong.
+        source: PatchError,
+    },
+    /// What is in the archive is not what the metadata says.
+    #[error("{path}: its content has tree hash {found}, expected {expected}")]
+    WrongTree {
+        /// Target path.
+        path: String,
+        /// Hash of what is in it.
+        found: TreeHash,
+        /// Signed hash.
+        expected: TreeHash,
+    },
+    /// The release does not have the program that is to be started.
+    #[error(
+        "version {version} has no {executable:?}, which the settings name as the program to start"
+    )]
+    NoExecutable {
+        /// The release.
+        version: Version,
+        /// The setting.
+        executable: String,
+    },
+    /// A record could not be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The commit failed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// There is no trusted root to start from.
+    #[error("there is no {path:?}; it belongs beside the stub, as `notsotuf ship` puts it there")]
+    NoRoot {
+        /// The shipped root.
+        path: PathBuf,
+    },
+    /// Another stub is updating.
+    #[error("another instance is updating at this moment")]
+    Locked,
+}
+
+impl UpdateError {
+    /// The class of problem.
+    pub fn class(&self) -> Class {
+        match self {
+            UpdateError::Tuf(e) => e.class(),
+            UpdateError::Http(e) => e.class(),
+            UpdateError::Archive { source, .. } => match source {
+                ArchiveError::Fs(_) | ArchiveError::Stopped => Class::Local,
+                _ => Class::Refused,
+            },
+            UpdateError::Patch { source, .. } => match source {
+                PatchError::Fs(_) | PatchError::Stopped | PatchError::Changed { .. } => {
+                    Class::Local
+                }
+                _ => Class::Refused,
+            },
+            UpdateError::WrongTree { .. } | UpdateError::NoExecutable { .. } => Class::Refused,
+            UpdateError::Fs(_)
+            | UpdateError::Record(_)
+            | UpdateError::Commit(_)
+            | UpdateError::NoRoot { .. }
+            | UpdateError::Locked => Class::Local,
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Debug)]
+pub struct Checked {
+    /// What is installed, where that is recorded.
+    pub installed: Option<Release>,
+    /// What the repository offers.
+    pub catalog: Catalog,
+    /// What to update to.
+    pub choice: Choice,
+    consistent_snapshot: bool,
+}
+
+/// How an update was staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The version.
+    pub version: Version,
+    /// How many patches it took; 0 for the full archive.
+    pub patches: usize,
+    /// Bytes downloaded.
+    pub bytes: u64,
+}
+
+/// How a whole run ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing newer.
+    UpToDate,
+    /// The update that an earlier run staged is installed.
+    Installed(Release),
+    /// A new version is installed.
+    Updated(Staged),
+    /// A new version is staged, but these processes of the application are
+    /// running (or another stub is just starting it).
+    Deferred {
+        /// The staged version.
+        version: Version,
+        /// Process ids.
+        instances: Vec<u32>,
+    },
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Outcome::UpToDate => f.write_str("up to date"),
+            Outcome::Installed(release) => {
+                write!(f, "installed version {}, staged earlier", release.version)
+            }
+            Outcome::Updated(staged) => {
+                let how = match staged.patches {
+                    0 => "the full archive".into(),
+                    1 => "1 patch".into(),
+                    n => format!("{n} patches"),
+                };
+                let size = report::bytes(staged.bytes);
+                write!(f, "updated to version {} by {how}, {size}", staged.version)
+            }
+            Outcome::Deferred { version, instances } => {
+                write!(
+                    f,
+                    "version {version} is ready and will be installed at the next start"
+                )?;
+                if !instances.is_empty() {
+                    let list: Vec<_> = instances.iter().map(u32::to_string).collect();
+                    write!(
+                        f,
+                        " (the application is running as process {})",
+                        list.join(", ")
+                    )?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A whole update: what is staged is installed, else what is new is checked
+/// for, staged and installed. At most one version further, so that a required
+/// release is started before the one after it comes.
+///
+/// # Errors
+/// [`UpdateError`]; what was installed still is.
+pub fn run(
+    layout: &Layout,
+    settings: &Settings,
+    now: UnixTime,
+    tell: &dyn Fn(Event),
+) -> Result<Outcome, UpdateError> {
+    let updater = Updater::new(layout, settings, now, tell)?;
+    let deferred = |version, instances| Ok(Outcome::Deferred { version, instances });
+    match updater.commit_staged()? {
+        Committed::Done(release) => return Ok(Outcome::Installed(release)),
+        Committed::Deferred(instances) => {
+            let staged = Record::load_release(&layout.staged())?;
+            if let Some(staged) = staged {
+                return deferred(staged.version, instances);
+            }
+        }
+        Committed::Nothing => {}
+    }
+    let checked = updater.check()?;
+    let Choice::Update { version, required } = &checked.choice else {
+        return Ok(Outcome::UpToDate);
+    };
+    log::info!(
+        "found {}version {version}",
+        if *required { "the required " } else { "" }
+    );
+    let staged = updater.stage(&checked, version)?;
+    match updater.commit()? {
+        Committed::Deferred(instances) => deferred(version.clone(), instances),
+        _ => Ok(Outcome::Updated(staged)),
+    }
+}
+
+/// Does updates of one installed application. Only one per install dir at a
+/// time: it holds the lock.
+pub struct Updater<'a> {
+    layout: &'a Layout,
+    settings: &'a Settings,
+    http: Http,
+    now: UnixTime,
+    rules: Rules,
+    lock: Lock,
+    tell: &'a dyn Fn(Event),
+}
+
+impl<'a> Updater<'a> {
+    /// Takes the lock, at once or not at all, and completes a commit that was
+    /// interrupted. `now` is the time of all expiry checks.
+    ///
+    /// # Errors
+    /// [`UpdateError::Locked`] if another stub is updating; else what the
+    /// file system said.
+    pub fn new(
+        layout: &'a Layout,
+        settings: &'a Settings,
+        now: UnixTime,
+        tell: &'a dyn Fn(Event),
+    ) -> Result<Self, UpdateError> {
+        fs::create_dir_all(&layout.metadata())?;
+        let lock = Lock::exclusive(&layout.update_lock(), Duration::ZERO)?;
+        let lock = lock.ok_or(UpdateError::Locked)?;
+        install::recover(layout, &lock)?;
+        Ok(Updater {
+            http: Http::new(settings.stall()),
+            layout,
+            settings,
+            now,
+            rules: Rules::host(),
+            lock,
+            tell,
+        })
+    }
+
+    /// Installs an update that an earlier run staged but could not commit. A
+    /// damaged one is dropped.
+    ///
+    /// # Errors
+    /// Only of the file system.
+    pub fn commit_staged(&self) -> Result<Committed, UpdateError> {
+        if !self.layout.staged().exists() {
+            return Ok(Committed::Nothing);
+        }
+        let result = match Record::load_release(&self.layout.staged()) {
+            Ok(None) => Ok(Committed::Nothing),
+            Ok(Some(release)) if release.name != self.settings.name => Ok(Committed::Nothing),
+            Ok(Some(_)) => {
+                (self.tell)(Event::Committing);
+                install::commit(self.layout, &self.lock, self.settings.purge, true)
+            }
+            Err(e) => Err(e.into()),
+        };
+        match result {
+            Ok(Committed::Nothing) => {
+                install::discard(self.layout)?;
+                Ok(Committed::Nothing)
+            }
+            Err(error @ (CommitError::Damaged { .. } | CommitError::Record(_))) => {
+                log::warn!("{error}; dropping it");
+                install::discard(self.layout)?;
+                Ok(Committed::Nothing)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Refreshes the trusted metadata and chooses the version to update to.
+    ///
+    /// # Errors
+    /// [`UpdateError`].
+    pub fn check(&self) -> Result<Checked, UpdateError> {
+        let installed = match Record::load_release(&self.layout.app()) {
+            Ok(release) => release.filter(|release| {
+                let same = release.name == self.settings.name;
+                if !same {
+                    log::warn!("what is installed is recorded as {:?}", release.name);
+                }
+                same
+            }),
+            Err(e) => {
+                log::warn!("{e}; taking what is installed as unknown");
+                None
+            }
+        };
+        let refresh = self.refresh()?;
+        let trusted = refresh.trusted();
+        let targets = trusted.targets("targets").expect("refreshed");
+        let catalog = Catalog::new(&self.settings.name, &targets.targets);
+        let version = installed.as_ref().map(|release| &release.version);
+        let choice = select::choose(&catalog, version, self.settings.channel);
+        Ok(Checked {
+            choice,
+            catalog,
+            consistent_snapshot: trusted.root().consistent_snapshot,
+            installed,
+        })
+    }
+
+    fn refresh(&self) -> Result<Refresh, UpdateError> {
+        let store = MetadataStore::new(self.layout);
+        let mut refresh = store.start(self.now)?;
+        let base = slashed(&self.settings.metadata_url);
+        // The stored timestamp, once loaded: a conditional request may say
+        // that it still is the one.
+        let mut timestamp = None;
+        loop {
+            match refresh.next() {
+                Step::Done => return Ok(refresh),
+                Step::Load { role } => {
+                    let bytes = store.load(&role)?;
+                    if role == "timestamp" {
+                        timestamp = bytes.clone();
+                    }
+                    refresh.answer(bytes)?;
+                }
+                Step::Store { role, bytes } => store.store(&role, &bytes)?,
+                Step::Remove { role } => store.remove(&role)?,
+                Step::Fetch {
+                    role,
+                    file,
+                    max_length,
+                } => {
+                    let url = format!("{base}{}", tuf::percent_encode(&file, false));
+                    let etag = timestamp
+                        .as_ref()
+                        .filter(|_| role == "timestamp")
+                        .and_then(|bytes| store.etag(bytes));
+                    let bytes = match self.http.get(&url, max_length, etag.as_deref())? {
+                        Answer::Found { bytes, etag } => {
+                            if role == "timestamp" {
+                                store.keep_etag(&bytes, etag.as_deref());
+                            }
+                            Some(bytes)
+                        }
+                        Answer::NotModified => timestamp.take(),
+                        Answer::Absent => None,
+                    };
+                    refresh.answer(bytes)?;
+                }
+            }
+        }
+    }
+
+    /// Downloads `version`, verifies it, and puts it together aside: by a
+    /// chain of patches, or the full archive where that is better or the
+    /// chain fails.
+    ///
+    /// # Errors
+    /// [`UpdateError`], the one of the full archive if both ways fail.
+    pub fn stage(&self, checked: &Checked, version: &Version) -> Result<Staged, UpdateError> {
+        let result = self.stage_either_way(checked, version);
+        if result.is_err()
+            && let Err(e) = install::discard(self.layout)
+        {
+            log::warn!("{e}");
+        }
+        result
+    }
+
+    fn stage_either_way(
+        &self,
+        checked: &Checked,
+        version: &Version,
+    ) -> Result<Staged, UpdateError> {
+        let record = self.installed_record(checked);
+        let base = record
+            .as_ref()
+            .map(|record| (&record.release.version, record.manifest.tree_hash()));
+        match plan::plan(&checked.catalog, base, version) {
+            Plan::Chain(patches) => {
+                let record = record.expect("a chain starts from what is installed");
+                match self.stage_chain(checked, version, record.manifest, &patches) {
+                    Ok(staged) => return Ok(staged),
+                    Err(e) => log::warn!("{e}; taking the full archive instead"),
+                }
+            }
+            Plan::Full(why) => log::info!("taking the full archive: {why}"),
+        }
+        self.stage_full(checked, version)
+    }
+
+    fn installed_record(&self, checked: &Checked) -> Option<Record> {
+        checked.installed.as_ref()?;
+        Record::load(&self.layout.app(), self.rules).unwrap_or_else(|e| {
+            log::warn!("{e}");
+            None
+        })
+    }
+
+    fn stage_chain(
+        &self,
+        checked: &Checked,
+        version: &Version,
+        installed: Manifest,
+        patches: &[&Patch],
+    ) -> Result<Staged, UpdateError> {
+        install::prepare(self.layout)?;
+        let size = patches.iter().map(|patch| patch.file.length).sum();
+        self.found(version, size);
+        let mut files = Vec::new();
+        let mut before = 0;
+        for (index, patch) in patches.iter().enumerate() {
+            let file = self.layout.downloads().join(index.to_string());
+            self.download(checked, &patch.path, &patch.file, &file, before)?;
+            before += patch.file.length;
+            files.push(file);
+        }
+        let total = installed.totals().1;
+        let mut done = 0;
+        let mut observer = |bytes: u64| {
+            done += bytes;
+            (self.tell)(Event::Assembled { done, total });
+            true
+        };
+        let last = patches.last().map_or("", |patch| patch.path.as_str());
+        let mut tree = Scattered::installed(&self.layout.app(), installed);
+        for (index, patch) in patches.iter().enumerate() {
+            let failed = |source| failed_patch(&patch.path, source);
+            let work = self.layout.work().join(index.to_string());
+            fs::create_dir_all(&work)?;
+            let expected = patch.tree.expect("only such patches are planned");
+            let file = fs::open(&files[index])?;
+            tree = tree
+                .apply(file, expected, &work, self.rules, &mut observer)
+                .map_err(failed)?;
+        }
+        let manifest = tree
+            .gather(&self.layout.staged(), &mut observer)
+            .map_err(|source| failed_patch(last, source))?;
+        self.seal(version, manifest)?;
+        Ok(Staged {
+            version: version.clone(),
+            patches: patches.len(),
+            bytes: size,
+        })
+    }
+
+    fn stage_full(&self, checked: &Checked, version: &Version) -> Result<Staged, UpdateError> {
+        let archive: &Archive = &checked.catalog.archives[version];
+        install::prepare(self.layout)?;
+        self.found(version, archive.file.length);
+        let file = self.layout.downloads().join("archive");
+        self.download(checked, &archive.path, &archive.file, &file, 0)?;
+        // The unpacked size is not known; bundles shrink to about a third.
+        let total = archive.file.length.saturating_mul(3);
+        let mut done = 0;
+        let mut observer = |bytes: u64| {
+            done += bytes;
+            (self.tell)(Event::Assembled { done, total });
+            true
+        };
+        let manifest = archive::unpack(
+            fs::open(&file)?,
+            &self.layout.staged(),
+            self.rules,
+            &mut observer,
+        )
+        .map_err(|source| match source {
+            ArchiveError::Fs(e) => UpdateError::Fs(e),
+            source => UpdateError::Archive {
+                path: archive.path.clone(),
+                source,
+            },
+        })?;
+        let found = manifest.tree_hash();
+        if let Some(expected) = archive.tree.filter(|&expected| expected != found) {
+            return Err(UpdateError::WrongTree {
+                path: archive.path.clone(),
+                found,
+                expected,
+            });
+        }
+        self.seal(version, manifest)?;
+        Ok(Staged {
+            version: version.clone(),
+            patches: 0,
+            bytes: archive.file.length,
+        })
+    }
+
+    fn seal(&self, version: &Version, manifest: Manifest) -> Result<(), UpdateError> {
+        let executable = &self.settings.executable;
+        // A release that cannot be started must not replace one that can.
+        if !manifest.entries.contains_key(executable) {
+            return Err(UpdateError::NoExecutable {
+                version: version.clone(),
+                executable: executable.clone(),
+            });
+        }
+        debug_assert!(!manifest.entries.contains_key(RECORD));
+        let release = Release {
+            name: self.settings.name.clone(),
+            version: version.clone(),
+        };
+        install::seal(self.layout, &Record { release, manifest })?;
+        Ok(())
+    }
+
+    fn found(&self, version: &Version, size: u64) {
+        (self.tell)(Event::Found {
+            name: self.settings.name.clone(),
+            version: version.to_string(),
+            size,
+        });
+    }
+
+    /// Fetches one target and checks its length and hashes. `before` bytes of
+    /// the same update were downloaded earlier.
+    fn download(
+        &self,
+        checked: &Checked,
+        path: &str,
+        target: &TargetFile,
+        to: &Path,
+        before: u64,
+    ) -> Result<(), UpdateError> {
+        let stored = target.stored_name(path, checked.consistent_snapshot);
+        let base = slashed(&self.settings.targets_url);
+        let url = format!("{base}{}", tuf::percent_encode(&stored, true));
+        let mut file = fs::create_new(to)?;
+        let mut hasher = target.hasher(path)?;
+        let mut received = 0;
+        self.http
+            .stream::<UpdateError>(&url, target.length, &mut |data| {
+                hasher.update(data);
+                file.write_all(data)
+                    .map_err(|e| FsError::new("write", to, e))?;
+                received += data.len() as u64;
+                (self.tell)(Event::Downloaded(before + received));
+                Ok(())
+            })?;
+        tuf::schema::verify_length(path, target.length, received)?;
+        hasher.finish(path)?;
+        Ok(())
+    }
+
+    /// Installs the update that [`Updater::stage`] has just staged.
+    ///
+    /// # Errors
+    /// [`UpdateError::Commit`]; what was installed still is.
+    pub fn commit(&self) -> Result<Committed, UpdateError> {
+        (self.tell)(Event::Committing);
+        let purge = self.settings.purge;
+        Ok(install::commit(self.layout, &self.lock, purge, false)?)
+    }
+}
+
+fn failed_patch(path: &str, source: PatchError) -> UpdateError {
+    match source {
+        PatchError::Fs(e) => UpdateError::Fs(e),
+        source => UpdateError::Patch {
+            path: path.into(),
+            source,
+        },
+    }
+}
+
+fn slashed(url: &str) -> String {
+    format!("{}/", url.trim_end_matches('/'))
+}
+
+/// The trusted metadata in the state dir.
+struct MetadataStore<'a> {
+    layout: &'a Layout,
+}
+
+impl<'a> MetadataStore<'a> {
+    fn new(layout: &'a Layout) -> Self {
+        MetadataStore { layout }
+    }
+
+    /// Starts from the stored root, or from the shipped one if there is none
+    /// or it is damaged.
+    fn start(&self, now: UnixTime) -> Result<Refresh, UpdateError> {
+        if let Some(root) = self.load("root")? {
+            match Refresh::new(&root, now, Bounds::default()) {
+                Ok(refresh) => return Ok(refresh),
+                Err(e) => {
+                    log::warn!("the stored root cannot be used ({e}), taking the shipped one")
+                }
+            }
+        }
+        let path = self.layout.shipped_root();
+        let root = fs::read_optional(&path, Bounds::default().root)?
+            .ok_or(UpdateError::NoRoot { path })?;
+        let refresh = Refresh::new(&root, now, Bounds::default())?;
+        self.store("root", &root)?;
+        Ok(refresh)
+    }
+
+    fn path(&self, role: &str) -> PathBuf {
+        let role = tuf::percent_encode(role, false);
+        self.layout.metadata().join(format!("{role}.json"))
+    }
+
+    fn load(&self, role: &str) -> Result<Option<Vec<u8>>, FsError> {
+        fs::read_optional(&self.path(role), Bounds::default().targets)
+    }
+
+    fn store(&self, role: &str, bytes: &[u8]) -> Result<(), FsError> {
+        fs::write_atomically(&self.path(role), bytes)
+    }
+
+    fn remove(&self, role: &str) -> Result<(), FsError> {
+        fs::remove_file(&self.path(role))
+    }
+
+    fn etag_path(&self) -> PathBuf {
+        self.layout.metadata().join("timestamp.etag")
+    }
+
+    /// The entity tag that the server gave for exactly these bytes.
+    fn etag(&self, timestamp: &[u8]) -> Option<String> {
+        let stored = fs::read_optional(&self.etag_path(), 1024).ok()??;
+        let text = String::from_utf8(stored).ok()?;
+        let (hash, etag) = text.trim_end().split_once(' ')?;
+        (hash == content_hash(timestamp) && !etag.is_empty()).then(|| etag.to_owned())
+    }
+
+    fn keep_etag(&self, timestamp: &[u8], etag: Option<&str>) {
+        let text = format!("{} {}\n", content_hash(timestamp), etag.unwrap_or_default());
+        // Only saves a few bytes next time.
+        if let Err(e) = fs::write_atomically(&self.etag_path(), text.as_bytes()) {
+            log::debug!("{e}");
+        }
+    }
+}
+
+fn content_hash(bytes: &[u8]) -> String {
+    let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
+    tuf::key::encode_hex(hash.as_ref())
+}
