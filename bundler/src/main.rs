@@ -1,2 +1,33 @@
-//! x
-fn main() {}
+//! `notsotuf`: archives, patches, metadata and signatures for release
+//! engineers.
+
+mod archive;
+mod cli;
+mod diff;
+mod error;
+mod keys;
+mod metadata;
+mod progress;
+mod project;
+mod publish;
+mod release;
+mod serve;
+mod ship;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let as_json = cli.json;
+    match cli::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            if as_json {
+                println!("{}", serde_json::json!({ "error": e.to_string() }));
+            }
+            eprintln!("error: {e}");
+            e.exit_code()
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A chain larger than this part of the archive is not worth it; tufup's
 /// limit, as a fraction.
-const MAX_SIZE_RATIO: (u64, u64) = (8, 10);
+pub const MAX_SIZE_RATIO: (u64, u64) = (8, 10);
 
 /// How to get to a version.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,51 @@
+//! What can go wrong, for the exit code and the last line of output.
+
+use crate::keys::KeyError;
+use crate::metadata::MetadataError;
+use crate::project::ProjectError;
+use crate::release::ReleaseError;
+use crate::ship::ShipError;
+use notsotuf_stub::fs::FsError;
+use std::process::ExitCode;
+
+/// Any failed command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The settings or the state of the project.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// A release.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// A first-install folder.
+    #[error(transparent)]
+    Ship(#[from] ShipError),
+    /// The server for trying things out.
+    #[error("cannot serve on {address}: {source}")]
+    Serve {
+        /// Where it should listen.
+        address: String,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// 3: something did not verify; 1: everything else. (2 is clap's, for a
+    /// wrong command line.)
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Error::Metadata(MetadataError::Tuf(_)) => 3.into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Progress bars on standard error, where that is a terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How progress is shown: with bars, or not at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Whether bars are wanted; indicatif itself draws none without a terminal.
+    pub show: bool,
+}
+
+impl Progress {
+    /// A bar over `bytes` bytes.
+    pub fn bar(&self, what: &'static str, bytes: u64) -> ProgressBar {
+        if !self.show {
+            return ProgressBar::hidden();
+        }
+        let style = "{msg:20} [{bar:30}] {bytes}/{total_bytes} {eta}";
+        let style = ProgressStyle::with_template(style).expect("a valid template");
+        ProgressBar::new(bytes)
+            .with_style(style.progress_chars("#>."))
+            .with_message(what)
+    }
+}

@@ -1,0 +1,402 @@
+//! A project: its settings file, and where its keys and its repository are.
+
+use crate::keys::Keystore;
+use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::select::{Channel, TargetKind, is_name};
+use notsotuf_stub::settings::Mode;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The name of the settings file.
+pub const FILE: &str = "notsotuf-project.toml";
+
+/// The four top-level roles, in the order in which they are listed.
+pub const ROLES: [&str; 4] = ["root", "targets", "snapshot", "timestamp"];
+
+/// What is wrong with a project.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// No settings file.
+    #[error("there is no {0:?}; `notsotuf init` starts a project, --project names its folder")]
+    Missing(PathBuf),
+    /// A settings file of the wrong form.
+    #[error("{path:?}: {reason}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// `init` where there is a project.
+    #[error("{0:?} exists already: this folder is a project")]
+    Exists(PathBuf),
+    /// Which application?
+    #[error("this project has several applications ({}); name one with --app", .0.join(", "))]
+    WhichApp(Vec<String>),
+    /// An application that is not in the settings.
+    #[error("there is no application {name:?} in the settings; they name {}", .known.join(", "))]
+    NoApp {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+}
+
+/// The settings of one role.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSettings {
+    /// Names of its keys in the keystore.
+    pub keys: Vec<String>,
+    /// How many of them must sign.
+    pub threshold: usize,
+    /// Days until its metadata expires.
+    pub expires_days: u32,
+}
+
+/// The settings of all roles.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Roles {
+    pub root: RoleSettings,
+    pub targets: RoleSettings,
+    pub snapshot: RoleSettings,
+    pub timestamp: RoleSettings,
+}
+
+impl Roles {
+    /// The settings of one of [`ROLES`].
+    pub fn get(&self, role: &str) -> &RoleSettings {
+        match role {
+            "root" => &self.root,
+            "targets" => &self.targets,
+            "snapshot" => &self.snapshot,
+            "timestamp" => &self.timestamp,
+            _ => unreachable!("{role} is not a top-level role"),
+        }
+    }
+}
+
+/// What `ship` writes into the stub's settings.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Where the repository is published; `metadata/` and `targets/` are in it.
+    pub url: Option<String>,
+    /// The channel of new installs.
+    #[serde(default)]
+    pub channel: Channel,
+    /// When the stub looks for updates.
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+/// The settings file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Names of the applications (with the platform, by custom).
+    pub apps: Vec<String>,
+    /// Folder of the keys, relative to the project.
+    #[serde(default = "default_keystore")]
+    pub keystore: PathBuf,
+    /// Folder of the repository, relative to the project.
+    #[serde(default = "default_repository")]
+    pub repository: PathBuf,
+    /// Suffix of new archives.
+    #[serde(default = "default_suffix")]
+    pub archive_suffix: String,
+    /// The roles.
+    pub roles: Roles,
+    /// What new installs get.
+    #[serde(default)]
+    pub client: Client,
+}
+
+fn default_keystore() -> PathBuf {
+    "keystore".into()
+}
+fn default_repository() -> PathBuf {
+    "repository".into()
+}
+fn default_suffix() -> String {
+    ".tar.gz".into()
+}
+
+/// An open project.
+#[derive(Debug, Clone)]
+pub struct Project {
+    root: PathBuf,
+    /// Its settings.
+    pub settings: Settings,
+}
+
+impl Project {
+    /// Opens the project in the folder `root`.
+    ///
+    /// # Errors
+    /// [`ProjectError`], naming the settings file.
+    pub fn open(root: &Path) -> Result<Self, ProjectError> {
+        let path = root.join(FILE);
+        let bytes = fs::read_optional(&path, 1 << 20)?
+            .ok_or_else(|| ProjectError::Missing(path.clone()))?;
+        let form = |reason: String| ProjectError::Form {
+            path: path.clone(),
+            reason,
+        };
+        let text = String::from_utf8(bytes).map_err(|_| form("it is not UTF-8".into()))?;
+        let settings = parse(&text).map_err(form)?;
+        Ok(Project {
+            root: root.into(),
+            settings,
+        })
+    }
+
+    /// The keys.
+    pub fn keystore(&self) -> Keystore {
+        Keystore::new(self.root.join(&self.settings.keystore))
+    }
+    /// The published files.
+    pub fn repository(&self) -> PathBuf {
+        self.root.join(&self.settings.repository)
+    }
+    /// The published metadata.
+    pub fn metadata(&self) -> PathBuf {
+        self.repository().join("metadata")
+    }
+    /// The published targets.
+    pub fn targets(&self) -> PathBuf {
+        self.repository().join("targets")
+    }
+    /// What is prepared and not published. Beside the repository, so that
+    /// copying that one copies nothing unfinished.
+    pub fn pending(&self) -> PathBuf {
+        self.root.join(".notsotuf-pending")
+    }
+
+    /// The application that `wanted` names, or the only one.
+    ///
+    /// # Errors
+    /// [`ProjectError::NoApp`] or [`ProjectError::WhichApp`].
+    pub fn app(&self, wanted: Option<&str>) -> Result<&str, ProjectError> {
+        let apps = &self.settings.apps;
+        match (wanted, apps.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(ProjectError::WhichApp(apps.clone())),
+            (Some(name), _) => apps
+                .iter()
+                .find(|app| *app == name)
+                .map(String::as_str)
+                .ok_or_else(|| ProjectError::NoApp {
+                    name: name.into(),
+                    known: apps.clone(),
+                }),
+        }
+    }
+
+    /// The name of a target.
+    pub fn target(&self, app: &str, version: &pep440_rs::Version, kind: TargetKind) -> String {
+        let suffix = match kind {
+            TargetKind::Archive => &self.settings.archive_suffix,
+            TargetKind::Patch => ".patch",
+        };
+        format!("{app}-{version}{suffix}")
+    }
+}
+
+fn parse(text: &str) -> Result<Settings, String> {
+    let settings: Settings = toml::from_str(text).map_err(|e| e.to_string())?;
+    if settings.apps.is_empty() {
+        return Err("apps is empty".into());
+    }
+    for app in &settings.apps {
+        check_app(app)?;
+    }
+    if ![".tar.gz", ".gz"].contains(&settings.archive_suffix.as_str()) {
+        return Err("archive_suffix is neither .tar.gz nor .gz".into());
+    }
+    for role in ROLES {
+        let RoleSettings {
+            keys,
+            threshold,
+            expires_days,
+        } = settings.roles.get(role);
+        if *threshold < 1 || *threshold > keys.len() {
+            return Err(format!(
+                "roles.{role}: a threshold of {threshold} cannot be met by {} key(s)",
+                keys.len()
+            ));
+        }
+        if !(1..=36_500).contains(expires_days) {
+            return Err(format!("roles.{role}: expires_days must be 1 to 36500"));
+        }
+    }
+    Ok(settings)
+}
+
+/// # Errors
+/// What is wrong with the name of an application.
+pub fn check_app(name: &str) -> Result<(), String> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(format!(
+        "{name:?} is no name for an application: letters, digits, `_` and `-` are"
+    ))
+}
+
+/// What `init` is told.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// Names of applications.
+    pub apps: Vec<String>,
+    /// URL of the repository.
+    pub url: Option<String>,
+    /// Keys per role.
+    pub keys: [Vec<String>; 4],
+    /// Threshold per role.
+    pub thresholds: [usize; 4],
+    /// Days per role.
+    pub expires_days: [u32; 4],
+    /// Folder of the keys.
+    pub keystore: PathBuf,
+    /// Folder of the repository.
+    pub repository: PathBuf,
+}
+
+/// Writes a commented settings file into `root`.
+///
+/// # Errors
+/// [`ProjectError::Exists`] if there is one.
+pub fn create(root: &Path, template: &Template) -> Result<Project, ProjectError> {
+    let path = root.join(FILE);
+    if path.exists() {
+        return Err(ProjectError::Exists(path));
+    }
+    let text = template.to_text();
+    parse(&text).map_err(|reason| ProjectError::Form {
+        path: path.clone(),
+        reason,
+    })?;
+    fs::create_dir_all(root)?;
+    fs::write_atomically(&path, text.as_bytes())?;
+    Project::open(root)
+}
+
+impl Template {
+    fn to_text(&self) -> String {
+        let quoted = |text: &str| toml_string(text);
+        let list = |items: &[String]| {
+            let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
+            format!("[{}]", items.join(", "))
+        };
+        let url = match &self.url {
+            Some(url) => format!("url = {}", quoted(url)),
+            None => "# url = \"https://example.com/updates\"".into(),
+        };
+        let mut text = format!(
+            "\
+# Settings of a notsotuf project. Paths are relative to this file.
+
+# Names of the applications in this repository. A release of one of them is the
+# target <name>-<version>.tar.gz; put the platform into the name if there are
+# several, as in \"myapp-windows-x86_64\".
+apps = {apps}
+
+# Private keys. Keep this folder out of version control and backed up.
+keystore = {keystore}
+
+# What is published: metadata and targets, as static files.
+repository = {repository}
+
+# Suffix of new archives: \".tar.gz\", or \".gz\" as in original notsotuf.
+archive_suffix = \".tar.gz\"
+
+# Who signs what: names of keys in the keystore, how many of them must sign,
+# and for how many days the signed metadata is valid. `notsotuf publish` renews
+# timestamp and snapshot; clients stop updating when they are expired.
+",
+            apps = list(&self.apps),
+            keystore = quoted(&self.keystore.to_string_lossy()),
+            repository = quoted(&self.repository.to_string_lossy()),
+        );
+        for (index, role) in ROLES.iter().enumerate() {
+            text.push_str(&format!(
+                "[roles.{role}]\nkeys = {}\nthreshold = {}\nexpires_days = {}\n\n",
+                list(&self.keys[index]),
+                self.thresholds[index],
+                self.expires_days[index]
+            ));
+        }
+        text.push_str(&format!(
+            "\
+# What `notsotuf ship` writes into the settings of new installs.
+[client]
+# Where the repository folder is published.
+{url}
+# Least final kind of release that is offered: \"final\", \"rc\", \"b\" or \"a\".
+channel = \"final\"
+# \"before-launch\": look for updates before the application starts; \"off\".
+mode = \"before-launch\"
+"
+        ));
+        text
+    }
+}
+
+/// A basic string of TOML 1.0, whose escapes are those of JSON.
+pub fn toml_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub fn template() -> Template {
+        let keys = ROLES.map(|role| vec![role.to_owned()]);
+        Template {
+            apps: vec!["my-app".into()],
+            url: Some("https://example.com/\"x\"".into()),
+            keys,
+            thresholds: [1; 4],
+            expires_days: [365, 90, 30, 14],
+            keystore: "keystore".into(),
+            repository: "repository".into(),
+        }
+    }
+
+    #[test]
+    fn what_init_writes_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = create(folder.path(), &template()).unwrap();
+        assert_eq!(project.app(None).unwrap(), "my-app");
+        assert!(project.app(Some("x")).is_err());
+        assert_eq!(
+            project.settings.client.url.as_deref(),
+            Some("https://example.com/\"x\"")
+        );
+        assert_eq!(project.settings.roles.snapshot.expires_days, 30);
+        assert!(matches!(
+            create(folder.path(), &template()),
+            Err(ProjectError::Exists(_))
+        ));
+    }
+
+    #[test]
+    fn refuses_thresholds_and_names_that_cannot_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bad = template();
+        bad.thresholds[0] = 2;
+        assert!(create(folder.path(), &bad).is_err());
+        let mut bad = template();
+        bad.apps.push("a b".into());
+        assert!(create(folder.path(), &bad).is_err());
+        assert!(!folder.path().join(FILE).exists());
+    }
+}

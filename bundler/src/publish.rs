@@ -1,0 +1,123 @@
+//! Publishing: targets first, `timestamp.json` last, each file whole or not
+//! at all, so that a client sees the old repository or the new one.
+
+use crate::error::Error;
+use crate::keys::Passphrases;
+use crate::metadata::{self, Published, Update};
+use crate::project::Project;
+use crate::release::{Pending, stored_name};
+use notsotuf_stub::fs;
+use notsotuf_stub::tuf::UnixTime;
+use std::collections::BTreeSet;
+
+/// How many old versions of targets and snapshot metadata stay, for clients
+/// that are in the middle of a check and for caches.
+const KEEP_VERSIONS: u64 = 10;
+
+/// What was published.
+#[derive(Debug)]
+pub struct Report {
+    /// Targets that are new.
+    pub added: Vec<String>,
+    /// Targets that are gone.
+    pub removed: Vec<String>,
+    /// The metadata.
+    pub update: Update,
+}
+
+/// Signs and writes what is pending; with nothing pending, renews timestamp
+/// and snapshot.
+///
+/// # Errors
+/// Before anything is written, if a file is missing, a key cannot be used, or
+/// a client would refuse the result. Interrupted at any point, it can just be
+/// called again.
+pub fn publish(
+    project: &Project,
+    passphrases: &Passphrases,
+    now: UnixTime,
+) -> Result<Report, Error> {
+    let published = Published::load(&project.metadata())?;
+    let consistent = published.consistent_snapshot();
+    let pending = Pending::open(project, &published)?;
+    let before = published.target_entries();
+    let added: Vec<String> = pending
+        .entries
+        .iter()
+        .filter(|(path, entry)| before.get(*path) != Some(entry))
+        .map(|(path, _)| path.clone())
+        .collect();
+    let removed: Vec<String> = before
+        .keys()
+        .filter(|path| !pending.entries.contains_key(*path))
+        .cloned()
+        .collect();
+    let mut files = Vec::new();
+    for path in &added {
+        let Some(file) = pending.find(path, consistent)? else {
+            let path = pending.files().join(path);
+            return Err(metadata::MetadataError::Missing(path).into());
+        };
+        let stored = stored_name(path, &pending.entries[path], consistent);
+        files.push((file, project.targets().join(stored)));
+    }
+    let update = metadata::update(
+        &published,
+        &pending.entries,
+        &project.settings.roles,
+        &project.keystore(),
+        passphrases,
+        now,
+    )?;
+    metadata::check_as_client(&project.metadata(), &update, now)?;
+
+    fs::create_dir_all(&project.targets())?;
+    for (from, to) in files.iter().filter(|(from, to)| from != to) {
+        fs::rename(from, to)?;
+    }
+    for (name, bytes) in &update.files {
+        fs::write_atomically(&project.metadata().join(name), bytes)?;
+    }
+    // From here on the new release is out; the rest is tidying up.
+    fs::remove_tree(&project.pending())?;
+    let kept: BTreeSet<String> = pending
+        .entries
+        .iter()
+        .map(|(path, entry)| stored_name(path, entry, consistent))
+        .collect();
+    for (path, entry) in &before {
+        let stored = stored_name(path, entry, consistent);
+        if !kept.contains(&stored) {
+            fs::remove_file(&project.targets().join(stored))?;
+        }
+    }
+    if consistent {
+        drop_old_versions(project, &update)?;
+    }
+    Ok(Report {
+        added,
+        removed,
+        update,
+    })
+}
+
+fn drop_old_versions(project: &Project, update: &Update) -> Result<(), Error> {
+    for path in fs::list(&project.metadata())? {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        for role in ["targets", "snapshot"] {
+            let version = name
+                .strip_suffix(".json")
+                .and_then(|stem| stem.strip_suffix(role)?.strip_suffix('.'))
+                .and_then(|number| number.parse::<u64>().ok());
+            let newest = update.versions.get(role);
+            if let (Some(version), Some(newest)) = (version, newest)
+                && version + KEEP_VERSIONS < *newest
+            {
+                fs::remove_file(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
