@@ -426,7 +426,7 @@ fn first_root(
 fn list_keys(project: &Project, output: &Output) -> Result<(), Error> {
     let roles_of = |name: &String| -> Vec<&str> {
         let named = |role: &&str| project.settings.roles.get(role).keys.contains(name);
-        ROLES.into_iter().filter(|role| named(&role)).collect()
+        ROLES.into_iter().filter(named).collect()
     };
     let mut text = String::new();
     let mut list = Vec::new();

@@ -416,7 +416,7 @@ pub fn check_as_client(
     let root = read("1.root.json")?.ok_or(MetadataError::Missing(first))?;
     let mut client = Refresh::new(&root, now, Bounds::default())?;
     loop {
-        match client.next() {
+        match client.next_step() {
             Step::Done => return Ok(()),
             Step::Load { .. } => client.answer(None)?,
             Step::Fetch { file, .. } => client.answer(read(&file)?)?,

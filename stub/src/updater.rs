@@ -337,7 +337,7 @@ impl<'a> Updater<'a> {
         // that it still is the one.
         let mut timestamp = None;
         loop {
-            match refresh.next() {
+            match refresh.next_step() {
                 Step::Done => return Ok(refresh),
                 Step::Load { role } => {
                     let bytes = store.load(&role)?;

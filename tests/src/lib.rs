@@ -1,1 +1,1 @@
-//! x
+//! Support code of the end-to-end tests.

@@ -126,7 +126,7 @@ impl Refresh {
 
     /// The next thing to do. Asking again without an answer repeats the
     /// question, except that stores and removals are handed out once.
-    pub fn next(&mut self) -> Step {
+    pub fn next_step(&mut self) -> Step {
         if let Some(action) = self.actions.pop_front() {
             return action;
         }
@@ -279,7 +279,7 @@ impl Refresh {
     }
 
     /// Looks for `path` in the targets roles, in pre-order (5.6.7), after the
-    /// refresh is done. Go on with [`Refresh::next`]; then [`Refresh::found`].
+    /// refresh is done. Go on with [`Refresh::next_step`]; then [`Refresh::found`].
     pub fn search(&mut self, path: &str) {
         self.search = Search {
             path: Some(path.into()),

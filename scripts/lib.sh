@@ -1,0 +1,21 @@
+# Shared by the scripts; sourced, from the root of the work tree.
+
+say() { printf '\n== %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+need_cargo() {
+  command -v cargo >/dev/null || die "cargo is missing: install Rust 1.89 or newer (https://rustup.rs)"
+}
+
+# A virtual environment in the work tree with PyInstaller, tufup and python-tuf.
+need_python() {
+  command -v python3 >/dev/null || die "python3 is missing: install Python 3.9 or newer"
+  local stamp=.venv/.requirements
+  if ! cmp -s scripts/requirements.txt "$stamp"; then
+    say "installing Python packages into .venv"
+    rm -rf .venv
+    python3 -m venv .venv || die "python3 -m venv failed: on Debian, apt-get install python3-venv"
+    .venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
+    cp scripts/requirements.txt "$stamp"
+  fi
+}
