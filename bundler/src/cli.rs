@@ -238,6 +238,9 @@ struct Ship {
     /// The program in the bundle to start; needed if there are several
     #[arg(long, value_name = "PATH")]
     executable: Option<String>,
+    /// What users start: the stub's file name; else that of the program
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// The stub; else the notsotuf-stub beside this program
     #[arg(long, value_name = "FILE")]
     stub: Option<PathBuf>,
@@ -545,6 +548,7 @@ fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
             .or(beside)
             .unwrap_or_else(|| "notsotuf-stub".into()),
         executable: args.executable.as_deref(),
+        name: args.name.as_deref(),
         url: args.url.as_deref(),
         output: &args.output,
     };

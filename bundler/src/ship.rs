@@ -60,6 +60,11 @@ pub enum ShipError {
     /// The settings would not work.
     #[error("the stub would not accept its settings: {0}")]
     Settings(String),
+    /// The stub cannot have the name of the folder that the bundle is in.
+    #[error(
+        "the stub cannot be called {0:?} beside the folder `app`; give it another name with --name"
+    )]
+    Name(String),
     /// The stub is no Windows program.
     #[error("{0:?} is not a program for Windows")]
     NotPe(PathBuf),
@@ -76,6 +81,8 @@ pub struct Order<'a> {
     pub stub: &'a Path,
     /// The program to start, relative to the bundle.
     pub executable: Option<&'a str>,
+    /// The stub's name; `None`: that of the program.
+    pub name: Option<&'a str>,
     /// Where the repository is published.
     pub url: Option<&'a str>,
     /// The new folder.
@@ -143,6 +150,10 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
     fs::write_atomically(&Record::path(&layout.app()), record.to_text().as_bytes())?;
     // The stub has the program's name, whatever folder that is in.
     let name = executable.rsplit('/').next().unwrap_or(&executable);
+    let name = order.name.unwrap_or(name);
+    if name.eq_ignore_ascii_case("app") || name.contains(['/', '\\']) || name.is_empty() {
+        return Err(ShipError::Name(name.into()));
+    }
     let stub = layout.root().join(name);
     fs::copy_with_mode(order.stub, &stub, 0o755)?;
     if name.to_ascii_lowercase().ends_with(".exe") {
@@ -302,6 +313,7 @@ mod tests {
             version: None,
             stub: Path::new(""),
             executable: None,
+            name: None,
             url: None,
             output: Path::new(""),
         };

@@ -1,1 +1,212 @@
-//! Support code of the end-to-end tests.
+//! Support code of the end-to-end tests: real bundles, a real project, a real
+//! server, the real programs.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The root of the work tree.
+pub fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("tests/ is in it").to_path_buf()
+}
+
+/// A bundle that `scripts/make-bundles` built.
+pub fn bundle(version: &str) -> PathBuf {
+    let path = root().join(".work/bundles").join(version).join("program");
+    assert!(
+        path.exists(),
+        "{path:?} is missing: run scripts/make-bundles (scripts/test does)"
+    );
+    path
+}
+
+/// One of the programs, from the build that this test is of.
+pub fn program(name: &str) -> PathBuf {
+    // target/<profile>/deps/<this test>
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.parent().and_then(Path::parent).expect("in deps");
+    let path = folder.join(name);
+    assert!(
+        path.exists(),
+        "{path:?} is missing: cargo build --workspace makes it"
+    );
+    path
+}
+
+/// Runs a command to its end; its standard output must be JSON.
+pub fn json(command: &mut Command) -> Value {
+    let output = run(command);
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{command:?}: {e}: {output:?}"))
+}
+
+/// Runs a command to its end, with nothing on standard input.
+pub fn run(command: &mut Command) -> Output {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"))
+}
+
+/// `notsotuf serve` on a free port, until this is dropped.
+pub struct Server {
+    child: Child,
+    /// Where it listens, without a final slash.
+    pub url: String,
+}
+
+impl Server {
+    /// Serves `folder`.
+    pub fn start(folder: &Path) -> Self {
+        let mut child = Command::new(program("notsotuf"))
+            .args(["serve", "--quiet", "--port", "0", "--dir"])
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it says where it is");
+        let url = line
+            .split_whitespace()
+            .last()
+            .expect("the URL is last")
+            .to_owned();
+        Server { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been stopped by the test already.
+        if self.child.kill().is_ok() {
+            self.child.wait().expect("a killed child can be waited for");
+        }
+    }
+}
+
+/// A project, its server, and an install of it.
+pub struct World {
+    folder: tempfile::TempDir,
+    /// The server of the repository.
+    pub server: Option<Server>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// An initialised project with plain keys, served.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let repository = folder.path().join("project/repository");
+        std::fs::create_dir_all(&repository).expect("a folder");
+        let server = Server::start(&repository);
+        let world = World {
+            folder,
+            server: Some(server),
+        };
+        let url = world.url();
+        world.bundler(&["init", "--app", "app", "--plain", "--url", &url]);
+        world
+    }
+
+    /// The URL of the repository.
+    pub fn url(&self) -> String {
+        self.server
+            .as_ref()
+            .map(|server| server.url.clone())
+            .expect("it is served")
+    }
+
+    /// A path in the test's own folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The bundler, in the project.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(program("notsotuf"));
+        command
+            .arg("--json")
+            .arg("-C")
+            .arg(self.path("project"))
+            .args(args);
+        command
+    }
+
+    /// Runs the bundler, which must succeed.
+    pub fn bundler(&self, args: &[&str]) -> Value {
+        json(&mut self.command(args))
+    }
+
+    /// Adds a bundle as a release, without publishing it.
+    pub fn add(&self, version: &str, bundle: &Path, more: &[&str]) -> Value {
+        let bundle = bundle.to_str().expect("Unicode");
+        self.bundler(&[&["add", version, bundle], more].concat())
+    }
+
+    /// Adds and publishes the bundle of that version.
+    pub fn release(&self, version: &str, more: &[&str]) -> Value {
+        let added = self.add(version, &bundle(version), more);
+        self.bundler(&["publish"]);
+        added
+    }
+
+    /// Ships a version to `install`.
+    pub fn ship(&self, version: &str) {
+        let output = self.path("install");
+        let output = output.to_str().expect("Unicode");
+        self.bundler(&["ship", "--version", version, "--output", output]);
+    }
+
+    /// The stub of the install.
+    pub fn stub(&self) -> Command {
+        let mut command = Command::new(self.path("install/program"));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the application and returns what it says of itself.
+    pub fn start(&self) -> Value {
+        json(&mut self.stub())
+    }
+
+    /// Starts the application and returns its version.
+    pub fn start_version(&self) -> String {
+        self.start()["version"]
+            .as_str()
+            .expect("a version")
+            .to_owned()
+    }
+
+    /// The stub's log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("install/.notsotuf/log")).unwrap_or_default()
+    }
+
+    /// Changes the install's settings.
+    pub fn set(&self, key: &str, value: &str) {
+        let path = self.path("install/notsotuf.toml");
+        let text = std::fs::read_to_string(&path).expect("settings");
+        let mut found = false;
+        let lines = text.lines().map(|line| {
+            if line.starts_with(&format!("{key} = ")) {
+                found = true;
+                return format!("{key} = {value}\n");
+            }
+            format!("{line}\n")
+        });
+        let text: String = lines.collect();
+        assert!(found, "no {key} in the settings");
+        std::fs::write(path, text).expect("settings");
+    }
+}

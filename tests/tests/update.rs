@@ -1,0 +1,206 @@
+//! The main job on real PyInstaller bundles, over real HTTP.
+
+use notsotuf_tests::{World, bundle, json};
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+#[test]
+fn one_patch() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    assert_eq!(world.start_version(), "1.0");
+    let added = world.release("1.1", &[]);
+    assert_eq!(added["patch"]["from"], "1.0");
+    assert_eq!(world.start_version(), "1.1");
+    assert!(
+        world.log().contains("updated to version 1.1 by 1 patch"),
+        "{}",
+        world.log()
+    );
+    assert_eq!(world.start_version(), "1.1");
+    assert!(
+        world.log().trim_end().ends_with("up to date"),
+        "{}",
+        world.log()
+    );
+}
+
+#[test]
+fn three_patches_at_once() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    for version in ["1.1", "1.2", "1.3"] {
+        world.release(version, &[]);
+    }
+    assert_eq!(world.start_version(), "1.3");
+    assert!(world.log().contains("by 3 patches"), "{}", world.log());
+}
+
+#[test]
+fn the_full_archive_where_there_is_no_patch() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &["--skip-patch"]);
+    assert_eq!(world.start_version(), "1.1");
+    assert!(
+        world.log().contains("by the full archive"),
+        "{}",
+        world.log()
+    );
+}
+
+#[test]
+fn a_patch_that_fails_is_replaced_by_the_full_archive_in_the_same_run() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &[]);
+    // A file of the install was changed, so the patch has nothing to go by.
+    let library = world.path("install/app/_internal/base_library.zip");
+    fs::write(&library, "damaged").unwrap();
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    let log = world.log();
+    assert!(log.contains("taking the full archive instead"), "{log}");
+    assert!(
+        log.contains("updated to version 1.1 by the full archive"),
+        "{log}"
+    );
+    assert_ne!(fs::read(&library).unwrap(), b"damaged");
+}
+
+#[test]
+fn a_required_release_on_the_way_is_not_skipped() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &["--required"]);
+    world.release("1.2", &[]);
+    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(world.start_version(), "1.2");
+}
+
+#[test]
+fn pre_releases_are_for_those_who_want_them() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.add("1.1b1", &bundle("1.1"), &[]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.0");
+    world.set("channel", "\"rc\"");
+    assert_eq!(world.start_version(), "1.0");
+    world.set("channel", "\"b\"");
+    assert_eq!(world.start_version(), "1.1");
+}
+
+#[test]
+fn a_one_file_bundle() {
+    let world = World::new();
+    world.add("1.0", &bundle("onefile-1.0"), &[]);
+    world.bundler(&["publish"]);
+    world.ship("1.0");
+    assert_eq!(world.start_version(), "1.0");
+    world.add("1.1", &bundle("onefile-1.1"), &[]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.1");
+}
+
+#[test]
+fn everything_passes_through_and_the_applications_files_stay() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &[]);
+    fs::write(world.path("install/app/settings.ini"), "mine").unwrap();
+    let cwd = world.path("elsewhere");
+    fs::create_dir_all(&cwd).unwrap();
+    let mut child = world
+        .stub()
+        .args(["a", "b c", "--updater", ""])
+        .current_dir(&cwd)
+        .env("E2E_VARIABLE", "value")
+        .env("E2E_EXIT", "42")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"input").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(42));
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["version"], "1.1");
+    assert_eq!(
+        said["args"],
+        serde_json::json!(["a", "b c", "--updater", ""])
+    );
+    assert_eq!(said["stdin"], "input");
+    assert_eq!(said["variable"], "value");
+    assert_eq!(said["cwd"], cwd.canonicalize().unwrap().to_str().unwrap());
+    let kept = fs::read_to_string(world.path("install/app/settings.ini"));
+    assert_eq!(kept.unwrap(), "mine");
+}
+
+#[test]
+fn offline_the_installed_version_starts() {
+    let mut world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.server = None;
+    assert_eq!(world.start_version(), "1.0");
+    assert!(
+        world.log().contains("no update (unavailable)"),
+        "{}",
+        world.log()
+    );
+}
+
+#[test]
+fn a_running_instance_keeps_its_files_and_the_update_comes_at_the_next_start() {
+    use std::io::{BufRead, BufReader};
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let mut running = world
+        .stub()
+        .arg("--sleep")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let out = running.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    world.release("1.1", &[]);
+    assert_eq!(world.start_version(), "1.0");
+    assert!(
+        world.log().contains("will be installed at the next start"),
+        "{}",
+        world.log()
+    );
+    let status = json(world.stub().args(["--updater", "status", "--json"]));
+    assert_eq!(status["staged"]["version"], "1.1");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(world.start_version(), "1.1");
+}
+
+#[test]
+fn the_latest_release_can_be_taken_back() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &[]);
+    world.bundler(&["remove-latest"]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.0");
+    let targets = fs::read_dir(world.path("project/repository/targets")).unwrap();
+    assert_eq!(targets.count(), 1);
+    let older = world.command(&["add", "1.0", "x"]).output().unwrap();
+    assert_eq!(older.status.code(), Some(1));
+    world.release("1.1", &[]);
+    assert_eq!(world.start_version(), "1.1");
+}
