@@ -1,0 +1,83 @@
+"""The Python peers, as the interop tests use them. Prints one JSON object.
+
+interop.py ngclient URL ROOT DIR TARGET...      python-tuf refreshes and downloads
+interop.py client URL ROOT DIR NAME VERSION     a tufup client updates
+interop.py release NAME VERSION BUNDLE          tufup adds and publishes, in the working directory
+"""
+
+import json
+import logging
+import pathlib
+import shutil
+import sys
+
+logging.basicConfig(level=logging.WARNING)
+
+
+def ngclient(url, root, folder, *targets):
+    from tuf.ngclient import Updater
+
+    folder = pathlib.Path(folder)
+    (folder / "metadata").mkdir(parents=True)
+    (folder / "targets").mkdir()
+    shutil.copy(root, folder / "metadata" / "root.json")
+    updater = Updater(
+        metadata_dir=str(folder / "metadata"),
+        metadata_base_url=url + "/metadata/",
+        target_dir=str(folder / "targets"),
+        target_base_url=url + "/targets/",
+    )
+    updater.refresh()
+    sizes = {}
+    for name in targets:
+        info = updater.get_targetinfo(name)
+        path = updater.download_target(info)
+        sizes[name] = pathlib.Path(path).stat().st_size
+    return sizes
+
+
+def client(url, root, folder, name, version):
+    from tufup.client import Client
+
+    folder = pathlib.Path(folder)
+    for sub in ["metadata", "targets", "install", "extract"]:
+        (folder / sub).mkdir(parents=True)
+    shutil.copy(root, folder / "metadata" / "root.json")
+
+    def install(src_dir, dst_dir, **kwargs):
+        shutil.copytree(src_dir, dst_dir, dirs_exist_ok=True, symlinks=True)
+
+    updater = Client(
+        app_name=name,
+        app_install_dir=folder / "install",
+        current_version=version,
+        metadata_dir=folder / "metadata",
+        metadata_base_url=url + "/metadata/",
+        target_dir=folder / "targets",
+        target_base_url=url + "/targets/",
+        extract_dir=folder / "extract",
+    )
+    found = updater.check_for_updates()
+    if found is None:
+        return {"found": None}
+    updater.download_and_apply_update(skip_confirmation=True, install=install)
+    installed = sorted(path.name for path in (folder / "install").iterdir())
+    return {"found": str(found.version), "custom": found.custom, "installed": installed}
+
+
+def release(name, version, bundle):
+    from tufup.repo import Repository
+
+    if Repository.get_config_file_path().exists():
+        repository = Repository.from_config()
+    else:
+        repository = Repository(app_name=name)
+        repository.save_config()
+        repository.initialize()
+    repository.add_bundle(new_bundle_dir=bundle, new_version=version)
+    repository.publish_changes(private_key_dirs=[repository.keys_dir])
+    return {"version": version}
+
+
+commands = {"ngclient": ngclient, "client": client, "release": release}
+json.dump(commands[sys.argv[1]](*sys.argv[2:]), sys.stdout)
