@@ -94,7 +94,9 @@ fn update(layout: &Layout, settings: &Settings) {
     }
     let patience = Patience {
         decision: settings.deadline(),
-        stall: settings.stall(),
+        // A little longer than the download itself waits, so that it ends
+        // first and can tidy up.
+        stall: settings.stall() + Duration::from_secs(1),
     };
     let mut terminal = Terminal::new(settings.quiet);
     let gave_up = wait(&news, start, patience, &mut terminal);

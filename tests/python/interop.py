@@ -2,6 +2,7 @@
 
 interop.py ngclient URL ROOT DIR TARGET...      python-tuf refreshes and downloads
 interop.py client URL ROOT DIR NAME VERSION     a tufup client updates
+interop.py expire METADATA KEY                  the timestamp, signed with KEY, expired in 2020
 interop.py release NAME VERSION BUNDLE          tufup adds and publishes, in the working directory
 """
 
@@ -79,5 +80,19 @@ def release(name, version, bundle):
     return {"version": version}
 
 
-commands = {"ngclient": ngclient, "client": client, "release": release}
+def expire(metadata, key):
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from securesystemslib.formats import encode_canonical
+
+    path = pathlib.Path(metadata) / "timestamp.json"
+    document = json.loads(path.read_text())
+    document["signed"]["expires"] = "2020-01-01T00:00:00Z"
+    key = load_pem_private_key(pathlib.Path(key).read_bytes(), password=None)
+    payload = encode_canonical(document["signed"]).encode()
+    document["signatures"][0]["sig"] = key.sign(payload).hex()
+    path.write_text(json.dumps(document))
+    return {}
+
+
+commands = {"expire": expire, "ngclient": ngclient, "client": client, "release": release}
 json.dump(commands[sys.argv[1]](*sys.argv[2:]), sys.stdout)

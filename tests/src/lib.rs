@@ -1,6 +1,8 @@
 //! Support code of the end-to-end tests: real bundles, a real project, a real
 //! server, the real programs.
 
+pub mod fault;
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -41,6 +43,20 @@ pub fn json(command: &mut Command) -> Value {
     assert!(output.status.success(), "{command:?}: {output:?}");
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{command:?}: {e}: {output:?}"))
+}
+
+/// Runs tests/python/interop.py in `folder`.
+pub fn python_in(folder: &Path, args: &[&str]) -> Value {
+    let mut command = Command::new(root().join(".venv/bin/python"));
+    command
+        .arg(root().join("tests/python/interop.py"))
+        .args(args);
+    json(command.current_dir(folder))
+}
+
+/// Runs tests/python/interop.py, wherever.
+pub fn python(args: &[&str]) -> Value {
+    python_in(&root(), args)
 }
 
 /// Runs a command to its end, with nothing on standard input.
@@ -191,6 +207,18 @@ impl World {
     /// The stub's log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("install/.notsotuf/log")).unwrap_or_default()
+    }
+
+    /// Points the install at another server.
+    pub fn point_to(&self, url: &str) {
+        for kind in ["metadata", "targets"] {
+            self.set(&format!("{kind}_url"), &format!("\"{url}/{kind}\""));
+        }
+    }
+
+    /// The folder that is served.
+    pub fn repository(&self) -> PathBuf {
+        self.path("project/repository")
     }
 
     /// Changes the install's settings.

@@ -1,19 +1,10 @@
 //! Interoperability with python-tuf and tufup, both ways.
 
-use notsotuf_tests::{Server, World, bundle, json, root};
+use notsotuf_tests::{Server, World, bundle, python_in};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-
-/// Runs tests/python/interop.py in `folder`.
-fn python(folder: &Path, args: &[&str]) -> Value {
-    let mut command = Command::new(root().join(".venv/bin/python"));
-    command
-        .arg(root().join("tests/python/interop.py"))
-        .args(args);
-    json(command.current_dir(folder))
-}
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("Unicode")
@@ -29,7 +20,7 @@ fn python_clients_read_our_repository() {
     let folder = world.path("client");
     let args = ["ngclient", &world.url(), text(&first), text(&folder)];
     let targets = ["app-1.0.tar.gz", "app-1.1.tar.gz", "app-1.1.patch"];
-    let sizes = python(&world.path(""), &[&args[..], &targets].concat());
+    let sizes = python_in(&world.path(""), &[&args[..], &targets].concat());
     assert_eq!(sizes["app-1.1.tar.gz"], added["archive"]["size"]);
     assert_eq!(sizes["app-1.1.patch"], added["patch"]["size"]);
 
@@ -42,7 +33,7 @@ fn python_clients_read_our_repository() {
         "app",
         "1.0",
     ];
-    let done = python(&world.path(""), &args);
+    let done = python_in(&world.path(""), &args);
     assert_eq!(done["found"], "1.1");
     assert_eq!(done["custom"], json!({ "notes": ["é", 1] }));
     assert_eq!(done["installed"], json!(["_internal", "program"]));
@@ -70,10 +61,7 @@ fn the_stub_updates_from_a_repository_that_tufup_made() {
     let shipped = world.path("install/root.json");
     fs::copy(repository.join("metadata/1.root.json"), shipped).unwrap();
     let server = Server::start(&repository);
-    for kind in ["metadata", "targets"] {
-        let url = format!("\"{}/{kind}\"", server.url);
-        world.set(&format!("{kind}_url"), &url);
-    }
+    world.point_to(&server.url);
     world.server = Some(server);
     assert_eq!(world.start_version(), "1.1");
     let log = world.log();

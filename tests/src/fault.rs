@@ -1,0 +1,135 @@
+//! A server that does what servers and networks do wrong.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// What goes wrong with every file whose path contains a given text.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// This status, with an HTML body.
+    Status(u16),
+    /// Status 200 and a page, as captive portals answer.
+    Portal,
+    /// One byte of the content is another one.
+    Flipped,
+    /// The connection ends after this many bytes, with the length announced.
+    Truncated(usize),
+    /// Bytes without end, and no length.
+    Endless,
+    /// Nothing more after the headers.
+    Stalled,
+    /// To this URL, with the path appended.
+    Redirect(String),
+}
+
+/// Serves a folder with a fault, until this is dropped.
+pub struct FaultyServer {
+    stop: Arc<AtomicBool>,
+    /// Where it listens, without a final slash.
+    pub url: String,
+}
+
+impl FaultyServer {
+    /// Files whose path contains `what` are served with `fault`, all others
+    /// as they are.
+    pub fn start(folder: &Path, what: &str, fault: Fault) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let (folder, what) = (folder.to_path_buf(), what.to_owned());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (folder, what, fault) = (folder.clone(), what.clone(), fault.clone());
+                std::thread::spawn(move || {
+                    // The client may hang up, which is what some tests want.
+                    if let Err(e) = answer(&folder, &what, &fault, stream) {
+                        eprintln!("faulty server: {e}");
+                    }
+                });
+            }
+        });
+        FaultyServer { stop, url }
+    }
+}
+
+impl Drop for FaultyServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let address = self.url.trim_start_matches("http://");
+        TcpStream::connect(address).expect("it still listens");
+    }
+}
+
+/// One request, one answer, and the connection ends.
+fn answer(folder: &Path, what: &str, fault: &Fault, stream: TcpStream) -> io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let request = lines.next().transpose()?.unwrap_or_default();
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    let url = request.split(' ').nth(1).unwrap_or("/").to_owned();
+    let path: PathBuf = folder.join(url.trim_start_matches('/'));
+    let mut reply = Reply(stream);
+    let Ok(mut content) = std::fs::read(&path) else {
+        return reply.send(404, "", b"no");
+    };
+    if !url.contains(what) {
+        return reply.send(200, "", &content);
+    }
+    let page = b"<html><body>Please log in</body></html>";
+    match fault {
+        Fault::Status(status) => reply.send(*status, "", page),
+        Fault::Portal => reply.send(200, "Content-Type: text/html\r\n", page),
+        Fault::Flipped => {
+            let middle = content.len() / 2;
+            content[middle] ^= 1;
+            reply.send(200, "", &content)
+        }
+        Fault::Redirect(to) => reply.send(302, &format!("Location: {to}{url}\r\n"), b""),
+        Fault::Truncated(length) => {
+            reply.head(200, &format!("Content-Length: {}\r\n", content.len()))?;
+            reply.0.write_all(&content[..*length])
+        }
+        Fault::Stalled => {
+            reply.head(200, &format!("Content-Length: {}\r\n", content.len()))?;
+            std::thread::sleep(Duration::from_secs(30));
+            Ok(())
+        }
+        Fault::Endless => {
+            reply.head(200, "")?;
+            // Until the client hangs up.
+            loop {
+                reply.0.write_all(&[b' '; 4096])?;
+            }
+        }
+    }
+}
+
+struct Reply(TcpStream);
+
+impl Reply {
+    fn head(&mut self, status: u16, headers: &str) -> io::Result<()> {
+        write!(
+            self.0,
+            "HTTP/1.1 {status} X\r\nConnection: close\r\n{headers}\r\n"
+        )
+    }
+
+    fn send(&mut self, status: u16, headers: &str, body: &[u8]) -> io::Result<()> {
+        self.head(
+            status,
+            &format!("{headers}Content-Length: {}\r\n", body.len()),
+        )?;
+        self.0.write_all(body)
+    }
+}

@@ -1,0 +1,268 @@
+//! Whatever goes wrong in an update, the installed application starts, and
+//! the log says why there was no update.
+
+use notsotuf_tests::fault::{Fault, FaultyServer};
+use notsotuf_tests::{World, json, python, run};
+use std::fs;
+
+/// An install of 1.0 with 1.1 in the repository.
+fn world() -> World {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &[]);
+    world
+}
+
+/// With `fault` on files that contain `what`, 1.0 starts and the log has
+/// `reason`; without it, the update comes.
+fn launches_with(what: &str, fault: Fault, reason: &str) {
+    let world = world();
+    world.set("stall", "1.5");
+    let server = FaultyServer::start(&world.repository(), what, fault);
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.0");
+    let log = world.log();
+    assert!(log.contains(reason), "no {reason:?} in {log}");
+    for rest in ["downloads", "staging/tree", "staging/work"] {
+        assert!(
+            !world.path("install/.notsotuf").join(rest).exists(),
+            "{rest} was left behind"
+        );
+    }
+    world.point_to(&world.url());
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+#[test]
+fn the_timestamp_is_missing() {
+    launches_with(
+        "timestamp",
+        Fault::Status(404),
+        "(unavailable): the repository has no timestamp.json",
+    );
+}
+
+#[test]
+fn the_server_has_an_error() {
+    launches_with("metadata", Fault::Status(503), "(unavailable)");
+}
+
+#[test]
+fn a_captive_portal_answers() {
+    launches_with(
+        "metadata",
+        Fault::Portal,
+        "(refused): timestamp metadata is malformed",
+    );
+}
+
+#[test]
+fn a_byte_of_signed_metadata_is_changed() {
+    launches_with(
+        "targets.json",
+        Fault::Flipped,
+        "(refused): targets metadata",
+    );
+}
+
+#[test]
+fn archive_and_patch_are_damaged() {
+    launches_with(
+        "targets/",
+        Fault::Flipped,
+        "(refused): app-1.1.tar.gz does not match its sha256 hash",
+    );
+}
+
+#[test]
+fn downloads_are_cut_short() {
+    launches_with("targets/", Fault::Truncated(500), "(unavailable)");
+}
+
+#[test]
+fn downloads_are_missing() {
+    launches_with("targets/", Fault::Status(404), "answers 404");
+}
+
+#[test]
+fn metadata_without_end() {
+    launches_with("timestamp", Fault::Endless, "(refused)");
+}
+
+#[test]
+fn the_server_says_nothing() {
+    launches_with("timestamp", Fault::Stalled, "(unavailable)");
+}
+
+#[test]
+fn the_download_stalls() {
+    launches_with("targets/", Fault::Stalled, "(unavailable)");
+}
+
+#[test]
+fn the_user_does_not_wait_longer_than_the_deadline() {
+    let world = world();
+    let server = FaultyServer::start(&world.repository(), "timestamp", Fault::Stalled);
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.0");
+    let log = world.log();
+    assert!(
+        log.contains("no answer from the repository within the deadline"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_damaged_patch_alone_is_made_up_for_by_the_archive() {
+    let world = world();
+    let server = FaultyServer::start(&world.repository(), ".patch", Fault::Flipped);
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.1");
+    let log = world.log();
+    assert!(
+        log.contains("app-1.1.patch does not match its sha256 hash"),
+        "{log}"
+    );
+    assert!(log.contains("by the full archive"), "{log}");
+}
+
+#[test]
+fn redirects_are_followed() {
+    let world = world();
+    let server = FaultyServer::start(&world.repository(), "/", Fault::Redirect(world.url()));
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+#[test]
+fn another_repository_is_not_trusted() {
+    let (mine, other) = (world(), world());
+    mine.point_to(&other.url());
+    assert_eq!(mine.start_version(), "1.0");
+    assert!(
+        mine.log()
+            .contains("(refused): timestamp metadata has 0 valid signature"),
+        "{}",
+        mine.log()
+    );
+}
+
+#[test]
+fn expired_metadata() {
+    let world = world();
+    let metadata = world.repository().join("metadata");
+    let key = world.path("project/keystore/timestamp.pem");
+    python(&["expire", metadata.to_str().unwrap(), key.to_str().unwrap()]);
+    assert_eq!(world.start_version(), "1.0");
+    let log = world.log();
+    assert!(
+        log.contains("(unavailable): timestamp metadata expired on 2020-01-01"),
+        "{log}"
+    );
+    assert!(log.contains("the clock is wrong"), "{log}");
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+#[test]
+fn settings_that_cannot_be_read() {
+    let world = world();
+    fs::write(world.path("install/notsotuf.toml"), "name = ").unwrap();
+    assert_eq!(world.start_version(), "1.0");
+    assert!(
+        world.log().contains("starting without looking for updates"),
+        "{}",
+        world.log()
+    );
+    fs::remove_file(world.path("install/notsotuf.toml")).unwrap();
+    assert_eq!(world.start_version(), "1.0");
+}
+
+#[test]
+fn state_that_is_damaged() {
+    let world = world();
+    assert_eq!(
+        json(world.stub().args(["--updater", "check", "--json"]))["update"],
+        "1.1"
+    );
+    let metadata = world.path("install/.notsotuf/metadata");
+    for entry in fs::read_dir(&metadata).unwrap() {
+        fs::write(entry.unwrap().path(), "{\"signed\": ").unwrap();
+    }
+    fs::write(world.path("install/.notsotuf/journal"), "nonsense").unwrap();
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_install() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let world = world();
+    // Root may write anywhere, so this is somebody else; who must be able to
+    // get at it.
+    fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let home = world.path("home");
+    fs::create_dir_all(&home).unwrap();
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o777)).unwrap();
+    let mut command = world.stub();
+    command.env("HOME", &home).env_remove("XDG_STATE_HOME");
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    } else {
+        fs::set_permissions(world.path("install"), fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    assert_eq!(json(&mut command)["version"], "1.0");
+    let log = fs::read_to_string(home.join(".local/state/notsotuf/app/log")).unwrap();
+    assert!(log.contains("(local): cannot create the folder"), "{log}");
+    fs::set_permissions(world.path("install"), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk() {
+    use std::process::Command;
+    let world = World::new();
+    world.release("1.0", &[]);
+    let disk = world.path("install");
+    fs::create_dir_all(&disk).unwrap();
+    let mount = |options: &str| {
+        let mut command = Command::new("mount");
+        command
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&disk);
+        run(&mut command)
+    };
+    // 38 MB are installed; the archive has 17 and unpacks to another 38.
+    if !mount("size=60m").status.success() {
+        eprintln!("skipped: mounting a small disk takes root");
+        return;
+    }
+    struct Unmount<'a>(&'a std::path::Path);
+    impl Drop for Unmount<'_> {
+        fn drop(&mut self) {
+            let done = run(Command::new("umount").arg("-l").arg(self.0));
+            assert!(done.status.success());
+        }
+    }
+    let _unmount = Unmount(&disk);
+    // `ship` makes its folder itself, so it is made elsewhere and copied.
+    let shipped = world.path("shipped");
+    world.bundler(&["ship", "--output", shipped.to_str().unwrap()]);
+    let copied = run(Command::new("cp")
+        .arg("-a")
+        .arg(shipped.join("."))
+        .arg(&disk));
+    assert!(copied.status.success(), "{copied:?}");
+    world.release("1.1", &["--skip-patch"]);
+    assert_eq!(world.start_version(), "1.0");
+    let log = world.log();
+    assert!(
+        log.contains("(local)") && log.contains("No space left"),
+        "{log}"
+    );
+    assert!(!disk.join(".notsotuf/staging").exists());
+    assert!(mount("remount,size=200m").status.success());
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
