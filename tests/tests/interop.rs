@@ -52,7 +52,7 @@ fn the_stub_updates_from_a_repository_that_tufup_made() {
     let theirs = world.path("tufup");
     fs::create_dir_all(&theirs).unwrap();
     for version in ["1.0", "1.1"] {
-        python(
+        python_in(
             &theirs,
             &["release", "app", version, text(&bundle(version))],
         );
