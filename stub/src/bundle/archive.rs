@@ -12,6 +12,10 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use tar::EntryType;
 
+/// The most that may follow the last entry: tar programs fill up a block,
+/// whose size can be chosen.
+const MAX_PADDING: u64 = 4 << 20;
+
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
@@ -43,6 +47,9 @@ pub enum ArchiveError {
         /// What it names.
         target: String,
     },
+    /// Nothing in it.
+    #[error("the archive is empty")]
+    Empty,
     /// Writing failed.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -87,6 +94,17 @@ pub fn unpack(
     };
     for entry in archive.entries().map_err(ArchiveError::Read)? {
         unpacker.entry(entry.map_err(ArchiveError::Read)?)?;
+    }
+    // On to the end of the compressed data, whose checksum is checked there.
+    let rest = io::copy(
+        &mut archive.into_inner().take(MAX_PADDING + 1),
+        &mut io::sink(),
+    );
+    if rest.map_err(ArchiveError::Read)? > MAX_PADDING {
+        return Err(Refusal::TooLarge.into());
+    }
+    if unpacker.tree.entries.is_empty() {
+        return Err(ArchiveError::Empty);
     }
     unpacker.finish()
 }
@@ -243,4 +261,159 @@ fn clean(bytes: &[u8]) -> Result<Option<String>, ArchiveError> {
     }
     let path = path.strip_suffix('/').unwrap_or(path);
     Ok((path != "." && !path.is_empty()).then(|| path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::path::PathBuf;
+    use tar::Header;
+
+    /// An entry just as given, without the care that `tar::Builder` takes.
+    fn entry(name: &str, kind: EntryType, link: &str, content: &[u8]) -> Vec<u8> {
+        let mut header = Header::new_gnu();
+        let gnu = header.as_gnu_mut().unwrap();
+        gnu.name[..name.len()].copy_from_slice(name.as_bytes());
+        gnu.linkname[..link.len()].copy_from_slice(link.as_bytes());
+        header.set_entry_type(kind);
+        header.set_mode(0o755);
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        let mut out = header.as_bytes().to_vec();
+        out.extend(content);
+        out.resize(out.len().next_multiple_of(512), 0);
+        out
+    }
+    fn file(name: &str) -> Vec<u8> {
+        entry(name, EntryType::Regular, "", b"content")
+    }
+    fn link(name: &str, to: &str) -> Vec<u8> {
+        entry(name, EntryType::Symlink, to, b"")
+    }
+    fn hard(name: &str, to: &str) -> Vec<u8> {
+        entry(name, EntryType::Link, to, b"")
+    }
+
+    fn gzip(entries: &[Vec<u8>]) -> Vec<u8> {
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        gz.write_all(&entries.concat()).unwrap();
+        gz.write_all(&[0; 1024]).unwrap();
+        gz.finish().unwrap()
+    }
+
+    struct Place {
+        folder: tempfile::TempDir,
+    }
+    impl Place {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            fs::create_dir_all(&folder.path().join("in/tree")).unwrap();
+            std::fs::write(folder.path().join("victim"), "untouched").unwrap();
+            Place { folder }
+        }
+        fn tree(&self) -> PathBuf {
+            self.folder.path().join("in/tree")
+        }
+        fn unpack(&self, gz: &[u8]) -> Result<Manifest, ArchiveError> {
+            unpack(gz, &self.tree(), Rules::portable(), &mut |_| true)
+        }
+        fn assert_nothing_outside(&self, what: &str) {
+            let victim = std::fs::read_to_string(self.folder.path().join("victim")).unwrap();
+            assert_eq!(victim, "untouched", "{what}");
+            for (folder, count) in [("", 2), ("in", 1)] {
+                let found = fs::list(&self.folder.path().join(folder)).unwrap();
+                assert_eq!(found.len(), count, "{what}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_archives_are_refused_and_write_nothing_outside() {
+        let device = |kind| entry("device", kind, "", b"");
+        for (what, entries) in [
+            ("absolute", vec![file("/tmp/notsotuf-was-here")]),
+            ("parent", vec![file("../../victim")]),
+            ("inner parent", vec![file("a/../../../victim")]),
+            ("drive", vec![file("C:/victim")]),
+            ("backslashes", vec![file("..\\..\\victim")]),
+            ("link out", vec![link("l", "../../victim")]),
+            ("absolute link", vec![link("l", "/etc/passwd")]),
+            ("through a link", vec![link("l", ".."), file("l/x")]),
+            (
+                "through a link to a folder",
+                vec![link("l", "d"), file("l/x")],
+            ),
+            (
+                "through two links",
+                vec![
+                    link("d/b", "../../top"),
+                    link("d/a", "b/../.."),
+                    file("d/a/x"),
+                ],
+            ),
+            (
+                "file, then link",
+                vec![file("x"), link("x", "../../victim")],
+            ),
+            (
+                "link, then file",
+                vec![link("x", "../../victim"), file("x")],
+            ),
+            ("hard link out", vec![hard("h", "../../victim")]),
+            (
+                "hard link to a link",
+                vec![link("l", "x"), file("x"), hard("h", "l")],
+            ),
+            ("hard link to nothing", vec![hard("h", "none")]),
+            ("character device", vec![device(EntryType::Char)]),
+            ("block device", vec![device(EntryType::Block)]),
+            ("pipe", vec![device(EntryType::Fifo)]),
+            ("twice", vec![file("x"), file("x")]),
+            ("case", vec![file("x"), file("X")]),
+            ("case of folders", vec![file("d/x"), file("D/y")]),
+            ("inside a file", vec![file("x"), file("x/y")]),
+            ("a name of Windows", vec![file("d/NUL.txt")]),
+            ("the record", vec![file(".notsotuf-release")]),
+        ] {
+            let place = Place::new();
+            assert!(place.unpack(&gzip(&entries)).is_err(), "{what}");
+            place.assert_nothing_outside(what);
+        }
+    }
+
+    #[test]
+    fn a_hard_link_becomes_a_file_of_its_own() {
+        let place = Place::new();
+        let tree = place
+            .unpack(&gzip(&[file("./x"), hard("y", "./x")]))
+            .unwrap();
+        assert_eq!(tree.entries["x"], tree.entries["y"]);
+        std::fs::write(place.tree().join("x"), "changed").unwrap();
+        assert_eq!(
+            std::fs::read_to_string(place.tree().join("y")).unwrap(),
+            "content"
+        );
+    }
+
+    #[test]
+    fn cut_or_damaged_archives_are_refused() {
+        let whole = gzip(&[file("x"), entry("big", EntryType::Regular, "", &[7; 5000])]);
+        assert!(Place::new().unpack(&whole).is_ok());
+        for cut in 0..whole.len() {
+            let place = Place::new();
+            let result = place.unpack(&whole[..cut]);
+            assert!(result.is_err(), "{cut} of {}", whole.len());
+        }
+        assert!(Place::new().unpack(b"not gzip at all").is_err());
+    }
+
+    #[test]
+    fn unpacking_can_be_stopped() {
+        let place = Place::new();
+        let archive = gzip(&[file("x")]);
+        let result = unpack(&archive[..], &place.tree(), Rules::host(), &mut |_| false);
+        assert!(matches!(result, Err(ArchiveError::Stopped)));
+    }
 }
