@@ -1,9 +1,9 @@
 //! The main job on real PyInstaller bundles, over real HTTP.
 
-use notsotuf_tests::{World, bundle, json};
+use notsotuf_tests::{World, bundle, json, run};
 use std::fs;
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 #[test]
 fn one_patch() {
@@ -203,4 +203,92 @@ fn the_latest_release_can_be_taken_back() {
     assert_eq!(older.status.code(), Some(1));
     world.release("1.1", &[]);
     assert_eq!(world.start_version(), "1.1");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_modes_are_kept_by_archives_and_patches() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let world = World::new();
+    let with = |version: &str, mode: u32, target: &str| {
+        let copy = world.path(&format!("bundle-{version}"));
+        let done = run(Command::new("cp").arg("-a").arg(bundle(version)).arg(&copy));
+        assert!(done.status.success(), "{done:?}");
+        fs::write(copy.join("tool.sh"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(copy.join("tool.sh"), fs::Permissions::from_mode(mode)).unwrap();
+        symlink(target, copy.join("_internal/link")).unwrap();
+        world.add(version, &copy, &[]);
+        world.bundler(&["publish"]);
+    };
+    let installed = || {
+        let app = world.path("install/app");
+        let mode = fs::metadata(app.join("tool.sh"))
+            .unwrap()
+            .permissions()
+            .mode();
+        let link = fs::read_link(app.join("_internal/link")).unwrap();
+        (mode & 0o777, link.to_str().unwrap().to_owned())
+    };
+    with("1.0", 0o754, "../tool.sh");
+    world.bundler(&[
+        "ship",
+        "--executable",
+        "program",
+        "--output",
+        world.path("install").to_str().unwrap(),
+    ]);
+    assert_eq!(installed(), (0o754, "../tool.sh".into()));
+    with("1.1", 0o700, "base_library.zip");
+    assert_eq!(world.start_version(), "1.1");
+    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    assert_eq!(installed(), (0o700, "base_library.zip".into()));
+    // The bundle that was there before has its own permissions still.
+    let previous = world.path("install/.notsotuf/previous/tool.sh");
+    let mode = fs::metadata(previous).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o754);
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_reach_the_application() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::process::ExitStatusExt;
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let mut running = world
+        .stub()
+        .arg("--sleep")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let out = running.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    let pid = running.id().to_string();
+    assert!(
+        run(Command::new("kill").args(["-TERM", &pid]))
+            .status
+            .success()
+    );
+    // PyInstaller's loader passes the signal on and dies of it too.
+    assert_eq!(running.wait().unwrap().signal(), Some(15));
+}
+
+#[test]
+fn an_up_to_date_check_transfers_next_to_nothing() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.start();
+    world.server.as_ref().unwrap().requests();
+    world.start();
+    let requests = world.server.as_ref().unwrap().requests();
+    assert_eq!(
+        requests,
+        [
+            "404 GET /metadata/2.root.json",
+            "304 GET /metadata/timestamp.json"
+        ]
+    );
 }

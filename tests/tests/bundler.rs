@@ -1,0 +1,179 @@
+//! The bundler's commands, as a person and as CI use them.
+
+use notsotuf_tests::{Server, World, bundle, json, program, run};
+use serde_json::json;
+use std::fs;
+use std::process::Command;
+
+const SECRET: &str = "correct horse battery staple";
+
+fn notsotuf(folder: &std::path::Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program("notsotuf"));
+    command.arg("-C").arg(folder).args(args);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("NOTSOTUF_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[test]
+fn encrypted_keys_sign_with_a_passphrase_from_a_variable_or_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("project");
+    let init = ["init", "--app", "app", "--url", "http://127.0.0.1:9"];
+    let output = run(&mut notsotuf(&project, &init));
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("NOTSOTUF_PASSPHRASE") && said.contains("--passphrase-file"),
+        "{said}"
+    );
+
+    let output = run(notsotuf(&project, &init).env("NOTSOTUF_PASSPHRASE", SECRET));
+    assert!(output.status.success(), "{output:?}");
+    let said = format!("{output:?}");
+    assert!(!said.contains("horse"), "a secret is printed: {said}");
+    let keys = json(&mut notsotuf(&project, &["--json", "keys", "list"]));
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 4);
+    assert_eq!(keys["keys"][0]["private"], "encrypted");
+
+    let pem = project.join("keystore/root.pem");
+    let openssl = run(Command::new("openssl")
+        .args(["pkey", "-noout", "-text", "-passin", "env:SECRET", "-in"])
+        .arg(&pem)
+        .env("SECRET", SECRET));
+    let text = String::from_utf8_lossy(&openssl.stdout);
+    assert!(text.contains("ED25519 Private-Key"), "{openssl:?}");
+
+    let bundle = bundle("onefile-1.0");
+    let add = ["add", "1.0", bundle.to_str().unwrap()];
+    assert!(
+        run(&mut notsotuf(&project, &add)).status.success(),
+        "adding needs no key"
+    );
+    let wrong = run(notsotuf(&project, &["publish"]).env("NOTSOTUF_PASSPHRASE", "wrong"));
+    assert_eq!(wrong.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(said.contains("the passphrase is wrong"), "{said}");
+    assert!(!project.join("repository/metadata/timestamp.json").exists());
+    let file = folder.path().join("passphrase");
+    fs::write(&file, format!("{SECRET}\n")).unwrap();
+    let args = ["publish", "--passphrase-file", file.to_str().unwrap()];
+    let output = run(&mut notsotuf(&project, &args));
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn two_adds_of_the_same_bundle_give_the_same_bytes() {
+    let (one, other) = (World::new(), World::new());
+    let archives = [&one, &other].map(|world| {
+        world.add("1.0", &bundle("1.0"), &[]);
+        world.add("1.1", &bundle("1.1"), &[]);
+        let files = world.path("project/.notsotuf-pending/files");
+        ["app-1.0.tar.gz", "app-1.1.tar.gz", "app-1.1.patch"]
+            .map(|name| fs::read(files.join(name)).unwrap())
+    });
+    assert!(archives[0] == archives[1]);
+}
+
+#[test]
+fn wrong_use_is_explained() {
+    let world = World::new();
+    let fails = |args: &[&str], code: i32, words: &str| {
+        let output = run(&mut world.command(args));
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(words), "{args:?}: {said}");
+    };
+    let bundle = bundle("1.0");
+    let bundle = bundle.to_str().unwrap();
+    fails(&["add", "not-a-version", bundle], 2, "version");
+    fails(&["add", "1.0", "/no/such/bundle"], 1, "/no/such/bundle");
+    fails(
+        &["add", "1.0", bundle, "--app", "other"],
+        1,
+        "there is no application",
+    );
+    fails(&["add", "1.0", bundle, "--meta", "[1]"], 2, "JSON object");
+    fails(&["remove-latest"], 1, "there is no release");
+    let output = world.path("x");
+    fails(
+        &["ship", "--output", output.to_str().unwrap()],
+        1,
+        "notsotuf add",
+    );
+    fails(&["init", "--app", "app"], 1, "is a project");
+    world.add("1.0", std::path::Path::new(bundle), &[]);
+    fails(&["add", "1.0", bundle], 1, "is not newer than 1.0");
+    fails(&["add", "1.0rc1", bundle], 1, "is not newer than 1.0");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let output = run(&mut notsotuf(elsewhere.path(), &["publish"]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("notsotuf init"));
+    assert_eq!(
+        fs::read_dir(world.path("project/.notsotuf-pending/files"))
+            .unwrap()
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_repository_that_lost_its_previous_archive_says_so() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    let targets = world.repository().join("targets");
+    for entry in fs::read_dir(&targets).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let bundle = bundle("1.1");
+    let bundle = bundle.to_str().unwrap();
+    let output = run(&mut world.command(&["add", "1.1", bundle]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--skip-patch"));
+    let added = world.bundler(&["add", "1.1", bundle, "--skip-patch"]);
+    assert_eq!(added["no_patch"], "as asked");
+}
+
+#[test]
+fn two_keys_of_three_sign_and_a_client_accepts_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("project");
+    let repository = project.join("repository");
+    fs::create_dir_all(&repository).unwrap();
+    let server = Server::start(&repository);
+    let mut init = vec![
+        "--json",
+        "init",
+        "--app",
+        "app",
+        "--plain",
+        "--url",
+        &server.url,
+    ];
+    init.extend(["--root-keys", "alice,bob,carol", "--root-threshold", "2"]);
+    init.extend(["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
+    let made = json(&mut notsotuf(&project, &init));
+    let names = ["alice", "bob", "carol", "snapshot", "timestamp"];
+    assert_eq!(made["keys_made"], json!(names));
+    let bundle = bundle("onefile-1.0");
+    let add = ["--json", "add", "1.0", bundle.to_str().unwrap()];
+    json(&mut notsotuf(&project, &add));
+    fs::rename(
+        project.join("keystore/bob.pem"),
+        folder.path().join("bob.pem"),
+    )
+    .unwrap();
+    let output = run(&mut notsotuf(&project, &["publish"]));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    fs::rename(
+        folder.path().join("bob.pem"),
+        project.join("keystore/bob.pem"),
+    )
+    .unwrap();
+    json(&mut notsotuf(&project, &["--json", "publish"]));
+    let install = folder.path().join("install");
+    let ship = ["--json", "ship", "--output", install.to_str().unwrap()];
+    json(&mut notsotuf(&project, &ship));
+    let checked =
+        json(Command::new(install.join("program")).args(["--updater", "check", "--json"]));
+    assert_eq!(checked["update"], json!(null));
+}
