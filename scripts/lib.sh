@@ -9,6 +9,8 @@ need_cargo() {
 
 # A virtual environment in the work tree with PyInstaller, tufup and python-tuf.
 need_python() {
+  # PyInstaller looks into libraries with objdump.
+  need_debian binutils objdump
   command -v python3 >/dev/null || die "python3 is missing: install Python 3.9 or newer"
   local stamp=.venv/.requirements
   if ! cmp -s scripts/requirements.txt "$stamp"; then
@@ -18,4 +20,14 @@ need_python() {
     .venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
     cp scripts/requirements.txt "$stamp"
   fi
+}
+
+# need_debian PACKAGE COMMAND: installs a Debian package where a command is missing.
+need_debian() {
+  command -v "$2" >/dev/null && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing the Debian package $1"
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1" >/dev/null && return
+  fi
+  die "$2 is missing: install it (Debian: apt-get install $1)"
 }
