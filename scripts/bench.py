@@ -12,7 +12,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BIN = ROOT / "target" / "release"
+BIN = pathlib.Path(os.environ["TARGET"]) / "release"
 BUNDLES = ROOT / ".work" / "bundles"
 PYTHON = ROOT / ".venv" / "bin" / "python"
 PEERS = ROOT / "tests" / "python" / "interop.py"

@@ -3,6 +3,9 @@
 say() { printf '\n== %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# Where cargo puts what it builds.
+target=${CARGO_TARGET_DIR:-$PWD/target}
+
 need_cargo() {
   command -v cargo >/dev/null || die "cargo is missing: install Rust 1.89 or newer (https://rustup.rs)"
 }

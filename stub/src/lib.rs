@@ -3,7 +3,8 @@
 //!
 //! Modules by floor, upper may use lower: [`launcher`], [`control`] –
 //! [`updater`] – [`flow`], [`plan`], [`select`] (pure) – [`install`],
-//! [`launch`] – [`bundle`] – [`tuf`] (pure) – [`http`], [`fs`] and the rest.
+//! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
+//! and the rest.
 
 pub mod bundle;
 pub mod control;
@@ -17,6 +18,7 @@ pub mod launcher;
 pub mod log;
 pub mod plan;
 pub mod report;
+pub mod repository;
 pub mod select;
 pub mod settings;
 pub mod tuf;

@@ -6,27 +6,24 @@ use crate::bundle::rules::RECORD;
 use crate::bundle::{Manifest, Rules, TreeHash};
 use crate::error::Class;
 use crate::fs::{self, FsError};
-use crate::http::{Answer, Http, HttpError};
+use crate::http::Http;
 use crate::install::{self, CommitError, Committed, Layout, Lock, Record, RecordError, Release};
 use crate::plan::{self, Plan};
 use crate::report::{self, Event};
+use crate::repository::{Repository, RepositoryError};
 use crate::select::{self, Archive, Catalog, Choice, Patch};
 use crate::settings::Settings;
-use crate::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
+use crate::tuf::{TargetFile, UnixTime};
 use pep440_rs::Version;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Why there was no update.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// Metadata or a target was refused.
+    /// Metadata or a target could not be had, or was refused.
     #[error(transparent)]
-    Tuf(#[from] TufError),
-    /// The network.
-    #[error(transparent)]
-    Http(#[from] HttpError),
+    Repository(#[from] RepositoryError),
     /// The disk.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -72,12 +69,6 @@ pub enum UpdateError {
     /// The commit failed.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// There is no trusted root to start from.
-    #[error("there is no {path:?}; it belongs beside the stub, as `notsotuf ship` puts it there")]
-    NoRoot {
-        /// The shipped root.
-        path: PathBuf,
-    },
     /// Another stub is updating.
     #[error("another instance is updating at this moment")]
     Locked,
@@ -87,8 +78,7 @@ impl UpdateError {
     /// The class of problem.
     pub fn class(&self) -> Class {
         match self {
-            UpdateError::Tuf(e) => e.class(),
-            UpdateError::Http(e) => e.class(),
+            UpdateError::Repository(e) => e.class(),
             UpdateError::Archive { source, .. } => match source {
                 ArchiveError::Fs(_) | ArchiveError::Stopped => Class::Local,
                 _ => Class::Refused,
@@ -103,7 +93,6 @@ impl UpdateError {
             UpdateError::Fs(_)
             | UpdateError::Record(_)
             | UpdateError::Commit(_)
-            | UpdateError::NoRoot { .. }
             | UpdateError::Locked => Class::Local,
         }
     }
@@ -230,7 +219,7 @@ pub fn run(
 pub struct Updater<'a> {
     layout: &'a Layout,
     settings: &'a Settings,
-    http: Http,
+    repository: Repository,
     now: UnixTime,
     rules: Rules,
     lock: Lock,
@@ -255,7 +244,13 @@ impl<'a> Updater<'a> {
         let lock = lock.ok_or(UpdateError::Locked)?;
         install::recover(layout, &lock)?;
         Ok(Updater {
-            http: Http::new(settings.stall()),
+            repository: Repository {
+                metadata: layout.metadata(),
+                shipped_root: layout.shipped_root(),
+                metadata_url: settings.metadata_url.clone(),
+                targets_url: settings.targets_url.clone(),
+                http: Http::new(settings.stall()),
+            },
             layout,
             settings,
             now,
@@ -315,7 +310,7 @@ impl<'a> Updater<'a> {
                 None
             }
         };
-        let refresh = self.refresh()?;
+        let refresh = self.repository.refresh(self.now)?;
         let trusted = refresh.trusted();
         let targets = trusted.targets("targets").expect("refreshed");
         let catalog = Catalog::new(&self.settings.name, &targets.targets);
@@ -327,51 +322,6 @@ impl<'a> Updater<'a> {
             consistent_snapshot: trusted.root().consistent_snapshot,
             installed,
         })
-    }
-
-    fn refresh(&self) -> Result<Refresh, UpdateError> {
-        let store = MetadataStore::new(self.layout);
-        let mut refresh = store.start(self.now)?;
-        let base = slashed(&self.settings.metadata_url);
-        // The stored timestamp, once loaded: a conditional request may say
-        // that it still is the one.
-        let mut timestamp = None;
-        loop {
-            match refresh.next_step() {
-                Step::Done => return Ok(refresh),
-                Step::Load { role } => {
-                    let bytes = store.load(&role)?;
-                    if role == "timestamp" {
-                        timestamp = bytes.clone();
-                    }
-                    refresh.answer(bytes)?;
-                }
-                Step::Store { role, bytes } => store.store(&role, &bytes)?,
-                Step::Remove { role } => store.remove(&role)?,
-                Step::Fetch {
-                    role,
-                    file,
-                    max_length,
-                } => {
-                    let url = format!("{base}{}", tuf::percent_encode(&file, false));
-                    let etag = timestamp
-                        .as_ref()
-                        .filter(|_| role == "timestamp")
-                        .and_then(|bytes| store.etag(bytes));
-                    let bytes = match self.http.get(&url, max_length, etag.as_deref())? {
-                        Answer::Found { bytes, etag } => {
-                            if role == "timestamp" {
-                                store.keep_etag(&bytes, etag.as_deref());
-                            }
-                            Some(bytes)
-                        }
-                        Answer::NotModified => timestamp.take(),
-                        Answer::Absent => None,
-                    };
-                    refresh.answer(bytes)?;
-                }
-            }
-        }
     }
 
     /// Downloads `version`, verifies it, and puts it together aside: by a
@@ -537,8 +487,8 @@ impl<'a> Updater<'a> {
         });
     }
 
-    /// Fetches one target and checks its length and hashes. `before` bytes of
-    /// the same update were downloaded earlier.
+    /// Fetches one target. `before` bytes of the same update were downloaded
+    /// earlier.
     fn download(
         &self,
         checked: &Checked,
@@ -547,23 +497,11 @@ impl<'a> Updater<'a> {
         to: &Path,
         before: u64,
     ) -> Result<(), UpdateError> {
-        let stored = target.stored_name(path, checked.consistent_snapshot);
-        let base = slashed(&self.settings.targets_url);
-        let url = format!("{base}{}", tuf::percent_encode(&stored, true));
-        let mut file = fs::create_new(to)?;
-        let mut hasher = target.hasher(path)?;
-        let mut received = 0;
-        self.http
-            .stream::<UpdateError>(&url, target.length, &mut |data| {
-                hasher.update(data);
-                file.write_all(data)
-                    .map_err(|e| FsError::new("write", to, e))?;
-                received += data.len() as u64;
+        let consistent = checked.consistent_snapshot;
+        self.repository
+            .download(path, target, consistent, to, &mut |received| {
                 (self.tell)(Event::Downloaded(before + received));
-                Ok(())
             })?;
-        tuf::schema::verify_length(path, target.length, received)?;
-        hasher.finish(path)?;
         Ok(())
     }
 
@@ -586,80 +524,4 @@ fn failed_patch(path: &str, source: PatchError) -> UpdateError {
             source,
         },
     }
-}
-
-fn slashed(url: &str) -> String {
-    format!("{}/", url.trim_end_matches('/'))
-}
-
-/// The trusted metadata in the state dir.
-struct MetadataStore<'a> {
-    layout: &'a Layout,
-}
-
-impl<'a> MetadataStore<'a> {
-    fn new(layout: &'a Layout) -> Self {
-        MetadataStore { layout }
-    }
-
-    /// Starts from the stored root, or from the shipped one if there is none
-    /// or it is damaged.
-    fn start(&self, now: UnixTime) -> Result<Refresh, UpdateError> {
-        if let Some(root) = self.load("root")? {
-            match Refresh::new(&root, now, Bounds::default()) {
-                Ok(refresh) => return Ok(refresh),
-                Err(e) => {
-                    log::warn!("the stored root cannot be used ({e}), taking the shipped one")
-                }
-            }
-        }
-        let path = self.layout.shipped_root();
-        let root = fs::read_optional(&path, Bounds::default().root)?
-            .ok_or(UpdateError::NoRoot { path })?;
-        let refresh = Refresh::new(&root, now, Bounds::default())?;
-        self.store("root", &root)?;
-        Ok(refresh)
-    }
-
-    fn path(&self, role: &str) -> PathBuf {
-        let role = tuf::percent_encode(role, false);
-        self.layout.metadata().join(format!("{role}.json"))
-    }
-
-    fn load(&self, role: &str) -> Result<Option<Vec<u8>>, FsError> {
-        fs::read_optional(&self.path(role), Bounds::default().targets)
-    }
-
-    fn store(&self, role: &str, bytes: &[u8]) -> Result<(), FsError> {
-        fs::write_atomically(&self.path(role), bytes)
-    }
-
-    fn remove(&self, role: &str) -> Result<(), FsError> {
-        fs::remove_file(&self.path(role))
-    }
-
-    fn etag_path(&self) -> PathBuf {
-        self.layout.metadata().join("timestamp.etag")
-    }
-
-    /// The entity tag that the server gave for exactly these bytes.
-    fn etag(&self, timestamp: &[u8]) -> Option<String> {
-        let stored = fs::read_optional(&self.etag_path(), 1024).ok()??;
-        let text = String::from_utf8(stored).ok()?;
-        let (hash, etag) = text.trim_end().split_once(' ')?;
-        (hash == content_hash(timestamp) && !etag.is_empty()).then(|| etag.to_owned())
-    }
-
-    fn keep_etag(&self, timestamp: &[u8], etag: Option<&str>) {
-        let text = format!("{} {}\n", content_hash(timestamp), etag.unwrap_or_default());
-        // Only saves a few bytes next time.
-        if let Err(e) = fs::write_atomically(&self.etag_path(), text.as_bytes()) {
-            log::debug!("{e}");
-        }
-    }
-}
-
-fn content_hash(bytes: &[u8]) -> String {
-    let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
-    tuf::key::encode_hex(hash.as_ref())
 }

@@ -2,6 +2,7 @@
 //! server, the real programs.
 
 pub mod fault;
+pub mod simulator;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};

@@ -1,0 +1,222 @@
+//! A TUF repository as the client has it: trusted metadata in a folder, new
+//! metadata and targets over HTTP. What to fetch and what to believe is up to
+//! [`crate::tuf`].
+
+use crate::error::Class;
+use crate::fs::{self, FsError};
+use crate::http::{Answer, Http, HttpError};
+use crate::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Why metadata could not be refreshed or a target not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// Refused.
+    #[error(transparent)]
+    Tuf(#[from] TufError),
+    /// The network.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The disk.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// There is no trusted root to start from.
+    #[error("there is no {path:?}; it belongs beside the stub, as `notsotuf ship` puts it there")]
+    NoRoot {
+        /// The shipped root.
+        path: PathBuf,
+    },
+}
+
+impl RepositoryError {
+    /// The class of problem.
+    pub fn class(&self) -> Class {
+        match self {
+            RepositoryError::Tuf(e) => e.class(),
+            RepositoryError::Http(e) => e.class(),
+            RepositoryError::Fs(_) | RepositoryError::NoRoot { .. } => Class::Local,
+        }
+    }
+}
+
+/// One repository.
+pub struct Repository {
+    /// The folder of the trusted metadata; it must exist.
+    pub metadata: PathBuf,
+    /// The root to start from while that folder has none.
+    pub shipped_root: PathBuf,
+    /// Where the metadata files are, with or without a final slash.
+    pub metadata_url: String,
+    /// Where the target files are, with or without a final slash.
+    pub targets_url: String,
+    /// How they are fetched.
+    pub http: Http,
+}
+
+impl Repository {
+    /// Brings the trusted metadata up to date, as of the time `now`: the top
+    /// level of the client workflow of the TUF specification, section 5.
+    ///
+    /// # Errors
+    /// [`RepositoryError`]; what was accepted before the error stays trusted.
+    pub fn refresh(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
+        let mut refresh = self.start(now)?;
+        self.proceed(&mut refresh)?;
+        Ok(refresh)
+    }
+
+    /// Looks for a target, in delegated roles too, fetching their metadata.
+    ///
+    /// # Errors
+    /// [`RepositoryError`].
+    pub fn find(
+        &self,
+        refresh: &mut Refresh,
+        path: &str,
+    ) -> Result<Option<TargetFile>, RepositoryError> {
+        refresh.search(path);
+        self.proceed(refresh)?;
+        Ok(refresh.found().cloned())
+    }
+
+    /// Does what `refresh` asks for until it is done.
+    fn proceed(&self, refresh: &mut Refresh) -> Result<(), RepositoryError> {
+        let base = slashed(&self.metadata_url);
+        // The stored timestamp, once loaded: a conditional request may say
+        // that it still is the one.
+        let mut timestamp = None;
+        loop {
+            match refresh.next_step() {
+                Step::Done => return Ok(()),
+                Step::Load { role } => {
+                    let bytes = self.load(&role);
+                    if role == "timestamp" {
+                        timestamp = bytes.clone();
+                    }
+                    refresh.answer(bytes)?;
+                }
+                Step::Store { role, bytes } => fs::write_atomically(&self.path(&role), &bytes)?,
+                Step::Remove { role } => fs::remove_file(&self.path(&role))?,
+                Step::Fetch {
+                    role,
+                    file,
+                    max_length,
+                } => {
+                    let url = format!("{base}{}", tuf::percent_encode(&file, false));
+                    let etag = timestamp
+                        .as_ref()
+                        .filter(|_| role == "timestamp")
+                        .and_then(|bytes| self.etag(bytes));
+                    let bytes = match self.http.get(&url, max_length, etag.as_deref())? {
+                        Answer::Found { bytes, etag } => {
+                            if role == "timestamp" {
+                                self.keep_etag(&bytes, etag.as_deref());
+                            }
+                            Some(bytes)
+                        }
+                        Answer::NotModified => timestamp.take(),
+                        Answer::Absent => None,
+                    };
+                    refresh.answer(bytes)?;
+                }
+            }
+        }
+    }
+
+    /// Downloads a target to the new file `to`, checks its length and hashes,
+    /// and tells how many bytes have come.
+    ///
+    /// # Errors
+    /// [`RepositoryError`]; the file then is incomplete or wrong, and for the
+    /// caller to remove.
+    pub fn download(
+        &self,
+        path: &str,
+        target: &TargetFile,
+        consistent_snapshot: bool,
+        to: &Path,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<(), RepositoryError> {
+        let stored = target.stored_name(path, consistent_snapshot);
+        let base = slashed(&self.targets_url);
+        let url = format!("{base}{}", tuf::percent_encode(&stored, true));
+        let mut file = fs::create_new(to)?;
+        let mut hasher = target.hasher(path)?;
+        let mut received = 0;
+        self.http
+            .stream::<RepositoryError>(&url, target.length, &mut |data| {
+                hasher.update(data);
+                file.write_all(data)
+                    .map_err(|e| FsError::new("write", to, e))?;
+                received += data.len() as u64;
+                tell(received);
+                Ok(())
+            })?;
+        tuf::schema::verify_length(path, target.length, received)?;
+        hasher.finish(path)?;
+        Ok(())
+    }
+
+    /// Starts from the stored root, or from the shipped one if there is none
+    /// or it is damaged.
+    fn start(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
+        if let Some(root) = self.load("root") {
+            match Refresh::new(&root, now, Bounds::default()) {
+                Ok(refresh) => return Ok(refresh),
+                Err(e) => {
+                    log::warn!("the stored root cannot be used ({e}), taking the shipped one");
+                }
+            }
+        }
+        let path = &self.shipped_root;
+        let root = fs::read_optional(path, Bounds::default().root)?
+            .ok_or_else(|| RepositoryError::NoRoot { path: path.clone() })?;
+        let refresh = Refresh::new(&root, now, Bounds::default())?;
+        fs::write_atomically(&self.path("root"), &root)?;
+        Ok(refresh)
+    }
+
+    fn path(&self, role: &str) -> PathBuf {
+        let role = tuf::percent_encode(role, false);
+        self.metadata.join(format!("{role}.json"))
+    }
+
+    /// A stored file that cannot be read is as good as none: a fresh one
+    /// takes its place, or cannot, which is an error then.
+    fn load(&self, role: &str) -> Option<Vec<u8>> {
+        fs::read_optional(&self.path(role), Bounds::default().targets).unwrap_or_else(|e| {
+            log::warn!("{e}");
+            None
+        })
+    }
+
+    fn etag_path(&self) -> PathBuf {
+        self.metadata.join("timestamp.etag")
+    }
+
+    /// The entity tag that the server gave for exactly these bytes.
+    fn etag(&self, timestamp: &[u8]) -> Option<String> {
+        let stored = fs::read_optional(&self.etag_path(), 1024).ok()??;
+        let text = String::from_utf8(stored).ok()?;
+        let (hash, etag) = text.trim_end().split_once(' ')?;
+        (hash == content_hash(timestamp) && !etag.is_empty()).then(|| etag.to_owned())
+    }
+
+    fn keep_etag(&self, timestamp: &[u8], etag: Option<&str>) {
+        let text = format!("{} {}\n", content_hash(timestamp), etag.unwrap_or_default());
+        // Only saves a few bytes next time.
+        if let Err(e) = fs::write_atomically(&self.etag_path(), text.as_bytes()) {
+            log::debug!("{e}");
+        }
+    }
+}
+
+fn slashed(url: &str) -> String {
+    format!("{}/", url.trim_end_matches('/'))
+}
+
+fn content_hash(bytes: &[u8]) -> String {
+    let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
+    tuf::key::encode_hex(hash.as_ref())
+}
