@@ -3,6 +3,7 @@
 interop.py ngclient URL ROOT DIR TARGET...      python-tuf refreshes and downloads
 interop.py client URL ROOT DIR NAME VERSION     a tufup client updates
 interop.py expire METADATA KEY                  the timestamp, signed with KEY, expired in 2020
+interop.py signatures                           keys and signatures of all schemes
 interop.py release NAME VERSION BUNDLE          tufup adds and publishes, in the working directory
 """
 
@@ -94,5 +95,37 @@ def expire(metadata, key):
     return {}
 
 
-commands = {"expire": expire, "ngclient": ngclient, "client": client, "release": release}
+def signatures():
+    """Keys and signatures of all schemes, by securesystemslib."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from cryptography.hazmat.primitives import hashes
+    from securesystemslib.signer import CryptoSigner
+
+    payload = b"some payload"
+    signers = [
+        CryptoSigner.generate_ed25519(),
+        CryptoSigner.generate_ecdsa(),
+        CryptoSigner.generate_rsa(),
+        CryptoSigner.generate_rsa(scheme="rsa-pkcs1v15-sha256"),
+    ]
+    cases = []
+    for signer in signers:
+        key = signer.public_key
+        cases.append({"key": key.to_dict(), "sig": signer.sign(payload).signature})
+    # It makes no keys on P-384, though it verifies them.
+    private = ec.generate_private_key(ec.SECP384R1())
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    cases.append({
+        "key": {
+            "keytype": "ecdsa",
+            "scheme": "ecdsa-sha2-nistp384",
+            "keyval": {"public": pem.decode()},
+        },
+        "sig": private.sign(payload, ec.ECDSA(hashes.SHA384())).hex(),
+    })
+    return {"payload": payload.decode(), "cases": cases}
+
+
+commands = {"signatures": signatures, "expire": expire, "ngclient": ngclient, "client": client, "release": release}
 json.dump(commands[sys.argv[1]](*sys.argv[2:]), sys.stdout)

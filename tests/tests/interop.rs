@@ -1,6 +1,7 @@
 //! Interoperability with python-tuf and tufup, both ways.
 
-use notsotuf_tests::{Server, World, bundle, python_in};
+use notsotuf_stub::tuf::key::{Key, decode_hex};
+use notsotuf_tests::{Server, World, bundle, python, python_in};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -69,4 +70,34 @@ fn the_stub_updates_from_a_repository_that_tufup_made() {
         log.contains("updated to version 1.1 by the full archive"),
         "{log}"
     );
+}
+
+#[test]
+fn signatures_of_all_schemes_by_securesystemslib() {
+    let made = python(&["signatures"]);
+    let payload = made["payload"].as_str().unwrap().as_bytes();
+    let cases = made["cases"].as_array().unwrap();
+    let mut schemes = Vec::new();
+    for case in cases {
+        let key: Key = serde_json::from_value(case["key"].clone()).unwrap();
+        let mut signature = decode_hex(case["sig"].as_str().unwrap()).unwrap();
+        assert!(key.verifies(payload, &signature), "{}", key.scheme);
+        assert!(
+            !key.verifies(b"another payload", &signature),
+            "{}",
+            key.scheme
+        );
+        let last = signature.len() - 1;
+        signature[last] ^= 1;
+        assert!(!key.verifies(payload, &signature), "{}", key.scheme);
+        schemes.push(key.scheme);
+    }
+    let expected = [
+        "ed25519",
+        "ecdsa-sha2-nistp256",
+        "rsassa-pss-sha256",
+        "rsa-pkcs1v15-sha256",
+        "ecdsa-sha2-nistp384",
+    ];
+    assert_eq!(schemes, expected);
 }

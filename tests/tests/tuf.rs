@@ -405,6 +405,28 @@ fn a_root_that_leaves_timestamp_and_snapshot_keys_alone_keeps_what_is_trusted() 
     assert_eq!(client.version("root"), 2);
 }
 
+#[test]
+fn dropping_one_of_several_keys_is_enough_for_the_recovery() {
+    for role in ["timestamp", "snapshot"] {
+        let (mut simulator, mut client) = fresh();
+        let (stolen, good) = (SimKey::ed25519(), SimKey::ed25519());
+        simulator.set_keys(role, vec![stolen, good.clone()], 1);
+        simulator.next_root();
+        // Signed by both, so the file still verifies with the good key alone.
+        simulator.role(role)["version"] = 999_999.into();
+        simulator.release_timestamp();
+        client.refresh(&mut simulator).unwrap();
+        simulator.set_keys(role, vec![good], 1);
+        simulator.next_root();
+        simulator.role(role)["version"] = 5.into();
+        if role == "snapshot" {
+            simulator.release_timestamp();
+        }
+        client.refresh(&mut simulator).unwrap();
+        assert_eq!(client.version(role), 5);
+    }
+}
+
 // ---- Keys and thresholds ----
 
 #[test]
