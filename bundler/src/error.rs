@@ -1,5 +1,6 @@
 //! What can go wrong, for the exit code and the last line of output.
 
+use crate::audit::AuditError;
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;
 use crate::project::ProjectError;
@@ -29,6 +30,15 @@ pub enum Error {
     /// A first-install folder.
     #[error(transparent)]
     Ship(#[from] ShipError),
+    /// Roles that expire soon, as asked.
+    #[error("expiring: {0}; `notsotuf renew` renews what the keys at hand can sign")]
+    Expiring(String),
+    /// `verify` found something.
+    #[error("{0} problem(s)")]
+    Problems(usize),
+    /// The audit itself could not be done.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The server for trying things out.
     #[error("cannot serve on {address}: {source}")]
     Serve {
@@ -44,7 +54,7 @@ impl Error {
     /// wrong command line.)
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Error::Metadata(MetadataError::Tuf(_)) => 3.into(),
+            Error::Metadata(MetadataError::Tuf(_)) | Error::Problems(_) => 3.into(),
             _ => ExitCode::FAILURE,
         }
     }

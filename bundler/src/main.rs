@@ -2,6 +2,7 @@
 //! engineers.
 
 mod archive;
+mod audit;
 mod cli;
 mod diff;
 mod error;

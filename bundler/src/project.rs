@@ -1,6 +1,6 @@
 //! A project: its settings file, and where its keys and its repository are.
 
-use crate::keys::Keystore;
+use crate::keys::{External, KeyError, Keyring};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::select::{Channel, TargetKind, is_name};
 use notsotuf_stub::settings::Mode;
@@ -46,40 +46,41 @@ pub enum ProjectError {
     },
 }
 
-/// The settings of one role.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RoleSettings {
-    /// Names of its keys in the keystore.
-    pub keys: Vec<String>,
-    /// How many of them must sign.
-    pub threshold: usize,
-    /// Days until its metadata expires.
-    pub expires_days: u32,
-}
-
-/// The settings of all roles.
+/// For how many days new metadata of each role is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct Roles {
-    pub root: RoleSettings,
-    pub targets: RoleSettings,
-    pub snapshot: RoleSettings,
-    pub timestamp: RoleSettings,
+pub struct ExpiresDays {
+    pub root: u32,
+    pub targets: u32,
+    pub snapshot: u32,
+    pub timestamp: u32,
 }
 
-impl Roles {
-    /// The settings of one of [`ROLES`].
-    pub fn get(&self, role: &str) -> &RoleSettings {
+impl ExpiresDays {
+    /// The days of one of [`ROLES`].
+    pub fn get(&self, role: &str) -> u32 {
         match role {
-            "root" => &self.root,
-            "targets" => &self.targets,
-            "snapshot" => &self.snapshot,
-            "timestamp" => &self.timestamp,
+            "root" => self.root,
+            "targets" => self.targets,
+            "snapshot" => self.snapshot,
+            "timestamp" => self.timestamp,
             _ => unreachable!("{role} is not a top-level role"),
         }
     }
+}
+
+/// How patches are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum PatchFormat {
+    /// Per file: small, quick, for the stub.
+    #[default]
+    #[serde(rename = "notsotuf-1")]
+    PerFile,
+    /// tufup's: over the whole uncompressed archive, for clients that still
+    /// are tufup's.
+    #[serde(rename = "bsdiff4")]
+    Bsdiff4,
 }
 
 /// What `ship` writes into the stub's settings.
@@ -111,8 +112,14 @@ pub struct Settings {
     /// Suffix of new archives.
     #[serde(default = "default_suffix")]
     pub archive_suffix: String,
-    /// The roles.
-    pub roles: Roles,
+    /// Format of new patches.
+    #[serde(default)]
+    pub patch_format: PatchFormat,
+    /// How long metadata is valid.
+    pub expires_days: ExpiresDays,
+    /// Private keys that are used through a program.
+    #[serde(default)]
+    pub signers: Vec<External>,
     /// What new installs get.
     #[serde(default)]
     pub client: Client,
@@ -150,16 +157,29 @@ impl Project {
             reason,
         };
         let text = String::from_utf8(bytes).map_err(|_| form("it is not UTF-8".into()))?;
-        let settings = parse(&text).map_err(form)?;
+        let mut settings = parse(&text).map_err(form)?;
+        for signer in &mut settings.signers {
+            signer.key = root.join(&signer.key);
+            signer.folder = root.into();
+        }
         Ok(Project {
             root: root.into(),
             settings,
         })
     }
 
-    /// The keys.
-    pub fn keystore(&self) -> Keystore {
-        Keystore::new(self.root.join(&self.settings.keystore))
+    /// The project's own folder of keys.
+    pub fn keystore(&self) -> PathBuf {
+        self.root.join(&self.settings.keystore)
+    }
+    /// All keys at hand: the keystore, `more` folders, external signers.
+    ///
+    /// # Errors
+    /// If one of them is malformed.
+    pub fn keyring(&self, more: &[PathBuf]) -> Result<Keyring, KeyError> {
+        let mut folders = vec![self.keystore()];
+        folders.extend_from_slice(more);
+        Keyring::open(folders, self.settings.signers.clone())
     }
     /// The published files.
     pub fn repository(&self) -> PathBuf {
@@ -221,19 +241,8 @@ fn parse(text: &str) -> Result<Settings, String> {
         return Err("archive_suffix is neither .tar.gz nor .gz".into());
     }
     for role in ROLES {
-        let RoleSettings {
-            keys,
-            threshold,
-            expires_days,
-        } = settings.roles.get(role);
-        if *threshold < 1 || *threshold > keys.len() {
-            return Err(format!(
-                "roles.{role}: a threshold of {threshold} cannot be met by {} key(s)",
-                keys.len()
-            ));
-        }
-        if !(1..=36_500).contains(expires_days) {
-            return Err(format!("roles.{role}: expires_days must be 1 to 36500"));
+        if !(1..=36_500).contains(&settings.expires_days.get(role)) {
+            return Err(format!("expires_days.{role} must be 1 to 36500"));
         }
     }
     Ok(settings)
@@ -257,12 +266,10 @@ pub struct Template {
     pub apps: Vec<String>,
     /// URL of the repository.
     pub url: Option<String>,
-    /// Keys per role.
-    pub keys: [Vec<String>; 4],
-    /// Threshold per role.
-    pub thresholds: [usize; 4],
-    /// Days per role.
+    /// Days per role, in the order of [`ROLES`].
     pub expires_days: [u32; 4],
+    /// Format of patches.
+    pub patch_format: PatchFormat,
     /// Folder of the keys.
     pub keystore: PathBuf,
     /// Folder of the repository.
@@ -317,24 +324,35 @@ repository = {repository}
 # Suffix of new archives: \".tar.gz\", or \".gz\" as in original notsotuf.
 archive_suffix = \".tar.gz\"
 
-# Who signs what: names of keys in the keystore, how many of them must sign,
-# and for how many days the signed metadata is valid. `notsotuf publish` renews
-# timestamp and snapshot; clients stop updating when they are expired.
+# Format of patches: \"notsotuf-1\", per file, or \"bsdiff4\", which clients that
+# still are tufup's can apply (slow and large to make).
+patch_format = \"{format}\"
+
+# Days for which newly signed metadata is valid. `notsotuf publish` and
+# `notsotuf renew` renew timestamp and snapshot; clients stop updating when
+# metadata is expired.
+[expires_days]
 ",
+            format = match self.patch_format {
+                PatchFormat::PerFile => "notsotuf-1",
+                PatchFormat::Bsdiff4 => "bsdiff4",
+            },
             apps = list(&self.apps),
             keystore = quoted(&self.keystore.to_string_lossy()),
             repository = quoted(&self.repository.to_string_lossy()),
         );
         for (index, role) in ROLES.iter().enumerate() {
-            text.push_str(&format!(
-                "[roles.{role}]\nkeys = {}\nthreshold = {}\nexpires_days = {}\n\n",
-                list(&self.keys[index]),
-                self.thresholds[index],
-                self.expires_days[index]
-            ));
+            text.push_str(&format!("{role} = {}\n", self.expires_days[index]));
         }
         text.push_str(&format!(
-            "\
+            "
+# A private key in an HSM, a KMS or a YubiKey: its public key, and a program
+# that gets the payload on standard input and writes the signature to standard
+# output. Repeat for several.
+# [[signers]]
+# key = \"keystore/hsm.pub\"
+# command = [\"./sign-with-hsm\"]
+
 # What `notsotuf ship` writes into the settings of new installs.
 [client]
 # Where the repository folder is published.
@@ -359,13 +377,11 @@ mod tests {
     use super::*;
 
     pub fn template() -> Template {
-        let keys = ROLES.map(|role| vec![role.to_owned()]);
         Template {
             apps: vec!["my-app".into()],
             url: Some("https://example.com/\"x\"".into()),
-            keys,
-            thresholds: [1; 4],
             expires_days: [365, 90, 30, 14],
+            patch_format: PatchFormat::Bsdiff4,
             keystore: "keystore".into(),
             repository: "repository".into(),
         }
@@ -381,7 +397,8 @@ mod tests {
             project.settings.client.url.as_deref(),
             Some("https://example.com/\"x\"")
         );
-        assert_eq!(project.settings.roles.snapshot.expires_days, 30);
+        assert_eq!(project.settings.expires_days.snapshot, 30);
+        assert_eq!(project.settings.patch_format, PatchFormat::Bsdiff4);
         assert!(matches!(
             create(folder.path(), &template()),
             Err(ProjectError::Exists(_))
@@ -389,10 +406,10 @@ mod tests {
     }
 
     #[test]
-    fn refuses_thresholds_and_names_that_cannot_work() {
+    fn refuses_names_and_days_that_cannot_work() {
         let folder = tempfile::tempdir().unwrap();
         let mut bad = template();
-        bad.thresholds[0] = 2;
+        bad.expires_days[0] = 0;
         assert!(create(folder.path(), &bad).is_err());
         let mut bad = template();
         bad.apps.push("a b".into());

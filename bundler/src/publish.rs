@@ -2,7 +2,7 @@
 //! at all, so that a client sees the old repository or the new one.
 
 use crate::error::Error;
-use crate::keys::Passphrases;
+use crate::keys::{Keyring, Passphrases};
 use crate::metadata::{self, Published, Update};
 use crate::project::Project;
 use crate::release::{Pending, stored_name};
@@ -25,21 +25,34 @@ pub struct Report {
     pub update: Update,
 }
 
-/// Signs and writes what is pending; with nothing pending, renews timestamp
-/// and snapshot.
+/// What to publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// All that is pending, and fresh timestamp and snapshot.
+    Pending,
+    /// Fresh expiry dates only, for cron; releases that are pending stay so.
+    Renewal,
+}
+
+/// Signs and writes `what`.
 ///
 /// # Errors
-/// Before anything is written, if a file is missing, a key cannot be used, or
-/// a client would refuse the result. Interrupted at any point, it can just be
-/// called again.
+/// Before anything is written, if a file is missing, signatures are missing,
+/// or a client would refuse the result. Interrupted at any point, it can just
+/// be called again.
 pub fn publish(
     project: &Project,
+    keyring: &Keyring,
     passphrases: &Passphrases,
     now: UnixTime,
+    what: What,
 ) -> Result<Report, Error> {
     let published = Published::load(&project.metadata())?;
     let consistent = published.consistent_snapshot();
-    let pending = Pending::open(project, &published)?;
+    let mut pending = Pending::open(project, &published)?;
+    if what == What::Renewal {
+        pending.entries = published.target_entries();
+    }
     let before = published.target_entries();
     let added: Vec<String> = pending
         .entries
@@ -62,14 +75,14 @@ pub fn publish(
         files.push((file, project.targets().join(stored)));
     }
     let update = metadata::update(
+        project,
         &published,
         &pending.entries,
-        &project.settings.roles,
-        &project.keystore(),
+        keyring,
         passphrases,
         now,
     )?;
-    metadata::check_as_client(&project.metadata(), &update, now)?;
+    metadata::check_as_client(&project.metadata(), &update.files, now)?;
 
     fs::create_dir_all(&project.targets())?;
     for (from, to) in files.iter().filter(|(from, to)| from != to) {
@@ -79,7 +92,10 @@ pub fn publish(
         fs::write_atomically(&project.metadata().join(name), bytes)?;
     }
     // From here on the new release is out; the rest is tidying up.
-    fs::remove_tree(&project.pending())?;
+    match what {
+        What::Pending => fs::remove_tree(&project.pending())?,
+        What::Renewal => metadata::drop_drafts(project)?,
+    }
     let kept: BTreeSet<String> = pending
         .entries
         .iter()

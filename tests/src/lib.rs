@@ -153,6 +153,11 @@ impl Default for World {
 impl World {
     /// An initialised project with plain keys, served.
     pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, with further arguments of `init`.
+    pub fn with(init: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let repository = folder.path().join("project/repository");
         std::fs::create_dir_all(&repository).expect("a folder");
@@ -162,7 +167,7 @@ impl World {
             server: Some(server),
         };
         let url = world.url();
-        world.bundler(&["init", "--app", "app", "--plain", "--url", &url]);
+        world.bundler(&[&["init", "--app", "app", "--plain", "--url", &url], init].concat());
         world
     }
 

@@ -1,27 +1,30 @@
-//! Keys: ed25519, in PEM files that OpenSSL and others read too.
+//! Keys: files that OpenSSL reads, key files of securesystemslib, and keys
+//! that never leave a device.
 //!
-//! A key NAME is two files in the keystore: `NAME.pem`, the private key as
-//! PKCS#8 (RFC 5958), encrypted with a passphrase (PBES2: scrypt and
-//! AES-256-CBC) unless that was declined; and `NAME.pub`, the public key as
-//! SubjectPublicKeyInfo (RFC 8410).
+//! A key NAME is two files in a key folder: `NAME.pub`, the public key as a
+//! PEM SubjectPublicKeyInfo (ed25519, ecdsa on P-256 or P-384, RSA), and, for
+//! ed25519, `NAME.pem`, the private key as PKCS#8 (RFC 5958), encrypted with
+//! a passphrase (PBES2: scrypt and AES-256-CBC) unless that was declined.
+//! tufup's pairs `NAME` and `NAME.pub` (securesystemslib's JSON) are read
+//! too. Any other private key is used through an external signer.
 
+mod external;
+mod keyring;
+mod legacy;
 mod passphrase;
 mod pem;
 
+pub use external::External;
+pub use keyring::{Info, Keyring, Private, create};
 pub use passphrase::Passphrases;
 
-use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::fs::FsError;
 use notsotuf_stub::tuf::json;
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::tuf::key::{Key, KeyMaterial, encode_hex};
 use ring::digest;
-use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
-/// A key file larger than this is none.
-const MAX_KEY: u64 = 64 << 10;
+use std::path::PathBuf;
 
 /// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +33,12 @@ pub enum KeyError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// There is no such key.
-    #[error("there is no key {name:?} in {folder:?}; `notsotuf keys create {name}` makes one")]
+    #[error("there is no key {name:?} in {folders}; `notsotuf keys create {name}` makes one")]
     Missing {
         /// Name of the key.
         name: String,
-        /// The keystore.
-        folder: PathBuf,
+        /// Where it was looked for.
+        folders: String,
     },
     /// A key of that name is there already.
     #[error("{path:?} exists already; a key is never overwritten")]
@@ -50,12 +53,18 @@ pub enum KeyError {
         name: String,
     },
     /// Not a key this program can read.
-    #[error("{path:?} is not an ed25519 key in PEM form: {reason}")]
+    #[error("{path:?} is not a key in a known form: {reason}")]
     Form {
         /// Its file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// The private and the public file do not belong together.
+    #[error("{path:?} is not the private key of the public key beside it")]
+    Pair {
+        /// The private file.
+        path: PathBuf,
     },
     /// The passphrase is wrong (or the file is damaged).
     #[error("{path:?} cannot be decrypted; the passphrase is wrong")]
@@ -73,37 +82,85 @@ pub enum KeyError {
         /// Name of the key.
         name: String,
     },
+    /// An external signer failed.
+    #[error("the signer of the key {name:?}, {program:?}, failed: {reason}")]
+    External {
+        /// Name of the key.
+        name: String,
+        /// The program.
+        program: String,
+        /// What happened.
+        reason: String,
+    },
     /// The system gave no random bytes.
     #[error("the system provides no random numbers")]
     Random,
 }
 
-/// A public ed25519 key.
+/// A public key, as TUF metadata lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKey(pub [u8; 32]);
+pub struct PublicKey(Key);
 
 impl PublicKey {
+    /// An ed25519 key.
+    pub fn ed25519(public: &[u8; 32]) -> Self {
+        Self::new("ed25519", "ed25519", encode_hex(public))
+    }
+
+    fn new(keytype: &str, scheme: &str, public: String) -> Self {
+        let value = json!({
+            "keytype": keytype, "scheme": scheme, "keyval": { "public": public },
+        });
+        PublicKey(serde_json::from_value(value).expect("of that form"))
+    }
+
+    /// Reads an entry of the `keys` of root metadata.
+    pub fn from_json(key: &Value) -> Option<Self> {
+        serde_json::from_value(key.clone()).ok().map(PublicKey)
+    }
+
     /// As TUF metadata lists it.
     pub fn to_json(&self) -> Value {
         json!({
-            "keytype": "ed25519",
-            "scheme": "ed25519",
-            "keyval": { "public": encode_hex(&self.0) },
+            "keytype": self.0.keytype,
+            "scheme": self.0.scheme,
+            "keyval": { "public": self.0.keyval.public },
         })
     }
 
     /// Its id: SHA-256 over the canonical form, as securesystemslib computes
-    /// it (TUF specification section 4.2).
+    /// it (TUF specification section 4.2). In metadata that another program
+    /// made it may go by another one.
     pub fn id(&self) -> String {
         let form = json::canonical(&self.to_json()).expect("it has no numbers");
         encode_hex(digest::digest(&digest::SHA256, &form).as_ref())
+    }
+
+    /// What makes it this key, whatever id it goes by.
+    pub fn material(&self) -> KeyMaterial {
+        self.0.material()
+    }
+
+    /// `ed25519`, `ecdsa-sha2-nistp256`, …
+    pub fn scheme(&self) -> &str {
+        &self.0.scheme
+    }
+
+    /// Whether a signature is by this key.
+    pub fn verifies(&self, payload: &[u8], signature: &[u8]) -> bool {
+        self.0.verifies(payload, signature)
     }
 }
 
 /// A private key, ready to sign.
 pub struct Signer {
     public: PublicKey,
-    pair: Ed25519KeyPair,
+    how: How,
+}
+
+enum How {
+    Here(Ed25519KeyPair),
+    Elsewhere(External),
 }
 
 impl Signer {
@@ -111,174 +168,23 @@ impl Signer {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed has 32 bytes");
         let public = pair.public_key().as_ref().try_into().expect("32 bytes");
         Signer {
-            public: PublicKey(public),
-            pair,
+            public: PublicKey::ed25519(&public),
+            how: How::Here(pair),
         }
     }
 
-    /// Its public half.
-    pub fn public(&self) -> &PublicKey {
-        &self.public
-    }
-
-    /// The signature, in hexadecimal.
-    pub fn sign(&self, payload: &[u8]) -> String {
-        encode_hex(self.pair.sign(payload).as_ref())
-    }
-}
-
-/// What is known of a key without its passphrase.
-#[derive(Debug)]
-pub struct Info {
-    /// Name in the keystore.
-    pub name: String,
-    /// Public half.
-    pub public: PublicKey,
-    /// `None`: the private half is not here.
-    pub encrypted: Option<bool>,
-}
-
-/// A folder of keys.
-#[derive(Debug, Clone)]
-pub struct Keystore {
-    folder: PathBuf,
-}
-
-impl Keystore {
-    /// The keystore in `folder`, which need not exist yet.
-    pub fn new(folder: PathBuf) -> Self {
-        Keystore { folder }
-    }
-
-    fn private_path(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.pem"))
-    }
-
-    fn public_path(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.pub"))
-    }
-
-    /// Makes a new key. Without a passphrase the file protects itself only
-    /// by its permissions.
+    /// The signature, in hexadecimal. One that an external signer makes is
+    /// checked.
     ///
     /// # Errors
-    /// [`KeyError::Exists`] if there is one of that name.
-    pub fn create(&self, name: &str, passphrase: Option<&str>) -> Result<PublicKey, KeyError> {
-        check_name(name)?;
-        let (private, public) = (self.private_path(name), self.public_path(name));
-        for path in [&private, &public] {
-            if path.exists() {
-                return Err(KeyError::Exists { path: path.clone() });
-            }
-        }
-        fs::create_dir_all(&self.folder)?;
-        let mut seed = [0; 32];
-        SystemRandom::new()
-            .fill(&mut seed)
-            .map_err(|_| KeyError::Random)?;
-        let signer = Signer::from_seed(&seed);
-        let text = pem::write_private(&seed, passphrase).map_err(|reason| KeyError::Form {
-            path: private.clone(),
-            reason,
-        })?;
-        write_private_file(&private, text.as_bytes())?;
-        fs::write_atomically(&public, pem::write_public(&signer.public).as_bytes())?;
-        Ok(signer.public)
-    }
-
-    /// The public half of a key.
-    ///
-    /// # Errors
-    /// [`KeyError::Missing`] or [`KeyError::Form`].
-    pub fn public(&self, name: &str) -> Result<PublicKey, KeyError> {
-        check_name(name)?;
-        let path = self.public_path(name);
-        let text = read(&path)?.ok_or_else(|| KeyError::Missing {
-            name: name.into(),
-            folder: self.folder.clone(),
-        })?;
-        pem::read_public(&text).map_err(|reason| KeyError::Form { path, reason })
-    }
-
-    /// Opens the private half, with a passphrase if it needs one.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub fn open(&self, name: &str, passphrases: &Passphrases) -> Result<Signer, KeyError> {
-        check_name(name)?;
-        let path = self.private_path(name);
-        let text = read(&path)?.ok_or_else(|| KeyError::Missing {
-            name: name.into(),
-            folder: self.folder.clone(),
-        })?;
-        let passphrase = if pem::is_encrypted(&text) {
-            Some(passphrases.get(name)?)
-        } else {
-            None
+    /// [`KeyError::External`].
+    pub fn sign(&self, payload: &[u8]) -> Result<String, KeyError> {
+        let signature = match &self.how {
+            How::Here(pair) => pair.sign(payload).as_ref().to_vec(),
+            How::Elsewhere(external) => external.sign(&self.public, payload)?,
         };
-        match pem::read_private(&text, passphrase.as_deref()) {
-            Ok(seed) => Ok(Signer::from_seed(&seed)),
-            Err(pem::ReadError::Passphrase) => Err(KeyError::Passphrase { path }),
-            Err(pem::ReadError::Form(reason)) => Err(KeyError::Form { path, reason }),
-        }
+        Ok(encode_hex(&signature))
     }
-
-    /// All keys in the folder, by name.
-    ///
-    /// # Errors
-    /// [`KeyError::Form`] for a `.pub` file that is no key.
-    pub fn list(&self) -> Result<Vec<Info>, KeyError> {
-        let mut keys = Vec::new();
-        for path in fs::list(&self.folder)? {
-            if path.extension().is_none_or(|extension| extension != "pub") {
-                continue;
-            }
-            let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else {
-                continue;
-            };
-            keys.push(Info {
-                name: name.into(),
-                public: self.public(name)?,
-                encrypted: read(&self.private_path(name))?.map(|text| pem::is_encrypted(&text)),
-            });
-        }
-        Ok(keys)
-    }
-}
-
-fn read(path: &Path) -> Result<Option<String>, KeyError> {
-    let Some(bytes) = fs::read_optional(path, MAX_KEY)? else {
-        return Ok(None);
-    };
-    let text = String::from_utf8(bytes).map_err(|_| KeyError::Form {
-        path: path.into(),
-        reason: "it is not text".into(),
-    })?;
-    Ok(Some(text))
-}
-
-/// Creates a file that only its owner may read, from the first moment on.
-fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
-    let mut how = std::fs::OpenOptions::new();
-    how.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        how.mode(0o600);
-    }
-    let mut file = how
-        .open(path)
-        .map_err(|e| FsError::new("create", path, e))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|e| FsError::new("write", path, e))
-}
-
-fn check_name(name: &str) -> Result<(), KeyError> {
-    if notsotuf_stub::select::is_name(name) {
-        return Ok(());
-    }
-    Err(KeyError::Name { name: name.into() })
 }
 
 #[cfg(test)]
@@ -289,44 +195,51 @@ mod tests {
     #[test]
     fn keys_are_made_opened_and_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Keystore::new(folder.path().join("keys"));
+        let keys = folder.path().join("keys");
         let secret = Passphrases::fixed("correct horse");
-        let plain = store.create("plain", None).unwrap();
-        let locked = store.create("locked", Some("correct horse")).unwrap();
+        let plain = create(&keys, "plain", None).unwrap();
+        let locked = create(&keys, "locked", Some("correct horse")).unwrap();
         assert_ne!(plain, locked);
         assert!(matches!(
-            store.create("plain", None),
+            create(&keys, "plain", None),
             Err(KeyError::Exists { .. })
         ));
         assert!(matches!(
-            store.create("../x", None),
+            create(&keys, "../x", None),
             Err(KeyError::Name { .. })
         ));
+        let ring = Keyring::open(vec![keys.clone()], Vec::new()).unwrap();
         for (name, public) in [("plain", &plain), ("locked", &locked)] {
-            let signer = store.open(name, &secret).unwrap();
-            assert_eq!(signer.public(), public);
-            assert_eq!(&store.public(name).unwrap(), public);
-            let signature = decode_hex(&signer.sign(b"payload")).unwrap();
-            let key: notsotuf_stub::tuf::key::Key =
-                serde_json::from_value(public.to_json()).unwrap();
-            assert!(key.verifies(b"payload", &signature));
-            assert!(!key.verifies(b"another", &signature));
+            let info = ring.named(name).unwrap();
+            assert_eq!(&info.public, public);
+            let signer = ring.signer(info, &secret).unwrap().unwrap();
+            assert_eq!(&signer.public, public);
+            let signature = decode_hex(&signer.sign(b"payload").unwrap()).unwrap();
+            assert!(public.verifies(b"payload", &signature));
+            assert!(!public.verifies(b"another", &signature));
         }
-        let wrong = store.open("locked", &Passphrases::fixed("wrong"));
+        let locked = ring.named("locked").unwrap();
+        let wrong = ring.signer(locked, &Passphrases::fixed("wrong"));
         assert!(matches!(wrong, Err(KeyError::Passphrase { .. })));
-        let missing = store.open("none", &secret);
-        assert!(matches!(missing, Err(KeyError::Missing { .. })));
-        let listed: Vec<_> = store.list().unwrap();
-        let listed: Vec<_> = listed
-            .iter()
-            .map(|k| (k.name.as_str(), k.encrypted))
-            .collect();
-        assert_eq!(listed, [("locked", Some(true)), ("plain", Some(false))]);
+        assert!(matches!(ring.named("none"), Err(KeyError::Missing { .. })));
+        let names: Vec<_> = ring.keys().iter().map(|key| key.name.as_str()).collect();
+        assert_eq!(names, ["locked", "plain"]);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let file = std::fs::metadata(store.private_path("plain")).unwrap();
+            let file = std::fs::metadata(keys.join("plain.pem")).unwrap();
             assert_eq!(file.permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_private_key_of_another_public_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        create(folder.path(), "one", None).unwrap();
+        create(folder.path(), "two", None).unwrap();
+        std::fs::copy(folder.path().join("two.pem"), folder.path().join("one.pem")).unwrap();
+        let ring = Keyring::open(vec![folder.path().into()], Vec::new()).unwrap();
+        let result = ring.signer(ring.named("one").unwrap(), &Passphrases::default());
+        assert!(matches!(result, Err(KeyError::Pair { .. })));
     }
 }

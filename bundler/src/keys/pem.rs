@@ -1,6 +1,7 @@
-//! PEM files of ed25519 keys: RFC 5958 (PKCS#8), RFC 8410 (ed25519 in it).
+//! PEM files: RFC 5958 (PKCS#8), RFC 8410 (ed25519 in it).
 
-use super::PublicKey;
+use super::{PublicKey, Signer};
+use notsotuf_stub::tuf::key::decode_hex;
 use pkcs8::der::asn1::{BitStringRef, OctetStringRef};
 use pkcs8::der::{Decode, DecodePem, Encode, EncodePem};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
@@ -9,6 +10,10 @@ use pkcs8::{
 };
 
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
@@ -74,24 +79,38 @@ pub fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], Re
     seed.map_err(|_| form(&"it does not have 32 bytes"))
 }
 
-/// The public key as a PEM file.
-pub fn write_public(key: &PublicKey) -> String {
+/// The public key of an ed25519 signer as a PEM file.
+pub fn write_public(signer: &Signer) -> Result<String, String> {
+    let public = signer.public.to_json();
+    let public = public["keyval"]["public"].as_str().and_then(decode_hex);
+    let public = public.ok_or("it is no ed25519 key")?;
     let info = SubjectPublicKeyInfoRef {
         algorithm: algorithm(),
-        subject_public_key: BitStringRef::from_bytes(&key.0).expect("32 bytes are short"),
+        subject_public_key: BitStringRef::from_bytes(&public).map_err(|e| e.to_string())?,
     };
-    info.to_pem(LineEnding::LF).expect("encodes")
+    info.to_pem(LineEnding::LF).map_err(|e| e.to_string())
 }
 
-/// Reads what [`write_public`] writes.
+/// Reads a public key: ed25519 (RFC 8410), ecdsa on P-256 or P-384 (RFC
+/// 5480), or RSA, which is taken to sign with PSS.
 pub fn read_public(text: &str) -> Result<PublicKey, String> {
     let info = SubjectPublicKeyInfoOwned::from_pem(text).map_err(|e| e.to_string())?;
-    if info.algorithm.oid != ED25519 {
-        return Err("it is a key of another type".into());
+    let pem = || text.trim().to_owned() + "\n";
+    let curve = || {
+        let parameters = info.algorithm.parameters.as_ref()?;
+        parameters.decode_as::<ObjectIdentifier>().ok()
+    };
+    match info.algorithm.oid {
+        ED25519 => {
+            let bytes = info.subject_public_key.as_bytes();
+            bytes
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(PublicKey::ed25519)
+                .ok_or_else(|| "it does not have 32 bytes".into())
+        }
+        EC if curve() == Some(P256) => Ok(PublicKey::new("ecdsa", "ecdsa-sha2-nistp256", pem())),
+        EC if curve() == Some(P384) => Ok(PublicKey::new("ecdsa", "ecdsa-sha2-nistp384", pem())),
+        RSA => Ok(PublicKey::new("rsa", "rsassa-pss-sha256", pem())),
+        _ => Err("it is neither ed25519, ecdsa on P-256 or P-384, nor RSA".into()),
     }
-    let bytes = info.subject_public_key.as_bytes();
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(PublicKey)
-        .ok_or_else(|| "it does not have 32 bytes".into())
 }

@@ -1,20 +1,24 @@
 //! The command line.
 
+mod init;
+mod inspect;
+mod trust;
+
 use crate::error::Error;
 use crate::keys::Passphrases;
-use crate::metadata::{self, Published};
+use crate::metadata::Published;
 use crate::progress::Progress;
-use crate::project::{self, Project, ROLES, Template};
+use crate::project::Project;
+use crate::publish::What;
 use crate::release::{self, Addition};
 use crate::ship::{self, Order};
 use crate::{publish, serve};
 use clap::{Args, Parser, Subcommand};
-use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Secure updates for applications made with PyInstaller: the release
 /// engineer's side.
@@ -52,6 +56,9 @@ pub struct Cli {
     /// Print one JSON object on standard output instead of text
     #[arg(long, global = true)]
     pub json: bool,
+    /// A further folder of keys, on another medium say; repeat for several
+    #[arg(long = "key-dir", global = true, value_name = "DIR")]
+    key_dirs: Vec<PathBuf>,
     /// Show no progress
     #[arg(long, short, global = true)]
     quiet: bool,
@@ -65,10 +72,18 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start a project: settings, keys, and the root of trust
-    Init(Init),
-    /// Make and list keys
+    Init(init::Init),
+    /// Make and list keys, and change which keys sign what
     #[command(subcommand)]
-    Keys(Keys),
+    Keys(trust::Keys),
+    /// Add the signatures of the keys at hand to half-signed metadata
+    Sign(trust::Sign),
+    /// Renew expiry dates, and nothing else: for cron
+    Renew(trust::Renew),
+    /// Show roles, keys, versions, expiry dates, and what is pending
+    Status(inspect::Status),
+    /// Check a whole repository as clients would, old ones and new ones
+    Verify(inspect::Verify),
     /// Add a release: archive, patch against the release before, both checked
     Add(Add),
     /// Take back the latest release (takes effect with the next publish)
@@ -86,113 +101,6 @@ struct App {
     /// Which application, if the project has several
     #[arg(long, value_name = "NAME")]
     app: Option<String>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  notsotuf init --app myapp --url https://example.com/updates
-  notsotuf init --app myapp-windows-x86_64 --app myapp-linux-x86_64 --plain
-  notsotuf init --app myapp --root-keys alice,bob,carol --root-threshold 2
-
-Keys that are in the keystore already are used as they are, so keys of
-several people can be gathered there (their .pub files suffice for all but
-the root's threshold) before `init`.")]
-struct Init {
-    /// Name of an application; repeat for several
-    #[arg(long = "app", required = true, value_name = "NAME")]
-    apps: Vec<String>,
-    /// Where the repository folder will be published
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-    /// Make keys without passphrases
-    #[arg(long)]
-    plain: bool,
-    /// Folder of the keys
-    #[arg(long, default_value = "keystore", value_name = "DIR")]
-    keystore: PathBuf,
-    /// Folder of the repository
-    #[arg(long, default_value = "repository", value_name = "DIR")]
-    repository: PathBuf,
-    /// Names of the keys of each role, separated by commas
-    #[arg(
-        long,
-        default_value = "root",
-        value_delimiter = ',',
-        value_name = "KEYS"
-    )]
-    root_keys: Vec<String>,
-    #[arg(
-        long,
-        default_value = "targets",
-        value_delimiter = ',',
-        value_name = "KEYS",
-        hide_short_help = true
-    )]
-    targets_keys: Vec<String>,
-    #[arg(
-        long,
-        default_value = "snapshot",
-        value_delimiter = ',',
-        value_name = "KEYS",
-        hide_short_help = true
-    )]
-    snapshot_keys: Vec<String>,
-    #[arg(
-        long,
-        default_value = "timestamp",
-        value_delimiter = ',',
-        value_name = "KEYS",
-        hide_short_help = true
-    )]
-    timestamp_keys: Vec<String>,
-    /// How many keys of each role must sign
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    root_threshold: usize,
-    #[arg(long, default_value_t = 1, value_name = "N", hide_short_help = true)]
-    targets_threshold: usize,
-    #[arg(long, default_value_t = 1, value_name = "N", hide_short_help = true)]
-    snapshot_threshold: usize,
-    #[arg(long, default_value_t = 1, value_name = "N", hide_short_help = true)]
-    timestamp_threshold: usize,
-    /// Days until the metadata of each role expires
-    #[arg(long, default_value_t = 365, value_name = "DAYS")]
-    root_days: u32,
-    #[arg(
-        long,
-        default_value_t = 180,
-        value_name = "DAYS",
-        hide_short_help = true
-    )]
-    targets_days: u32,
-    #[arg(
-        long,
-        default_value_t = 30,
-        value_name = "DAYS",
-        hide_short_help = true
-    )]
-    snapshot_days: u32,
-    #[arg(
-        long,
-        default_value_t = 14,
-        value_name = "DAYS",
-        hide_short_help = true
-    )]
-    timestamp_days: u32,
-}
-
-#[derive(Debug, Subcommand)]
-enum Keys {
-    /// Make an ed25519 key: NAME.pem (private) and NAME.pub in the keystore
-    Create {
-        /// Name of the key
-        name: String,
-        /// Without a passphrase
-        #[arg(long)]
-        plain: bool,
-    },
-    /// List the keys in the keystore
-    List,
 }
 
 #[derive(Debug, Args)]
@@ -296,19 +204,14 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     let folder = cli.project;
     let open = || Project::open(&folder);
     match cli.command {
-        Command::Init(args) => init(&folder, args, &passphrases, &output),
-        Command::Keys(Keys::Create { name, plain }) => {
-            let passphrase = if plain {
-                None
-            } else {
-                Some(passphrases.choose(&name)?)
-            };
-            let key = open()?.keystore().create(&name, passphrase.as_deref())?;
-            let json = json!({ "name": name, "keyid": key.id() });
-            output.say(&format!("made the key {name}, id {}", key.id()), &json);
-            Ok(())
+        Command::Init(args) => init::init(&folder, args, &cli.key_dirs, &passphrases, &output),
+        Command::Keys(command) => {
+            trust::keys(&open()?, command, &cli.key_dirs, &passphrases, &output)
         }
-        Command::Keys(Keys::List) => list_keys(&open()?, &output),
+        Command::Sign(args) => trust::sign(&open()?, &args, &cli.key_dirs, &passphrases, &output),
+        Command::Renew(args) => trust::renew(&open()?, &args, &cli.key_dirs, &passphrases, &output),
+        Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, &output),
+        Command::Verify(args) => inspect::verify(&folder, &args, progress, &output),
         Command::Add(args) => add(&open()?, args, progress, &output),
         Command::RemoveLatest(App { app }) => {
             let project = open()?;
@@ -320,7 +223,13 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             output.say(&text, &json);
             Ok(())
         }
-        Command::Publish => publish(&open()?, &passphrases, &output),
+        Command::Publish => {
+            let project = open()?;
+            let keyring = project.keyring(&cli.key_dirs)?;
+            let report = publish::publish(&project, &keyring, &passphrases, now(), What::Pending)?;
+            tell_published(&project, &report, &output);
+            Ok(())
+        }
         Command::Ship(args) => ship(&open()?, args, &output),
         Command::Serve(args) => {
             let folder = match args.dir {
@@ -330,133 +239,6 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             serve::serve(&folder, args.port, cli.quiet)
         }
     }
-}
-
-fn init(
-    folder: &Path,
-    args: Init,
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
-    let template = Template {
-        apps: args.apps,
-        url: args.url,
-        keys: [
-            args.root_keys,
-            args.targets_keys,
-            args.snapshot_keys,
-            args.timestamp_keys,
-        ],
-        thresholds: [
-            args.root_threshold,
-            args.targets_threshold,
-            args.snapshot_threshold,
-            args.timestamp_threshold,
-        ],
-        expires_days: [
-            args.root_days,
-            args.targets_days,
-            args.snapshot_days,
-            args.timestamp_days,
-        ],
-        keystore: args.keystore,
-        repository: args.repository,
-    };
-    let project = project::create(folder, &template)?;
-    match first_root(&project, &template, args.plain, passphrases) {
-        Ok(made) => {
-            let text = format!(
-                "started a project in {}\n  settings    {}\n  keys        {} ({})\n  repository  {}\n\
-                 Keep a copy of the keys in a safe place: without the root keys, nobody can ever \
-                 change the others.\nNext: notsotuf add VERSION BUNDLE",
-                folder.display(),
-                project::FILE,
-                template.keystore.display(),
-                if made.is_empty() {
-                    "those that were there".into()
-                } else {
-                    format!("made {}", made.join(", "))
-                },
-                template.repository.display(),
-            );
-            output.say(&text, &json!({ "apps": template.apps, "keys_made": made }));
-            Ok(())
-        }
-        Err(e) => {
-            // So that `init` can be called again.
-            fs::remove_file(&folder.join(project::FILE))?;
-            Err(e)
-        }
-    }
-}
-
-/// Makes the keys that are missing and writes the first root; returns the
-/// names of the new keys.
-fn first_root(
-    project: &Project,
-    template: &Template,
-    plain: bool,
-    passphrases: &Passphrases,
-) -> Result<Vec<String>, Error> {
-    let keystore = project.keystore();
-    let mut made: Vec<String> = Vec::new();
-    let known: Vec<String> = keystore.list()?.into_iter().map(|key| key.name).collect();
-    for name in template.keys.iter().flatten() {
-        if known.contains(name) || made.contains(name) {
-            continue;
-        }
-        let passphrase = if plain {
-            None
-        } else {
-            Some(passphrases.choose(name)?)
-        };
-        keystore.create(name, passphrase.as_deref())?;
-        made.push(name.clone());
-    }
-    let roles = &project.settings.roles;
-    let root = metadata::first_root(roles, &keystore, passphrases, now())?;
-    metadata::check_root(&root)?;
-    fs::create_dir_all(&project.metadata())?;
-    fs::create_dir_all(&project.targets())?;
-    let path = project.metadata().join("1.root.json");
-    if path.exists() {
-        return Err(project::ProjectError::Exists(path).into());
-    }
-    fs::write_atomically(&path, &root.to_bytes())?;
-    Ok(made)
-}
-
-fn list_keys(project: &Project, output: &Output) -> Result<(), Error> {
-    let roles_of = |name: &String| -> Vec<&str> {
-        let named = |role: &&str| project.settings.roles.get(role).keys.contains(name);
-        ROLES.into_iter().filter(named).collect()
-    };
-    let mut text = String::new();
-    let mut list = Vec::new();
-    for key in project.keystore().list()? {
-        let state = match key.encrypted {
-            Some(true) => "encrypted",
-            Some(false) => "plain",
-            None => "public only",
-        };
-        let roles = roles_of(&key.name);
-        let id = key.public.id();
-        text.push_str(&format!(
-            "{:12} {:12} {}  {}\n",
-            key.name,
-            state,
-            &id[..16],
-            roles.join(", ")
-        ));
-        list.push(json!({
-            "name": key.name, "keyid": id, "private": state, "roles": roles,
-        }));
-    }
-    if text.is_empty() {
-        text = "there are no keys".into();
-    }
-    output.say(&text, &json!({ "keys": list }));
-    Ok(())
 }
 
 fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Result<(), Error> {
@@ -509,8 +291,7 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
     Ok(())
 }
 
-fn publish(project: &Project, passphrases: &Passphrases, output: &Output) -> Result<(), Error> {
-    let report = publish::publish(project, passphrases, now())?;
+fn tell_published(project: &Project, report: &publish::Report, output: &Output) {
     let mut text = String::new();
     for path in &report.added {
         text.push_str(&format!("+ {path}\n"));
@@ -532,7 +313,6 @@ fn publish(project: &Project, passphrases: &Passphrases, output: &Output) -> Res
         "added": report.added, "removed": report.removed, "versions": versions,
     });
     output.say(&text, &json);
-    Ok(())
 }
 
 fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {

@@ -1,0 +1,204 @@
+//! The commands that look and change nothing.
+
+use super::Output;
+use crate::audit::{self, Report, Target};
+use crate::error::Error;
+use crate::metadata::{self, Published};
+use crate::progress::Progress;
+use crate::project::{Project, ROLES};
+use crate::release::Pending;
+use clap::Args;
+use notsotuf_stub::launcher::now;
+use notsotuf_stub::tuf::schema::format_time;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+const DAY: i64 = 86_400;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For monitoring: `notsotuf status --fail-within 14d` exits with 1 if any role
+expires within 14 days, or has expired.")]
+pub struct Status {
+    /// Fail if a role expires within this time: 14d, 36h
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    fail_within: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Walks the metadata as a fresh client and as clients that last saw each of the
+older roots would, checks length and hashes of every target, unpacks every
+archive and applies every patch.
+
+Examples:
+  notsotuf verify                                  # the repository here
+  notsotuf verify --url https://example.com/updates --root root.json
+  notsotuf verify --metadata-only")]
+pub struct Verify {
+    /// Check what is published there instead
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Trust this root; else the first one of the repository here
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
+    /// Do not fetch targets
+    #[arg(long)]
+    metadata_only: bool,
+}
+
+fn parse_time(text: &str) -> Result<i64, String> {
+    let unit = match text.chars().last() {
+        Some('d') => DAY,
+        Some('h') => 3600,
+        _ => return Err("a number and d or h, such as 14d".into()),
+    };
+    let number: i64 = text[..text.len() - 1]
+        .parse()
+        .map_err(|_| "a number and d or h, such as 14d".to_owned())?;
+    number
+        .checked_mul(unit)
+        .filter(|seconds| *seconds >= 0)
+        .ok_or_else(|| "that is too long".into())
+}
+
+/// `notsotuf status`.
+pub fn status(
+    project: &Project,
+    args: &Status,
+    key_dirs: &[PathBuf],
+    output: &Output,
+) -> Result<(), Error> {
+    let published = Published::load(&project.metadata())?;
+    let keyring = project.keyring(key_dirs)?;
+    let now = now();
+    let mut text = String::new();
+    let mut roles = serde_json::Map::new();
+    let mut soon = Vec::new();
+    for role in ROLES {
+        let document = published.document(role);
+        let keys = metadata::role_keys(role, &published.root);
+        let names: Vec<String> = keys
+            .iter()
+            .map(|(id, key)| {
+                let known = key.as_ref().and_then(|key| keyring.find(key));
+                known.map_or_else(|| id.chars().take(16).collect(), |info| info.name.clone())
+            })
+            .collect();
+        let threshold = &published.root.signed()["roles"][role]["threshold"];
+        let by = format!("{threshold} of {}", names.join(", "));
+        let Some(document) = document else {
+            text.push_str(&format!("{role:10} not published yet              {by}\n"));
+            roles.insert(
+                role.into(),
+                json!({ "keys": names, "threshold": threshold }),
+            );
+            continue;
+        };
+        let left = document.expires() - now;
+        if args.fail_within.is_some_and(|within| left <= within) {
+            soon.push(role);
+        }
+        let when = if left < 0 {
+            "EXPIRED".into()
+        } else {
+            format!("{} days left", left / DAY)
+        };
+        let (have, need) = document.signatures(role, &published.root)?;
+        text.push_str(&format!(
+            "{role:10} version {:<5} {when:14} signed by {by}{}\n",
+            document.version(),
+            if (have as u64) < need {
+                format!(" (has {have}!)")
+            } else {
+                String::new()
+            }
+        ));
+        roles.insert(
+            role.into(),
+            json!({
+                "version": document.version(), "expires": format_time(document.expires()),
+                "signatures": have, "threshold": need, "keys": names,
+            }),
+        );
+    }
+    let pending = pending(project, &published, &mut text)?;
+    output.say(
+        &text,
+        &json!({ "roles": roles, "pending": pending, "expiring": soon }),
+    );
+    if soon.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Expiring(soon.join(", ")))
+}
+
+fn pending(project: &Project, published: &Published, text: &mut String) -> Result<Value, Error> {
+    let entries = Pending::open(project, published)?.entries;
+    let before = published.target_entries();
+    let new = |(path, entry): &(&String, &Value)| before.get(*path) != Some(entry);
+    let added: Vec<&String> = entries.iter().filter(new).map(|(path, _)| path).collect();
+    let removed: Vec<&String> = before
+        .keys()
+        .filter(|path| !entries.contains_key(*path))
+        .collect();
+    for path in &added {
+        text.push_str(&format!("pending  + {path}\n"));
+    }
+    for path in &removed {
+        text.push_str(&format!("pending  - {path}\n"));
+    }
+    let mut root = Value::Null;
+    if let Some(draft) = metadata::root_draft(project, published)? {
+        let (old, old_need) = draft.signatures("root", &published.root)?;
+        let (new, new_need) = draft.signatures("root", &draft)?;
+        text.push_str(&format!(
+            "pending    root {}: {old} of {old_need} old, {new} of {new_need} new signatures\n",
+            draft.version()
+        ));
+        root = json!({
+            "version": draft.version(),
+            "old": { "have": old, "need": old_need }, "new": { "have": new, "need": new_need },
+        });
+    }
+    Ok(json!({ "added": added, "removed": removed, "root": root }))
+}
+
+/// `notsotuf verify`.
+pub fn verify(
+    folder: &Path,
+    args: &Verify,
+    progress: Progress,
+    output: &Output,
+) -> Result<(), Error> {
+    let root = match (&args.root, &args.url) {
+        (Some(path), _) => path.clone(),
+        _ => Project::open(folder)?.metadata().join("1.root.json"),
+    };
+    let target = match &args.url {
+        Some(url) => Target::remote(url),
+        None => Target::Local(Project::open(folder)?.repository()),
+    };
+    let Report {
+        roots,
+        archives,
+        patches,
+        others,
+        problems,
+    } = audit::verify(&target, &root, args.metadata_only, now(), progress)?;
+    let mut text = format!(
+        "{roots} roots, {archives} archives, {patches} patches, {others} other targets checked\n"
+    );
+    for problem in &problems {
+        text.push_str(&format!("problem: {problem}\n"));
+    }
+    let json = json!({
+        "roots": roots, "archives": archives, "patches": patches, "others": others,
+        "problems": problems,
+    });
+    output.say(&text, &json);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Problems(problems.len()))
+}

@@ -1,0 +1,255 @@
+//! The next metadata of the roles below root.
+
+use super::{
+    DAY, Document, MetadataError, Published, file_name, in_days, rootedit, sign_root_draft, signers,
+};
+use crate::keys::{Keyring, Passphrases};
+use crate::project::Project;
+use notsotuf_stub::fs;
+use notsotuf_stub::tuf::schema::format_time;
+use notsotuf_stub::tuf::{Bounds, UnixTime};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// New metadata, signed and not written yet.
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    /// Files in the order in which they must be written.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// The versions of the roles that change.
+    pub versions: BTreeMap<&'static str, u64>,
+}
+
+impl Update {
+    fn push(&mut self, role: &'static str, document: &Document, consistent: bool) {
+        self.versions.insert(role, document.version());
+        let name = file_name(role, document.version(), consistent);
+        self.files.push((name, document.to_bytes()));
+    }
+}
+
+/// Makes the metadata for the targets `entries`: the drafted root, if there
+/// is one; new targets if the entries changed, half of their time is over, or
+/// their keys changed; always a new snapshot and timestamp.
+///
+/// # Errors
+/// [`MetadataError::HalfSigned`] if signatures are missing; what was signed
+/// is kept for others to add theirs.
+pub fn update(
+    project: &Project,
+    published: &Published,
+    entries: &Map<String, Value>,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+    now: UnixTime,
+) -> Result<Update, MetadataError> {
+    let consistent = published.consistent_snapshot();
+    let days = &project.settings.expires_days;
+    let mut update = Update::default();
+    let mut root = published.root.clone();
+    if let Some(draft) = sign_root_draft(project, published, keyring, passphrases)? {
+        let path = rootedit::draft_path(project);
+        require("root", &draft, &published.root, &path, true)?;
+        require("root", &draft, &draft, &path, false)?;
+        root = draft;
+    }
+    let signing = Signing {
+        old: &published.root,
+        new: &root,
+        keyring,
+        passphrases,
+    };
+    let targets = match &published.targets {
+        Some(targets)
+            if published.target_entries() == *entries
+                && targets.expires() - now >= i64::from(days.targets) * DAY / 2
+                && targets.is_signed("targets", &root)? =>
+        {
+            targets.clone()
+        }
+        _ => {
+            let targets = next_targets(project, published, entries, now)?;
+            let path = draft_path(project);
+            let targets = signing.sign("targets", targets, Some(&path))?;
+            update.push("targets", &targets, consistent);
+            targets
+        }
+    };
+    // The lengths and hashes that snapshot and timestamp may list are left
+    // out: versions suffice once everything is signed, and what tufup writes
+    // has none either.
+    let meta = |role: &str, version: u64| {
+        let file = format!("{role}.json");
+        Map::from_iter([("meta".into(), json!({ file: { "version": version } }))])
+    };
+    let mut fields = meta("targets", targets.version());
+    if let Some(Value::Object(old)) = published.snapshot.as_ref().map(|s| &s.signed()["meta"]) {
+        // Delegated roles that are listed there stay listed.
+        for (file, entry) in old.iter().filter(|(file, _)| *file != "targets.json") {
+            fields["meta"][file] = entry.clone();
+        }
+    }
+    let expires = in_days(now, days.snapshot);
+    let snapshot = next(published.snapshot.as_ref(), "snapshot", expires, fields);
+    let snapshot = signing.sign("snapshot", snapshot, None)?;
+    update.push("snapshot", &snapshot, consistent);
+    let expires = in_days(now, days.timestamp);
+    let fields = meta("snapshot", snapshot.version());
+    let timestamp = next(published.timestamp.as_ref(), "timestamp", expires, fields);
+    let timestamp = signing.sign("timestamp", timestamp, None)?;
+    if root.version() > published.root.version() {
+        // Signed by the keys of both roots, the rest suits clients that have
+        // not seen the new one yet; else clients see a new root that fits
+        // first, which is the lesser evil.
+        let both = timestamp.is_signed("timestamp", &published.root)?
+            && snapshot.is_signed("snapshot", &published.root)?
+            && targets.is_signed("targets", &published.root)?;
+        if !both {
+            push_root(&mut update, &root);
+        }
+        update.push("timestamp", &timestamp, consistent);
+        if both {
+            push_root(&mut update, &root);
+        }
+    } else {
+        update.push("timestamp", &timestamp, consistent);
+    }
+    Ok(update)
+}
+
+fn push_root(update: &mut Update, root: &Document) {
+    update.versions.insert("root", root.version());
+    let name = file_name("root", root.version(), true);
+    update.files.push((name, root.to_bytes()));
+    // For those who start new clients from the repository, as tufup does.
+    update.files.push(("root.json".into(), root.to_bytes()));
+}
+
+struct Signing<'a> {
+    old: &'a Document,
+    new: &'a Document,
+    keyring: &'a Keyring,
+    passphrases: &'a Passphrases,
+}
+
+impl Signing<'_> {
+    /// Adds the signatures of all keys at hand, also of those that the old
+    /// root gives the role. If they are too few, the document is kept at
+    /// `draft`.
+    fn sign(
+        &self,
+        role: &str,
+        mut document: Document,
+        draft: Option<&PathBuf>,
+    ) -> Result<Document, MetadataError> {
+        let mut all = signers(role, self.new, self.keyring, self.passphrases)?;
+        if self.new != self.old {
+            let known: Vec<String> = all.iter().map(|(id, _)| id.clone()).collect();
+            let old = signers(role, self.old, self.keyring, self.passphrases)?;
+            all.extend(old.into_iter().filter(|(id, _)| !known.contains(id)));
+        }
+        document.sign(&all)?;
+        let nowhere = PathBuf::new();
+        let path = draft.unwrap_or(&nowhere);
+        if let Some(path) = draft
+            && !document.is_signed(role, self.new)?
+        {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::write_atomically(path, &document.to_bytes())?;
+        }
+        require(role, &document, self.new, path, false)?;
+        Ok(document)
+    }
+}
+
+fn require(
+    role: &str,
+    document: &Document,
+    root: &Document,
+    path: &std::path::Path,
+    old: bool,
+) -> Result<(), MetadataError> {
+    let (have, need) = document.signatures(role, root)?;
+    if have as u64 >= need {
+        return Ok(());
+    }
+    Err(MetadataError::HalfSigned {
+        role: role.into(),
+        have,
+        need,
+        old,
+        path: path.into(),
+    })
+}
+
+/// Where half-signed targets metadata is kept.
+pub fn draft_path(project: &Project) -> PathBuf {
+    project.pending().join("signed-targets.json")
+}
+
+/// Adds the signatures of all keys at hand to the next targets metadata for
+/// `entries`, and keeps it.
+///
+/// # Errors
+/// What is wrong with a key.
+pub fn sign_targets(
+    project: &Project,
+    published: &Published,
+    entries: &Map<String, Value>,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+    now: UnixTime,
+) -> Result<Document, MetadataError> {
+    let mut targets = next_targets(project, published, entries, now)?;
+    targets.sign(&signers("targets", &published.root, keyring, passphrases)?)?;
+    fs::create_dir_all(&project.pending())?;
+    fs::write_atomically(&draft_path(project), &targets.to_bytes())?;
+    Ok(targets)
+}
+
+/// The next targets metadata: the half-signed one, if it is for just these
+/// entries, else a new one without signatures.
+///
+/// # Errors
+/// If the half-signed one is malformed.
+fn next_targets(
+    project: &Project,
+    published: &Published,
+    entries: &Map<String, Value>,
+    now: UnixTime,
+) -> Result<Document, MetadataError> {
+    let path = draft_path(project);
+    let version = published.targets.as_ref().map_or(0, Document::version) + 1;
+    if let Some(bytes) = fs::read_optional(&path, Bounds::default().targets)? {
+        let draft = Document::parse(&path, &bytes)?;
+        let same = draft.signed()["targets"].as_object() == Some(entries);
+        if draft.version() == version && same && draft.expires() > now {
+            return Ok(draft);
+        }
+    }
+    let fields = Map::from_iter([("targets".into(), entries.clone().into())]);
+    let expires = in_days(now, project.settings.expires_days.targets);
+    Ok(next(published.targets.as_ref(), "targets", expires, fields))
+}
+
+/// The successor of `old`: fields that are not given stay as they are.
+fn next(
+    old: Option<&Document>,
+    role: &str,
+    expires: UnixTime,
+    fields: Map<String, Value>,
+) -> Document {
+    let Some(old) = old else {
+        return Document::new(role, 1, expires, fields);
+    };
+    let mut document = old.clone();
+    let version = old.version() + 1;
+    let signed = document.edit();
+    signed.extend(fields);
+    signed.insert("version".into(), version.into());
+    signed.insert("expires".into(), format_time(expires).into());
+    document
+}

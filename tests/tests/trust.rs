@@ -1,0 +1,449 @@
+//! Keys that a team can live with: rotation, thresholds, several people,
+//! devices, renewal, audits; and that clients of all kinds keep up.
+
+use notsotuf_tests::{World, bundle, python_in, run};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// A project with small releases: the content does not matter here.
+fn world(init: &[&str]) -> World {
+    let world = World::with(init);
+    small(&world, "1.0");
+    world
+}
+
+fn small(world: &World, version: &str) {
+    let bundle = world.path(&format!("bundle-{version}"));
+    fs::create_dir_all(&bundle).unwrap();
+    let program = format!("#!/bin/sh\necho '{{\"version\": \"{version}\"}}'\n");
+    fs::write(bundle.join("program"), program).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(bundle.join("program"), mode).unwrap();
+    }
+    // Large enough for a patch to pay.
+    let filler: Vec<u8> = (0..20_000u32).flat_map(|n| (n * n).to_le_bytes()).collect();
+    fs::write(bundle.join("filler"), filler).unwrap();
+    world.add(version, &bundle, &[]);
+}
+
+fn publish(world: &World) -> Value {
+    world.bundler(&["publish"])
+}
+
+fn fails(world: &World, args: &[&str], code: i32, words: &str) {
+    let output = run(&mut world.command(args));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    assert!(said.contains(words), "{args:?}: {said}");
+}
+
+/// python-tuf and tufup clients that know only the first root.
+fn python_clients_keep_up(world: &World, version: &str) {
+    let root = world.repository().join("metadata/1.root.json");
+    let root = root.to_str().unwrap();
+    let folder = world.path(&format!("ngclient-{version}"));
+    let archive = format!("app-{version}.tar.gz");
+    let url = world.url();
+    let args = ["ngclient", &url, root, folder.to_str().unwrap(), &archive];
+    python_in(&world.path(""), &args);
+    let folder = world.path(&format!("tufup-{version}"));
+    let args = ["client", &url, root, folder.to_str().unwrap(), "app", "1.0"];
+    let done = python_in(&world.path(""), &args);
+    assert_eq!(done["found"], version);
+}
+
+#[test]
+fn every_key_can_be_replaced_and_all_clients_keep_up() {
+    let world = world(&[]);
+    publish(&world);
+    world.ship("1.0");
+    let mut version = 0;
+    for role in ["timestamp", "snapshot", "targets", "root"] {
+        version += 1;
+        let new = format!("{role}-2");
+        world.bundler(&["keys", "create", &new, "--plain"]);
+        let draft = world.bundler(&["keys", "replace", role, &new]);
+        assert_eq!(draft["ready"], true, "{draft}");
+        small(&world, &format!("1.{version}"));
+        let done = publish(&world);
+        assert_eq!(done["versions"]["root"], version + 1);
+        assert_eq!(
+            world.start_version(),
+            format!("1.{version}"),
+            "{}",
+            world.log()
+        );
+        fs::remove_file(world.path(&format!("project/keystore/{role}.pem"))).unwrap();
+        python_clients_keep_up(&world, &format!("1.{version}"));
+    }
+    let audit = world.bundler(&["verify"]);
+    assert_eq!(
+        audit,
+        json!({ "roots": 5, "archives": 5, "patches": 4, "others": 0, "problems": [] })
+    );
+    let keys = world.bundler(&["keys", "list"]);
+    let signing: Vec<_> = keys["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|key| key["roles"] != json!([]))
+        .map(|key| key["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        signing,
+        ["root-2", "snapshot-2", "targets-2", "timestamp-2"]
+    );
+}
+
+#[test]
+fn a_half_signed_root_is_never_published() {
+    let world = world(&["--root-keys", "alice,bob,carol", "--root-threshold", "2"]);
+    publish(&world);
+    world.ship("1.0");
+    // Everyone has a medium of their own.
+    let medium = |name: &str| world.path(&format!("medium-{name}"));
+    for name in ["alice", "bob", "carol"] {
+        fs::create_dir_all(medium(name)).unwrap();
+        let file = format!("{name}.pem");
+        let from = world.path("project/keystore").join(&file);
+        fs::rename(from, medium(name).join(&file)).unwrap();
+        fs::copy(
+            world.path(&format!("project/keystore/{name}.pub")),
+            medium(name).join(format!("{name}.pub")),
+        )
+        .unwrap();
+    }
+    let alice = medium("alice");
+    let alice = ["--key-dir", alice.to_str().unwrap()];
+    let bob = medium("bob");
+    let bob = ["--key-dir", bob.to_str().unwrap()];
+    world.bundler(&["keys", "create", "targets-2", "--plain"]);
+    let draft = world.bundler(&[&["keys", "replace", "targets", "targets-2"], &alice[..]].concat());
+    assert_eq!(draft["ready"], false);
+    assert_eq!(draft["old"], json!({ "have": 1, "need": 2 }));
+    fails(&world, &["publish"], 1, "notsotuf sign root");
+    assert!(!world.repository().join("metadata/2.root.json").exists());
+    assert_eq!(world.start_version(), "1.0");
+    let status = world.bundler(&["status"]);
+    assert_eq!(
+        status["pending"]["root"]["old"],
+        json!({ "have": 1, "need": 2 })
+    );
+    let draft = world.bundler(&[&["sign", "root"], &bob[..]].concat());
+    assert_eq!(draft["ready"], true, "{draft}");
+    small(&world, "1.1");
+    assert_eq!(publish(&world)["versions"]["root"], 2);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    python_clients_keep_up(&world, "1.1");
+    // And a change of the root keys themselves: old and new must sign.
+    world.bundler(&["keys", "create", "dave", "--plain"]);
+    let draft = world.bundler(&[&["keys", "replace", "carol", "dave"], &bob[..]].concat());
+    assert_eq!(draft["old"], json!({ "have": 1, "need": 2 }));
+    assert_eq!(draft["new"], json!({ "have": 2, "need": 2 }));
+    fails(&world, &["publish"], 1, "by the keys of the root before");
+    world.bundler(&[&["sign", "root"], &alice[..]].concat());
+    assert_eq!(publish(&world)["versions"]["root"], 3);
+    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+}
+
+#[test]
+fn targets_of_two_people() {
+    let world = world(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
+    let away = world.path("bob.pem");
+    let here = world.path("project/keystore/bob.pem");
+    fs::rename(&here, &away).unwrap();
+    fails(&world, &["publish"], 1, "targets has 1 of the 2 signatures");
+    let alice = world.path("project/keystore/alice.pem");
+    fs::rename(&alice, world.path("alice.pem")).unwrap();
+    fs::rename(&away, &here).unwrap();
+    let signed = world.bundler(&["sign", "targets"]);
+    assert_eq!((&signed["have"], &signed["need"]), (&json!(2), &json!(2)));
+    publish(&world);
+    world.ship("1.0");
+    // What was signed was signed for just these targets.
+    small(&world, "1.1");
+    fails(&world, &["publish"], 1, "targets has 1 of the 2 signatures");
+    fs::rename(world.path("alice.pem"), &alice).unwrap();
+    publish(&world);
+    assert_eq!(world.start_version(), "1.1");
+    python_clients_keep_up(&world, "1.1");
+}
+
+#[test]
+fn changes_that_cannot_be_are_refused() {
+    let world = world(&[]);
+    publish(&world);
+    fails(&world, &["keys", "revoke", "targets"], 1, "0 key(s)");
+    fails(
+        &world,
+        &["keys", "threshold", "root", "2"],
+        1,
+        "threshold of 2",
+    );
+    fails(
+        &world,
+        &["keys", "add", "targets", "nobody"],
+        1,
+        "there is no key",
+    );
+    fails(&world, &["keys", "add", "targets", "targets"], 1, "already");
+    fails(&world, &["sign", "root"], 1, "no draft");
+    fails(&world, &["sign", "timestamp"], 1, "notsotuf renew");
+    assert_eq!(world.bundler(&["status"])["pending"]["root"], json!(null));
+}
+
+#[test]
+fn keys_are_added_and_revoked_with_their_thresholds() {
+    let world = world(&[]);
+    publish(&world);
+    world.ship("1.0");
+    world.bundler(&["keys", "create", "second", "--plain"]);
+    world.bundler(&["keys", "add", "timestamp", "second", "--threshold", "2"]);
+    small(&world, "1.1");
+    publish(&world);
+    assert_eq!(world.start_version(), "1.1");
+    python_clients_keep_up(&world, "1.1");
+    let status = world.bundler(&["status"]);
+    assert_eq!(status["roles"]["timestamp"]["threshold"], 2);
+    assert_eq!(status["roles"]["timestamp"]["signatures"], 2);
+    world.bundler(&[
+        "keys",
+        "revoke",
+        "timestamp",
+        "--role",
+        "timestamp",
+        "--threshold",
+        "1",
+    ]);
+    small(&world, "1.2");
+    publish(&world);
+    assert_eq!(world.start_version(), "1.2", "{}", world.log());
+    python_clients_keep_up(&world, "1.2");
+}
+
+#[test]
+fn renewal_and_monitoring() {
+    let world = world(&["--timestamp-days", "2", "--targets-days", "30"]);
+    publish(&world);
+    world.ship("1.0");
+    world.bundler(&["status", "--fail-within", "1d"]);
+    fails(
+        &world,
+        &["status", "--fail-within", "3d"],
+        1,
+        "expiring: timestamp",
+    );
+    fails(
+        &world,
+        &["status", "--fail-within", "31d"],
+        1,
+        "expiring: targets, snapshot, timestamp",
+    );
+    fails(&world, &["status", "--fail-within", "soon"], 2, "14d");
+    // A pending release stays pending.
+    small(&world, "1.1");
+    // Cron has the online keys only.
+    let key = world.path("project/keystore/targets.pem");
+    fs::rename(&key, world.path("targets.pem")).unwrap();
+    let done = world.bundler(&["renew"]);
+    assert_eq!(done["added"], json!([]));
+    assert_eq!(done["versions"], json!({ "snapshot": 2, "timestamp": 2 }));
+    assert_eq!(world.start_version(), "1.0");
+    fs::rename(world.path("targets.pem"), &key).unwrap();
+    let done = world.bundler(&["renew", "--root"]);
+    assert_eq!(done["versions"]["root"], 2);
+    assert_eq!(
+        publish(&world)["added"],
+        json!(["app-1.1.patch", "app-1.1.tar.gz"])
+    );
+    assert_eq!(world.start_version(), "1.1");
+}
+
+#[test]
+fn an_audit_finds_what_is_wrong() {
+    let world = world(&[]);
+    small(&world, "1.1");
+    publish(&world);
+    let root = world.repository().join("metadata/1.root.json");
+    let url = world.url();
+    let remote = ["verify", "--url", &url, "--root", root.to_str().unwrap()];
+    assert_eq!(world.bundler(&remote)["problems"], json!([]));
+    let targets = world.repository().join("targets");
+    let stored = |name: &str| {
+        let found = fs::read_dir(&targets)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        found
+            .into_iter()
+            .find(|path| path.to_str().unwrap().ends_with(name))
+            .unwrap()
+    };
+    let problem = |words: &str| {
+        for args in [&["verify"][..], &remote] {
+            let output = run(&mut world.command(args));
+            assert_eq!(output.status.code(), Some(3), "{output:?}");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        world.bundler(&["verify", "--metadata-only"]);
+    };
+    let archive = stored("app-1.0.tar.gz");
+    let whole = fs::read(&archive).unwrap();
+    let mut damaged = whole.clone();
+    damaged[100] ^= 1;
+    fs::write(&archive, damaged).unwrap();
+    problem("app-1.0.tar.gz does not match its sha256 hash");
+    fs::write(&archive, whole).unwrap();
+    fs::remove_file(stored("app-1.1.patch")).unwrap();
+    problem("app-1.1.patch");
+    fs::remove_file(world.repository().join("metadata/1.targets.json")).unwrap();
+    let output = run(&mut world.command(&["verify", "--metadata-only"]));
+    assert_eq!(output.status.code(), Some(3));
+}
+
+// ---- Keys elsewhere ----
+
+/// Replaces the targets key by one behind a program, and releases with it.
+fn signs_with(world: &World, public: &Path, command: &[&str]) {
+    let keystore = world.path("project/keystore/device.pub");
+    fs::copy(public, keystore).unwrap();
+    let settings = world.path("project/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let signer = format!("\n[[signers]]\nkey = \"keystore/device.pub\"\ncommand = {command:?}\n");
+    fs::write(&settings, text + &signer).unwrap();
+    let keys = world.bundler(&["keys", "list"]);
+    let mut keys = keys["keys"].as_array().unwrap().iter();
+    assert_eq!(
+        keys.find(|key| key["name"] == "device").unwrap()["private"],
+        "external"
+    );
+    world.bundler(&["keys", "replace", "targets", "device"]);
+    fs::remove_file(world.path("project/keystore/targets.pem")).unwrap();
+    small(world, "1.1");
+    publish(world);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    python_clients_keep_up(world, "1.1");
+}
+
+fn sh(world: &World, script: &str) {
+    let output = run(Command::new("sh")
+        .arg("-ec")
+        .arg(script)
+        .current_dir(world.path("")));
+    assert!(output.status.success(), "{script}: {output:?}");
+}
+
+#[test]
+fn an_external_signer_with_keys_of_openssl() {
+    for (make, sign) in [
+        (
+            "openssl ecparam -name prime256v1 -genkey -noout -out device.key",
+            "openssl dgst -sha256 -sign device.key",
+        ),
+        (
+            "openssl ecparam -name secp384r1 -genkey -noout -out device.key",
+            "openssl dgst -sha384 -sign device.key",
+        ),
+        (
+            "openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out device.key",
+            "openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -sign device.key",
+        ),
+    ] {
+        let world = world(&[]);
+        publish(&world);
+        world.ship("1.0");
+        sh(&world, make);
+        sh(
+            &world,
+            "openssl pkey -in device.key -pubout -out device.pub",
+        );
+        let sign = format!("cd .. && test -n \"$NOTSOTUF_KEY_ID\" && {sign}");
+        signs_with(&world, &world.path("device.pub"), &["sh", "-c", &sign]);
+    }
+}
+
+#[test]
+fn an_external_signer_that_fails_or_lies() {
+    let world = world(&[]);
+    publish(&world);
+    sh(
+        &world,
+        "openssl ecparam -name prime256v1 -genkey -noout -out device.key",
+    );
+    sh(
+        &world,
+        "openssl pkey -in device.key -pubout -out project/keystore/device.pub",
+    );
+    let settings = world.path("project/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    for (command, words) in [
+        ("\"false\"", "exit status: 1"),
+        ("\"no-such-program\"", "no-such-program"),
+        ("\"echo\", \"signed\"", "no ecdsa-sha2-nistp256 signature"),
+        ("", "its command is empty"),
+    ] {
+        let signer =
+            format!("\n[[signers]]\nkey = \"keystore/device.pub\"\ncommand = [{command}]\n");
+        fs::write(&settings, format!("{text}{signer}")).unwrap();
+        world.bundler(&["keys", "replace", "targets", "device"]);
+        fails(&world, &["publish"], 1, words);
+        fs::remove_dir_all(world.path("project/.notsotuf-pending")).unwrap();
+    }
+}
+
+#[test]
+fn an_external_signer_with_a_key_in_a_pkcs11_token() {
+    let library = "/usr/lib/softhsm/libsofthsm2.so";
+    assert!(
+        Path::new(library).exists(),
+        "scripts/test installs softhsm2 and opensc"
+    );
+    let world = world(&[]);
+    publish(&world);
+    world.ship("1.0");
+    let tokens = world.path("tokens");
+    fs::create_dir_all(&tokens).unwrap();
+    let conf = format!(
+        "directories.tokendir = {}\nlog.level = ERROR\n",
+        tokens.display()
+    );
+    fs::write(world.path("softhsm2.conf"), conf).unwrap();
+    let tool = format!(
+        "SOFTHSM2_CONF={} pkcs11-tool --module {library}",
+        world.path("softhsm2.conf").display()
+    );
+    sh(
+        &world,
+        &format!(
+            "{tool} --init-token --slot-index 0 --label test --so-pin 1234 >/dev/null
+             {tool} --token-label test --login --login-type so --so-pin 1234 --init-pin --pin 4321 >/dev/null
+             {tool} --token-label test --login --pin 4321 --keypairgen --key-type EC:prime256v1 --id 01 >/dev/null
+             {tool} --token-label test --read-object --type pubkey --id 01 -o device.der
+             openssl pkey -pubin -inform DER -in device.der -out device.pub"
+        ),
+    );
+    // The token signs hashes, and gives the two numbers of the signature.
+    let script = format!(
+        "openssl dgst -sha256 -binary | {tool} --token-label test --login --pin 4321 --sign \
+         --mechanism ECDSA --id 01"
+    );
+    signs_with(&world, &world.path("device.pub"), &["sh", "-c", &script]);
+}
+
+#[test]
+fn real_bundles_too() {
+    let world = World::with(&["--snapshot-keys", "online", "--timestamp-keys", "online"]);
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.bundler(&["keys", "create", "online-2", "--plain"]);
+    world.bundler(&["keys", "replace", "online", "online-2"]);
+    world.add("1.1", &bundle("1.1"), &[]);
+    publish(&world);
+    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+}
