@@ -1,6 +1,7 @@
 //! What can go wrong, for the exit code and the last line of output.
 
 use crate::audit::AuditError;
+use crate::import::ImportError;
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;
 use crate::project::ProjectError;
@@ -39,6 +40,9 @@ pub enum Error {
     /// The audit itself could not be done.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// A repository could not be taken over.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The server for trying things out.
     #[error("cannot serve on {address}: {source}")]
     Serve {

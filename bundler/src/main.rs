@@ -6,6 +6,7 @@ mod audit;
 mod cli;
 mod diff;
 mod error;
+mod import;
 mod keys;
 mod metadata;
 mod progress;
@@ -14,6 +15,7 @@ mod publish;
 mod release;
 mod serve;
 mod ship;
+mod whole;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -5,7 +5,8 @@ use crate::archive::{self, PackError};
 use crate::diff::{self, DiffError, Summary, Tree};
 use crate::metadata::{MetadataError, Published};
 use crate::progress::Progress;
-use crate::project::Project;
+use crate::project::{PatchFormat, Project};
+use crate::whole::{self, WholeError};
 use notsotuf_stub::bundle::archive::{ArchiveError, unpack};
 use notsotuf_stub::bundle::patch::{self, PatchError, Scattered, hash_file};
 use notsotuf_stub::bundle::{Manifest, Rules};
@@ -52,6 +53,9 @@ pub enum ReleaseError {
         /// The archive.
         path: PathBuf,
     },
+    /// A patch over the whole archive could not be made.
+    #[error(transparent)]
+    Whole(#[from] WholeError),
     /// The stub does not get the new tree out of the patch.
     #[error("the patch was made but does not apply (please report this): {0}")]
     Check(#[source] PatchError),
@@ -187,8 +191,9 @@ pub struct Addition<'a> {
 pub struct Added {
     /// Target path and size of the archive.
     pub archive: (String, u64),
-    /// Target path, size and content of the patch, if there is one.
-    pub patch: Option<(String, u64, Summary)>,
+    /// Target path and size of the patch, if there is one, and what is in it,
+    /// if it works per file.
+    pub patch: Option<(String, u64, Option<Summary>)>,
     /// Why there is none.
     pub no_patch: Option<&'static str>,
     /// The version the patch leads from.
@@ -255,29 +260,32 @@ pub fn add(
                 path: project.targets().join(&old_path),
             };
             let old_file = pending.find(&old_path, consistent)?.ok_or_else(missing)?;
-            let old = open(&old_file, &work.path().join("old"), progress).map_err(|source| {
-                ReleaseError::OldArchive {
-                    path: old_file.clone(),
-                    source,
-                }
-            })?;
             let patch_file = work.path().join("patch");
-            let summary = make_patch(
-                &old,
-                &new,
-                &patch_file,
-                &work.path().join("check"),
-                progress,
-            )?;
-            let custom = json!({
-                "format": patch::FORMAT,
+            let mut custom = json!({
                 "from": from.to_string(),
-                "from_tree": old.manifest.tree_hash().to_string(),
-                "tree": tree.to_string(),
                 "tar_hash": encode_hex(&tar.sha256),
                 "tar_size": tar.size,
                 "tar_hash_algorithm": "sha256",
             });
+            let summary = match project.settings.patch_format {
+                PatchFormat::Bsdiff4 => {
+                    custom["format"] = "bsdiff4".into();
+                    whole::patch(&old_file, &files[0].0, &patch_file, progress)?;
+                    None
+                }
+                PatchFormat::PerFile => {
+                    let old = open(&old_file, &work.path().join("old"), progress);
+                    let old = old.map_err(|source| ReleaseError::OldArchive {
+                        path: old_file.clone(),
+                        source,
+                    })?;
+                    custom["format"] = patch::FORMAT.into();
+                    custom["from_tree"] = old.manifest.tree_hash().to_string().into();
+                    custom["tree"] = tree.to_string().into();
+                    let check = work.path().join("check");
+                    Some(make_patch(&old, &new, &patch_file, &check, progress)?)
+                }
+            };
             let (patch_entry, size) = entry(&patch_file, &Map::new(), custom)?;
             added.from = Some(from);
             if size * MAX_SIZE_RATIO.1 > archive_size * MAX_SIZE_RATIO.0 {

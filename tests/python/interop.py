@@ -1,7 +1,10 @@
 """The Python peers, as the interop tests use them. Prints one JSON object.
 
 interop.py ngclient URL ROOT DIR TARGET...      python-tuf refreshes and downloads
-interop.py client URL ROOT DIR NAME VERSION     a tufup client updates
+interop.py client URL ROOT DIR NAME VERSION [ARCHIVE]
+                                                a tufup client updates, with that archive at hand
+interop.py rotate OLD NEW                       tufup replaces a key and publishes
+interop.py legacy-key PATH PASSWORD             securesystemslib makes a key pair
 interop.py expire METADATA KEY                  the timestamp, signed with KEY, expired in 2020
 interop.py signatures                           keys and signatures of all schemes
 interop.py release NAME VERSION BUNDLE          tufup adds and publishes, in the working directory
@@ -38,13 +41,15 @@ def ngclient(url, root, folder, *targets):
     return sizes
 
 
-def client(url, root, folder, name, version):
+def client(url, root, folder, name, version, archive=None):
     from tufup.client import Client
 
     folder = pathlib.Path(folder)
     for sub in ["metadata", "targets", "install", "extract"]:
         (folder / sub).mkdir(parents=True)
     shutil.copy(root, folder / "metadata" / "root.json")
+    if archive:
+        shutil.copy(archive, folder / "targets" / f"{name}-{version}.tar.gz")
 
     def install(src_dir, dst_dir, **kwargs):
         shutil.copytree(src_dir, dst_dir, dirs_exist_ok=True, symlinks=True)
@@ -64,7 +69,12 @@ def client(url, root, folder, name, version):
         return {"found": None}
     updater.download_and_apply_update(skip_confirmation=True, install=install)
     installed = sorted(path.name for path in (folder / "install").iterdir())
-    return {"found": str(found.version), "custom": found.custom, "installed": installed}
+    return {
+        "found": str(found.version),
+        "custom": found.custom,
+        "installed": installed,
+        "downloaded": sorted(str(meta) for meta in updater.downloaded_target_files),
+    }
 
 
 def release(name, version, bundle):
@@ -79,6 +89,35 @@ def release(name, version, bundle):
     repository.add_bundle(new_bundle_dir=bundle, new_version=version)
     repository.publish_changes(private_key_dirs=[repository.keys_dir])
     return {"version": version}
+
+
+def rotate(old, new):
+    from tufup.repo import Keys, Repository
+
+    repository = Repository.from_config()
+    private = repository.keys_dir / new
+    Keys.create_key_pair(private_key_path=private, encrypted=False)
+    repository.replace_key(
+        old_key_name=old,
+        new_public_key_path=private.with_suffix(".pub"),
+        new_private_key_encrypted=False,
+    )
+    repository.save_config()
+    repository.publish_changes(private_key_dirs=[repository.keys_dir])
+    return {}
+
+
+def legacy_key(path, password):
+    from securesystemslib.interface import (
+        generate_and_write_ed25519_keypair,
+        generate_and_write_unencrypted_ed25519_keypair,
+    )
+
+    if password:
+        generate_and_write_ed25519_keypair(password=password, filepath=path)
+    else:
+        generate_and_write_unencrypted_ed25519_keypair(filepath=path)
+    return {}
 
 
 def expire(metadata, key):
@@ -127,5 +166,5 @@ def signatures():
     return {"payload": payload.decode(), "cases": cases}
 
 
-commands = {"signatures": signatures, "expire": expire, "ngclient": ngclient, "client": client, "release": release}
+commands = {"rotate": rotate, "legacy-key": legacy_key, "signatures": signatures, "expire": expire, "ngclient": ngclient, "client": client, "release": release}
 json.dump(commands[sys.argv[1]](*sys.argv[2:]), sys.stdout)

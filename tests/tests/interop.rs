@@ -101,3 +101,150 @@ fn signatures_of_all_schemes_by_securesystemslib() {
     ];
     assert_eq!(schemes, expected);
 }
+
+/// A tufup client of 1.0 that has the archive of that version updates.
+fn tufup_client(world: &World, repository: &Path, url: &str, name: &str) -> Value {
+    let root = repository.join("metadata/1.root.json");
+    let archive = repository.join("targets/app-1.0.tar.gz");
+    let folder = world.path(name);
+    let args = [
+        "client",
+        url,
+        text(&root),
+        text(&folder),
+        "app",
+        "1.0",
+        text(&archive),
+    ];
+    let done = python_in(&world.path(""), &args);
+    let program = folder.join("install/program");
+    let output = Command::new(program).output().unwrap();
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["version"], done["found"]);
+    done
+}
+
+#[test]
+fn a_tufup_repository_is_taken_over_in_place_and_its_clients_keep_updating() {
+    let world = World::new();
+    let theirs = world.path("tufup");
+    fs::create_dir_all(&theirs).unwrap();
+    for version in ["1.0", "1.1"] {
+        python_in(
+            &theirs,
+            &["release", "app", version, text(&bundle(version))],
+        );
+    }
+    python_in(&theirs, &["rotate", "timestamp", "timestamp-2"]);
+    let repository = theirs.join("repository");
+    let server = Server::start(&repository);
+    let notsotuf = |args: &[&str]| {
+        let mut command = Command::new(notsotuf_tests::program("notsotuf"));
+        command.arg("--json").arg("-C").arg(&theirs).args(args);
+        notsotuf_tests::json(&mut command)
+    };
+    let imported = notsotuf(&["import", "tufup", "--url", &server.url]);
+    assert_eq!(imported["app"], "app");
+    assert_eq!(imported["targets"], 3);
+    assert_eq!(imported["keys"]["timestamp"], json!(["timestamp-2"]));
+    assert_eq!(imported["keys"]["root"], json!(["root"]));
+    assert_eq!(notsotuf(&["verify"])["problems"], json!([]));
+
+    let added = notsotuf(&["add", "1.2", text(&bundle("1.2"))]);
+    assert_eq!(added["patch"]["from"], "1.1");
+    notsotuf(&["publish"]);
+    let done = tufup_client(&world, &repository, &server.url, "one");
+    assert_eq!(done["found"], "1.2");
+    assert_eq!(
+        done["downloaded"],
+        json!(["app-1.1.patch", "app-1.2.patch"])
+    );
+
+    // Every key is replaced by one of ours.
+    for role in ["targets", "snapshot", "timestamp-2", "root"] {
+        let new = format!("{role}-of-ours");
+        notsotuf(&["keys", "create", &new, "--plain"]);
+        notsotuf(&["keys", "replace", role, &new]);
+        notsotuf(&["publish"]);
+    }
+    notsotuf(&["add", "1.3", text(&bundle("1.3"))]);
+    notsotuf(&["publish"]);
+    let done = tufup_client(&world, &repository, &server.url, "two");
+    assert_eq!(done["found"], "1.3");
+    assert_eq!(done["downloaded"].as_array().unwrap().len(), 3);
+    assert_eq!(notsotuf(&["verify"])["problems"], json!([]));
+
+    // New installs have the stub, which takes the full archive.
+    let install = world.path("install");
+    notsotuf(&["ship", "--version", "1.1", "--output", text(&install)]);
+    let said = notsotuf_tests::json(&mut Command::new(install.join("program")));
+    assert_eq!(said["version"], "1.3");
+}
+
+#[test]
+fn the_stub_follows_a_tufup_repository_through_rotations() {
+    let mut world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let theirs = world.path("tufup");
+    fs::create_dir_all(&theirs).unwrap();
+    let release = |version: &str| {
+        python_in(
+            &theirs,
+            &["release", "app", version, text(&bundle(version))],
+        );
+    };
+    release("1.0");
+    let repository = theirs.join("repository");
+    fs::copy(
+        repository.join("metadata/1.root.json"),
+        world.path("install/root.json"),
+    )
+    .unwrap();
+    let server = Server::start(&repository);
+    world.point_to(&server.url);
+    world.server = Some(server);
+    assert_eq!(world.start_version(), "1.0");
+    for role in ["timestamp", "snapshot", "targets", "root"] {
+        python_in(&theirs, &["rotate", role, &format!("{role}-2")]);
+        world.start();
+        assert!(
+            world.log().trim_end().ends_with("up to date"),
+            "{role}: {}",
+            world.log()
+        );
+    }
+    release("1.1");
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+#[test]
+fn key_files_of_securesystemslib_are_read() {
+    let world = World::new();
+    for (name, password) in [("old-plain", ""), ("old-locked", "correct horse")] {
+        let path = world.path("project/keystore").join(name);
+        python(&["legacy-key", text(&path), password]);
+    }
+    let keys = world.bundler(&["keys", "list"]);
+    let find = |name: &str| {
+        let mut keys = keys["keys"].as_array().unwrap().iter();
+        keys.find(|key| key["name"] == name).unwrap()["private"].clone()
+    };
+    assert_eq!(
+        (find("old-plain"), find("old-locked")),
+        (json!("plain"), json!("encrypted"))
+    );
+    world.bundler(&["keys", "replace", "targets", "old-plain"]);
+    world.bundler(&["keys", "replace", "snapshot", "old-locked"]);
+    world.add("1.0", &bundle("onefile-1.0"), &[]);
+    let with = |passphrase: &str| {
+        let mut command = world.command(&["publish"]);
+        command.env("NOTSOTUF_PASSPHRASE_OLD_LOCKED", passphrase);
+        notsotuf_tests::run(&mut command)
+    };
+    let wrong = with("wrong");
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("the passphrase is wrong"));
+    assert!(with("correct horse").status.success());
+    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+}

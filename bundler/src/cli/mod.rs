@@ -4,6 +4,7 @@ mod init;
 mod inspect;
 mod trust;
 
+use crate::diff::Summary;
 use crate::error::Error;
 use crate::keys::Passphrases;
 use crate::metadata::Published;
@@ -12,7 +13,7 @@ use crate::project::Project;
 use crate::publish::What;
 use crate::release::{self, Addition};
 use crate::ship::{self, Order};
-use crate::{publish, serve};
+use crate::{import, publish, serve};
 use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
@@ -92,6 +93,9 @@ enum Command {
     Publish,
     /// Make the folder that users install: stub, settings, root of trust, app
     Ship(Ship),
+    /// Take over a repository that another program made
+    #[command(subcommand)]
+    Import(Import),
     /// Serve the repository on localhost, for trying things out
     Serve(Serve),
 }
@@ -155,6 +159,25 @@ struct Ship {
     /// Where the repository is published; else the url of the settings
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Import {
+    /// Continue a tufup repository in place; its clients keep updating
+    #[command(after_help = "\
+Run it in the folder that has .tufup-repo-config. Keys, metadata and targets
+stay where they are; only notsotuf-project.toml is written. From then on use
+notsotuf in place of tufup.
+
+  notsotuf import tufup --url https://example.com/updates
+  notsotuf status
+  notsotuf add 2.0 dist/myapp
+  notsotuf publish")]
+    Tufup {
+        /// Where the repository folder is published
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -231,6 +254,24 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             Ok(())
         }
         Command::Ship(args) => ship(&open()?, args, &output),
+        Command::Import(Import::Tufup { url }) => {
+            let imported = import::tufup::import(&folder, url)?;
+            let app = &imported.app;
+            let mut text = format!("took over {app} with {} targets\n", imported.targets);
+            let mut keys = Map::new();
+            for (role, names) in imported.keys {
+                let list = if names.is_empty() {
+                    "no private key at hand (see --key-dir)".into()
+                } else {
+                    names.join(", ")
+                };
+                text.push_str(&format!("  {role:10} {list}\n"));
+                keys.insert(role.into(), names.into());
+            }
+            let json = json!({ "app": app, "targets": imported.targets, "keys": keys });
+            output.say(&text, &json);
+            Ok(())
+        }
         Command::Serve(args) => {
             let folder = match args.dir {
                 Some(folder) => folder,
@@ -267,20 +308,24 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        text.push_str(&format!(
-            "{patch}  {} from {from}: {} files kept, {} changed, {} moved, {} new, {} removed\n",
-            bytes(*size),
-            summary.kept,
-            summary.changed,
-            summary.moved,
-            summary.new,
-            summary.removed
-        ));
-        json["patch"] = json!({
-            "path": patch, "size": size, "from": from, "kept": summary.kept,
-            "changed": summary.changed, "moved": summary.moved, "new": summary.new,
-            "removed": summary.removed,
-        });
+        text.push_str(&format!("{patch}  {} from {from}", bytes(*size)));
+        json["patch"] = json!({ "path": patch, "size": size, "from": from });
+        if let Some(summary) = summary {
+            let Summary {
+                kept,
+                changed,
+                moved,
+                new,
+                removed,
+            } = summary;
+            text.push_str(&format!(
+                ": {kept} files kept, {changed} changed, {moved} moved, {new} new, {removed} removed"
+            ));
+            json["patch"]["files"] = json!({
+                "kept": kept, "changed": changed, "moved": moved, "new": new, "removed": removed,
+            });
+        }
+        text.push('\n');
     }
     if let Some(why) = added.no_patch {
         text.push_str(&format!("no patch: {why}\n"));
