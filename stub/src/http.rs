@@ -5,10 +5,10 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 use ureq::http::{StatusCode, header};
 
-/// A download slower than this for [`SLOW_WINDOW`] is given up: the slow
-/// retrieval attack of the TUF specification, section 1.5.2.
+/// A download that brings less than this in the time in which a server may
+/// say nothing is given up too: the slow retrieval attack of the TUF
+/// specification, section 1.5.2.
 const SLOW_BYTES: u64 = 16 * 1024;
-const SLOW_WINDOW: Duration = Duration::from_secs(30);
 
 /// Why a request failed. Every variant names the URL.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +48,12 @@ pub enum HttpError {
         limit: u64,
     },
     /// Data came, but too slowly.
-    #[error("{url} sends too slowly (under {} bytes in {} s)", SLOW_BYTES, SLOW_WINDOW.as_secs())]
+    #[error("{url} sends too slowly, less than {SLOW_BYTES} bytes in {} s", window.as_secs_f32())]
     TooSlow {
         /// What was asked for.
         url: String,
+        /// The time.
+        window: Duration,
     },
 }
 
@@ -84,6 +86,7 @@ pub enum Answer {
 /// A client with one connection pool.
 pub struct Http {
     agent: ureq::Agent,
+    silence: Duration,
 }
 
 impl Http {
@@ -103,6 +106,7 @@ impl Http {
             .build();
         Http {
             agent: config.new_agent(),
+            silence,
         }
     }
 
@@ -131,7 +135,7 @@ impl Http {
             .filter(|tag| tag.len() < 200)
             .map(str::to_owned);
         let mut bytes = Vec::new();
-        receive(url, response, limit, &mut |data| {
+        self.receive(url, response, limit, &mut |data| {
             bytes.extend_from_slice(data);
             Ok(())
         })?;
@@ -153,52 +157,57 @@ impl Http {
         if response.status() != StatusCode::OK {
             return Err(status_error(url, response.status()).into());
         }
-        receive(url, response, limit, sink)
+        self.receive(url, response, limit, sink)
     }
-}
 
-fn receive<E: From<HttpError>>(
-    url: &str,
-    response: ureq::http::Response<ureq::Body>,
-    limit: u64,
-    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let too_long = || HttpError::TooLong {
-        url: url.into(),
-        limit,
-    };
-    if response.body().content_length().is_some_and(|n| n > limit) {
-        return Err(too_long().into());
-    }
-    let mut reader = response.into_body().into_reader();
-    let mut buffer = vec![0; 1 << 16];
-    let mut received = 0u64;
-    let (mut since, mut in_window) = (Instant::now(), 0u64);
-    loop {
-        let n = match reader.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(n) => n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(source) => {
-                return Err(HttpError::Broken {
+    fn receive<E: From<HttpError>>(
+        &self,
+        url: &str,
+        response: ureq::http::Response<ureq::Body>,
+        limit: u64,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let too_long = || HttpError::TooLong {
+            url: url.into(),
+            limit,
+        };
+        if response.body().content_length().is_some_and(|n| n > limit) {
+            return Err(too_long().into());
+        }
+        let mut reader = response.into_body().into_reader();
+        let mut buffer = vec![0; 1 << 16];
+        let mut received = 0u64;
+        let (mut since, mut in_window) = (Instant::now(), 0u64);
+        loop {
+            let n = match reader.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(n) => n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(source) => {
+                    return Err(HttpError::Broken {
+                        url: url.into(),
+                        received,
+                        source,
+                    }
+                    .into());
+                }
+            };
+            received += n as u64;
+            if received > limit {
+                return Err(too_long().into());
+            }
+            in_window += n as u64;
+            if in_window >= SLOW_BYTES {
+                (since, in_window) = (Instant::now(), 0);
+            } else if since.elapsed() > self.silence {
+                return Err(HttpError::TooSlow {
                     url: url.into(),
-                    received,
-                    source,
+                    window: self.silence,
                 }
                 .into());
             }
-        };
-        received += n as u64;
-        if received > limit {
-            return Err(too_long().into());
+            sink(&buffer[..n])?;
         }
-        in_window += n as u64;
-        if in_window >= SLOW_BYTES {
-            (since, in_window) = (Instant::now(), 0);
-        } else if since.elapsed() > SLOW_WINDOW {
-            return Err(HttpError::TooSlow { url: url.into() }.into());
-        }
-        sink(&buffer[..n])?;
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Fault {
     Endless,
     /// Nothing more after the headers.
     Stalled,
+    /// A byte now and then.
+    Dripping,
     /// To this URL, with the path appended.
     Redirect(String),
 }
@@ -103,6 +105,14 @@ fn answer(folder: &Path, what: &str, fault: &Fault, stream: TcpStream) -> io::Re
         Fault::Stalled => {
             reply.head(200, &format!("Content-Length: {}\r\n", content.len()))?;
             std::thread::sleep(Duration::from_secs(30));
+            Ok(())
+        }
+        Fault::Dripping => {
+            reply.head(200, &format!("Content-Length: {}\r\n", content.len()))?;
+            for byte in content.chunks(1) {
+                reply.0.write_all(byte)?;
+                std::thread::sleep(Duration::from_millis(100));
+            }
             Ok(())
         }
         Fault::Endless => {

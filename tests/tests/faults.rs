@@ -101,6 +101,11 @@ fn the_download_stalls() {
 }
 
 #[test]
+fn slow_retrieval() {
+    launches_with("targets/", Fault::Dripping, "sends too slowly");
+}
+
+#[test]
 fn the_user_does_not_wait_longer_than_the_deadline() {
     let world = world();
     let server = FaultyServer::start(&world.repository(), "timestamp", Fault::Stalled);

@@ -1,0 +1,116 @@
+//! The program that the TUF conformance suite runs, over real HTTP.
+
+use notsotuf_tests::{World, bundle, program, run};
+use std::fs;
+use std::process::Command;
+
+struct Client<'a> {
+    world: &'a World,
+}
+
+impl Client<'_> {
+    fn run(&self, args: &[&str]) -> i32 {
+        let url = self.world.url();
+        let mut command = Command::new(program("conformance"));
+        command
+            .arg("--metadata-dir")
+            .arg(self.world.path("metadata"));
+        command.arg("--metadata-url").arg(format!("{url}/metadata"));
+        command
+            .arg("--target-base-url")
+            .arg(format!("{url}/targets"));
+        command.arg("--target-dir").arg(self.world.path("targets"));
+        run(command.args(args)).status.code().unwrap()
+    }
+
+    fn init(&self) -> i32 {
+        let root = self.world.repository().join("metadata/1.root.json");
+        let mut command = Command::new(program("conformance"));
+        command
+            .arg("--metadata-dir")
+            .arg(self.world.path("metadata"));
+        run(command.arg("init").arg(root)).status.code().unwrap()
+    }
+
+    fn stored(&self, folder: &str) -> Vec<String> {
+        let list = fs::read_dir(self.world.path(folder)).unwrap();
+        let names = list.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| !name.ends_with(".etag")).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn init_refresh_and_download() {
+    let world = World::new();
+    world.add("1.0", &bundle("onefile-1.0"), &[]);
+    world.bundler(&["publish"]);
+    let server = world.server.as_ref().unwrap();
+    let client = Client { world: &world };
+    server.requests();
+    assert_eq!(client.init(), 0);
+    assert_eq!(server.requests(), Vec::<String>::new());
+    assert_eq!(client.stored("metadata"), ["root.json"]);
+    assert_eq!(client.run(&["refresh"]), 0);
+    let roles = [
+        "root.json",
+        "snapshot.json",
+        "targets.json",
+        "timestamp.json",
+    ];
+    assert_eq!(client.stored("metadata"), roles);
+    let one = ["--target-name", "app-1.0.tar.gz", "download"];
+    assert_eq!(client.run(&one), 0);
+    assert_eq!(client.stored("targets"), ["app-1.0.tar.gz"]);
+    server.requests();
+    assert_eq!(client.run(&one), 0);
+    assert!(
+        !server
+            .requests()
+            .iter()
+            .any(|line| line.contains("/targets/"))
+    );
+    // What is there and is something else is replaced.
+    fs::write(world.path("targets/app-1.0.tar.gz"), "something else").unwrap();
+    assert_eq!(client.run(&one), 0);
+    assert!(
+        fs::metadata(world.path("targets/app-1.0.tar.gz"))
+            .unwrap()
+            .len()
+            > 1000
+    );
+}
+
+#[test]
+fn several_targets_up_to_the_first_that_fails() {
+    let world = World::new();
+    world.add("1.0", &bundle("onefile-1.0"), &[]);
+    world.add("1.1", &bundle("onefile-1.1"), &["--skip-patch"]);
+    world.bundler(&["publish"]);
+    let client = Client { world: &world };
+    client.init();
+    let (first, last) = ("app-1.0.tar.gz", "app-1.1.tar.gz");
+    let args = [
+        "--target-name",
+        first,
+        "--target-name",
+        "none",
+        "--target-name",
+        last,
+        "download",
+    ];
+    assert_eq!(client.run(&args), 1);
+    assert_eq!(client.stored("targets"), [first]);
+    let args = ["--target-name", first, "--target-name", last, "download"];
+    assert_eq!(client.run(&args), 0);
+    assert_eq!(client.stored("targets"), [first, last]);
+    // A damaged file is not accepted and not left behind.
+    let targets = world.repository().join("targets");
+    for entry in fs::read_dir(&targets).unwrap() {
+        fs::write(entry.unwrap().path(), "damaged").unwrap();
+    }
+    fs::remove_dir_all(world.path("targets")).unwrap();
+    assert_eq!(client.run(&["--target-name", first, "download"]), 1);
+    assert_eq!(client.stored("targets"), Vec::<String>::new());
+}
