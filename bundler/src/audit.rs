@@ -339,13 +339,7 @@ fn apply(
     fs::create_dir_all(&out)?;
     let expected = new.manifest.tree_hash();
     let result = Scattered::installed(&old.folder, old.manifest.clone())
-        .apply(
-            fs::open(file)?,
-            expected,
-            &built,
-            Rules::host(),
-            &mut |_| true,
-        )
+        .apply(file, expected, &built, Rules::host(), &mut |_| true)
         .and_then(|scattered| scattered.gather(&out, &mut |_| true));
     fs::remove_tree(&built)?;
     fs::remove_tree(&out)?;

@@ -347,13 +347,7 @@ fn make_patch(
         true
     };
     Scattered::installed(&old.folder, old.manifest.clone())
-        .apply(
-            fs::open(patch)?,
-            expected,
-            &work,
-            Rules::host(),
-            &mut observer,
-        )
+        .apply(patch, expected, &work, Rules::host(), &mut observer)
         .and_then(|scattered| scattered.gather(&out, &mut observer))
         .map_err(ReleaseError::Check)?;
     bar.finish_and_clear();

@@ -72,6 +72,25 @@ pub fn open(path: &Path) -> Result<File> {
     File::open(path).named("open", path)
 }
 
+/// Fills `buffer` from the bytes of a file at `offset`.
+pub fn read_exact_at(file: &File, path: &Path, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    #[cfg(unix)]
+    let result = std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset);
+    #[cfg(windows)]
+    let result = (|| {
+        let mut done = 0;
+        while done < buffer.len() {
+            let at = offset + done as u64;
+            match std::os::windows::fs::FileExt::seek_read(file, &mut buffer[done..], at)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => done += n,
+            }
+        }
+        Ok(())
+    })();
+    result.named("read", path)
+}
+
 /// Creates a file that must not exist.
 pub fn create_new(path: &Path) -> Result<File> {
     OpenOptions::new()

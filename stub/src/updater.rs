@@ -402,9 +402,8 @@ impl<'a> Updater<'a> {
             let work = self.layout.work().join(index.to_string());
             fs::create_dir_all(&work)?;
             let expected = patch.tree.expect("only such patches are planned");
-            let file = fs::open(&files[index])?;
             tree = tree
-                .apply(file, expected, &work, self.rules, &mut observer)
+                .apply(&files[index], expected, &work, self.rules, &mut observer)
                 .map_err(failed)?;
         }
         let manifest = tree

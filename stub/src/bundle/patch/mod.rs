@@ -1,50 +1,25 @@
-//! Applying patches.
-//!
-//! A patch file begins with 8 bytes that name its format. `NSTFPT1\n` is
-//! ours, version 1; all integers are LEB128 varints, strings are their length
-//! in bytes and UTF-8:
-//!
-//! ```text
-//! "NSTFPT1\n"  lzma-props:u8  dictionary:u32-le  body:LZMA until end marker
-//! body     = count operation{count} stream*
-//! operation = 0 path                             remove
-//!           | 1 mode path                        folder
-//!           | 2 path target                      symbolic link
-//!           | 3 mode path size                   file, stream = its content
-//!           | 4 mode path size old-path length   file, stream = bipatch of old-path
-//!           | 5 mode path old-path               file with the content of old-path
-//! ```
-//! Streams stand in the order of the operations 3 and 4. Paths that no
-//! operation names are as in the old tree. There are no hashes inside: what
-//! comes out is hashed, and the manifest of that must have the tree hash that
-//! the repository signed.
+//! Applying patches. The format is described in `docs/patch-format.md`.
+
+mod covers;
+mod format;
+mod rebuild;
+pub mod references;
+
+pub use covers::{Cover, Start};
+pub use format::{
+    FORMAT, MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_STREAM, STREAMS, op, stream,
+};
+pub use rebuild::BLOCK;
 
 use super::manifest::{Entry, Kind, Manifest, TreeHash};
-use super::rules::{MAX_ENTRIES, MAX_PATH, MAX_TOTAL, Refusal, Rules};
+use super::rules::{Refusal, Rules};
 use crate::fs::{self, FsError};
+use format::{Operation, Patch};
+use rebuild::Output;
 use ring::digest;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// The first bytes of a patch in this format.
-pub const MAGIC: &[u8; 8] = b"NSTFPT1\n";
-/// The name of this format in targets metadata.
-pub const FORMAT: &str = "notsotuf-1";
-/// The largest LZMA dictionary, and so about the memory applying takes.
-pub const MAX_DICTIONARY: u32 = 32 << 20;
-
-/// The first byte of each operation.
-pub mod op {
-    #![allow(missing_docs)]
-    pub const REMOVE: u8 = 0;
-    pub const DIR: u8 = 1;
-    pub const LINK: u8 = 2;
-    pub const FULL: u8 = 3;
-    pub const DIFF: u8 = 4;
-    pub const COPY: u8 = 5;
-}
 
 /// Why a patch cannot be applied.
 #[derive(Debug, thiserror::Error)]
@@ -138,22 +113,22 @@ impl Scattered {
     /// `expected`. The installed files are only read.
     pub fn apply(
         &self,
-        patch: impl Read,
+        patch: &Path,
         expected: TreeHash,
         work: &Path,
         rules: Rules,
         observer: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Scattered, PatchError> {
-        let mut body = Body::open(patch)?;
-        let operations = body.operations(rules)?;
+        let mut patch = Patch::open(patch)?;
+        let operations = patch.operations(rules)?;
         let mut new = self.clone();
         // Old paths mean the old tree, so removals and changes are made on a
         // copy, in one pass.
         for (index, operation) in operations.into_iter().enumerate() {
             let built = work.join(index.to_string());
-            self.perform(&mut new, operation, &mut body, &built, observer)?;
+            self.perform(&mut new, operation, &mut patch, &built, observer)?;
         }
-        body.finish()?;
+        patch.finish()?;
         rules.check_tree(&new.manifest)?;
         let found = new.manifest.tree_hash();
         if found != expected {
@@ -162,11 +137,11 @@ impl Scattered {
         Ok(new)
     }
 
-    fn perform<R: Read>(
+    fn perform(
         &self,
         new: &mut Scattered,
         operation: Operation,
-        body: &mut Body<R>,
+        patch: &mut Patch,
         built: &Path,
         observer: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), PatchError> {
@@ -193,8 +168,9 @@ impl Scattered {
                 (path, mode, kind)
             }
             Operation::Full { path, mode, size } => {
-                let stream = (&mut body.reader).take(size);
-                let sha256 = build(stream, size, built, mode, observer)?;
+                let mut out = Output::create(built, size, observer)?;
+                patch.literals(size, &mut |bytes| out.write(bytes))?;
+                let sha256 = out.finish(mode)?;
                 new.built(&path, built, mode);
                 (path, mode, Kind::File { size, sha256 })
             }
@@ -203,16 +179,12 @@ impl Scattered {
                 mode,
                 size,
                 old,
-                length,
+                references,
             } => {
-                let file = BufReader::with_capacity(1 << 16, fs::open(&self.old(&old)?.path)?);
-                let mut stream = (&mut body.reader).take(length);
-                let reader = bipatch::Reader::new(&mut stream, file)
-                    .map_err(|_| PatchError::Malformed("a bipatch stream has the wrong start"))?;
-                let sha256 = build(reader, size, built, mode, observer)?;
-                if stream.limit() != 0 {
-                    return Err(PatchError::Malformed("a bipatch stream is too long"));
-                }
+                let source = &self.old(&old)?.path;
+                let mut out = Output::create(built, size, observer)?;
+                rebuild::rebuild(source, references.as_deref(), size, patch, &mut out)?;
+                let sha256 = out.finish(mode)?;
                 new.built(&path, built, mode);
                 (path, mode, Kind::File { size, sha256 })
             }
@@ -328,199 +300,4 @@ pub fn hash_file(path: &Path) -> Result<(u64, [u8; 32]), FsError> {
     }
     let sha256 = hash.finish().as_ref().try_into().expect("32 bytes");
     Ok((size, sha256))
-}
-
-/// Writes exactly `size` bytes from `from` to a new file and hashes them.
-fn build(
-    mut from: impl Read,
-    size: u64,
-    path: &Path,
-    mode: u32,
-    observer: &mut dyn FnMut(u64) -> bool,
-) -> Result<[u8; 32], PatchError> {
-    let mut file: File = fs::create_new(path)?;
-    let mut hash = digest::Context::new(&digest::SHA256);
-    let mut buffer = vec![0; 1 << 16];
-    let mut left = size;
-    loop {
-        let n = match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(PatchError::Read(e)),
-        };
-        left = left
-            .checked_sub(n as u64)
-            .ok_or(PatchError::Malformed("a file comes out too long"))?;
-        hash.update(&buffer[..n]);
-        file.write_all(&buffer[..n])
-            .map_err(|e| FsError::new("write", path, e))?;
-        if !observer(n as u64) {
-            return Err(PatchError::Stopped);
-        }
-    }
-    if left != 0 {
-        return Err(PatchError::Malformed("a file comes out too short"));
-    }
-    fs::set_mode(&file, path, mode)?;
-    Ok(hash.finish().as_ref().try_into().expect("32 bytes"))
-}
-
-enum Operation {
-    Remove(String),
-    Dir {
-        path: String,
-        mode: u32,
-    },
-    Link {
-        path: String,
-        target: String,
-    },
-    Full {
-        path: String,
-        mode: u32,
-        size: u64,
-    },
-    Diff {
-        path: String,
-        mode: u32,
-        size: u64,
-        old: String,
-        length: u64,
-    },
-    Copy {
-        path: String,
-        mode: u32,
-        old: String,
-    },
-}
-
-struct Body<R: Read> {
-    reader: BufReader<lzma_rust2::LzmaReader<R>>,
-    total: u64,
-}
-
-impl<R: Read> Body<R> {
-    fn open(mut patch: R) -> Result<Self, PatchError> {
-        let mut head = [0; 13];
-        patch.read_exact(&mut head).map_err(|e| match e.kind() {
-            io::ErrorKind::UnexpectedEof => PatchError::Format,
-            _ => PatchError::Read(e),
-        })?;
-        if &head[..8] != MAGIC {
-            return Err(PatchError::Format);
-        }
-        let dictionary = u32::from_le_bytes(head[9..].try_into().expect("four bytes"));
-        if dictionary > MAX_DICTIONARY {
-            return Err(PatchError::Malformed("its dictionary is too large"));
-        }
-        let reader =
-            lzma_rust2::LzmaReader::new_with_props(patch, u64::MAX, head[8], dictionary, None)
-                .map_err(PatchError::Read)?;
-        Ok(Body {
-            reader: BufReader::with_capacity(1 << 16, reader),
-            total: 0,
-        })
-    }
-
-    fn operations(&mut self, rules: Rules) -> Result<Vec<Operation>, PatchError> {
-        let count = self.number()?;
-        if count > 2 * MAX_ENTRIES as u64 {
-            return Err(Refusal::TooMany.into());
-        }
-        let mut operations = Vec::new();
-        for _ in 0..count {
-            operations.push(self.operation(rules)?);
-        }
-        Ok(operations)
-    }
-
-    fn operation(&mut self, rules: Rules) -> Result<Operation, PatchError> {
-        let kind = self.byte()?;
-        let mode = match kind {
-            op::REMOVE | op::LINK => 0,
-            _ => self.number()? as u32,
-        };
-        if mode > 0o777 {
-            return Err(PatchError::Malformed("a mode has more than nine bits"));
-        }
-        let path = self.string()?;
-        rules.check_path(&path)?;
-        Ok(match kind {
-            op::REMOVE => Operation::Remove(path),
-            op::DIR => Operation::Dir { path, mode },
-            op::LINK => Operation::Link {
-                path,
-                target: self.string()?,
-            },
-            op::FULL => Operation::Full {
-                path,
-                mode,
-                size: self.size()?,
-            },
-            op::DIFF => Operation::Diff {
-                path,
-                mode,
-                size: self.size()?,
-                old: self.string()?,
-                length: self.number()?,
-            },
-            op::COPY => Operation::Copy {
-                path,
-                mode,
-                old: self.string()?,
-            },
-            _ => return Err(PatchError::Malformed("an operation is unknown")),
-        })
-    }
-
-    fn byte(&mut self) -> Result<u8, PatchError> {
-        let mut byte = [0];
-        self.reader
-            .read_exact(&mut byte)
-            .map_err(PatchError::Read)?;
-        Ok(byte[0])
-    }
-
-    fn number(&mut self) -> Result<u64, PatchError> {
-        let mut value = 0u64;
-        for shift in (0..63).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(PatchError::Malformed("a number is too large"))
-    }
-
-    fn size(&mut self) -> Result<u64, PatchError> {
-        let size = self.number()?;
-        self.total = self.total.saturating_add(size);
-        if self.total > MAX_TOTAL {
-            return Err(Refusal::TooLarge.into());
-        }
-        Ok(size)
-    }
-
-    fn string(&mut self) -> Result<String, PatchError> {
-        let length = self.number()? as usize;
-        if length > MAX_PATH {
-            return Err(PatchError::Malformed("a path is too long"));
-        }
-        let mut bytes = vec![0; length];
-        self.reader
-            .read_exact(&mut bytes)
-            .map_err(PatchError::Read)?;
-        String::from_utf8(bytes).map_err(|_| PatchError::Malformed("a path is not UTF-8"))
-    }
-
-    fn finish(mut self) -> Result<(), PatchError> {
-        let mut byte = [0];
-        match self.reader.read(&mut byte) {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(PatchError::Malformed("there is data after its end")),
-            Err(e) => Err(PatchError::Read(e)),
-        }
-    }
 }

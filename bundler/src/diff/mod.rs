@@ -1,21 +1,24 @@
-//! Making patches in the per-file format; see `notsotuf_stub::bundle::patch`
-//! for the format itself.
+//! Making patches in the per-file format, which `docs/patch-format.md`
+//! describes.
 
-use bidiff::enc::Writer as DiffWriter;
-use bidiff::{DiffParams, Translator};
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+mod encode;
+mod program;
+mod streams;
+
+use encode::FileDiff;
 use indicatif::ProgressBar;
-use lzma_rust2::{LzmaOptions, LzmaWriter};
-use notsotuf_stub::bundle::patch::{MAGIC, MAX_DICTIONARY, op};
+use notsotuf_stub::bundle::patch::{MAGIC, MAX_DIFF_SIZE, STREAMS, op, stream};
 use notsotuf_stub::bundle::{Entry, Kind, Manifest};
 use notsotuf_stub::fs::{self, FsError};
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex};
+use streams::{number, string};
 
-/// LZMA's own scale, 0 to 9.
-const PRESET: u32 = 9;
+/// What comparing files at the same time may take in memory. One file that
+/// takes more by itself is compared alone.
+const MEMORY: u64 = 220 << 20;
 
 /// Why a patch cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +61,7 @@ pub struct Summary {
 }
 
 /// Writes the new file `patch`, which leads from `old` to `new`. The same
-/// trees give the same bytes.
+/// trees give the same bytes, on any machine.
 ///
 /// # Errors
 /// [`DiffError`].
@@ -75,37 +78,155 @@ pub fn diff(
     let steps = plan(old.manifest, new.manifest);
     let total = steps.iter().map(|step| step.size(new.manifest)).sum();
     let bar = bar(total);
-    let mut head = Vec::new();
-    let mut streams = Vec::new();
+    let contents = compare(&steps, old, new, &bar)?;
     let mut summary = Summary {
         kept: kept(old.manifest, new.manifest),
         ..Summary::default()
     };
-    number(&mut head, steps.len() as u64);
-    for step in &steps {
-        step.write(old, new, &mut head, &mut streams, &mut summary)?;
-        bar.inc(step.size(new.manifest));
+    let mut operations = Vec::new();
+    number(&mut operations, steps.len() as u64);
+    for (step, content) in steps.iter().zip(&contents) {
+        step.write(new.manifest, content, &mut operations, &mut summary);
     }
-    let size: usize = head.len() + streams.iter().map(Vec::len).sum::<usize>();
-    let mut options = LzmaOptions::with_preset(PRESET);
-    // No larger than useful: the client sets this much memory aside.
-    options.dict_size = u32::try_from(size.next_power_of_two())
-        .unwrap_or(MAX_DICTIONARY)
-        .clamp(1 << 16, MAX_DICTIONARY);
+    let parts = pack(&operations, &contents).map_err(written)?;
+    drop(contents);
     let mut file = BufWriter::new(fs::create_new(patch)?);
-    let mut start = MAGIC.to_vec();
-    start.push(options.get_props());
-    start.extend(options.dict_size.to_le_bytes());
-    file.write_all(&start).map_err(written)?;
-    let mut lzma = LzmaWriter::new(file, &options, false, true, None).map_err(written)?;
-    for part in std::iter::once(&head).chain(&streams) {
-        lzma.write_all(part).map_err(written)?;
-    }
-    let file = lzma.finish().map_err(written)?;
+    streams::write(MAGIC, &parts, &mut file).map_err(written)?;
     let file = file.into_inner().map_err(|e| written(e.into_error()))?;
     file.sync_all().map_err(written)?;
     bar.finish_and_clear();
     Ok(summary)
+}
+
+/// What the streams hold for one step.
+enum Content {
+    Nothing,
+    /// All of a file.
+    Whole {
+        path: PathBuf,
+        size: u64,
+    },
+    Diff(FileDiff),
+}
+
+/// Compares the files of all steps, several at a time, the largest first.
+fn compare(
+    steps: &[Step],
+    old: Tree,
+    new: Tree,
+    bar: &ProgressBar,
+) -> Result<Vec<Content>, DiffError> {
+    let mut order: Vec<usize> = (0..steps.len()).collect();
+    order.sort_by_key(|&n| std::cmp::Reverse(steps[n].memory(old.manifest, new.manifest)));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let queue = Mutex::new(Queue {
+        waiting: order,
+        free: MEMORY,
+        failed: false,
+    });
+    let freed = Condvar::new();
+    let done: Mutex<Vec<(usize, Content)>> = Mutex::default();
+    let work = || -> Result<(), DiffError> {
+        while let Some((index, memory)) = take(&queue, &freed, |n| {
+            steps[n].memory(old.manifest, new.manifest)
+        }) {
+            let content = steps[index].content(old, new);
+            let mut queue = queue.lock().expect("no thread panics");
+            queue.free += memory;
+            queue.failed |= content.is_err();
+            drop(queue);
+            freed.notify_all();
+            bar.inc(steps[index].size(new.manifest));
+            done.lock()
+                .expect("no thread panics")
+                .push((index, content?));
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().expect("no thread panics"))
+    })?;
+    let mut done = done.into_inner().expect("no thread panics");
+    done.sort_by_key(|(index, _)| *index);
+    Ok(done.into_iter().map(|(_, content)| content).collect())
+}
+
+struct Queue {
+    waiting: Vec<usize>,
+    free: u64,
+    failed: bool,
+}
+
+/// The next step that fits into what is left of the memory, and how much it
+/// takes; `None` when there is nothing left to do.
+fn take(
+    queue: &Mutex<Queue>,
+    freed: &Condvar,
+    memory: impl Fn(usize) -> u64,
+) -> Option<(usize, u64)> {
+    let mut queue = queue.lock().expect("no thread panics");
+    loop {
+        if queue.waiting.is_empty() || queue.failed {
+            return None;
+        }
+        let free = queue.free;
+        let next = queue
+            .waiting
+            .iter()
+            .position(|&n| memory(n).min(MEMORY) <= free);
+        if let Some(next) = next {
+            let index = queue.waiting.remove(next);
+            let memory = memory(index).min(MEMORY);
+            queue.free -= memory;
+            return Some((index, memory));
+        }
+        queue = freed.wait(queue).expect("no thread panics");
+    }
+}
+
+/// Compresses the streams, all at a time.
+fn pack(operations: &[u8], contents: &[Content]) -> io::Result<Vec<streams::Packed>> {
+    let part = |index: usize| -> io::Result<streams::Packed> {
+        let (mut size, mut readers): (u64, Vec<Box<dyn Read>>) = (0, Vec::new());
+        let mut add = |bytes| {
+            readers.push(Box::new(bytes) as Box<dyn Read>);
+        };
+        if index == stream::OPERATIONS {
+            size += operations.len() as u64;
+            add(operations);
+        }
+        for content in contents {
+            let bytes = match content {
+                Content::Diff(diff) => match index {
+                    stream::COVERS => &diff.covers,
+                    stream::RUNS => &diff.runs,
+                    stream::DIFFERENCES => &diff.differences,
+                    stream::LITERALS => &diff.literals,
+                    _ => continue,
+                },
+                Content::Whole { path, size: more } if index == stream::LITERALS => {
+                    size += more;
+                    readers.push(Box::new(Later(path, None)));
+                    continue;
+                }
+                _ => continue,
+            };
+            size += bytes.len() as u64;
+            readers.push(Box::new(&bytes[..]));
+        }
+        readers.reverse();
+        streams::pack(index, size, Sequence(readers))
+    };
+    std::thread::scope(|scope| {
+        let part = &part;
+        let all: Vec<_> = (0..STREAMS).map(|n| scope.spawn(move || part(n))).collect();
+        all.into_iter()
+            .map(|part| part.join().expect("no thread panics"))
+            .collect()
+    })
 }
 
 fn kept(old: &Manifest, new: &Manifest) -> usize {
@@ -203,76 +324,92 @@ fn skeleton(path: &str) -> String {
 impl Step<'_> {
     fn size(&self, new: &Manifest) -> u64 {
         match self {
-            Step::Change(path, _) | Step::New(path) => match new.entries[*path].kind {
-                Kind::File { size, .. } => size,
-                _ => 0,
-            },
+            Step::Change(path, _) | Step::New(path) => file_size(new, path),
             _ => 0,
         }
     }
 
-    fn write(
-        &self,
-        old: Tree,
-        new: Tree,
-        head: &mut Vec<u8>,
-        streams: &mut Vec<Vec<u8>>,
-        summary: &mut Summary,
-    ) -> Result<(), DiffError> {
-        let entry = |path: &str| &new.manifest.entries[path];
-        let mut operation = |code: u8, path: &str| {
-            head.push(code);
-            if !matches!(code, op::REMOVE | op::LINK) {
-                number(head, u64::from(entry(path).mode));
-            }
-            string(head, path);
+    /// About how many bytes of memory it takes: both files, and a suffix
+    /// array with four bytes for each of the old one.
+    fn memory(&self, old: &Manifest, new: &Manifest) -> u64 {
+        match self {
+            Step::Change(path, from) => 2 * file_size(new, path) + 5 * file_size(old, from),
+            _ => 0,
+        }
+    }
+
+    fn content(&self, old: Tree, new: Tree) -> Result<Content, DiffError> {
+        let whole = |path| Content::Whole {
+            path: fs::join(new.folder, path),
+            size: file_size(new.manifest, path),
         };
         match self {
-            Step::Remove(path) => {
+            Step::New(path) => Ok(whole(path)),
+            Step::Change(path, from) => {
+                let largest = file_size(old.manifest, from).max(file_size(new.manifest, path));
+                if largest >= MAX_DIFF_SIZE {
+                    return Ok(whole(path));
+                }
+                let before = read(&fs::join(old.folder, from))?;
+                let after = read(&fs::join(new.folder, path))?;
+                let found = encode::difference(&before, &after);
+                Ok(found.map_or_else(|| whole(path), Content::Diff))
+            }
+            _ => Ok(Content::Nothing),
+        }
+    }
+
+    fn write(&self, new: &Manifest, content: &Content, out: &mut Vec<u8>, summary: &mut Summary) {
+        let mut operation = |code: u8, path: &str| {
+            out.push(code);
+            if !matches!(code, op::REMOVE | op::LINK) {
+                number(out, u64::from(new.entries[path].mode));
+            }
+            string(out, path);
+        };
+        match (self, content) {
+            (Step::Remove(path), _) => {
                 operation(op::REMOVE, path);
                 summary.removed += 1;
             }
-            Step::Dir(path) => operation(op::DIR, path),
-            Step::Link(path) => {
+            (Step::Dir(path), _) => operation(op::DIR, path),
+            (Step::Link(path), _) => {
                 operation(op::LINK, path);
-                if let Kind::Link { target } = &entry(path).kind {
-                    string(head, target);
+                if let Kind::Link { target } = &new.entries[*path].kind {
+                    string(out, target);
                 }
             }
-            Step::Copy(path, from) => {
+            (Step::Copy(path, from), _) => {
                 operation(op::COPY, path);
-                string(head, from);
+                string(out, from);
                 summary.moved += 1;
             }
-            Step::New(path) => {
-                let content = read(&fs::join(new.folder, path))?;
-                operation(op::FULL, path);
-                number(head, content.len() as u64);
-                streams.push(content);
-                summary.new += 1;
-            }
-            Step::Change(path, from) => {
-                let before = read(&fs::join(old.folder, from))?;
-                let content = read(&fs::join(new.folder, path))?;
-                match difference(&before, &content) {
-                    Some(stream) => {
-                        operation(op::DIFF, path);
-                        number(head, content.len() as u64);
-                        string(head, from);
-                        number(head, stream.len() as u64);
-                        streams.push(stream);
-                        summary.changed += 1;
-                    }
-                    None => {
-                        operation(op::FULL, path);
-                        number(head, content.len() as u64);
-                        streams.push(content);
-                        summary.new += 1;
+            (Step::Change(path, from), Content::Diff(diff)) => {
+                operation(op::DIFF, path);
+                number(out, file_size(new, path));
+                string(out, from);
+                match &diff.references {
+                    None => out.push(0),
+                    Some(references) => {
+                        out.push(1);
+                        streams::references(out, references);
                     }
                 }
+                summary.changed += 1;
+            }
+            (Step::New(path) | Step::Change(path, _), _) => {
+                operation(op::FULL, path);
+                number(out, file_size(new, path));
+                summary.new += 1;
             }
         }
-        Ok(())
+    }
+}
+
+fn file_size(manifest: &Manifest, path: &str) -> u64 {
+    match manifest.entries[path].kind {
+        Kind::File { size, .. } => size,
+        _ => 0,
     }
 }
 
@@ -280,43 +417,31 @@ fn read(path: &Path) -> Result<Vec<u8>, FsError> {
     std::fs::read(path).map_err(|e| FsError::new("read", path, e))
 }
 
-/// The bipatch stream from `old` to `new`; `None` if the new content itself
-/// is likely smaller once compressed.
-fn difference(old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
-    // The suffix array cannot be made of nothing.
-    if old.is_empty() || new.is_empty() {
-        return None;
-    }
-    let mut out = DiffWriter::new(Vec::new()).ok()?;
-    let mut translator = Translator::new(old, new, |control| out.write(control));
-    let params = DiffParams::default();
-    bidiff::diff(old, new, &params, |found| translator.translate(found)).ok()?;
-    translator.close().ok()?;
-    let stream = out.into_inner();
-    (estimate(&stream) < estimate(new)).then_some(stream)
-}
+/// One reader after the other, from the last to the first.
+struct Sequence<'a>(Vec<Box<dyn Read + 'a>>);
 
-/// About how large this is when compressed.
-fn estimate(data: &[u8]) -> usize {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    match encoder.write_all(data).and_then(|()| encoder.finish()) {
-        Ok(out) => out.len(),
-        Err(_) => data.len(),
+impl Read for Sequence<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(reader) = self.0.last_mut() {
+            match reader.read(buffer)? {
+                0 if !buffer.is_empty() => self.0.pop(),
+                n => return Ok(n),
+            };
+        }
+        Ok(0)
     }
 }
 
-/// LEB128.
-fn number(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
+/// A file that is opened when its turn comes.
+struct Later<'a>(&'a Path, Option<std::fs::File>);
 
-fn string(out: &mut Vec<u8>, text: &str) {
-    number(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
+impl Read for Later<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.is_none() {
+            self.1 = Some(std::fs::File::open(self.0)?);
+        }
+        self.1.as_mut().expect("just opened").read(buffer)
+    }
 }
 
 #[cfg(test)]
@@ -456,9 +581,14 @@ mod tests {
 
         let apply = |expected, work: &str| {
             create_dir_all(place(work)).unwrap();
-            let patch = std::fs::File::open(place("patch")).unwrap();
             let installed = Scattered::installed(&place("old"), old.clone());
-            installed.apply(patch, expected, &place(work), Rules::host(), &mut |_| true)
+            installed.apply(
+                &place("patch"),
+                expected,
+                &place(work),
+                Rules::host(),
+                &mut |_| true,
+            )
         };
         let wrong = apply(old.tree_hash(), "work0");
         assert!(matches!(wrong, Err(PatchError::WrongTree { .. })));
@@ -497,7 +627,14 @@ mod tests {
             create_dir_all(&work).unwrap();
             let installed = Scattered::installed(&place("old"), old.clone());
             let rules = Rules::host();
-            let result = installed.apply(bytes, new.tree_hash(), &work, rules, &mut |_| true);
+            write(place("damaged"), bytes).unwrap();
+            let result = installed.apply(
+                &place("damaged"),
+                new.tree_hash(),
+                &work,
+                rules,
+                &mut |_| true,
+            );
             assert!(result.is_err());
             std::fs::remove_dir_all(&work).unwrap();
         };
