@@ -82,6 +82,20 @@ pub(super) enum Operation {
     },
 }
 
+impl Operation {
+    /// What it is about.
+    pub fn path(&self) -> &str {
+        match self {
+            Operation::Remove(path)
+            | Operation::Dir { path, .. }
+            | Operation::Link { path, .. }
+            | Operation::Full { path, .. }
+            | Operation::Diff { path, .. }
+            | Operation::Copy { path, .. } => path,
+        }
+    }
+}
+
 /// One stream, decompressed on the way.
 struct Stream {
     reader: BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>,
@@ -417,7 +431,7 @@ impl Patch {
     }
 
     /// Checks that everything was used.
-    pub fn finish(self) -> Result<(), PatchError> {
+    pub fn finish(&self) -> Result<(), PatchError> {
         if self.zeros + self.others > 0 || self.streams.iter().any(|s| s.left > 0) {
             return Err(PatchError::Malformed("there is data that nothing uses"));
         }

@@ -17,9 +17,10 @@ use crate::fs::{self, FsError};
 use format::{Operation, Patch};
 use rebuild::Output;
 use ring::digest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Why a patch cannot be applied.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,8 @@ struct Place {
     built: bool,
     /// The permission bits that file has.
     mode: u32,
+    /// Its content is known to be what the manifest says.
+    verified: bool,
 }
 
 /// A tree whose files are still scattered: some where the installed version
@@ -91,6 +94,7 @@ impl Scattered {
                 path: fs::join(folder, path),
                 built: false,
                 mode: entry.mode,
+                verified: false,
             };
             (path.clone(), place)
         });
@@ -121,14 +125,32 @@ impl Scattered {
     ) -> Result<Scattered, PatchError> {
         let mut patch = Patch::open(patch)?;
         let operations = patch.operations(rules)?;
+        // What stays is checked while the rest is made.
+        let changed: HashSet<&str> = operations.iter().map(Operation::path).collect();
+        let kept = self.unverified(|path| !changed.contains(path));
+        let stop = AtomicBool::new(false);
         let mut new = self.clone();
-        // Old paths mean the old tree, so removals and changes are made on a
-        // copy, in one pass.
-        for (index, operation) in operations.into_iter().enumerate() {
-            let built = work.join(index.to_string());
-            self.perform(&mut new, operation, &mut patch, &built, observer)?;
+        std::thread::scope(|scope| {
+            let checks = scope.spawn(|| verify(&kept, &stop));
+            let mut perform = || {
+                // Old paths mean the old tree, so removals and changes are
+                // made on a copy, in one pass.
+                for (index, operation) in operations.iter().enumerate() {
+                    let built = work.join(index.to_string());
+                    self.perform(&mut new, operation, &mut patch, &built, observer)?;
+                }
+                patch.finish()
+            };
+            let performed = perform();
+            stop.store(performed.is_err(), Ordering::Relaxed);
+            let checked = checks.join().expect("no thread panics");
+            performed.and(checked)
+        })?;
+        for (path, _, _) in kept {
+            if let Some(place) = new.places.get_mut(path) {
+                place.verified = true;
+            }
         }
-        patch.finish()?;
         rules.check_tree(&new.manifest)?;
         let found = new.manifest.tree_hash();
         if found != expected {
@@ -140,56 +162,60 @@ impl Scattered {
     fn perform(
         &self,
         new: &mut Scattered,
-        operation: Operation,
+        operation: &Operation,
         patch: &mut Patch,
         built: &Path,
         observer: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), PatchError> {
-        let (path, mode, kind) = match operation {
-            Operation::Remove(path) => {
-                new.places.remove(&path);
-                return match new.manifest.entries.remove(&path) {
+        let path = operation.path();
+        let (mode, kind) = match operation {
+            Operation::Remove(_) => {
+                new.places.remove(path);
+                return match new.manifest.entries.remove(path) {
                     Some(_) => Ok(()),
-                    None => Err(PatchError::NoOld(path)),
+                    None => Err(PatchError::NoOld(path.into())),
                 };
             }
-            Operation::Dir { path, mode } => {
-                new.places.remove(&path);
-                (path, mode, Kind::Dir)
+            Operation::Dir { mode, .. } => {
+                new.places.remove(path);
+                (*mode, Kind::Dir)
             }
-            Operation::Link { path, target } => {
-                new.places.remove(&path);
-                (path, 0o777, Kind::Link { target })
+            Operation::Link { target, .. } => {
+                new.places.remove(path);
+                let target = target.clone();
+                (0o777, Kind::Link { target })
             }
-            Operation::Copy { path, mode, old } => {
-                let place = self.old(&old)?;
-                let kind = self.manifest.entries[&old].kind.clone();
-                new.places.insert(path.clone(), place.clone());
-                (path, mode, kind)
+            Operation::Copy { mode, old, .. } => {
+                let place = self.old(old)?;
+                let kind = self.manifest.entries[old].kind.clone();
+                new.places.insert(path.into(), place.clone());
+                (*mode, kind)
             }
-            Operation::Full { path, mode, size } => {
-                let mut out = Output::create(built, size, observer)?;
+            &Operation::Full { mode, size, .. } => {
+                let mut out = Output::create(built, size, mode, observer)?;
                 patch.literals(size, &mut |bytes| out.write(bytes))?;
-                let sha256 = out.finish(mode)?;
-                new.built(&path, built, mode);
-                (path, mode, Kind::File { size, sha256 })
+                let sha256 = out.finish()?;
+                new.built(path, built, mode);
+                (mode, Kind::File { size, sha256 })
             }
             Operation::Diff {
-                path,
                 mode,
                 size,
                 old,
                 references,
+                ..
             } => {
-                let source = &self.old(&old)?.path;
-                let mut out = Output::create(built, size, observer)?;
-                rebuild::rebuild(source, references.as_deref(), size, patch, &mut out)?;
-                let sha256 = out.finish(mode)?;
-                new.built(&path, built, mode);
-                (path, mode, Kind::File { size, sha256 })
+                let source = &self.old(old)?.path;
+                let mut out = Output::create(built, *size, *mode, observer)?;
+                rebuild::rebuild(source, references.as_deref(), *size, patch, &mut out)?;
+                let (size, sha256) = (*size, out.finish()?);
+                new.built(path, built, *mode);
+                (*mode, Kind::File { size, sha256 })
             }
         };
-        new.manifest.entries.insert(path, Entry { kind, mode });
+        new.manifest
+            .entries
+            .insert(path.into(), Entry { kind, mode });
         Ok(())
     }
 
@@ -204,8 +230,18 @@ impl Scattered {
             path: built.into(),
             built: true,
             mode,
+            verified: true,
         };
         self.places.insert(path.into(), place);
+    }
+
+    /// The installed files of `wanted` paths that were not hashed yet.
+    fn unverified(&self, wanted: impl Fn(&str) -> bool) -> Vec<(&String, &Place, &Entry)> {
+        self.places
+            .iter()
+            .filter(|(path, place)| !place.verified && wanted(path))
+            .map(|(path, place)| (path, place, &self.manifest.entries[path]))
+            .collect()
     }
 
     /// Puts the whole tree into the existing, empty folder `into`. Files made
@@ -219,24 +255,31 @@ impl Scattered {
         into: &Path,
         observer: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Manifest, PatchError> {
+        verify(&self.unverified(|_| true), &AtomicBool::new(false))?;
+        // A built file may be wanted under two paths.
+        let mut wanted: HashMap<PathBuf, usize> = HashMap::new();
+        for place in self.places.values().filter(|place| place.built) {
+            *wanted.entry(place.path.clone()).or_default() += 1;
+        }
+        let mut made = into.to_owned();
         for (path, entry) in &self.manifest.entries {
             let to = fs::join(into, path);
-            if let Some(parent) = to.parent() {
+            // Sorted by path, so what is in one folder mostly comes together.
+            if let Some(parent) = to.parent()
+                && parent != made
+            {
                 fs::create_dir_all(parent)?;
+                made = parent.to_owned();
             }
             match &entry.kind {
                 Kind::Dir => fs::create_dir_all(&to)?,
                 Kind::Link { target } => fs::symlink(target, &to)?,
-                Kind::File { size, sha256 } => {
+                Kind::File { size, .. } => {
                     let place = self.places.remove(path).expect("every file has a place");
-                    if !place.built {
-                        verify_file(&place.path, *size, sha256)?
-                            .then_some(())
-                            .ok_or_else(|| PatchError::Changed { path: path.clone() })?;
-                    }
-                    // A built file may be wanted under two paths.
-                    let last =
-                        !place.built || !self.places.values().any(|other| other.path == place.path);
+                    let last = wanted.get_mut(&place.path).is_none_or(|wanted| {
+                        *wanted -= 1;
+                        *wanted == 0
+                    });
                     place_file(&place, &to, entry.mode, last)?;
                     if !observer(*size) {
                         return Err(PatchError::Stopped);
@@ -253,6 +296,41 @@ impl Scattered {
     }
 }
 
+/// Whether installed files are as recorded; on all cores, until `stop` is set.
+fn verify(files: &[(&String, &Place, &Entry)], stop: &AtomicBool) -> Result<(), PatchError> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((path, place, entry)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Kind::File { size, sha256 } = &entry.kind else {
+                continue;
+            };
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            if !verify_file(&place.path, *size, sha256)? {
+                stop.store(true, Ordering::Relaxed);
+                return Err(PatchError::Changed {
+                    path: (*path).clone(),
+                });
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads()).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        others
+            .into_iter()
+            .map(|thread| thread.join().expect("no thread panics"))
+            .fold(mine, Result::and)
+    })
+}
+
+/// On this many threads things are done at a time.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS))
+}
+
 fn place_file(place: &Place, to: &Path, mode: u32, last: bool) -> Result<(), FsError> {
     if place.built && last {
         return fs::rename_unsynced(&place.path, to);
@@ -263,6 +341,9 @@ fn place_file(place: &Place, to: &Path, mode: u32, last: bool) -> Result<(), FsE
     // Another mode would change the installed file too, were it a link.
     fs::copy_with_mode(&place.path, to, mode)
 }
+
+/// Hashing is limited by memory bandwidth from about here on.
+const MAX_THREADS: usize = 4;
 
 /// Whether the file has this size and hash; a missing one has not.
 ///

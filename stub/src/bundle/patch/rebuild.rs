@@ -8,6 +8,8 @@ use ring::digest;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 /// Covers are worked on in blocks of so many bytes, from their start on; no
 /// reference goes across the end of one. Part of the format.
@@ -53,18 +55,20 @@ pub(super) fn rebuild(
     patch.literals(size - new_end, &mut |bytes| out.write(bytes))
 }
 
-/// The old file, with a window on it.
+/// The old file, with the pages of it that were read last.
 struct Source<'a> {
     file: File,
     path: &'a Path,
     size: u64,
-    window: Vec<u8>,
-    /// Where the window begins.
-    at: u64,
+    /// The page in each slot, and which one that is.
+    slots: Vec<Option<(u64, Box<[u8]>)>>,
 }
 
 impl<'a> Source<'a> {
-    const WINDOW: u64 = 1 << 16;
+    const PAGE: u64 = 1 << 16;
+    /// 16 MiB of pages at most: code and data that went somewhere else are
+    /// asked for in another order than they stand in.
+    const SLOTS: u64 = 256;
 
     fn open(path: &'a Path) -> Result<Self, FsError> {
         let file = fs::open(path)?;
@@ -72,103 +76,162 @@ impl<'a> Source<'a> {
             .metadata()
             .map_err(|e| FsError::new("inspect", path, e))?
             .len();
+        let slots = size.div_ceil(Self::PAGE).clamp(1, Self::SLOTS);
         Ok(Source {
             file,
             path,
             size,
-            window: Vec::new(),
-            at: 0,
+            slots: (0..slots).map(|_| None).collect(),
         })
     }
 
-    fn read(&mut self, at: u64, buffer: &mut [u8]) -> Result<(), PatchError> {
-        let length = buffer.len() as u64;
-        let end = at.checked_add(length).filter(|&end| end <= self.size);
-        let end = end.ok_or(PatchError::Malformed("it needs more than the old file has"))?;
-        if length >= Self::WINDOW {
-            return Ok(fs::read_exact_at(&self.file, self.path, at, buffer)?);
+    fn read(&mut self, mut at: u64, mut buffer: &mut [u8]) -> Result<(), PatchError> {
+        let end = at.checked_add(buffer.len() as u64);
+        end.filter(|&end| end <= self.size)
+            .ok_or(PatchError::Malformed("it needs more than the old file has"))?;
+        while !buffer.is_empty() {
+            let page = self.page(at / Self::PAGE)?;
+            let page = &page[(at % Self::PAGE) as usize..];
+            let (here, rest) = buffer.split_at_mut(page.len().min(buffer.len()));
+            here.copy_from_slice(&page[..here.len()]);
+            at += here.len() as u64;
+            buffer = rest;
         }
-        if at < self.at || end > self.at + self.window.len() as u64 {
-            self.at = at;
-            self.window
-                .resize(Self::WINDOW.min(self.size - at) as usize, 0);
-            fs::read_exact_at(&self.file, self.path, at, &mut self.window)?;
-        }
-        let from = (at - self.at) as usize;
-        buffer.copy_from_slice(&self.window[from..from + buffer.len()]);
         Ok(())
+    }
+
+    fn page(&mut self, number: u64) -> Result<&[u8], FsError> {
+        let slot = (number % self.slots.len() as u64) as usize;
+        let slot = &mut self.slots[slot];
+        let (holds, mut page) = slot.take().unwrap_or((u64::MAX, Box::default()));
+        if holds != number {
+            let at = number * Self::PAGE;
+            let length = Self::PAGE.min(self.size - at) as usize;
+            if page.len() != length {
+                page = vec![0; length].into();
+            }
+            fs::read_exact_at(&self.file, self.path, at, &mut page)?;
+        }
+        let (_, page) = slot.insert((number, page));
+        Ok(page)
     }
 }
 
-/// A new file, hashed on the way.
+/// A new file. A thread of its own hashes and writes what is made here.
 pub(super) struct Output<'a> {
-    file: File,
-    path: &'a Path,
-    hash: digest::Context,
     left: u64,
     buffer: Vec<u8>,
     observer: &'a mut dyn FnMut(u64) -> bool,
+    full: Option<SyncSender<Vec<u8>>>,
+    empty: Receiver<Vec<u8>>,
+    writer: Option<JoinHandle<Result<[u8; 32], FsError>>>,
 }
 
 impl<'a> Output<'a> {
-    const BUFFER: usize = 1 << 16;
+    const BUFFER: usize = 1 << 17;
+    /// How many buffers may wait for being written.
+    const WAITING: usize = 4;
 
     pub fn create(
-        path: &'a Path,
+        path: &Path,
         size: u64,
+        mode: u32,
         observer: &'a mut dyn FnMut(u64) -> bool,
     ) -> Result<Self, PatchError> {
+        let file = fs::create_new(path)?;
+        let (full, buffers) = sync_channel::<Vec<u8>>(Self::WAITING);
+        let (give_back, empty) = sync_channel(Self::WAITING + 2);
+        let place = path.to_owned();
+        let write = move || write(&file, &place, mode, &buffers, &give_back);
+        let writer = std::thread::Builder::new()
+            .spawn(write)
+            .map_err(|e| FsError::new("start writing", path, e))?;
         Ok(Output {
-            file: fs::create_new(path)?,
-            path,
-            hash: digest::Context::new(&digest::SHA256),
             left: size,
             buffer: Vec::with_capacity(Self::BUFFER),
             observer,
+            full: Some(full),
+            empty,
+            writer: Some(writer),
         })
     }
 
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), PatchError> {
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), PatchError> {
         self.left = self
             .left
             .checked_sub(bytes.len() as u64)
             .ok_or(PatchError::Malformed("a file comes out too long"))?;
-        if self.buffer.len() + bytes.len() > Self::BUFFER {
-            self.flush()?;
+        while !bytes.is_empty() {
+            let room = Self::BUFFER - self.buffer.len();
+            let (here, rest) = bytes.split_at(room.min(bytes.len()));
+            self.buffer.extend_from_slice(here);
+            bytes = rest;
+            if self.buffer.len() == Self::BUFFER {
+                self.pass_on()?;
+            }
         }
-        if bytes.len() >= Self::BUFFER {
-            return self.put(bytes);
-        }
-        self.buffer.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), PatchError> {
-        let buffer = std::mem::take(&mut self.buffer);
-        self.put(&buffer)?;
-        self.buffer = buffer;
-        self.buffer.clear();
-        Ok(())
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> Result<(), PatchError> {
-        self.hash.update(bytes);
-        self.file
-            .write_all(bytes)
-            .map_err(|e| FsError::new("write", self.path, e))?;
-        match (self.observer)(bytes.len() as u64) {
+    fn pass_on(&mut self) -> Result<(), PatchError> {
+        let next = self.empty.try_recv().unwrap_or_default();
+        let buffer = std::mem::replace(&mut self.buffer, next);
+        let length = buffer.len() as u64;
+        let full = self.full.as_ref().expect("not finished");
+        if full.send(buffer).is_err() {
+            // It stopped early, and says why.
+            self.end()?;
+        }
+        match (self.observer)(length) {
             true => Ok(()),
             false => Err(PatchError::Stopped),
         }
     }
 
     /// The file must have its size by now. Returns its hash.
-    pub fn finish(mut self, mode: u32) -> Result<[u8; 32], PatchError> {
+    pub fn finish(mut self) -> Result<[u8; 32], PatchError> {
         if self.left != 0 {
             return Err(PatchError::Malformed("a file comes out too short"));
         }
-        self.flush()?;
-        fs::set_mode(&self.file, self.path, mode)?;
-        Ok(self.hash.finish().as_ref().try_into().expect("32 bytes"))
+        self.pass_on()?;
+        Ok(self.end()?)
     }
+
+    fn end(&mut self) -> Result<[u8; 32], FsError> {
+        drop(self.full.take());
+        let writer = self.writer.take().expect("ended once");
+        writer.join().expect("the writer does not panic")
+    }
+}
+
+impl Drop for Output<'_> {
+    /// After an error: nothing is written any more once this returns.
+    fn drop(&mut self) {
+        drop(self.full.take());
+        if let Some(writer) = self.writer.take()
+            && let Ok(Err(e)) = writer.join()
+        {
+            log::debug!("{e}");
+        }
+    }
+}
+
+fn write(
+    mut file: &File,
+    path: &Path,
+    mode: u32,
+    buffers: &Receiver<Vec<u8>>,
+    give_back: &SyncSender<Vec<u8>>,
+) -> Result<[u8; 32], FsError> {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    for mut buffer in buffers {
+        hash.update(&buffer);
+        file.write_all(&buffer)
+            .map_err(|e| FsError::new("write", path, e))?;
+        buffer.clear();
+        // If nobody wants it any more, it may go.
+        drop(give_back.try_send(buffer));
+    }
+    fs::set_mode(file, path, mode)?;
+    Ok(hash.finish().as_ref().try_into().expect("32 bytes"))
 }

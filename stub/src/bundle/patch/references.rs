@@ -156,7 +156,8 @@ struct Map {
     shift: u32,
     /// Targets whose new address came out another way: a reference that was
     /// wrong once is right from then on.
-    learned: Vec<(u64, u64)>,
+    learned_old: Vec<u64>,
+    learned_new: Vec<u64>,
     /// The addresses of the old file.
     low: u64,
     high: u64,
@@ -210,7 +211,9 @@ impl Map {
             index,
             first: low,
             shift,
-            learned: vec![(0, 0); LEARNED],
+            // Zeros of the system's, so that a small file touches little of them.
+            learned_old: vec![0; LEARNED],
+            learned_new: vec![0; LEARNED],
             low,
             high,
         }
@@ -225,9 +228,9 @@ impl Map {
     }
 
     fn get(&self, old: u64) -> u64 {
-        let learned = self.learned[Self::slot(old)];
-        if learned.0 == old && old != 0 {
-            return learned.1;
+        let slot = Self::slot(old);
+        if self.learned_old[slot] == old && old != 0 {
+            return self.learned_new[slot];
         }
         let slot = (old.wrapping_sub(self.first) >> self.shift) as usize;
         let mut next = self
@@ -253,7 +256,9 @@ impl Map {
     }
 
     fn learn(&mut self, old: u64, new: u64) {
-        self.learned[Self::slot(old)] = (old, new);
+        let slot = Self::slot(old);
+        self.learned_old[slot] = old;
+        self.learned_new[slot] = new;
     }
 }
 
@@ -442,6 +447,21 @@ fn page(word: u32, base: u64) -> u64 {
     (base / PAGE).wrapping_add(pages).wrapping_mul(PAGE)
 }
 
+/// How far behind a byte of x86-64 code the 4 bytes of a reference may be; 0
+/// if none is there. Two bytes begin those of conditional jumps.
+const X86_FIELD: [u8; 256] = {
+    let mut field = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if byte & 0xc7 == 0x05 || byte == 0xe8 || byte == 0xe9 {
+            field[byte] = 1;
+        }
+        byte += 1;
+    }
+    field[0x0f] = 2;
+    field
+};
+
 /// The part of a region that is in a buffer.
 struct Part<'a> {
     region: &'a Region,
@@ -523,19 +543,19 @@ impl Part<'_> {
     /// an immediate one is off by the size of that, which matters little: what
     /// is near to a target moves as it does.
     fn x86(&self, bytes: &[u8], mut at: usize, map: &Map) -> Option<Found> {
-        while at + 6 <= bytes.len() {
-            let field = match bytes[at] {
-                0xe8 | 0xe9 => at + 1,
-                operand if operand & 0xc7 == 0x05 => at + 1,
-                0x0f if bytes[at + 1] & 0xf0 == 0x80 => at + 2,
-                _ => {
-                    at += 1;
-                    continue;
+        let last = bytes.len().saturating_sub(5);
+        while let Some(opcode) = bytes.get(at..last).and_then(|rest| {
+            // Most bytes are none of these, so this is what takes the time.
+            rest.iter()
+                .position(|&byte| X86_FIELD[usize::from(byte)] > 0)
+        }) {
+            at += opcode;
+            let offset = usize::from(X86_FIELD[usize::from(bytes[at])]);
+            if offset == 1 || bytes[at + 1] & 0xf0 == 0x80 {
+                let found = self.relative(bytes, at + offset, map);
+                if found.is_some() {
+                    return found;
                 }
-            };
-            let found = self.relative(bytes, field, map);
-            if found.is_some() {
-                return found;
             }
             at += 1;
         }
