@@ -4,6 +4,7 @@ compared runs in turns, so that a noisy machine disturbs both sides alike."""
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -13,30 +14,43 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ["TARGET"]) / "release"
-BUNDLES = ROOT / ".work" / "bundles"
+BENCH = ROOT / ".work" / "bench"
+BUNDLES = BENCH / "bundles"
 PYTHON = ROOT / ".venv" / "bin" / "python"
 PEERS = ROOT / "tests" / "python" / "interop.py"
 
 
-class Run:
-    """One command to its end: seconds, and peak memory of it and its children."""
+# What scripts/make-bench-bundles makes.
+PAIRS = {
+    "small-code": ("small-old", "small-code"),
+    "mid-code": ("mid-old", "mid-code"),
+    "mid-dep": ("mid-old", "mid-dep"),
+    "big-dep": ("big-old", "big-dep"),
+}
 
-    def __init__(self, command, cwd=None):
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        self.output = process.stdout.read().decode()
-        _, status, usage = os.wait4(process.pid, 0)
-        self.seconds = time.perf_counter() - start
-        self.megabytes = usage.ru_maxrss / 1024
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            sys.exit(f"{command} failed:\n{self.output}")
+
+class Run:
+    """One command to its end: seconds, and peak memory of it and its children,
+    which GNU time tells: what wait4 tells a Python program is not less than
+    Python itself takes. It adds a millisecond, so `bare` leaves it out."""
+
+    def __init__(self, command, cwd=None, bare=False):
+        command = [str(word) for word in command]
+        with tempfile.NamedTemporaryFile() as memory:
+            timed = ["/usr/bin/time", "--format", "%M", "--quiet", "--output", memory.name]
+            start = time.perf_counter()
+            done = subprocess.run(
+                command if bare else timed + command,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            self.seconds = time.perf_counter() - start
+            self.output = done.stdout.decode()
+            if done.returncode != 0:
+                sys.exit(f"{command} failed:\n{self.output}")
+            self.megabytes = 0 if bare else int(memory.read()) / 1024
 
 
 def alternate(runs, *variants):
@@ -77,77 +91,108 @@ class Table:
         print(f"| {what} | {cell(ours)} | {theirs} | {ratio} | {floor} |", flush=True)
 
     def plain(self, what, ours, floor=""):
-        print(f"| {what} | {ours} | | | {floor} |", flush=True)
+        self.cells(what, ours, "", "", floor)
+
+    def cells(self, *cells):
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", default=",".join(PAIRS), help=f"of {', '.join(PAIRS)}")
     parser.add_argument("--runs", type=int, default=5, help="runs of what takes long")
     parser.add_argument("--starts", type=int, default=60, help="starts of the application")
+    parser.add_argument("--no-peers", action="store_true", help="leave out tufup, which takes half an hour")
+    parser.add_argument("--growth", action="store_true", help="instead, repositories of 10, 100, 1000 releases")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=ROOT / ".work") as folder:
-        bench(pathlib.Path(folder), options)
+        work = pathlib.Path(folder)
+        if options.growth:
+            growth(work, options)
+            return
+        table = Table()
+        size = (BIN / "notsotuf-stub").stat().st_size
+        table.plain("stub, stripped", f"{size:,} B")
+        for pair in options.pairs.split(","):
+            place = work / pair
+            place.mkdir()
+            with Served(place / "project" / "repository") as url:
+                bench(place, pair, url, table, options)
+            shutil.rmtree(place)
 
 
-def bench(work, options):
-    table = Table()
-    size = (BIN / "notsotuf-stub").stat().st_size
-    table.plain("stub, stripped", f"{size:,} bytes")
+class Served:
+    """A folder, served on localhost by our own server."""
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.command = [BIN / "notsotuf", "serve", "--quiet", "--port", "0", "--dir", folder]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        return self.process.stdout.readline().split()[-1]
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+def bench(work, pair, url, table, options):
     project = work / "project"
-    old, new = BUNDLES / "1.0" / "program", BUNDLES / "1.1" / "program"
+    old, new = (BUNDLES / name for name in PAIRS[pair])
+    notsotuf(project, "init", "--app", "app", "--plain", "--url", url)
+    notsotuf(project, "add", "1.0", old)
+    notsotuf(project, "publish")
 
-    server = subprocess.Popen(
-        [BIN / "notsotuf", "serve", "--quiet", "--port", "0", "--dir", project / "repository"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        url = server.stdout.readline().split()[-1]
-        notsotuf(project, "init", "--app", "app", "--plain", "--url", url)
-        notsotuf(project, "add", "1.0", old)
-        notsotuf(project, "publish")
-        releases(work, project, new, table, options)
-        updates(work, project, url, table, options)
-    finally:
-        server.kill()
-        server.wait()
-
-
-def releases(work, project, new, table, options):
-    """add: archive and patch."""
-    theirs = work / "tufup"
-    theirs.mkdir()
-    Run([PYTHON, PEERS, "release", "app", "1.0", BUNDLES / "1.0" / "program"], cwd=theirs)
-
-    def ours_add():
+    def ours():
         shutil.rmtree(project / ".notsotuf-pending", ignore_errors=True)
         return notsotuf(project, "add", "1.1", new)
 
-    def their_add():
-        copy = work / "tufup-copy"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(theirs, copy)
-        return Run([PYTHON, PEERS, "release", "app", "1.1", new], cwd=copy)
-
-    ours = alternate(options.runs, ours_add)[0]
-    their = alternate(1, their_add)[0]
-    table.row("add (38 MB, code changed)", ours, their)
-    patch = project / ".notsotuf-pending" / "files" / "app-1.1.patch"
-    other = work / "tufup-copy" / "repository" / "targets" / "app-1.1.patch"
-    table.plain("its patch", f"{patch.stat().st_size:,} B (tufup: {other.stat().st_size:,} B)")
+    added = alternate(options.runs, ours)[0]
+    their = None
+    peer = work / "tufup"
+    if not options.no_peers:
+        peer.mkdir()
+        Run([PYTHON, PEERS, "release", "app", "1.0", old], cwd=peer)
+        their = alternate(1, lambda: Run([PYTHON, PEERS, "release", "app", "1.1", new], cwd=peer))[0]
+    table.row(f"{pair}: add, archive and patch", added, their)
+    size = (project / ".notsotuf-pending" / "files" / "app-1.1.patch").stat().st_size
+    theirs = ""
+    if their:
+        theirs = f"{(peer / 'repository' / 'targets' / 'app-1.1.patch').stat().st_size:,} B"
+    other = hdiffpatch(work, old, new)
+    table.cells(f"{pair}: patch", f"{size:,} B", theirs, f"{other / size:.1f}×", f"HDiffPatch {other:,} B")
     notsotuf(project, "publish")
+    updates(work, pair, project, url, peer if their else None, table, options)
 
 
-def updates(work, project, url, table, options):
-    """The client: updates and starts."""
+def hdiffpatch(work, old, new):
+    """Bytes of a patch by HDiffPatch with LZMA2, over the whole tars."""
+    tars = []
+    for name, bundle in [("old", old), ("new", new)]:
+        tars.append(work / f"{name}.tar")
+        line = ["tar", "cf", tars[-1], "--sort=name", "--mtime=@0", "--owner=0", "--group=0"]
+        Run([*line, "-C", bundle, "."])
+    script = (
+        "import hdiffpatch, sys; old, new = (open(p, 'rb').read() for p in sys.argv[1:]);"
+        "print(len(hdiffpatch.diff(old, new, compression=hdiffpatch.COMPRESSION_LZMA2)))"
+    )
+    size = int(Run([BENCH / "venv-old" / "bin" / "python", "-c", script, *tars]).output)
+    for tar in tars:
+        tar.unlink()
+    return size
+
+
+def updates(work, pair, project, url, peer, table, options):
+    """The client: updates, and starts of the smallest bundle."""
     shipped = work / "shipped"
     notsotuf(project, "ship", "--version", "1.0", "--output", shipped)
-    root = project / "repository" / "metadata" / "1.root.json"
 
     def fresh():
         install = work / "install"
         shutil.rmtree(install, ignore_errors=True)
         shutil.copytree(shipped, install, symlinks=True)
+        os.sync()
         return install
 
     def ours_patch():
@@ -158,15 +203,14 @@ def updates(work, project, url, table, options):
         (install / "app" / ".notsotuf-release").unlink()
         return Run([install / "program", "--updater", "update"])
 
-    def their_full():
-        client = work / "client"
-        shutil.rmtree(client, ignore_errors=True)
-        return Run([PYTHON, PEERS, "client", url, root, client, "app", "1.0"])
+    def copy():
+        shutil.rmtree(work / "floor", ignore_errors=True)
+        os.sync()
+        return Run(["cp", "-r", shipped / "app", work / "floor"])
 
-    def floor():
-        copy = work / "floor"
-        shutil.rmtree(copy, ignore_errors=True)
-        return Run(["cp", "-r", shipped / "app", copy])
+    def hashing():
+        line = f"find {shipped}/app -type f -print0 | xargs -0 openssl dgst -sha256"
+        return Run(["sh", "-c", line])
 
     targets = project / "repository" / "targets"
     archive = next(targets.glob("*app-1.1.tar.gz")).name
@@ -175,39 +219,89 @@ def updates(work, project, url, table, options):
         out = work / "pipe"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        line = f"curl -s {url}/targets/{archive} | tar xz -C {out}"
-        return Run(["sh", "-c", line])
+        os.sync()
+        return Run(["sh", "-c", f"curl -s {url}/targets/{archive} | tar xz -C {out}"])
 
-    patch, copy = alternate(options.runs, ours_patch, floor)
-    table.row("client patch update (38 MB)", patch, floor=f"cp -r {seconds(copy[0])}")
-    full, their, curl = alternate(options.runs, ours_full, their_full, pipe)
-    table.row(
-        "client full update (38 MB)", full, their, f"curl \\| tar xz {seconds(curl[0])}"
-    )
+    patch, copied, hashed = alternate(options.runs, ours_patch, copy, hashing)
+    their_patch = their_full = None
+    if peer:
+        with Served(peer / "repository") as their_url:
+            root = peer / "repository" / "metadata" / "1.root.json"
+            theirs = [PYTHON, PEERS, "client", their_url, root]
+            old = peer / "repository" / "targets" / "app-1.0.tar.gz"
 
-    install = work / "install"
-    Run([install / "program"])
-    starts(install, table, options)
+            def client(*more):
+                shutil.rmtree(work / "client", ignore_errors=True)
+                os.sync()
+                return Run([*theirs, work / "client", "app", "1.0", *more])
+
+            their_patch, their_full = alternate(1, lambda: client(old), client)
+    floor = f"cp -r {seconds(copied[0])}, hashing {seconds(hashed[0])}"
+    table.row(f"{pair}: client, patch", patch, their_patch, floor)
+    full, curl = alternate(options.runs, ours_full, pipe)
+    table.row(f"{pair}: client, full", full, their_full, f"curl \\| tar xz {seconds(curl[0])}")
+    if pair.startswith("small"):
+        install = fresh()
+        Run([install / "program"])
+        starts(install, table, options)
 
 
 def starts(install, table, options):
     direct = install / "app" / "program"
-    base, ours, off = alternate(
+    base, ours, alone = alternate(
         options.starts,
-        lambda: Run([direct]),
-        lambda: Run([install / "program"]),
-        lambda: Run([install / "program", "--updater", "version"]),
+        lambda: Run([direct], bare=True),
+        lambda: Run([install / "program"], bare=True),
+        lambda: Run([install / "program", "--updater", "version"], bare=True),
     )
-    added = ours[0] - base[0]
     table.plain(
         "up-to-date start, added to a direct one",
-        seconds(added),
+        seconds(ours[0] - base[0]),
         f"direct start {seconds(base[0])}",
     )
-    check = alternate(
-        options.starts, lambda: Run([install / "program", "--updater", "check"])
-    )[0]
-    table.plain("up-to-date check alone", cell(check), f"process start {seconds(off[0])}")
+    command = [install / "program", "--updater", "check"]
+    check = alternate(options.starts, lambda: Run(command, bare=True))[0]
+    memory = alternate(5, lambda: Run(command))[0]
+    table.plain(
+        "up-to-date check alone", cell((check[0], memory[1])), f"process start {seconds(alone[0])}"
+    )
+    settings = install / "notsotuf.toml"
+    settings.write_text(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", settings.read_text()))
+    base, offline = alternate(
+        options.starts, lambda: Run([direct], bare=True), lambda: Run([install / "program"], bare=True)
+    )
+    table.plain("start without a network, added to a direct one", seconds(offline[0] - base[0]))
+
+
+def growth(work, options):
+    """What many releases in one repository cost. The application is small."""
+    print("| releases | add | publish | targets metadata | check | check, first |")
+    print("|---|---|---|---|---|---|")
+    project = work / "project"
+    bundle = work / "bundle"
+    bundle.mkdir()
+    for n in range(20):
+        (bundle / f"file{n}").write_bytes(os.urandom(20_000))
+    program = bundle / "program"
+    program.write_text("#!/bin/sh\necho hello\n")
+    program.chmod(0o755)
+    with Served(project / "repository") as url:
+        notsotuf(project, "init", "--app", "app", "--plain", "--url", url)
+        count = 0
+        for goal in [10, 100, 1000]:
+            while count < goal:
+                (bundle / "file0").write_bytes(os.urandom(20_000))
+                added = notsotuf(project, "add", f"1.{count}", bundle)
+                count += 1
+            published = notsotuf(project, "publish")
+            size = max(p.stat().st_size for p in (project / "repository/metadata").glob("*targets.json"))
+            install = work / f"install-{goal}"
+            notsotuf(project, "ship", "--output", install)
+            first = Run([install / "program", "--updater", "check"])
+            check = alternate(20, lambda: Run([install / "program", "--updater", "check"]))[0]
+            cells = [f"{run.seconds * 1000:.0f} ms, {run.megabytes:.0f} MB" for run in [added, published]]
+            first = f"{seconds(first.seconds)}, {first.megabytes:.0f} MB"
+            print(f"| {goal} | {cells[0]} | {cells[1]} | {size:,} B | {cell(check)} | {first} |", flush=True)
 
 
 if __name__ == "__main__":

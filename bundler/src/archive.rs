@@ -1,7 +1,7 @@
 //! Deterministic archives: the same bundle gives the same bytes, whenever,
 //! wherever and by whomever it is packed.
 
-use flate2::{Compression, GzBuilder};
+use crate::gzip::Gzip;
 use indicatif::ProgressBar;
 use notsotuf_stub::bundle::rules::RECORD;
 use notsotuf_stub::fs::{self, FsError};
@@ -75,10 +75,10 @@ pub fn pack(
         .sum();
     let bar = bar(total);
     let out = BufWriter::new(fs::create_new(archive)?);
-    // No name and no time in the gzip header; "unknown" for the system.
-    let gzip = GzBuilder::new()
-        .operating_system(255)
-        .write(out, Compression::new(6));
+    let gzip = Gzip::new(out).map_err(|source| PackError::Write {
+        path: archive.into(),
+        source,
+    })?;
     let mut builder = Builder::new(Tee::new(gzip));
     for item in &items {
         append(&mut builder, item, archive, &bar)?;

@@ -6,6 +6,7 @@ mod audit;
 mod cli;
 mod diff;
 mod error;
+mod gzip;
 mod import;
 mod keys;
 mod metadata;
