@@ -28,6 +28,13 @@ pub(super) fn rebuild(
     if size > MAX_DIFF_SIZE || source.size > MAX_DIFF_SIZE {
         return Err(PatchError::Malformed("a file is too large to be patched"));
     }
+    let (mut old_end, mut new_end) = (0, 0);
+    for cover in &covers {
+        let start = cover.start(&mut old_end, &mut new_end);
+        if start.old > source.size || cover.length > source.size - start.old {
+            return Err(PatchError::Malformed("it needs more than the old file has"));
+        }
+    }
     let mut predictor = references.map(|references| Predictor::new(references, &covers));
     let mut buffer = Vec::new();
     let (mut old_end, mut new_end) = (0, 0);
@@ -38,7 +45,7 @@ pub(super) fn rebuild(
         while done < cover.length {
             let length = (cover.length - done).min(BLOCK as u64);
             buffer.resize(length as usize, 0);
-            let old_at = start.old.wrapping_add(done);
+            let old_at = start.old + done;
             source.read(old_at, &mut buffer)?;
             match &mut predictor {
                 Some(predictor) => {
@@ -85,10 +92,8 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn read(&mut self, mut at: u64, mut buffer: &mut [u8]) -> Result<(), PatchError> {
-        let end = at.checked_add(buffer.len() as u64);
-        end.filter(|&end| end <= self.size)
-            .ok_or(PatchError::Malformed("it needs more than the old file has"))?;
+    /// Fills `buffer` from bytes that the file has.
+    fn read(&mut self, mut at: u64, mut buffer: &mut [u8]) -> Result<(), FsError> {
         while !buffer.is_empty() {
             let page = self.page(at / Self::PAGE)?;
             let page = &page[(at % Self::PAGE) as usize..];

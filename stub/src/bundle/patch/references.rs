@@ -143,7 +143,7 @@ fn address(segments: &[Segment], offset: u64) -> Option<u64> {
     segments
         .iter()
         .find(|s| offset >= s.offset && offset - s.offset < s.size)
-        .map(|s| offset - s.offset + s.address)
+        .map(|s| s.address.wrapping_add(offset - s.offset))
 }
 
 /// From addresses in the old file to those in the new one.
@@ -278,7 +278,7 @@ fn paint(mut all: Vec<Span>) -> Vec<Span> {
             let next = painted.range(at..).next().map_or(end, |(&n, _)| n.min(end));
             let part = Span {
                 old: at,
-                new: span.new + (at - span.old),
+                new: span.new.wrapping_add(at - span.old),
                 size: next - at,
             };
             painted.insert(at, part);
