@@ -1,8 +1,8 @@
 //! The difference of two files, as the streams of a patch have it.
 
 use super::program;
+use super::search::{Match, search};
 use super::streams::{Runs, number, zigzag};
-use bidiff::DiffParams;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use notsotuf_stub::bundle::patch::references::{Predictor, References};
@@ -10,9 +10,6 @@ use notsotuf_stub::bundle::patch::{BLOCK, Cover, MAX_COVERS};
 use std::convert::Infallible;
 use std::io::Write;
 
-/// New files are searched in pieces of this size, on all cores. A constant,
-/// as another one gives another patch.
-const SCAN_CHUNK: usize = 4 << 20;
 /// Two covers in a line that are no farther apart become one: what is between
 /// them costs no more as difference than as literal, and a cover less does.
 const MERGE_GAP: usize = 48;
@@ -30,14 +27,6 @@ pub struct FileDiff {
     pub literals: Vec<u8>,
     /// If predicting references pays.
     pub references: Option<References>,
-}
-
-/// A stretch of the new file that is like one of the old.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Match {
-    old: usize,
-    new: usize,
-    length: usize,
 }
 
 /// The way from `old` to `new`; `None` if the new content itself is likely
@@ -64,25 +53,6 @@ pub fn difference(old: &[u8], new: &[u8]) -> Option<FileDiff> {
     // A difference that small is worth it whatever the file is.
     let small = new.len() > 4096 && size < new.len() / 20;
     (small || size < estimate(new)).then_some(best)
-}
-
-fn search(old: &[u8], new: &[u8]) -> Vec<Match> {
-    let params = DiffParams::new(1, Some(SCAN_CHUNK)).expect("both are positive");
-    let mut matches = Vec::new();
-    let result = bidiff::diff(old, new, &params, |found| {
-        if found.add_length > 0 {
-            matches.push(Match {
-                old: found.add_old_start,
-                new: found.add_new_start,
-                length: found.add_length,
-            });
-        }
-        Ok::<(), Infallible>(())
-    });
-    match result {
-        Ok(()) => matches,
-        Err(never) => match never {},
-    }
 }
 
 fn merge(matches: Vec<Match>) -> Vec<Match> {

@@ -3,6 +3,7 @@
 
 mod encode;
 mod program;
+mod search;
 mod streams;
 
 use encode::FileDiff;
@@ -329,8 +330,8 @@ impl Step<'_> {
         }
     }
 
-    /// About how many bytes of memory it takes: both files, and a suffix
-    /// array with four bytes for each of the old one.
+    /// About how many bytes of memory it takes: both files, what comes out, and
+    /// a suffix array with four bytes for each of the old one.
     fn memory(&self, old: &Manifest, new: &Manifest) -> u64 {
         match self {
             Step::Change(path, from) => 2 * file_size(new, path) + 5 * file_size(old, from),
