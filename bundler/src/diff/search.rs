@@ -14,7 +14,7 @@ const BETTER: usize = 8;
 /// While of so many bytes so many are right, no better match is looked for:
 /// looking is what takes the time.
 const WINDOW: usize = 32;
-const RIGHT: usize = 20;
+const RIGHT: usize = 27;
 
 /// A stretch of the new file that is like one of the old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
