@@ -1,0 +1,50 @@
+//! Patches that earlier versions made: each must make the same tree for ever.
+//! A folder in `golden` has the files of the old tree, the manifests of the
+//! old and of the new one, and the patch. They are never changed, only added.
+
+use notsotuf_stub::bundle::patch::Scattered;
+use notsotuf_stub::bundle::{Kind, Manifest, Rules};
+use notsotuf_tests::root;
+use std::collections::BTreeSet;
+use std::fs;
+
+#[test]
+fn old_patches_make_what_they_made() {
+    let golden = root().join("tests/golden");
+    let mut count = 0;
+    for folder in fs::read_dir(golden).unwrap() {
+        let folder = folder.unwrap().path();
+        let manifest = |name: &str| {
+            let text = fs::read_to_string(folder.join(name)).unwrap();
+            Manifest::parse(&text, Rules::portable()).unwrap()
+        };
+        let (old, new) = (manifest("old.manifest"), manifest("new.manifest"));
+        let place = tempfile::tempdir().unwrap();
+        let (work, out) = (place.path().join("work"), place.path().join("out"));
+        fs::create_dir(&work).unwrap();
+        fs::create_dir(&out).unwrap();
+        let made = Scattered::installed(&folder.join("old"), old)
+            .apply(
+                &folder.join("patch"),
+                new.tree_hash(),
+                &work,
+                Rules::portable(),
+                &mut |_| true,
+            )
+            .unwrap()
+            .gather(&out, &mut |_| true)
+            .unwrap();
+        assert_eq!(made, new, "{folder:?}");
+        let files: BTreeSet<_> = new
+            .entries
+            .iter()
+            .filter(|(_, entry)| matches!(entry.kind, Kind::File { .. }))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in files {
+            assert!(out.join(&path).is_file(), "{path}");
+        }
+        count += 1;
+    }
+    assert!(count > 0);
+}
