@@ -100,6 +100,45 @@ pub fn create_new(path: &Path) -> Result<File> {
         .named("create", path)
 }
 
+/// Opens a file to add to it, or makes it. Passes what it has to `tell` and
+/// returns how much that was. A link is replaced, not followed.
+pub fn open_to_append(path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<(File, u64)> {
+    match inspect(path)? {
+        Some(found) if found.is_file() => {}
+        Some(_) => return Ok((create_empty(path)?, 0)),
+        None => return Ok((create_new(path)?, 0)),
+    }
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .open(path)
+        .named("open", path)?;
+    let mut buffer = vec![0; 1 << 16];
+    let mut size = 0;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok((file, size)),
+            Ok(n) => {
+                tell(&buffer[..n]);
+                size += n as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(FsError::new("read", path, e)),
+        }
+    }
+}
+
+/// Makes an empty file in the place of whatever file is there.
+pub fn create_empty(path: &Path) -> Result<File> {
+    remove_file(path)?;
+    create_new(path)
+}
+
+/// The bytes of a file; 0 if there is none.
+pub fn size(path: &Path) -> Result<u64> {
+    Ok(inspect(path)?.map_or(0, |found| found.len()))
+}
+
 /// Makes a folder and those above it.
 pub fn create_dir_all(path: &Path) -> Result<()> {
     fs::create_dir_all(path).named("create the folder", path)

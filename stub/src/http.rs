@@ -83,6 +83,9 @@ pub enum Answer {
     Absent,
 }
 
+/// Takes data, and the place in the file where it belongs.
+pub type PlacedSink<'a, E> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), E>;
+
 /// A client with one connection pool.
 pub struct Http {
     agent: ureq::Agent,
@@ -152,12 +155,42 @@ impl Http {
         limit: u64,
         sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let response = self.agent.get(url).call();
-        let response = response.map_err(|e| unreachable(url, e))?;
-        if response.status() != StatusCode::OK {
-            return Err(status_error(url, response.status()).into());
+        self.stream_from(url, 0, limit, &mut |_, data| sink(data))
+    }
+
+    /// Streams a file of at most `limit` bytes to `sink`, from byte `from` on
+    /// if the server can do that. `sink` is told the place of each piece of
+    /// data; the first one is at `from`, or at 0.
+    ///
+    /// # Errors
+    /// [`HttpError`], or what `sink` returned.
+    pub fn stream_from<E: From<HttpError>>(
+        &self,
+        url: &str,
+        from: u64,
+        limit: u64,
+        sink: PlacedSink<'_, E>,
+    ) -> Result<(), E> {
+        let mut request = self.agent.get(url);
+        if from > 0 {
+            request = request.header(header::RANGE, format!("bytes={from}-"));
         }
-        self.receive(url, response, limit, sink)
+        let response = request.call().map_err(|e| unreachable(url, e))?;
+        let mut at = match response.status() {
+            StatusCode::OK => 0,
+            StatusCode::PARTIAL_CONTENT if from > 0 && starts_at(&response, from) => from,
+            // The file is not that long, or the answer makes no sense: all of it, then.
+            StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT if from > 0 => {
+                return self.stream_from(url, 0, limit, sink);
+            }
+            status => return Err(status_error(url, status).into()),
+        };
+        let left = limit.saturating_sub(at);
+        self.receive(url, response, left, &mut |data| {
+            let place = at;
+            at += data.len() as u64;
+            sink(place, data)
+        })
     }
 
     fn receive<E: From<HttpError>>(
@@ -209,6 +242,14 @@ impl Http {
             sink(&buffer[..n])?;
         }
     }
+}
+
+/// Whether a partial answer says that it begins at `from` (RFC 9110, 14.4).
+fn starts_at(response: &ureq::http::Response<ureq::Body>, from: u64) -> bool {
+    let range = response.headers().get(header::CONTENT_RANGE);
+    range
+        .and_then(|range| range.to_str().ok()?.strip_prefix("bytes ")?.split_once('-'))
+        .is_some_and(|(start, _)| start.parse() == Ok(from))
 }
 
 fn unreachable(url: &str, source: ureq::Error) -> HttpError {

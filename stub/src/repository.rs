@@ -40,6 +40,9 @@ impl RepositoryError {
     }
 }
 
+/// How often a download is gone on with after its connection broke.
+const ATTEMPTS: u32 = 10;
+
 /// One repository.
 pub struct Repository {
     /// The folder of the trusted metadata; it must exist.
@@ -124,12 +127,14 @@ impl Repository {
         }
     }
 
-    /// Downloads a target to the new file `to`, checks its length and hashes,
-    /// and tells how many bytes have come.
+    /// Downloads a target to the file `to`, checks its length and hashes, and
+    /// tells how many bytes have come. What `to` has already, from an earlier
+    /// call that failed, is not asked for again; nor is what came before a
+    /// connection broke.
     ///
     /// # Errors
-    /// [`RepositoryError`]; the file then is incomplete or wrong, and for the
-    /// caller to remove.
+    /// [`RepositoryError`]; the file then is incomplete, and may be given
+    /// again, or is gone.
     pub fn download(
         &self,
         path: &str,
@@ -141,18 +146,76 @@ impl Repository {
         let stored = target.stored_name(path, consistent_snapshot);
         let base = slashed(&self.targets_url);
         let url = format!("{base}{}", tuf::percent_encode(&stored, true));
-        let mut file = fs::create_new(to)?;
+        let mut attempts = ATTEMPTS;
+        loop {
+            let before = fs::size(to)?;
+            let resumed = before > 0;
+            let error = match self.attempt(&url, path, target, to, tell) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let broken = matches!(error, RepositoryError::Http(HttpError::Broken { .. }));
+            let after = fs::size(to)?;
+            if !broken {
+                // Whatever it is that is there, it does not lead on.
+                let keep =
+                    matches!(&error, RepositoryError::Http(e) if e.class() == Class::Unavailable);
+                if !keep {
+                    fs::remove_file(to)?;
+                }
+                let wrong = matches!(error, RepositoryError::Tuf(_));
+                if !(wrong && resumed) {
+                    return Err(error);
+                }
+                log::warn!("{error}; what was there from an earlier download is dropped");
+            } else if after <= before {
+                return Err(error);
+            }
+            attempts -= 1;
+            if attempts == 0 {
+                return Err(error);
+            }
+            if broken {
+                log::info!("{error}; going on from there");
+            }
+        }
+    }
+
+    /// One request for what is missing of a target.
+    fn attempt(
+        &self,
+        url: &str,
+        path: &str,
+        target: &TargetFile,
+        to: &Path,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<(), RepositoryError> {
         let mut hasher = target.hasher(path)?;
-        let mut received = 0;
-        self.http
-            .stream::<RepositoryError>(&url, target.length, &mut |data| {
-                hasher.update(data);
-                file.write_all(data)
-                    .map_err(|e| FsError::new("write", to, e))?;
-                received += data.len() as u64;
-                tell(received);
-                Ok(())
-            })?;
+        let (mut file, mut received) = fs::open_to_append(to, &mut |data| hasher.update(data))?;
+        if received > target.length {
+            (file, received) = (fs::create_empty(to)?, 0);
+            hasher = target.hasher(path)?;
+        }
+        if received < target.length || target.length == 0 {
+            self.http.stream_from::<RepositoryError>(
+                url,
+                received,
+                target.length,
+                &mut |place, data| {
+                    if place == 0 && received > 0 {
+                        // The server sends all of it again.
+                        (file, received) = (fs::create_empty(to)?, 0);
+                        hasher = target.hasher(path)?;
+                    }
+                    hasher.update(data);
+                    file.write_all(data)
+                        .map_err(|e| FsError::new("write", to, e))?;
+                    received += data.len() as u64;
+                    tell(received);
+                    Ok(())
+                },
+            )?;
+        }
         tuf::schema::verify_length(path, target.length, received)?;
         hasher.finish(path)?;
         Ok(())

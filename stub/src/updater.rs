@@ -15,7 +15,7 @@ use crate::select::{self, Archive, Catalog, Choice, Patch};
 use crate::settings::Settings;
 use crate::tuf::{TargetFile, UnixTime};
 use pep440_rs::Version;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Why there was no update.
@@ -380,13 +380,15 @@ impl<'a> Updater<'a> {
         install::prepare(self.layout)?;
         let size = patches.iter().map(|patch| patch.file.length).sum();
         self.found(version, size);
-        let mut files = Vec::new();
+        let numbered = patches.iter().enumerate();
+        let files: Vec<PathBuf> = numbered
+            .map(|(index, patch)| self.partial(&patch.file, index))
+            .collect();
+        install::keep_downloads(self.layout, &files)?;
         let mut before = 0;
-        for (index, patch) in patches.iter().enumerate() {
-            let file = self.layout.downloads().join(index.to_string());
-            self.download(checked, &patch.path, &patch.file, &file, before)?;
+        for (patch, file) in patches.iter().zip(&files) {
+            self.download(checked, &patch.path, &patch.file, file, before)?;
             before += patch.file.length;
-            files.push(file);
         }
         let total = installed.totals().1;
         let mut done = 0;
@@ -421,7 +423,8 @@ impl<'a> Updater<'a> {
         let archive: &Archive = &checked.catalog.archives[version];
         install::prepare(self.layout)?;
         self.found(version, archive.file.length);
-        let file = self.layout.downloads().join("archive");
+        let file = self.partial(&archive.file, 0);
+        install::keep_downloads(self.layout, std::slice::from_ref(&file))?;
         self.download(checked, &archive.path, &archive.file, &file, 0)?;
         // The unpacked size is not known; bundles shrink to about a third.
         let total = archive.file.length.saturating_mul(3);
@@ -484,6 +487,17 @@ impl<'a> Updater<'a> {
             version: version.to_string(),
             size,
         });
+    }
+
+    /// Where a target is downloaded to: named for its content, so that an
+    /// interrupted download is found again, and nothing else is.
+    fn partial(&self, target: &TargetFile, index: usize) -> PathBuf {
+        let hash = target.hashes.values().next().map_or("", String::as_str);
+        let name = match hash.get(..32) {
+            Some(name) if name.bytes().all(|c| c.is_ascii_hexdigit()) => name.to_owned(),
+            _ => format!("{index}-{}", target.length),
+        };
+        self.layout.downloads().join(name)
     }
 
     /// Fetches one target. `before` bytes of the same update were downloaded

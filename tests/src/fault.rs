@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What goes wrong with every file whose path contains a given text.
@@ -18,6 +18,8 @@ pub enum Fault {
     Flipped,
     /// The connection ends after this many bytes, with the length announced.
     Truncated(usize),
+    /// Ranges are served, but every connection ends after this many bytes.
+    Breaking(usize),
     /// Bytes without end, and no length.
     Endless,
     /// Nothing more after the headers.
@@ -33,6 +35,8 @@ pub struct FaultyServer {
     stop: Arc<AtomicBool>,
     /// Where it listens, without a final slash.
     pub url: String,
+    /// From which byte on parts of files were asked for.
+    pub ranges: Arc<Mutex<Vec<usize>>>,
 }
 
 impl FaultyServer {
@@ -44,21 +48,24 @@ impl FaultyServer {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let (folder, what) = (folder.to_path_buf(), what.to_owned());
+        let ranges: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let asked = Arc::clone(&ranges);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
                 let (folder, what, fault) = (folder.clone(), what.clone(), fault.clone());
+                let asked = Arc::clone(&asked);
                 std::thread::spawn(move || {
                     // The client may hang up, which is what some tests want.
-                    if let Err(e) = answer(&folder, &what, &fault, stream) {
+                    if let Err(e) = answer(&folder, &what, &fault, &asked, stream) {
                         eprintln!("faulty server: {e}");
                     }
                 });
             }
         });
-        FaultyServer { stop, url }
+        FaultyServer { stop, url, ranges }
     }
 }
 
@@ -71,14 +78,26 @@ impl Drop for FaultyServer {
 }
 
 /// One request, one answer, and the connection ends.
-fn answer(folder: &Path, what: &str, fault: &Fault, stream: TcpStream) -> io::Result<()> {
+fn answer(
+    folder: &Path,
+    what: &str,
+    fault: &Fault,
+    asked: &Mutex<Vec<usize>>,
+    stream: TcpStream,
+) -> io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
+    let mut from = None;
     for line in lines {
-        if line?.is_empty() {
+        let line = line?.to_ascii_lowercase();
+        if line.is_empty() {
             break;
         }
+        if let Some(range) = line.strip_prefix("range: bytes=") {
+            from = range.trim_end_matches('-').parse().ok();
+        }
     }
+    asked.lock().expect("no panic").extend(from);
     let url = request.split(' ').nth(1).unwrap_or("/").to_owned();
     let path: PathBuf = folder.join(url.trim_start_matches('/'));
     let mut reply = Reply(stream);
@@ -101,6 +120,19 @@ fn answer(folder: &Path, what: &str, fault: &Fault, stream: TcpStream) -> io::Re
         Fault::Truncated(length) => {
             reply.head(200, &format!("Content-Length: {}\r\n", content.len()))?;
             reply.0.write_all(&content[..*length])
+        }
+        Fault::Breaking(most) => {
+            let size = content.len();
+            let rest = &content[from.unwrap_or(0)..];
+            let length = format!("Content-Length: {}\r\n", rest.len());
+            match from {
+                None => reply.head(200, &length)?,
+                Some(from) => {
+                    let range = format!("Content-Range: bytes {from}-{}/{size}\r\n", size - 1);
+                    reply.head(206, &(length + &range))?;
+                }
+            }
+            reply.0.write_all(&rest[..rest.len().min(*most)])
         }
         Fault::Stalled => {
             reply.head(200, &format!("Content-Length: {}\r\n", content.len()))?;

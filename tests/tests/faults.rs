@@ -24,7 +24,7 @@ fn launches_with(what: &str, fault: Fault, reason: &str) {
     assert_eq!(world.start_version(), "1.0");
     let log = world.log();
     assert!(log.contains(reason), "no {reason:?} in {log}");
-    for rest in ["downloads", "staging/tree", "staging/work"] {
+    for rest in ["staging/tree", "staging/work"] {
         assert!(
             !world.path("install/.notsotuf").join(rest).exists(),
             "{rest} was left behind"
@@ -32,6 +32,7 @@ fn launches_with(what: &str, fault: Fault, reason: &str) {
     }
     world.point_to(&world.url());
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert!(!world.path("install/.notsotuf/downloads").exists());
 }
 
 #[test]
@@ -130,6 +131,66 @@ fn a_damaged_patch_alone_is_made_up_for_by_the_archive() {
         "{log}"
     );
     assert!(log.contains("by the full archive"), "{log}");
+}
+
+/// An install of 1.0 for which there is nothing but the archive of 1.1.
+fn archive_only() -> (World, usize) {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &["--skip-patch"]);
+    world.set("stall", "1.5");
+    let archive = fs::read_dir(world.repository().join("targets")).unwrap();
+    let archive = archive.map(|entry| entry.unwrap()).find(|entry| {
+        entry
+            .file_name()
+            .to_string_lossy()
+            .ends_with("app-1.1.tar.gz")
+    });
+    let size = archive.unwrap().metadata().unwrap().len();
+    (world, size as usize)
+}
+
+#[test]
+fn a_download_goes_on_where_the_connection_broke() {
+    let (world, size) = archive_only();
+    let step = size / 4 + 1;
+    let server = FaultyServer::start(&world.repository(), ".tar.gz", Fault::Breaking(step));
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert_eq!(*server.ranges.lock().unwrap(), [step, 2 * step, 3 * step]);
+}
+
+#[test]
+fn the_next_start_goes_on_with_a_download() {
+    let (world, size) = archive_only();
+    // This server knows no ranges, so what breaks stays broken.
+    let half = size / 2;
+    let server = FaultyServer::start(&world.repository(), ".tar.gz", Fault::Truncated(half));
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.0");
+    assert!(world.log().contains("(unavailable)"), "{}", world.log());
+    let server = FaultyServer::start(&world.repository(), ".tar.gz", Fault::Breaking(size));
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert_eq!(*server.ranges.lock().unwrap(), [half]);
+}
+
+#[test]
+fn a_partial_download_that_is_damaged_is_dropped() {
+    let (world, size) = archive_only();
+    let server = FaultyServer::start(&world.repository(), ".tar.gz", Fault::Truncated(size / 2));
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.0");
+    let downloads = world.path("install/.notsotuf/downloads");
+    let partial = fs::read_dir(&downloads).unwrap().next().unwrap().unwrap();
+    let mut bytes = fs::read(partial.path()).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(partial.path(), bytes).unwrap();
+    let server = FaultyServer::start(&world.repository(), ".tar.gz", Fault::Breaking(size));
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert!(world.log().contains("is dropped"), "{}", world.log());
 }
 
 #[test]

@@ -70,7 +70,10 @@ impl External {
         {
             return Ok(der);
         }
-        sent.map_err(|e| failed(format!("it did not read the payload: {e}")))?;
+        // Else what it said is the better clue.
+        if output.stdout.is_empty() {
+            sent.map_err(|e| failed(format!("it did not read the payload: {e}")))?;
+        }
         Err(failed(format!(
             "the {} bytes it returned are no {} signature by this key",
             output.stdout.len(),

@@ -20,7 +20,7 @@ mod stage;
 pub use commit::{CommitError, Committed, commit, recover};
 pub use lock::Lock;
 pub use record::{Record, RecordError, Release};
-pub use stage::{SealError, discard, prepare, seal};
+pub use stage::{SealError, discard, keep_downloads, prepare, seal};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 use super::{Layout, Record, exchange};
 use crate::bundle::{Kind, Manifest};
 use crate::fs::{self, FsError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why an update cannot be sealed.
 pub type SealError = FsError;
@@ -21,8 +21,9 @@ pub fn prepare(layout: &Layout) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Removes whatever is staged or half downloaded. A staged update loses its
-/// record first, so that half of it is never taken for all.
+/// Removes whatever is staged. A staged update loses its record first, so that
+/// half of it is never taken for all. What is half downloaded stays, to be
+/// gone on with; an update that was staged removes it.
 ///
 /// # Errors
 /// A file system call that failed.
@@ -31,7 +32,23 @@ pub fn discard(layout: &Layout) -> Result<(), FsError> {
         fs::remove_file(&Record::path(&layout.staged()))?;
     }
     fs::remove_tree(&layout.staging())?;
-    fs::remove_tree(&layout.downloads())
+    match fs::list(&layout.downloads())?.is_empty() {
+        true => fs::remove_tree(&layout.downloads()),
+        false => Ok(()),
+    }
+}
+
+/// Removes downloads but those of the update that is wanted now.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn keep_downloads(layout: &Layout, wanted: &[PathBuf]) -> Result<(), FsError> {
+    for path in fs::list(&layout.downloads())? {
+        if !wanted.contains(&path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Declares the update in the staging area complete: all its files are on

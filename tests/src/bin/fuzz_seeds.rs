@@ -60,5 +60,55 @@ fn main() {
     ] {
         tree.entries.insert(path.into(), Entry { kind, mode });
     }
+    let golden = notsotuf_tests::root().join("tests/golden/1/patch");
+    let golden = fs::read(golden).expect("it is in the repository");
+    write("patch", "whole", &[&[0], &golden[..]].concat());
+    write("patch", "streams", &[&[1], &patch_streams()[..]].concat());
     write("manifest", "small", tree.to_text().as_bytes());
+}
+
+/// The streams of a small patch, each with its length before it: a changed
+/// file with references, a whole one, a folder, a link, a removal.
+fn patch_streams() -> Vec<u8> {
+    let text = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
+    let references = [
+        &[1][..],
+        // Segments, old and new.
+        &[1, 0, 0, 0xff, 0x7f],
+        &[1, 0, 0x10, 0xff, 0x7f],
+        // Regions: code, a table, frames, AArch64.
+        &[4, 0, 0x80, 2, 0, 0],
+        &[0x80, 2, 0x40, 0x80, 2, 1, 24, 16, 8, 0, 0],
+        &[0x80, 4, 0x40, 0x80, 4, 2],
+        &[0x80, 6, 0x40, 0x80, 6, 3],
+        // A span.
+        &[1, 0x80, 0x80, 4, 0x90, 0x80, 4, 8],
+    ]
+    .concat();
+    let operations = [
+        &[5][..],
+        &[4, 0xed, 3],
+        &text("elf-x86_64.so"),
+        &[0x90, 5],
+        &text("elf-x86_64.so"),
+        &references,
+        &[3, 0xa4, 3],
+        &text("whole"),
+        &[3],
+        &[1, 0xed, 3],
+        &text("folder"),
+        &[2],
+        &text("link"),
+        &text("folder"),
+        &[0],
+        &text("data/gone.txt"),
+    ]
+    .concat();
+    let covers = vec![2, 5, 0x80, 4, 0x20, 3, 0xff, 0, 0x10];
+    let runs = vec![0x80, 1, 4, 0xff, 1, 0];
+    let literals = vec![7; 40];
+    [operations, covers, runs, vec![1, 2, 3, 4], literals]
+        .iter()
+        .flat_map(|stream| [&(stream.len() as u16).to_le_bytes(), &stream[..]].concat())
+        .collect()
 }
