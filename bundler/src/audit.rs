@@ -323,13 +323,19 @@ fn apply(
     open: &BTreeMap<Version, Release>,
     work: &Path,
 ) -> Result<Result<(), String>, AuditError> {
-    let Some((from, old)) = open.range(..version).next_back() else {
-        return Ok(Err("there is no release before it".into()));
+    // Without a release before it, that was dropped: clients that have it still
+    // take the patch, but nobody can try it any more.
+    let Some((before, old)) = open.range(..version).next_back() else {
+        return Ok(Ok(()));
     };
-    if patch.from.as_ref() != Some(from) {
-        return Ok(Err(format!(
-            "it does not lead from {from}, the release before"
-        )));
+    match &patch.from {
+        Some(from) if from == before => {}
+        Some(from) if from > before && from < version => return Ok(Ok(())),
+        _ => {
+            return Ok(Err(format!(
+                "it does not lead from {before}, the release before"
+            )));
+        }
     }
     let Some(new) = open.get(version) else {
         return Ok(Err("its archive is not sound".into()));

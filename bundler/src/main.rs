@@ -12,6 +12,7 @@ mod keys;
 mod metadata;
 mod progress;
 mod project;
+mod prune;
 mod publish;
 mod release;
 mod serve;

@@ -398,3 +398,61 @@ pub fn remove_latest(
     }
     Ok(version)
 }
+
+/// What a patch is made of.
+#[derive(Debug)]
+pub struct Explained {
+    /// The version it leads from.
+    pub from: Version,
+    /// How many files are treated how.
+    pub summary: Summary,
+    /// Every file that is not kept.
+    pub parts: Vec<diff::Part>,
+}
+
+/// Compares the archive of a version with that of the release before it.
+///
+/// # Errors
+/// [`ReleaseError`], if one of the two is not there.
+pub fn explain(
+    project: &Project,
+    published: &Published,
+    app: &str,
+    version: &Version,
+    progress: Progress,
+) -> Result<Explained, ReleaseError> {
+    let pending = Pending::open(project, published)?;
+    let releases = pending.releases(app);
+    let to = releases.iter().position(|(v, _)| v == version);
+    let (Some(to), Some(from)) = (to, to.and_then(|n| n.checked_sub(1))) else {
+        return Err(ReleaseError::None(format!(
+            "{app} {version} with another one before it"
+        )));
+    };
+    fs::create_dir_all(&project.pending())?;
+    let work = tempfile::Builder::new()
+        .prefix(".explain-")
+        .tempdir_in(project.pending())
+        .map_err(|e| FsError::new("create a folder in", &project.pending(), e))?;
+    let unpacked = |n: usize, name: &str| {
+        let path = &releases[n].1;
+        let file = pending
+            .find(path, published.consistent_snapshot())?
+            .ok_or_else(|| ReleaseError::OldMissing {
+                path: project.targets().join(path),
+            })?;
+        open(&file, &work.path().join(name), progress)
+            .map_err(|source| ReleaseError::OldArchive { path: file, source })
+    };
+    let (old, new) = (unpacked(from, "old")?, unpacked(to, "new")?);
+    let [old, new] = [&old, &new].map(|tree| Tree {
+        folder: &tree.folder,
+        manifest: &tree.manifest,
+    });
+    let (summary, parts) = diff::explain(old, new, |n| progress.bar("comparing", n))?;
+    Ok(Explained {
+        from: releases[from].0.clone(),
+        summary,
+        parts,
+    })
+}

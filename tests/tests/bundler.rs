@@ -177,3 +177,55 @@ fn two_keys_of_three_sign_and_a_client_accepts_it() {
         json(Command::new(install.join("program")).args(["--updater", "check", "--json"]));
     assert_eq!(checked["update"], json!(null));
 }
+
+#[test]
+fn prune_keeps_what_clients_still_need() {
+    let world = World::new();
+    for version in ["1.0", "1.1", "1.2", "1.3"] {
+        world.release(
+            version,
+            if version == "1.1" {
+                &["--required"]
+            } else {
+                &[]
+            },
+        );
+        if version == "1.2" {
+            world.ship("1.2");
+        }
+    }
+    let explained = world.bundler(&["explain", "1.3"]);
+    let files = explained["files"].as_array().unwrap();
+    assert_eq!(explained["from"], "1.2");
+    assert!(
+        files
+            .iter()
+            .any(|file| file["path"] == "program" && file["what"] == "changed")
+    );
+
+    let pruned = world.bundler(&["prune", "--keep", "1"]);
+    assert_eq!(pruned["removed"], json!(["1.0", "1.2"]));
+    world.bundler(&["publish"]);
+    let targets = world.repository().join("targets");
+    let mut left: Vec<String> = fs::read_dir(targets)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| name.split_once('.').unwrap().1.to_owned())
+        .collect();
+    left.sort();
+    let wanted = [
+        "app-1.1.patch",
+        "app-1.1.tar.gz",
+        "app-1.3.patch",
+        "app-1.3.tar.gz",
+    ];
+    assert_eq!(left, wanted);
+    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    // 1.2 is gone from the repository, but not from users' machines.
+    assert_eq!(world.start_version(), "1.3");
+    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    assert_eq!(
+        world.bundler(&["prune", "--keep", "1"])["removed"],
+        json!([])
+    );
+}

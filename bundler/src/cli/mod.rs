@@ -4,7 +4,6 @@ mod init;
 mod inspect;
 mod trust;
 
-use crate::diff::Summary;
 use crate::error::Error;
 use crate::keys::Passphrases;
 use crate::metadata::Published;
@@ -13,7 +12,7 @@ use crate::project::Project;
 use crate::publish::What;
 use crate::release::{self, Addition};
 use crate::ship::{self, Order};
-use crate::{import, publish, serve};
+use crate::{import, prune, publish, serve};
 use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
@@ -89,6 +88,10 @@ enum Command {
     Add(Add),
     /// Take back the latest release (takes effect with the next publish)
     RemoveLatest(App),
+    /// Drop old releases (takes effect with the next publish)
+    Prune(Prune),
+    /// Show why a patch is as large as it is, file by file
+    Explain(Explain),
     /// Sign and write what was added or removed; renew timestamp and snapshot
     Publish,
     /// Make the folder that users install: stub, settings, root of trust, app
@@ -98,6 +101,41 @@ enum Command {
     Import(Import),
     /// Serve the repository on localhost, for trying things out
     Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Keeps the newest final releases, all that are newer than the oldest of them, and
+all that were added with --required. Clients with an older version take the
+full archive. Clients of tufup, which do not look for gaps, may fail once before they
+do: keep enough for them.
+
+  notsotuf prune --keep 10
+  notsotuf publish")]
+struct Prune {
+    /// How many final releases stay
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: u32,
+    #[command(flatten)]
+    app: App,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Compares the archive of VERSION with that of the release before it, as `add` did. The
+bytes of a file are what its part takes compressed by itself, so the sum is a little
+more than the patch.
+
+  notsotuf explain 1.1
+  notsotuf --json explain 1.1 --all")]
+struct Explain {
+    /// Version that the patch leads to
+    version: Version,
+    /// List every file, not only the twenty that take most
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    app: App,
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +284,23 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             output.say(&text, &json);
             Ok(())
         }
+        Command::Prune(Prune { keep, app }) => {
+            let project = open()?;
+            let app = project.app(app.app.as_deref())?;
+            let published = Published::load(&project.metadata())?;
+            let gone = prune::prune(&project, &published, app, keep as usize)?;
+            let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
+            let text = match gone.is_empty() {
+                true => format!("{app} has nothing older; nothing to do"),
+                false => format!(
+                    "dropped {app} {}; `notsotuf publish` makes it so",
+                    gone.join(", ")
+                ),
+            };
+            output.say(&text, &json!({ "app": app, "removed": gone }));
+            Ok(())
+        }
+        Command::Explain(args) => explain(&open()?, &args, progress, &output),
         Command::Publish => {
             let project = open()?;
             let keyring = project.keyring(&cli.key_dirs)?;
@@ -311,18 +366,10 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
         text.push_str(&format!("{patch}  {} from {from}", bytes(*size)));
         json["patch"] = json!({ "path": patch, "size": size, "from": from });
         if let Some(summary) = summary {
-            let Summary {
-                kept,
-                changed,
-                moved,
-                new,
-                removed,
-            } = summary;
-            text.push_str(&format!(
-                ": {kept} files kept, {changed} changed, {moved} moved, {new} new, {removed} removed"
-            ));
+            text.push_str(&format!(": {summary}"));
             json["patch"]["files"] = json!({
-                "kept": kept, "changed": changed, "moved": moved, "new": new, "removed": removed,
+                "kept": summary.kept, "changed": summary.changed, "moved": summary.moved,
+                "new": summary.new, "removed": summary.removed,
             });
         }
         text.push('\n');
@@ -381,6 +428,45 @@ fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
     let program = shipped.program.display().to_string();
     let text = format!("{program} starts version {}", shipped.version);
     let json = json!({ "program": program, "version": shipped.version.to_string() });
+    output.say(&text, &json);
+    Ok(())
+}
+
+fn explain(
+    project: &Project,
+    args: &Explain,
+    progress: Progress,
+    output: &Output,
+) -> Result<(), Error> {
+    let app = project.app(args.app.app.as_deref())?;
+    let published = Published::load(&project.metadata())?;
+    let explained = release::explain(project, &published, app, &args.version, progress)?;
+    let mut parts = explained.parts;
+    parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.path.cmp(&b.path)));
+    let mut text = format!(
+        "{app} {} from {}: {}\n",
+        args.version, explained.from, explained.summary
+    );
+    let shown = if args.all {
+        parts.len()
+    } else {
+        parts.len().min(20)
+    };
+    for part in &parts[..shown] {
+        let of = bytes(part.size);
+        let (takes, what, path) = (bytes(part.bytes), part.what, &part.path);
+        text.push_str(&format!("{takes:>10}  {what:<8} {path} ({of})\n"));
+    }
+    let rest = &parts[shown..];
+    if !rest.is_empty() {
+        let sum = bytes(rest.iter().map(|part| part.bytes).sum());
+        text.push_str(&format!("{sum:>10}  {} more\n", rest.len()));
+    }
+    let list: Vec<Value> = parts
+        .iter()
+        .map(|part| json!({ "path": part.path, "what": part.what, "bytes": part.bytes, "size": part.size }))
+        .collect();
+    let json = json!({ "app": app, "version": args.version.to_string(), "from": explained.from.to_string(), "files": list });
     output.say(&text, &json);
     Ok(())
 }

@@ -61,6 +61,22 @@ pub struct Summary {
     pub removed: usize,
 }
 
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Summary {
+            kept,
+            changed,
+            moved,
+            new,
+            removed,
+        } = self;
+        write!(
+            f,
+            "{kept} files kept, {changed} changed, {moved} moved, {new} new, {removed} removed"
+        )
+    }
+}
+
 /// Writes the new file `patch`, which leads from `old` to `new`. The same
 /// trees give the same bytes, on any machine.
 ///
@@ -97,6 +113,64 @@ pub fn diff(
     file.sync_all().map_err(written)?;
     bar.finish_and_clear();
     Ok(summary)
+}
+
+/// What one file adds to a patch.
+#[derive(Debug)]
+pub struct Part {
+    /// The file.
+    pub path: String,
+    /// `changed`, `new`, `moved`, `removed`, `folder` or `link`.
+    pub what: &'static str,
+    /// What it takes in the patch, compressed by itself.
+    pub bytes: u64,
+    /// What it takes on disk.
+    pub size: u64,
+}
+
+/// Compares two trees as [`diff`] does, and tells what the patch would hold.
+///
+/// # Errors
+/// [`DiffError`].
+pub fn explain(
+    old: Tree,
+    new: Tree,
+    bar: impl FnOnce(u64) -> ProgressBar,
+) -> Result<(Summary, Vec<Part>), DiffError> {
+    let steps = plan(old.manifest, new.manifest);
+    let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
+    let contents = compare(&steps, old, new, &bar)?;
+    let mut summary = Summary {
+        kept: kept(old.manifest, new.manifest),
+        ..Summary::default()
+    };
+    let mut parts = Vec::new();
+    for (step, content) in steps.iter().zip(&contents) {
+        let mut operation = Vec::new();
+        step.write(new.manifest, content, &mut operation, &mut summary);
+        let (what, path) = match (step, content) {
+            (Step::Remove(path), _) => ("removed", path),
+            (Step::Dir(path), _) => ("folder", path),
+            (Step::Link(path), _) => ("link", path),
+            (Step::Copy(path, _), _) => ("moved", path),
+            (Step::Change(path, _), Content::Diff(_)) => ("changed", path),
+            (Step::New(path) | Step::Change(path, _), _) => ("new", path),
+        };
+        let written = |source| DiffError::Write {
+            path: fs::join(new.folder, path),
+            source,
+        };
+        let content = std::slice::from_ref(content);
+        let streams = pack(&operation, content).map_err(written)?;
+        parts.push(Part {
+            path: (*path).to_owned(),
+            what,
+            bytes: streams.iter().map(|stream| stream.data.len() as u64).sum(),
+            size: step.size(new.manifest),
+        });
+    }
+    bar.finish_and_clear();
+    Ok((summary, parts))
 }
 
 /// What the streams hold for one step.

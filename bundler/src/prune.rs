@@ -1,0 +1,101 @@
+//! Dropping old releases.
+
+use crate::metadata::Published;
+use crate::project::Project;
+use crate::release::{Pending, ReleaseError};
+use notsotuf_stub::select::{TargetKind, TargetName};
+use pep440_rs::Version;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Which of some releases stay: the newest `keep` final ones, all that are
+/// newer than the oldest of these, and those that no client may skip.
+/// `releases` are sorted, each with whether it is required.
+pub fn kept(releases: &[(Version, bool)], keep: usize) -> BTreeSet<Version> {
+    let finals = releases.iter().filter(|(v, _)| !v.any_prerelease());
+    let oldest = finals.rev().nth(keep.saturating_sub(1)).map(|(v, _)| v);
+    releases
+        .iter()
+        .filter(|(v, required)| *required || oldest.is_none_or(|oldest| v >= oldest))
+        .map(|(version, _)| version.clone())
+        .collect()
+}
+
+/// Takes all but the kept releases of an application off the list, archives
+/// and patches, and returns their versions. The files go with the next
+/// publish. The patch of a release that stays does too, whatever it leads
+/// from: clients that have that still take it.
+///
+/// # Errors
+/// [`ReleaseError`].
+pub fn prune(
+    project: &Project,
+    published: &Published,
+    app: &str,
+    keep: usize,
+) -> Result<Vec<Version>, ReleaseError> {
+    let mut pending = Pending::open(project, published)?;
+    let releases: Vec<(Version, bool)> = pending
+        .releases(app)
+        .into_iter()
+        .map(|(version, path)| {
+            let required = &pending.entries[&path]["custom"]["tufup"]["required"];
+            (version, required == &Value::Bool(true))
+        })
+        .collect();
+    let kept = kept(&releases, keep);
+    let gone = |path: &str| {
+        let target = TargetName::parse(path).filter(|target| target.name == app);
+        target.is_some_and(|target| {
+            matches!(target.kind, TargetKind::Archive | TargetKind::Patch)
+                && !kept.contains(&target.version)
+        })
+    };
+    let paths: Vec<String> = pending
+        .entries
+        .keys()
+        .filter(|p| gone(p))
+        .cloned()
+        .collect();
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    for path in &paths {
+        pending.entries.remove(path);
+    }
+    pending.save()?;
+    for path in &paths {
+        notsotuf_stub::fs::remove_file(&pending.files().join(path))?;
+    }
+    let versions = releases.into_iter().map(|(version, _)| version);
+    Ok(versions.filter(|version| !kept.contains(version)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finals_are_counted_and_required_ones_stay() {
+        let releases = ["1.0", "1.1!", "1.2", "1.3rc1", "1.3", "1.4b1", "1.4b2"];
+        let releases: Vec<(Version, bool)> = releases
+            .iter()
+            .map(|text| {
+                (
+                    text.trim_end_matches('!').parse().unwrap(),
+                    text.ends_with('!'),
+                )
+            })
+            .collect();
+        let left = |keep| -> Vec<String> {
+            kept(&releases, keep)
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        };
+        assert_eq!(left(1), ["1.1", "1.3", "1.4b1", "1.4b2"]);
+        assert_eq!(left(2), ["1.1", "1.2", "1.3rc1", "1.3", "1.4b1", "1.4b2"]);
+        assert_eq!(left(4).len(), 7);
+        assert_eq!(left(9).len(), 7);
+    }
+}
