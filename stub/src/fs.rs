@@ -77,7 +77,7 @@ pub fn read_exact_at(file: &File, path: &Path, offset: u64, buffer: &mut [u8]) -
     #[cfg(unix)]
     let result = std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset);
     #[cfg(windows)]
-    let result = (|| {
+    let result = (|| -> io::Result<()> {
         let mut done = 0;
         while done < buffer.len() {
             let at = offset + done as u64;
