@@ -3,7 +3,6 @@
 use crate::metadata::Published;
 use crate::project::Project;
 use crate::release::{Pending, ReleaseError};
-use notsotuf_stub::select::{TargetKind, TargetName};
 use pep440_rs::Version;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -44,31 +43,13 @@ pub fn prune(
         })
         .collect();
     let kept = kept(&releases, keep);
-    let gone = |path: &str| {
-        let target = TargetName::parse(path).filter(|target| target.name == app);
-        target.is_some_and(|target| {
-            matches!(target.kind, TargetKind::Archive | TargetKind::Patch)
-                && !kept.contains(&target.version)
-        })
-    };
-    let paths: Vec<String> = pending
-        .entries
-        .keys()
-        .filter(|p| gone(p))
-        .cloned()
+    let gone: Vec<Version> = releases
+        .into_iter()
+        .map(|(version, _)| version)
+        .filter(|version| !kept.contains(version))
         .collect();
-    if paths.is_empty() {
-        return Ok(Vec::new());
-    }
-    for path in &paths {
-        pending.entries.remove(path);
-    }
-    pending.save()?;
-    for path in &paths {
-        notsotuf_stub::fs::remove_file(&pending.files().join(path))?;
-    }
-    let versions = releases.into_iter().map(|(version, _)| version);
-    Ok(versions.filter(|version| !kept.contains(version)).collect())
+    pending.remove(app, |version| !kept.contains(version))?;
+    Ok(gone)
 }
 
 #[cfg(test)]

@@ -122,6 +122,40 @@ impl<'a> Pending<'a> {
         fs::write_atomically(&Self::list(self.project), &bytes)
     }
 
+    /// Takes releases of an application off the list, archives and patches,
+    /// and deletes those of their files that are not published.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn remove(&mut self, app: &str, gone: impl Fn(&Version) -> bool) -> Result<(), FsError> {
+        let gone = |path: &String| {
+            TargetName::parse(path).is_some_and(|t| t.name == app && gone(&t.version))
+        };
+        let paths: Vec<String> = self.entries.keys().filter(|p| gone(p)).cloned().collect();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        for path in &paths {
+            self.entries.remove(path);
+        }
+        self.save()?;
+        for path in &paths {
+            fs::remove_file(&self.files().join(path))?;
+        }
+        Ok(())
+    }
+
+    /// The archive of an earlier release.
+    ///
+    /// # Errors
+    /// [`ReleaseError::OldMissing`] if it is not here.
+    pub fn archive(&self, path: &str, consistent: bool) -> Result<PathBuf, ReleaseError> {
+        self.find(path, consistent)?
+            .ok_or_else(|| ReleaseError::OldMissing {
+                path: self.project.targets().join(path),
+            })
+    }
+
     /// Releases of an application, oldest first, with the path of the archive.
     pub fn releases(&self, app: &str) -> Vec<(Version, String)> {
         let mut releases: Vec<_> = self
@@ -255,11 +289,7 @@ pub fn add(
         None => added.no_patch = Some("it is the first release"),
         Some(_) if addition.skip_patch => added.no_patch = Some("as asked"),
         Some((from, old_path)) => {
-            let consistent = published.consistent_snapshot();
-            let missing = || ReleaseError::OldMissing {
-                path: project.targets().join(&old_path),
-            };
-            let old_file = pending.find(&old_path, consistent)?.ok_or_else(missing)?;
+            let old_file = pending.archive(&old_path, published.consistent_snapshot())?;
             let patch_file = work.path().join("patch");
             let mut custom = json!({
                 "from": from.to_string(),
@@ -274,11 +304,7 @@ pub fn add(
                     None
                 }
                 PatchFormat::PerFile => {
-                    let old = open(&old_file, &work.path().join("old"), progress);
-                    let old = old.map_err(|source| ReleaseError::OldArchive {
-                        path: old_file.clone(),
-                        source,
-                    })?;
+                    let old = open_old(&old_file, &work.path().join("old"), progress)?;
                     custom["format"] = patch::FORMAT.into();
                     custom["from_tree"] = old.manifest.tree_hash().to_string().into();
                     custom["tree"] = tree.to_string().into();
@@ -315,6 +341,13 @@ fn open(archive: &Path, folder: &Path, progress: Progress) -> Result<Unpacked, A
     Ok(Unpacked {
         folder: folder.into(),
         manifest,
+    })
+}
+
+fn open_old(archive: &Path, folder: &Path, progress: Progress) -> Result<Unpacked, ReleaseError> {
+    open(archive, folder, progress).map_err(|source| ReleaseError::OldArchive {
+        path: archive.into(),
+        source,
     })
 }
 
@@ -381,21 +414,7 @@ pub fn remove_latest(
         .releases(app)
         .pop()
         .ok_or_else(|| ReleaseError::None(app.into()))?;
-    let gone: Vec<String> = pending
-        .entries
-        .keys()
-        .filter(|path| {
-            TargetName::parse(path).is_some_and(|t| t.name == app && t.version == version)
-        })
-        .cloned()
-        .collect();
-    for path in &gone {
-        pending.entries.remove(path);
-    }
-    pending.save()?;
-    for path in &gone {
-        fs::remove_file(&pending.files().join(path))?;
-    }
+    pending.remove(app, |candidate| *candidate == version)?;
     Ok(version)
 }
 
@@ -435,14 +454,8 @@ pub fn explain(
         .tempdir_in(project.pending())
         .map_err(|e| FsError::new("create a folder in", &project.pending(), e))?;
     let unpacked = |n: usize, name: &str| {
-        let path = &releases[n].1;
-        let file = pending
-            .find(path, published.consistent_snapshot())?
-            .ok_or_else(|| ReleaseError::OldMissing {
-                path: project.targets().join(path),
-            })?;
-        open(&file, &work.path().join(name), progress)
-            .map_err(|source| ReleaseError::OldArchive { path: file, source })
+        let file = pending.archive(&releases[n].1, published.consistent_snapshot())?;
+        open_old(&file, &work.path().join(name), progress)
     };
     let (old, new) = (unpacked(from, "old")?, unpacked(to, "new")?);
     let [old, new] = [&old, &new].map(|tree| Tree {

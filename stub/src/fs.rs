@@ -113,11 +113,18 @@ pub fn open_to_append(path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<(File,
         .append(true)
         .open(path)
         .named("open", path)?;
-    let mut buffer = vec![0; 1 << 16];
+    let size = read_through(&mut file, path, tell)?;
+    Ok((file, size))
+}
+
+/// Passes all that a file has from here on to `tell`, and returns how much
+/// that was.
+pub fn read_through(file: &mut File, path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<u64> {
+    let mut buffer = vec![0; 1 << 17];
     let mut size = 0;
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok((file, size)),
+            Ok(0) => return Ok(size),
             Ok(n) => {
                 tell(&buffer[..n]);
                 size += n as u64;

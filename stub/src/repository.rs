@@ -146,39 +146,30 @@ impl Repository {
         let stored = target.stored_name(path, consistent_snapshot);
         let base = slashed(&self.targets_url);
         let url = format!("{base}{}", tuf::percent_encode(&stored, true));
-        let mut attempts = ATTEMPTS;
-        loop {
+        for attempt in 1.. {
             let before = fs::size(to)?;
-            let resumed = before > 0;
-            let error = match self.attempt(&url, path, target, to, tell) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
+            let Err(error) = self.attempt(&url, path, target, to, tell) else {
+                break;
             };
-            let broken = matches!(error, RepositoryError::Http(HttpError::Broken { .. }));
-            let after = fs::size(to)?;
-            if !broken {
+            match &error {
+                RepositoryError::Http(HttpError::Broken { .. })
+                    if attempt < ATTEMPTS && fs::size(to)? > before =>
+                {
+                    log::info!("{error}; going on from there");
+                }
+                RepositoryError::Http(e) if e.class() == Class::Unavailable => return Err(error),
                 // Whatever it is that is there, it does not lead on.
-                let keep =
-                    matches!(&error, RepositoryError::Http(e) if e.class() == Class::Unavailable);
-                if !keep {
+                _ => {
                     fs::remove_file(to)?;
+                    let resumed = matches!(error, RepositoryError::Tuf(_)) && before > 0;
+                    if !resumed || attempt == ATTEMPTS {
+                        return Err(error);
+                    }
+                    log::warn!("{error}; what was there from an earlier download is dropped");
                 }
-                let wrong = matches!(error, RepositoryError::Tuf(_));
-                if !(wrong && resumed) {
-                    return Err(error);
-                }
-                log::warn!("{error}; what was there from an earlier download is dropped");
-            } else if after <= before {
-                return Err(error);
-            }
-            attempts -= 1;
-            if attempts == 0 {
-                return Err(error);
-            }
-            if broken {
-                log::info!("{error}; going on from there");
             }
         }
+        Ok(())
     }
 
     /// One request for what is missing of a target.

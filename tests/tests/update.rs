@@ -2,8 +2,23 @@
 
 use notsotuf_tests::{World, bundle, json, run};
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+/// An instance of the application that says it is there, and stays.
+fn started(world: &World) -> Child {
+    let mut running = world
+        .stub()
+        .arg("--sleep")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let out = running.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    running
+}
 
 #[test]
 fn one_patch() {
@@ -160,20 +175,10 @@ fn offline_the_installed_version_starts() {
 
 #[test]
 fn a_running_instance_keeps_its_files_and_the_update_comes_at_the_next_start() {
-    use std::io::{BufRead, BufReader};
     let world = World::new();
     world.release("1.0", &[]);
     world.ship("1.0");
-    let mut running = world
-        .stub()
-        .arg("--sleep")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let out = running.stdout.take().unwrap();
-    BufReader::new(out).read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
+    let mut running = started(&world);
     world.release("1.1", &[]);
     assert_eq!(world.start_version(), "1.0");
     assert!(
@@ -251,20 +256,11 @@ fn links_and_modes_are_kept_by_archives_and_patches() {
 #[cfg(unix)]
 #[test]
 fn signals_reach_the_application() {
-    use std::io::{BufRead, BufReader};
     use std::os::unix::process::ExitStatusExt;
     let world = World::new();
     world.release("1.0", &[]);
     world.ship("1.0");
-    let mut running = world
-        .stub()
-        .arg("--sleep")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let out = running.stdout.take().unwrap();
-    BufReader::new(out).read_line(&mut line).unwrap();
+    let mut running = started(&world);
     let pid = running.id().to_string();
     assert!(
         run(Command::new("kill").args(["-TERM", &pid]))

@@ -41,18 +41,22 @@ pub fn difference(old: &[u8], new: &[u8]) -> Option<FileDiff> {
         return None;
     }
     let covers = covers(&matches);
-    let mut best = encode(old, new, &matches, &covers, None);
-    let mut size = best.estimate();
+    let mut found = instructions(new, &matches, &covers);
+    (found.runs, found.differences) = differences(old, new, &matches, None);
     if let Some(references) = program::references(old, new) {
-        let other = encode(old, new, &matches, &covers, Some(references));
-        let other_size = other.estimate();
-        if other_size < size {
-            (best, size) = (other, other_size);
+        let described = 20 + references.regions.len() * 6;
+        let mut predictor = Predictor::new(&references, &covers);
+        let (runs, differences) = differences(old, new, &matches, Some(&mut predictor));
+        let size = described + estimate(&runs) + estimate(&differences);
+        if size < estimate(&found.runs) + estimate(&found.differences) {
+            (found.runs, found.differences) = (runs, differences);
+            found.references = Some(references);
         }
     }
+    let size = found.estimate();
     // A difference that small is worth it whatever the file is.
     let small = new.len() > 4096 && size < new.len() / 20;
-    (small || size < estimate(new)).then_some(best)
+    (small || size < estimate(new)).then_some(found)
 }
 
 fn merge(matches: Vec<Match>) -> Vec<Match> {
@@ -87,13 +91,8 @@ fn covers(matches: &[Match]) -> Vec<Cover> {
     matches.iter().map(cover).collect()
 }
 
-fn encode(
-    old: &[u8],
-    new: &[u8],
-    matches: &[Match],
-    covers: &[Cover],
-    references: Option<References>,
-) -> FileDiff {
+/// Covers and literals.
+fn instructions(new: &[u8], matches: &[Match], covers: &[Cover]) -> FileDiff {
     let mut out = FileDiff::default();
     number(&mut out.covers, covers.len() as u64);
     for cover in covers {
@@ -101,19 +100,35 @@ fn encode(
         number(&mut out.covers, cover.length);
         number(&mut out.covers, zigzag(cover.skip));
     }
-    let mut runs = Runs::default();
-    let mut predictor = references.as_ref().map(|r| Predictor::new(r, covers));
-    let mut block = Vec::with_capacity(BLOCK);
     let mut end = 0;
     for found in matches {
         out.literals.extend_from_slice(&new[end..found.new]);
         end = found.new + found.length;
+    }
+    out.literals.extend_from_slice(&new[end..]);
+    out
+}
+
+/// Runs and differences, with the references predicted or without.
+fn differences(
+    old: &[u8],
+    new: &[u8],
+    matches: &[Match],
+    mut predictor: Option<&mut Predictor>,
+) -> (Vec<u8>, Vec<u8>) {
+    let mut runs = Runs::default();
+    let mut block = Vec::with_capacity(BLOCK);
+    for found in matches {
         for at in (0..found.length).step_by(BLOCK) {
             let length = BLOCK.min(found.length - at);
             let (old_at, new_at) = (found.old + at, found.new + at);
+            let mut actual = &new[new_at..new_at + length];
+            let Some(predictor) = &mut predictor else {
+                runs.add(&old[old_at..old_at + length], actual);
+                continue;
+            };
             block.clear();
             block.extend_from_slice(&old[old_at..old_at + length]);
-            let mut actual = &new[new_at..new_at + length];
             let mut settle = |bytes: &mut [u8]| {
                 let (here, rest) = actual.split_at(bytes.len());
                 runs.add(bytes, here);
@@ -121,22 +136,13 @@ fn encode(
                 actual = rest;
                 Ok::<(), Infallible>(())
             };
-            let result = match &mut predictor {
-                Some(predictor) => {
-                    predictor.run(&mut block, old_at as u64, new_at as u64, &mut settle)
-                }
-                None => settle(&mut block),
-            };
-            match result {
+            match predictor.run(&mut block, old_at as u64, new_at as u64, &mut settle) {
                 Ok(()) => {}
                 Err(never) => match never {},
             }
         }
     }
-    out.literals.extend_from_slice(&new[end..]);
-    (out.runs, out.differences) = runs.finish();
-    out.references = references;
-    out
+    runs.finish()
 }
 
 impl FileDiff {
@@ -151,7 +157,7 @@ impl FileDiff {
 }
 
 /// About how large this is when compressed.
-pub fn estimate(data: &[u8]) -> usize {
+fn estimate(data: &[u8]) -> usize {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     match encoder.write_all(data).and_then(|()| encoder.finish()) {
         Ok(out) => out.len(),

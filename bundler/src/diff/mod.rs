@@ -61,6 +61,19 @@ pub struct Summary {
     pub removed: usize,
 }
 
+impl Summary {
+    /// What two trees have in common, and nothing else yet.
+    fn kept(old: &Manifest, new: &Manifest) -> Self {
+        let same = |(path, entry): &(&String, &Entry)| {
+            matches!(entry.kind, Kind::File { .. }) && old.entries.get(*path) == Some(entry)
+        };
+        Summary {
+            kept: new.entries.iter().filter(same).count(),
+            ..Summary::default()
+        }
+    }
+}
+
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         let Summary {
@@ -93,13 +106,9 @@ pub fn diff(
         source,
     };
     let steps = plan(old.manifest, new.manifest);
-    let total = steps.iter().map(|step| step.size(new.manifest)).sum();
-    let bar = bar(total);
+    let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
     let contents = compare(&steps, old, new, &bar)?;
-    let mut summary = Summary {
-        kept: kept(old.manifest, new.manifest),
-        ..Summary::default()
-    };
+    let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut operations = Vec::new();
     number(&mut operations, steps.len() as u64);
     for (step, content) in steps.iter().zip(&contents) {
@@ -140,10 +149,7 @@ pub fn explain(
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
     let contents = compare(&steps, old, new, &bar)?;
-    let mut summary = Summary {
-        kept: kept(old.manifest, new.manifest),
-        ..Summary::default()
-    };
+    let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut parts = Vec::new();
     for (step, content) in steps.iter().zip(&contents) {
         let mut operation = Vec::new();
@@ -266,12 +272,9 @@ fn take(
 fn pack(operations: &[u8], contents: &[Content]) -> io::Result<Vec<streams::Packed>> {
     let part = |index: usize| -> io::Result<streams::Packed> {
         let (mut size, mut readers): (u64, Vec<Box<dyn Read>>) = (0, Vec::new());
-        let mut add = |bytes| {
-            readers.push(Box::new(bytes) as Box<dyn Read>);
-        };
         if index == stream::OPERATIONS {
             size += operations.len() as u64;
-            add(operations);
+            readers.push(Box::new(operations));
         }
         for content in contents {
             let bytes = match content {
@@ -302,13 +305,6 @@ fn pack(operations: &[u8], contents: &[Content]) -> io::Result<Vec<streams::Pack
             .map(|part| part.join().expect("no thread panics"))
             .collect()
     })
-}
-
-fn kept(old: &Manifest, new: &Manifest) -> usize {
-    let same = |(path, entry): &(&String, &Entry)| {
-        matches!(entry.kind, Kind::File { .. }) && old.entries.get(*path) == Some(entry)
-    };
-    new.entries.iter().filter(same).count()
 }
 
 /// What is done about one path.

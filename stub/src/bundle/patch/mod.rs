@@ -18,7 +18,7 @@ use format::{Operation, Patch};
 use rebuild::Output;
 use ring::digest;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -366,19 +366,7 @@ pub fn verify_file(path: &Path, size: u64, sha256: &[u8; 32]) -> Result<bool, Fs
 pub fn hash_file(path: &Path) -> Result<(u64, [u8; 32]), FsError> {
     let mut file = fs::open(path)?;
     let mut hash = digest::Context::new(&digest::SHA256);
-    let mut buffer = vec![0; 1 << 17];
-    let mut size = 0;
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => {
-                hash.update(&buffer[..n]);
-                size += n as u64;
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(FsError::new("read", path, e)),
-        }
-    }
+    let size = fs::read_through(&mut file, path, &mut |bytes| hash.update(bytes))?;
     let sha256 = hash.finish().as_ref().try_into().expect("32 bytes");
     Ok((size, sha256))
 }

@@ -152,7 +152,6 @@ struct Map {
     spans: Vec<Span>,
     /// For each stretch of addresses, how many spans begin before it.
     index: Vec<u32>,
-    first: u64,
     shift: u32,
     /// Targets whose new address came out another way: a reference that was
     /// wrong once is right from then on.
@@ -209,7 +208,6 @@ impl Map {
         Map {
             spans,
             index,
-            first: low,
             shift,
             // Zeros of the system's, so that a small file touches little of them.
             learned_old: vec![0; LEARNED],
@@ -232,7 +230,7 @@ impl Map {
         if self.learned_old[slot] == old && old != 0 {
             return self.learned_new[slot];
         }
-        let slot = (old.wrapping_sub(self.first) >> self.shift) as usize;
+        let slot = (old.wrapping_sub(self.low) >> self.shift) as usize;
         let mut next = self
             .index
             .get(slot)
