@@ -10,6 +10,7 @@ use crate::fs::{self, FsError};
 use ring::digest;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tar::EntryType;
 
 /// The most that may follow the last entry: tar programs fill up a block,
@@ -77,13 +78,38 @@ impl<F: FnMut(u64) -> bool> Observer for F {
 /// # Errors
 /// [`ArchiveError`]; what was unpacked so far stays, for the caller to remove.
 pub fn unpack(
-    gz: impl Read,
+    gz: impl Read + Send,
     into: &Path,
     rules: Rules,
     observer: &mut dyn Observer,
 ) -> Result<Manifest, ArchiveError> {
-    let gz = flate2::read::MultiGzDecoder::new(gz);
-    let mut archive = tar::Archive::new(io::BufReader::with_capacity(1 << 18, gz));
+    // Inflating takes about as long as hashing and writing.
+    std::thread::scope(|scope| {
+        let (full, chunks) = sync_channel(WAITING);
+        let (give_back, empty) = sync_channel(WAITING + 2);
+        let inflating = std::thread::Builder::new()
+            .spawn_scoped(scope, move || inflate(gz, &full, &empty))
+            .map_err(ArchiveError::Read)?;
+        let tar = Inflated {
+            chunks,
+            give_back,
+            chunk: Vec::new(),
+            at: 0,
+        };
+        // Ends the channel in any case, and so the thread.
+        let result = unpack_tar(tar, into, rules, observer);
+        inflating.join().expect("inflating does not panic");
+        result
+    })
+}
+
+fn unpack_tar(
+    tar: impl Read,
+    into: &Path,
+    rules: Rules,
+    observer: &mut dyn Observer,
+) -> Result<Manifest, ArchiveError> {
+    let mut archive = tar::Archive::new(tar);
     let mut unpacker = Unpacker {
         into,
         rules,
@@ -107,6 +133,55 @@ pub fn unpack(
         return Err(ArchiveError::Empty);
     }
     unpacker.finish()
+}
+
+/// How many chunks of inflated data may wait for being written, and the bytes
+/// of each.
+const WAITING: usize = 4;
+const CHUNK: usize = 1 << 18;
+
+/// Sends the inflated data until its end, an error, or until nobody wants it
+/// any more.
+fn inflate(gz: impl Read, full: &SyncSender<io::Result<Vec<u8>>>, empty: &Receiver<Vec<u8>>) {
+    let gz = io::BufReader::with_capacity(CHUNK, gz);
+    let mut gz = flate2::bufread::MultiGzDecoder::new(gz);
+    loop {
+        let mut chunk = empty.try_recv().unwrap_or_default();
+        let read = (&mut gz).take(CHUNK as u64).read_to_end(&mut chunk);
+        let (last, message) = match read {
+            Ok(n) => (n < CHUNK, Ok(chunk)),
+            Err(e) => (true, Err(e)),
+        };
+        if full.send(message).is_err() || last {
+            return;
+        }
+    }
+}
+
+/// What [`inflate`] sends.
+struct Inflated {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    give_back: SyncSender<Vec<u8>>,
+    chunk: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Inflated {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.chunk.len() {
+            let Ok(next) = self.chunks.recv() else {
+                return Ok(0);
+            };
+            let mut used = std::mem::replace(&mut self.chunk, next?);
+            self.at = 0;
+            used.clear();
+            // If nobody wants it any more, it may go.
+            drop(self.give_back.try_send(used));
+        }
+        let n = (&self.chunk[self.at..]).read(buffer)?;
+        self.at += n;
+        Ok(n)
+    }
 }
 
 struct Unpacker<'a> {

@@ -58,6 +58,8 @@ pub fn keep_downloads(layout: &Layout, wanted: &[PathBuf]) -> Result<(), FsError
 /// A file system call that failed.
 pub fn seal(layout: &Layout, record: &Record) -> Result<(), SealError> {
     let tree = layout.staged();
+    // Not needed any more, so it need not get to the disk.
+    fs::remove_tree(&layout.downloads())?;
     sync(&tree, &record.manifest)?;
     // Written elsewhere: a temporary file may be left behind by a crash, and
     // would then be in the bundle.
@@ -66,7 +68,6 @@ pub fn seal(layout: &Layout, record: &Record) -> Result<(), SealError> {
     fs::write_atomically(&pending, record.to_text().as_bytes())?;
     fs::rename(&pending, &Record::path(&tree))?;
     fs::remove_tree(&layout.work())?;
-    fs::remove_tree(&layout.downloads())?;
     fs::sync_dir(&layout.staging())
 }
 
