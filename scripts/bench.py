@@ -2,6 +2,7 @@
 compared runs in turns, so that a noisy machine disturbs both sides alike."""
 
 import argparse
+import itertools
 import os
 import pathlib
 import re
@@ -98,7 +99,7 @@ class Table:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, epilog="It needs up to 20 GB of disk, for a while.")
     parser.add_argument("--pairs", default=",".join(PAIRS), help=f"of {', '.join(PAIRS)}")
     parser.add_argument("--runs", type=int, default=5, help="runs of what takes long")
     parser.add_argument("--starts", type=int, default=60, help="starts of the application")
@@ -118,7 +119,6 @@ def main():
             place.mkdir()
             with Served(place / "project" / "repository") as url:
                 bench(place, pair, url, table, options)
-            shutil.rmtree(place)
 
 
 class Served:
@@ -188,9 +188,12 @@ def updates(work, pair, project, url, peer, table, options):
     shipped = work / "shipped"
     notsotuf(project, "ship", "--version", "1.0", "--output", shipped)
 
+    # Nothing is removed while measuring: ext4 searches long for an inode after
+    # many were freed in the last minutes.
+    numbers = itertools.count()
+
     def fresh():
-        install = work / "install"
-        shutil.rmtree(install, ignore_errors=True)
+        install = work / f"install-{next(numbers)}"
         shutil.copytree(shipped, install, symlinks=True)
         os.sync()
         return install
@@ -204,9 +207,8 @@ def updates(work, pair, project, url, peer, table, options):
         return Run([install / "program", "--updater", "update"])
 
     def copy():
-        shutil.rmtree(work / "floor", ignore_errors=True)
         os.sync()
-        return Run(["cp", "-r", shipped / "app", work / "floor"])
+        return Run(["cp", "-r", shipped / "app", work / f"floor-{next(numbers)}"])
 
     def hashing():
         line = f"find {shipped}/app -type f -print0 | xargs -0 openssl dgst -sha256"
@@ -216,14 +218,13 @@ def updates(work, pair, project, url, peer, table, options):
     archive = next(targets.glob("*app-1.1.tar.gz")).name
 
     def pipe():
-        out = work / "pipe"
-        shutil.rmtree(out, ignore_errors=True)
+        out = work / f"pipe-{next(numbers)}"
         out.mkdir()
         os.sync()
         return Run(["sh", "-c", f"curl -s {url}/targets/{archive} | tar xz -C {out}"])
 
     patch, copied, hashed = alternate(options.runs, ours_patch, copy, hashing)
-    their_patch = their_full = None
+    floor = f"cp -r {seconds(copied[0])}, hashing {seconds(hashed[0])}"
     if peer:
         with Served(peer / "repository") as their_url:
             root = peer / "repository" / "metadata" / "1.root.json"
@@ -231,14 +232,15 @@ def updates(work, pair, project, url, peer, table, options):
             old = peer / "repository" / "targets" / "app-1.0.tar.gz"
 
             def client(*more):
-                shutil.rmtree(work / "client", ignore_errors=True)
                 os.sync()
-                return Run([*theirs, work / "client", "app", "1.0", *more])
+                return Run([*theirs, work / f"client-{next(numbers)}", "app", "1.0", *more])
 
-            their_patch, their_full = alternate(1, lambda: client(old), client)
-    floor = f"cp -r {seconds(copied[0])}, hashing {seconds(hashed[0])}"
+            their_patch = alternate(1, lambda: client(old))[0]
+            full, curl, their_full = alternate(options.runs, ours_full, pipe, client)
+    else:
+        their_patch = their_full = None
+        full, curl = alternate(options.runs, ours_full, pipe)
     table.row(f"{pair}: client, patch", patch, their_patch, floor)
-    full, curl = alternate(options.runs, ours_full, pipe)
     table.row(f"{pair}: client, full", full, their_full, f"curl \\| tar xz {seconds(curl[0])}")
     if pair.startswith("small"):
         install = fresh()
