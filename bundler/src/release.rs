@@ -69,6 +69,9 @@ pub enum ReleaseError {
         /// What there is.
         latest: Version,
     },
+    /// A program that is no stub.
+    #[error("{0:?} is no notsotuf-stub, or one that is too old to replace itself")]
+    NotAStub(PathBuf),
     /// Nothing to remove.
     #[error("there is no release of {0}")]
     None(String),
@@ -218,6 +221,8 @@ pub struct Addition<'a> {
     pub meta: Map<String, Value>,
     /// Make no patch.
     pub skip_patch: bool,
+    /// The oldest stub that can install it.
+    pub stub: Option<Version>,
 }
 
 /// What was added.
@@ -273,11 +278,11 @@ pub fn add(
     let new = open(&archive_file, &work.path().join("new"), progress)
         .map_err(ReleaseError::NewArchive)?;
     let tree = new.manifest.tree_hash();
-    let (archive_entry, archive_size) = entry(
-        &archive_file,
-        &addition.meta,
-        json!({ "required": addition.required, "tree": tree.to_string() }),
-    )?;
+    let mut custom = json!({ "required": addition.required, "tree": tree.to_string() });
+    if let Some(stub) = &addition.stub {
+        custom["stub"] = stub.to_string().into();
+    }
+    let (archive_entry, archive_size) = entry(&archive_file, &addition.meta, custom)?;
     let mut added = Added {
         archive: (archive_path.clone(), archive_size),
         patch: None,

@@ -226,6 +226,7 @@ fn stub_settings(project: &Project, app: &str, url: &str, executable: &str) -> S
     let client = &project.settings.client;
     let mode = match client.mode {
         settings::Mode::BeforeLaunch => "before-launch",
+        settings::Mode::Background => "background",
         settings::Mode::Off => "off",
     };
     format!(
@@ -243,8 +244,9 @@ executable = {executable}
 # Which releases are wanted: \"final\", \"rc\", \"b\" (betas) or \"a\" (alphas).
 channel = \"{channel}\"
 
-# \"before-launch\": look for updates before the application starts; \"off\": just
-# start it.
+# \"before-launch\": look for updates before the application starts;
+# \"background\": start it at once, fetch updates meanwhile, and install them at
+# the next start; \"off\": just start it.
 mode = \"{mode}\"
 
 # Seconds until it must be known whether there is an update; then the
@@ -256,6 +258,15 @@ stall = 20.0
 
 # true: an update removes files in app that no release brought.
 purge = false
+
+# Files in app that releases bring and users may change, as patterns; such
+# changes are kept. For example: [\"config/*.ini\"]
+preserve = []
+
+# A new version must live so many seconds, unless it ends with exit code 0 or
+# makes the file that the environment variable NOTSOTUF_READY_FILE names; else
+# the version before comes back. 0: never.
+probation = 10.0
 
 # true: show nothing on the terminal.
 quiet = false

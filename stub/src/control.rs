@@ -1,13 +1,15 @@
 //! The `--updater …` commands.
 
 use crate::error::Class;
-use crate::install::{Layout, Record, Release};
+use crate::fs;
+use crate::install::{Layout, Probation, Quarantine, Record, Release};
 use crate::launcher::now;
 use crate::log as log_file;
+use crate::own;
 use crate::report::{Event, Terminal};
 use crate::select::Choice;
 use crate::settings::Settings;
-use crate::updater::{self, Outcome, UpdateError, Updater};
+use crate::updater::{self, Outcome, Repaired, UpdateError, Updater};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -24,6 +26,11 @@ starts the application with the arguments given. With --updater first:
   --updater status     what is installed, and what is ready to be installed
   --updater check      ask the repository whether there is an update
   --updater update     install an update now, without starting the application
+             --retry   even a version that failed on this computer before
+  --updater rollback   go back to the version before, and stay there until a
+                       newer one than this comes
+  --updater repair     compare the installed files with what was installed, and
+                       restore those that are missing or changed
   --updater version    versions of the updater and of the application
   --updater help       this text
 
@@ -45,10 +52,11 @@ struct Answer {
 /// Runs the command that `arguments` (what follows `--updater`) name.
 pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
     let mut words: Vec<&str> = Vec::new();
-    let mut as_json = false;
+    let (mut as_json, mut retry) = (false, false);
     for argument in arguments {
         match argument.to_str() {
             Some("--json") => as_json = true,
+            Some("--retry") => retry = true,
             Some("--help" | "-h") => words.push("help"),
             Some(word) => words.push(word),
             None => words.push("\u{fffd}"),
@@ -63,6 +71,9 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
             return wrong_use(&format!("{command} takes no arguments"));
         }
     };
+    if retry && command != "update" {
+        return wrong_use("--retry goes with update");
+    }
     let settings = Settings::load(layout.root());
     if command == "version" {
         return finish(as_json, Ok(version(layout)));
@@ -75,7 +86,9 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
     let result = match command {
         "status" => status(layout, &settings),
         "check" => check(layout, &settings),
-        "update" => update(layout, &settings),
+        "update" => update(layout, &settings, retry),
+        "rollback" => rollback(layout, &settings),
+        "repair" => repair(layout, &settings),
         _ => return wrong_use(&format!("there is no command {command:?}")),
     };
     finish(as_json, result)
@@ -83,7 +96,7 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
 
 fn version(layout: &Layout) -> Answer {
     let installed = installed(&layout.app());
-    let own = env!("CARGO_PKG_VERSION");
+    let own = own::version().to_string();
     Answer {
         text: format!("notsotuf {own}\n{}\n", describe(installed.as_ref())),
         json: json!({ "updater": own, "installed": installed.map(release) }),
@@ -116,21 +129,35 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         let version = release.as_ref().map(|r| r.version.to_string());
         version.unwrap_or_else(|| "none".into())
     };
+    let held: Vec<String> = Quarantine::load(layout)
+        .versions
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let on_probation = matches!(Probation::load(layout), Ok(Some(_)));
     let text = format!(
-        "installed   {}\nready       {}\nprevious    {}\nchannel     {}\nmetadata    {}\ntargets     {}\nlog         {}\n",
+        "installed   {}{}\nready       {}\nprevious    {}\nfailed here {}\nchannel     {}\nmetadata    {}\ntargets     {}\nlog         {}\n",
         describe(current.as_ref()),
+        if on_probation { " (on probation)" } else { "" },
         or_none(&staged),
         or_none(&previous),
+        if held.is_empty() {
+            "none".into()
+        } else {
+            held.join(", ")
+        },
         settings.channel,
         settings.metadata_url,
         settings.targets_url,
         layout.log().display(),
     );
     let json = json!({
-        "updater": env!("CARGO_PKG_VERSION"),
+        "updater": own::version().to_string(),
         "installed": current.map(release),
         "staged": staged.map(release),
         "previous": previous.map(release),
+        "probation": on_probation,
+        "failed": held,
         "channel": settings.channel.to_string(),
         "metadata_url": settings.metadata_url,
         "targets_url": settings.targets_url,
@@ -166,7 +193,11 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     Ok(Answer { text, json })
 }
 
-fn update(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, UpdateError> {
+    if retry {
+        fs::remove_file(&layout.quarantine())?;
+        fs::remove_file(&layout.failed_stub())?;
+    }
     let terminal = RefCell::new(Terminal::new(settings.quiet));
     let tell = |event: Event| {
         if let Some(terminal) = terminal.borrow_mut().as_mut() {
@@ -179,16 +210,47 @@ fn update(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     }
     let outcome = result?;
     log::info!("{outcome}");
-    let (result, version) = match &outcome {
+    Ok(Answer {
+        text: format!("{outcome}\n"),
+        json: describe_outcome(&outcome),
+    })
+}
+
+fn describe_outcome(outcome: &Outcome) -> Value {
+    let (result, version) = match outcome {
         Outcome::UpToDate => ("up-to-date", None),
         Outcome::Installed(release) => ("updated", Some(&release.version)),
         Outcome::Updated(staged) => ("updated", Some(&staged.version)),
         Outcome::Deferred { version, .. } => ("staged", Some(version)),
     };
+    json!({ "result": result, "version": version.map(ToString::to_string) })
+}
+
+fn rollback(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+    let outcome = Updater::new(layout, settings, now(), &|_| {})?.roll_back()?;
+    let text = match &outcome {
+        Outcome::Installed(release) => format!("back at version {}", release.version),
+        other => other.to_string(),
+    };
+    log::info!("{text}");
     Ok(Answer {
-        text: format!("{outcome}\n"),
-        json: json!({ "result": result, "version": version.map(ToString::to_string) }),
+        text: format!("{text}\n"),
+        json: describe_outcome(&outcome),
     })
+}
+
+fn repair(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+    let Repaired { damaged, outcome } = Updater::new(layout, settings, now(), &|_| {})?.repair()?;
+    let list: String = damaged.iter().map(|path| format!("  {path}\n")).collect();
+    let text = match &outcome {
+        Outcome::UpToDate => "all files are as they were installed\n".into(),
+        Outcome::Deferred { .. } => format!("damaged or missing:\n{list}{outcome}\n"),
+        _ => format!("damaged or missing, and restored:\n{list}"),
+    };
+    log::info!("repair: {} files restored", damaged.len());
+    let mut json = describe_outcome(&outcome);
+    json["damaged"] = damaged.into();
+    Ok(Answer { text, json })
 }
 
 fn finish(as_json: bool, result: Result<Answer, UpdateError>) -> ExitCode {

@@ -64,9 +64,37 @@ pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, patience: Patience
     }
 }
 
+/// What to do with a version that is on probation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trial {
+    /// Start it and watch.
+    Start,
+    /// Go back to the version before.
+    GoBack,
+}
+
+/// How often a version is tried while nothing is known of it: a start may
+/// have been cut off by the user, or by the version itself.
+const MAX_TRIALS: u32 = 3;
+
+/// What to do with a version that was started so often, and never ended on
+/// its own nor lived long enough.
+pub fn trial(starts: u32) -> Trial {
+    match starts {
+        0..MAX_TRIALS => Trial::Start,
+        _ => Trial::GoBack,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_has_three_tries() {
+        assert_eq!(trial(2), Trial::Start);
+        assert_eq!(trial(3), Trial::GoBack);
+    }
 
     #[test]
     fn waits_for_the_decision_then_for_progress_and_never_leaves_a_commit() {

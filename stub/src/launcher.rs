@@ -3,12 +3,12 @@
 use crate::error::Class;
 use crate::flow::{self, GaveUp, Next, Patience, Phase};
 use crate::install::{self, Layout, Lock};
+use crate::launch::{self, LaunchError};
 use crate::report::{Event, Terminal};
 use crate::settings::{Mode, Settings};
 use crate::tuf::UnixTime;
-use crate::updater::{self, Outcome, UpdateError};
-use crate::{control, fs, launch, log as log_file};
-use std::path::PathBuf;
+use crate::updater::{self, Outcome, UpdateError, Updater};
+use crate::{control, fs, log as log_file, own, trial};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
@@ -32,24 +32,50 @@ pub fn main() -> ExitCode {
         let arguments = std::env::args_os().skip(2);
         return control::main(&layout, &arguments.collect::<Vec<_>>());
     }
-    let executable = match Settings::load(layout.root()) {
+    match Settings::load(layout.root()) {
         Ok(settings) => {
             log_file::start(&layout, &settings.name, settings.log_size);
             log::info!("{} started", settings.name);
-            if settings.mode == Mode::BeforeLaunch {
-                update(&layout, &settings);
-            }
-            settings.executable
+            start_with(&layout, &settings)
         }
         Err(e) => {
             // No updates without settings, but the application: by custom the
             // stub has its name.
             log_file::start(&layout, "unknown", 1_000_000);
             log::error!("{e}; starting without looking for updates");
-            own_name().unwrap_or_default()
+            finish_interrupted(&layout);
+            start(&layout, &own_name().unwrap_or_default())
         }
-    };
-    start(&layout, &executable)
+    }
+}
+
+fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
+    let tried = trial::begin(layout, settings);
+    match settings.mode {
+        // What is on probation is tried first.
+        _ if tried.is_some() => {}
+        Mode::BeforeLaunch => update(layout, settings, |layout, settings, tell| {
+            updater::run(layout, settings, now(), tell)
+        }),
+        Mode::Background if layout.staged().exists() => {
+            update(layout, settings, |layout, settings, tell| {
+                let updater = Updater::new(layout, settings, now(), tell)?;
+                Ok(updater.install_staged()?.unwrap_or(Outcome::UpToDate))
+            });
+        }
+        Mode::Background | Mode::Off => {}
+    }
+    finish_interrupted(layout);
+    if let Err(e) = own::drop_old(layout) {
+        log::warn!("{e}");
+    }
+    if let Some(trial) = tried.or_else(|| trial::begin(layout, settings)) {
+        return trial.run();
+    }
+    if settings.mode == Mode::Background {
+        return start_before_update(layout, settings);
+    }
+    start(layout, &settings.executable)
 }
 
 fn own_name() -> Option<String> {
@@ -68,9 +94,12 @@ enum News {
     End(Result<Outcome, UpdateError>),
 }
 
-/// Looks for an update and installs it, as long as the user is to wait for
-/// that. Never fails: the application starts afterwards.
-fn update(layout: &Layout, settings: &Settings) {
+/// The work of an update, on a thread of its own.
+type Work = fn(&Layout, &Settings, &dyn Fn(Event)) -> Result<Outcome, UpdateError>;
+
+/// Does `work`, as long as the user is to wait for that. Never fails: the
+/// application starts afterwards.
+fn update(layout: &Layout, settings: &Settings, work: Work) {
     let start = Instant::now();
     let (sender, news) = mpsc::channel();
     let worker = {
@@ -79,7 +108,7 @@ fn update(layout: &Layout, settings: &Settings) {
             // The receiver is gone once the application is started; then
             // nobody wants to know.
             let tell = |event| drop(sender.send(News::Event(event)));
-            let end = updater::run(&layout, &settings, now(), &tell);
+            let end = work(&layout, &settings, &tell);
             if let Err(mpsc::SendError(News::End(end))) = sender.send(News::End(end)) {
                 tell_end(&end);
             }
@@ -153,27 +182,53 @@ fn tell_end(end: &Result<Outcome, UpdateError>) {
     }
 }
 
-fn start(layout: &Layout, executable: &str) -> ExitCode {
-    finish_interrupted(layout);
-    // While this is held, nobody replaces the bundle; and from the exec on
-    // the running instance is visible.
-    let lock = Lock::shared(&layout.launch_lock(), COMMIT_PATIENCE);
-    let lock = lock.unwrap_or_else(|e| {
+pub(crate) fn start(layout: &Layout, executable: &str) -> ExitCode {
+    let lock = launch_lock(layout);
+    let program = fs::join(&layout.launchable(), executable);
+    let result = launch::launch(program, || drop(lock));
+    result.unwrap_or_else(|e| not_started(layout, &e))
+}
+
+/// While this is held, nobody replaces the bundle; and from the start of the
+/// application on the running instance is visible.
+pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
+    Lock::shared(&layout.launch_lock(), COMMIT_PATIENCE).unwrap_or_else(|e| {
         log::debug!("{e}");
         None
-    });
-    let program: PathBuf = fs::join(&layout.launchable(), executable);
-    match launch::launch(program, || drop(lock)) {
-        Ok(code) => code,
-        Err(e) => {
-            log::error!("{e}");
-            eprintln!(
-                "{e}\nPlease reinstall the application; the log is {:?}.",
-                layout.log()
-            );
-            // As a shell says it.
-            ExitCode::from(127)
+    })
+}
+
+pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
+    log::error!("{error}");
+    eprintln!(
+        "{error}\nPlease reinstall the application; the log is {:?}.",
+        layout.log()
+    );
+    // As a shell says it.
+    ExitCode::from(127)
+}
+
+/// Starts the application, and stages what is new while it runs. What is not
+/// ready when the application ends is gone on with at the next start.
+fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
+    let lock = launch_lock(layout);
+    let program = fs::join(&layout.launchable(), &settings.executable);
+    let stage = {
+        let (layout, settings) = (layout.clone(), settings.clone());
+        move || tell_end(&updater::run_behind(&layout, &settings, now(), &|_| {}))
+    };
+    let started = || {
+        drop(lock);
+        if let Err(e) = std::thread::Builder::new()
+            .name("update".into())
+            .spawn(stage)
+        {
+            log::error!("cannot start a thread: {e}; not looking for updates");
         }
+    };
+    match launch::supervise(program, &[], started) {
+        Ok(end) => end.pass_on(),
+        Err(e) => not_started(layout, &e),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The notsotuf client. The binary `notsotuf-stub` is a thin shell around
 //! [`launcher`]; the bundler uses the same code to check what it produces.
 //!
-//! Modules by floor, upper may use lower: [`launcher`], [`control`] –
+//! Modules by floor, upper may use lower: [`launcher`], [`control`], [`trial`] –
 //! [`updater`] – [`flow`], [`plan`], [`select`] (pure) – [`install`],
 //! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
 //! and the rest.
@@ -16,10 +16,12 @@ pub mod install;
 pub mod launch;
 pub mod launcher;
 pub mod log;
+pub mod own;
 pub mod plan;
 pub mod report;
 pub mod repository;
 pub mod select;
 pub mod settings;
+pub mod trial;
 pub mod tuf;
 pub mod updater;

@@ -146,6 +146,7 @@ mod tests {
                 file: file(1000),
                 required: false,
                 tree: Some(TreeHash([n; 32])),
+                stub: None,
             };
             catalog.archives.insert(v(n), archive);
             catalog.patches.insert(v(n), patch(n, length));

@@ -6,7 +6,7 @@ use crate::tuf::TargetFile;
 use pep440_rs::{PrereleaseKind, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -118,6 +118,8 @@ pub struct Archive {
     pub required: bool,
     /// The tree hash of what is in it, if the repository gives one.
     pub tree: Option<TreeHash>,
+    /// The oldest stub that can install it, if it says so.
+    pub stub: Option<Version>,
 }
 
 /// A patch on offer.
@@ -160,6 +162,10 @@ impl Catalog {
             };
             let internal = &file.custom["tufup"];
             let tree = |key: &str| internal[key].as_str().and_then(TreeHash::parse);
+            let version = |key: &str| {
+                let text = internal[key].as_str()?;
+                Version::from_str(text).ok()
+            };
             match target.kind {
                 TargetKind::Archive => {
                     let archive = Archive {
@@ -167,6 +173,7 @@ impl Catalog {
                         file: file.clone(),
                         required: truthy(&internal["required"]),
                         tree: tree("tree"),
+                        stub: version("stub"),
                     };
                     catalog.archives.insert(target.version, archive);
                 }
@@ -176,7 +183,7 @@ impl Catalog {
                         path: path.clone(),
                         file: file.clone(),
                         format: text("format"),
-                        from: text("from").and_then(|v| Version::from_str(&v).ok()),
+                        from: version("from"),
                         from_tree: tree("from_tree"),
                         tree: tree("tree"),
                     };
@@ -214,12 +221,25 @@ pub enum Choice {
 
 /// Chooses as tufup does: the first required release on the way, else the
 /// newest on the channel. With no known installed version, all are newer.
-pub fn choose(catalog: &Catalog, installed: Option<&Version>, channel: Channel) -> Choice {
+/// Versions that are `held`, as they failed on this machine, are passed over;
+/// but a required one that is held is not passed by.
+pub fn choose(
+    catalog: &Catalog,
+    installed: Option<&Version>,
+    channel: Channel,
+    held: &BTreeSet<Version>,
+) -> Choice {
     let mut newest = None;
     for (version, archive) in &catalog.archives {
         if installed.is_some_and(|installed| version <= installed) || Channel::of(version) < channel
         {
             continue;
+        }
+        if held.contains(version) {
+            match archive.required {
+                true => break,
+                false => continue,
+            }
         }
         newest = Some(version);
         if archive.required {
@@ -256,6 +276,7 @@ mod tests {
                 file,
                 required: *required,
                 tree: None,
+                stub: None,
             };
             catalog.archives.insert(version(text), archive);
         }
@@ -263,7 +284,22 @@ mod tests {
     }
 
     fn chosen(archives: &[(&str, bool)], installed: &str, channel: Channel) -> Option<String> {
-        match choose(&catalog(archives), Some(&version(installed)), channel) {
+        chosen_but(archives, installed, channel, &[])
+    }
+
+    fn chosen_but(
+        archives: &[(&str, bool)],
+        installed: &str,
+        channel: Channel,
+        held: &[&str],
+    ) -> Option<String> {
+        let held = held.iter().map(|text| version(text)).collect();
+        match choose(
+            &catalog(archives),
+            Some(&version(installed)),
+            channel,
+            &held,
+        ) {
             Choice::UpToDate => None,
             Choice::Update { version, .. } => Some(version.to_string()),
         }
@@ -325,6 +361,16 @@ mod tests {
             chosen(&[("1.0.post1", false)], "1.0", Channel::Final).unwrap(),
             "1.0.post1"
         );
+    }
+
+    #[test]
+    fn what_failed_is_passed_over_unless_required() {
+        let all = [("1.1", false), ("1.2", true), ("1.3", false)];
+        let but = |from, held: &[&str]| chosen_but(&all, from, Channel::Final, held);
+        assert_eq!(but("1.2", &["1.3"]), None);
+        assert_eq!(but("1.0", &["1.1"]).unwrap(), "1.2");
+        assert_eq!(but("1.0", &["1.2"]).unwrap(), "1.1");
+        assert_eq!(but("1.1", &["1.2"]), None);
     }
 
     #[test]

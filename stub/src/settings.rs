@@ -3,6 +3,7 @@
 use crate::bundle::Rules;
 use crate::fs::{self, FsError};
 use crate::select::Channel;
+use crate::tuf::pattern::path_matches;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub enum Mode {
     /// Check, and install what is new, before the application starts.
     #[default]
     BeforeLaunch,
+    /// Start the application, stage what is new meanwhile, and install it at
+    /// the next start.
+    Background,
     /// Just start the application.
     Off,
 }
@@ -49,6 +53,15 @@ pub struct Settings {
     /// Whether files in `app/` that no release brought are dropped on update.
     #[serde(default)]
     pub purge: bool,
+    /// Patterns (`*`, `?`, `[…]`, none matching `/`) of files that releases
+    /// bring and users may change: such changes are kept.
+    #[serde(default)]
+    pub preserve: Vec<String>,
+    /// Seconds that a new version must live, unless it ends well or says that
+    /// it is ready, to count as working; else the version before comes back.
+    /// 0 to 3600; 0: no probation.
+    #[serde(default = "default_probation")]
+    pub probation: f64,
     /// Whether nothing is to be written to the terminal.
     #[serde(default)]
     pub quiet: bool,
@@ -62,6 +75,9 @@ fn default_deadline() -> f64 {
 }
 fn default_stall() -> f64 {
     20.0
+}
+fn default_probation() -> f64 {
+    10.0
 }
 fn default_log_size() -> u64 {
     1_000_000
@@ -133,6 +149,9 @@ impl Settings {
         if !(self.stall > 0.0 && self.stall <= 3600.0) {
             return Err("stall must be more than 0 and at most 3600 seconds".into());
         }
+        if !(self.probation >= 0.0 && self.probation <= 3600.0) {
+            return Err("probation must be 0 to 3600 seconds".into());
+        }
         Rules::portable()
             .check_path(&self.executable)
             .map_err(|e| format!("executable: {e}"))
@@ -141,6 +160,17 @@ impl Settings {
     /// [`Settings::deadline`] as a duration.
     pub fn deadline(&self) -> Duration {
         Duration::from_secs_f64(self.deadline)
+    }
+
+    /// Whether the user's changes to a shipped file are kept.
+    pub fn preserves(&self, path: &str) -> bool {
+        let mut patterns = self.preserve.iter();
+        patterns.any(|pattern| path_matches(pattern, path))
+    }
+
+    /// [`Settings::probation`] as a duration; `None` if there is none.
+    pub fn probation(&self) -> Option<Duration> {
+        (self.probation > 0.0).then(|| Duration::from_secs_f64(self.probation))
     }
 
     /// [`Settings::stall`] as a duration.
@@ -170,6 +200,7 @@ mod tests {
             "deadline = 0",
             "deadline = 1e9",
             "stall = -1",
+            "probation = 1e9",
             "mode = 'sometimes'",
             "channel = 'nightly'",
         ] {

@@ -7,11 +7,14 @@ use crate::bundle::{Manifest, Rules, TreeHash};
 use crate::error::Class;
 use crate::fs::{self, FsError};
 use crate::http::Http;
-use crate::install::{self, CommitError, Committed, Layout, Lock, Record, RecordError, Release};
+use crate::install::{
+    self, CommitError, Committed, How, Layout, Lock, Quarantine, Record, RecordError, Release,
+};
+use crate::own::{self, OwnError};
 use crate::plan::{self, Plan};
 use crate::report::{self, Event};
 use crate::repository::{Repository, RepositoryError};
-use crate::select::{self, Archive, Catalog, Choice, Patch};
+use crate::select::{self, Archive, Catalog, Channel, Choice, Patch};
 use crate::settings::Settings;
 use crate::tuf::{TargetFile, UnixTime};
 use pep440_rs::Version;
@@ -69,6 +72,36 @@ pub enum UpdateError {
     /// The commit failed.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// What is installed is not recorded.
+    #[error("it is not recorded what is installed; --updater update installs the newest version")]
+    NoRecord,
+    /// There is nothing to restore files from.
+    #[error(
+        "the repository does not offer version {0}, which is installed, any more; a newer one will replace it"
+    )]
+    NotOffered(Version),
+    /// This stub is too old for that release.
+    #[error(
+        "version {version} needs version {needed} of the updater, and this is version {}; if it does not update itself, download the application again",
+        own::version()
+    )]
+    StubTooOld {
+        /// The release.
+        version: Version,
+        /// The oldest stub for it.
+        needed: Version,
+    },
+    /// The stub itself could not be updated.
+    #[error("{path}: {source}")]
+    Own {
+        /// Target path.
+        path: String,
+        /// What was wrong.
+        source: OwnError,
+    },
+    /// There is nothing to go back to.
+    #[error("there is no earlier version to go back to")]
+    NoPrevious,
     /// Another stub is updating.
     #[error("another instance is updating at this moment")]
     Locked,
@@ -93,7 +126,12 @@ impl UpdateError {
             UpdateError::Fs(_)
             | UpdateError::Record(_)
             | UpdateError::Commit(_)
+            | UpdateError::NoRecord
+            | UpdateError::NoPrevious
+            | UpdateError::StubTooOld { .. }
+            | UpdateError::Own { .. }
             | UpdateError::Locked => Class::Local,
+            UpdateError::NotOffered(_) => Class::Unavailable,
         }
     }
 }
@@ -107,6 +145,8 @@ pub struct Checked {
     pub catalog: Catalog,
     /// What to update to.
     pub choice: Choice,
+    /// A newer stub.
+    pub stub: Option<(Version, Archive)>,
     consistent_snapshot: bool,
 }
 
@@ -188,30 +228,57 @@ pub fn run(
     tell: &dyn Fn(Event),
 ) -> Result<Outcome, UpdateError> {
     let updater = Updater::new(layout, settings, now, tell)?;
-    let deferred = |version, instances| Ok(Outcome::Deferred { version, instances });
-    match updater.commit_staged()? {
-        Committed::Done(release) => return Ok(Outcome::Installed(release)),
-        Committed::Deferred(instances) => {
-            let staged = Record::load_release(&layout.staged())?;
-            if let Some(staged) = staged {
-                return deferred(staged.version, instances);
-            }
-        }
-        Committed::Nothing => {}
+    if let Some(outcome) = updater.install_staged()? {
+        return Ok(outcome);
     }
     let checked = updater.check()?;
     let Choice::Update { version, required } = &checked.choice else {
+        updater.update_stub(&checked);
         return Ok(Outcome::UpToDate);
     };
     log::info!(
         "found {}version {version}",
         if *required { "the required " } else { "" }
     );
-    let staged = updater.stage(&checked, version)?;
+    let staged = updater.stage(&checked, version);
+    // Even if that failed: a newer stub may do better.
+    updater.update_stub(&checked);
+    let staged = staged?;
     match updater.commit()? {
-        Committed::Deferred(instances) => deferred(version.clone(), instances),
+        Committed::Deferred(instances) => Ok(Outcome::Deferred {
+            version: version.clone(),
+            instances,
+        }),
         _ => Ok(Outcome::Updated(staged)),
     }
+}
+
+/// The part of an update that can be done while the application runs: what
+/// is new is staged, and installed at the next start.
+///
+/// # Errors
+/// [`UpdateError`]; what was installed still is.
+pub fn run_behind(
+    layout: &Layout,
+    settings: &Settings,
+    now: UnixTime,
+    tell: &dyn Fn(Event),
+) -> Result<Outcome, UpdateError> {
+    let updater = Updater::new(layout, settings, now, tell)?;
+    let checked = updater.check()?;
+    updater.update_stub(&checked);
+    let Choice::Update { version, .. } = &checked.choice else {
+        return Ok(Outcome::UpToDate);
+    };
+    let staged = Record::load_release(&layout.staged())?;
+    if staged.is_none_or(|staged| staged.version != *version) {
+        log::info!("found version {version}");
+        updater.stage(&checked, version)?;
+    }
+    Ok(Outcome::Deferred {
+        version: version.clone(),
+        instances: Vec::new(),
+    })
 }
 
 /// Does updates of one installed application. Only one per install dir at a
@@ -260,6 +327,25 @@ impl<'a> Updater<'a> {
         })
     }
 
+    /// Installs an update that an earlier run staged. `None` if there is none.
+    ///
+    /// # Errors
+    /// Only of the file system.
+    pub fn install_staged(&self) -> Result<Option<Outcome>, UpdateError> {
+        let staged = match Record::load_release(&self.layout.staged()) {
+            Ok(staged) => staged,
+            Err(RecordError::Fs(e)) => return Err(e.into()),
+            Err(_) => None,
+        };
+        Ok(match (self.commit_staged()?, staged) {
+            (Committed::Done(release), _) => Some(Outcome::Installed(release)),
+            (Committed::Deferred(instances), Some(Release { version, .. })) => {
+                Some(Outcome::Deferred { version, instances })
+            }
+            _ => None,
+        })
+    }
+
     /// Installs an update that an earlier run staged but could not commit. A
     /// damaged one is dropped.
     ///
@@ -267,15 +353,16 @@ impl<'a> Updater<'a> {
     /// Only of the file system.
     pub fn commit_staged(&self) -> Result<Committed, UpdateError> {
         if !self.layout.staged().exists() {
+            if self.layout.staging().exists() {
+                // Something was interrupted before there was anything whole.
+                install::discard(self.layout)?;
+            }
             return Ok(Committed::Nothing);
         }
         let result = match Record::load_release(&self.layout.staged()) {
             Ok(None) => Ok(Committed::Nothing),
             Ok(Some(release)) if release.name != self.settings.name => Ok(Committed::Nothing),
-            Ok(Some(_)) => {
-                (self.tell)(Event::Committing);
-                install::commit(self.layout, &self.lock, self.settings.purge, true)
-            }
+            Ok(Some(_)) => self.install(true, true),
             Err(e) => Err(e.into()),
         };
         match result {
@@ -315,10 +402,25 @@ impl<'a> Updater<'a> {
         let targets = trusted.targets("targets").expect("refreshed");
         let catalog = Catalog::new(&self.settings.name, &targets.targets);
         let version = installed.as_ref().map(|release| &release.version);
-        let choice = select::choose(&catalog, version, self.settings.channel);
+        let held = Quarantine::load(self.layout).versions;
+        for version in catalog.archives.keys().filter(|v| held.contains(v)) {
+            log::info!(
+                "version {version} is passed over, as it failed here; --updater update --retry takes it again"
+            );
+        }
+        let choice = select::choose(&catalog, version, self.settings.channel, &held);
+        let stubs = own::target_name(&self.settings.name);
+        let mut stubs = Catalog::new(&stubs, &targets.targets).archives;
+        let stub = stubs
+            .split_off(&own::version())
+            .into_iter()
+            .rfind(|(version, _)| {
+                *version > own::version() && Channel::of(version) >= self.settings.channel
+            });
         Ok(Checked {
             choice,
             catalog,
+            stub,
             consistent_snapshot: trusted.root().consistent_snapshot,
             installed,
         })
@@ -332,6 +434,11 @@ impl<'a> Updater<'a> {
     /// [`UpdateError`], the one of the full archive if both ways fail.
     pub fn stage(&self, checked: &Checked, version: &Version) -> Result<Staged, UpdateError> {
         let result = self.stage_either_way(checked, version);
+        self.tidied(result)
+    }
+
+    /// Leaves nothing half done behind.
+    fn tidied<T>(&self, result: Result<T, UpdateError>) -> Result<T, UpdateError> {
         if result.is_err()
             && let Err(e) = install::discard(self.layout)
         {
@@ -345,6 +452,13 @@ impl<'a> Updater<'a> {
         checked: &Checked,
         version: &Version,
     ) -> Result<Staged, UpdateError> {
+        let needed = &checked.catalog.archives[version].stub;
+        if let Some(needed) = needed.as_ref().filter(|needed| **needed > own::version()) {
+            return Err(UpdateError::StubTooOld {
+                version: version.clone(),
+                needed: needed.clone(),
+            });
+        }
         let record = self.installed_record(checked);
         let base = record
             .as_ref()
@@ -398,7 +512,8 @@ impl<'a> Updater<'a> {
             true
         };
         let last = patches.last().map_or("", |patch| patch.path.as_str());
-        let mut tree = Scattered::installed(&self.layout.app(), installed);
+        let free = |path: &str| self.settings.preserves(path);
+        let mut tree = Scattered::installed(&self.layout.app(), installed).with_free(&free);
         for (index, patch) in patches.iter().enumerate() {
             let failed = |source| failed_patch(&patch.path, source);
             let work = self.layout.work().join(index.to_string());
@@ -523,10 +638,131 @@ impl<'a> Updater<'a> {
     /// # Errors
     /// [`UpdateError::Commit`]; what was installed still is.
     pub fn commit(&self) -> Result<Committed, UpdateError> {
-        (self.tell)(Event::Committing);
-        let purge = self.settings.purge;
-        Ok(install::commit(self.layout, &self.lock, purge, false)?)
+        Ok(self.install(false, true)?)
     }
+
+    fn install(&self, recheck: bool, probation: bool) -> Result<Committed, CommitError> {
+        let how = How {
+            purge: self.settings.purge,
+            recheck,
+            probation: probation && self.settings.probation().is_some(),
+            preserve: Some(&|path| self.settings.preserves(path)),
+        };
+        (self.tell)(Event::Committing);
+        install::commit(self.layout, &self.lock, how)
+    }
+
+    /// Replaces this program by a newer version of it, if there is one. Never
+    /// fails: this one works.
+    pub fn update_stub(&self, checked: &Checked) {
+        let Some((version, archive)) = &checked.stub else {
+            return;
+        };
+        let failed = fs::read_optional(&self.layout.failed_stub(), 256).unwrap_or_default();
+        if failed.is_some_and(|failed| failed == version.to_string().as_bytes()) {
+            return;
+        }
+        match self.replace_stub(checked, version, archive) {
+            Ok(()) => log::info!("updated the updater to version {version}"),
+            Err(e) => {
+                log::warn!("the updater stays at version {}: {e}", own::version());
+                if matches!(e, UpdateError::Own { .. }) {
+                    // Once is enough, until there is another.
+                    let noted = version.to_string();
+                    let noted = fs::write_atomically(&self.layout.failed_stub(), noted.as_bytes());
+                    noted.unwrap_or_else(|e| log::warn!("{e}"));
+                }
+            }
+        }
+        install::tidy(self.layout).unwrap_or_else(|e| log::warn!("{e}"));
+    }
+
+    fn replace_stub(
+        &self,
+        checked: &Checked,
+        version: &Version,
+        archive: &Archive,
+    ) -> Result<(), UpdateError> {
+        // It may be the cause of trouble with the application's update, so it
+        // does not share its folders.
+        let file = self.layout.downloads().join("stub");
+        fs::create_dir_all(&self.layout.downloads())?;
+        let consistent = checked.consistent_snapshot;
+        self.repository
+            .download(&archive.path, &archive.file, consistent, &file, &mut |_| {})?;
+        let result = own::replace(self.layout, fs::open(&file)?, version);
+        fs::remove_file(&file)?;
+        result.map_err(|source| UpdateError::Own {
+            path: archive.path.clone(),
+            source,
+        })
+    }
+
+    /// Goes back to the version before, and does not install this one again.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; what was installed still is.
+    pub fn roll_back(&self) -> Result<Outcome, UpdateError> {
+        let previous = Record::load_release(&self.layout.previous())?;
+        let previous = previous.ok_or(UpdateError::NoPrevious)?;
+        if let Some(installed) = Record::load_release(&self.layout.app())? {
+            Quarantine::add(self.layout, &installed.version)?;
+        }
+        Quarantine::remove(self.layout, &previous.version)?;
+        let preserve = |path: &str| self.settings.preserves(path);
+        match install::roll_back(self.layout, &self.lock, &preserve)? {
+            Committed::Done(release) => Ok(Outcome::Installed(release)),
+            Committed::Deferred(instances) => Ok(Outcome::Deferred {
+                version: previous.version,
+                instances,
+            }),
+            Committed::Nothing => Err(UpdateError::NoPrevious),
+        }
+    }
+
+    /// Compares what is installed with its record, and installs the same
+    /// version again if files are missing or changed. Files that users may
+    /// change, and the application's own, stay.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; what was installed still is.
+    pub fn repair(&self) -> Result<Repaired, UpdateError> {
+        let record = Record::load(&self.layout.app(), self.rules)?;
+        let record = record.ok_or(UpdateError::NoRecord)?;
+        let free = |path: &str| self.settings.preserves(path);
+        let damaged = install::check_files(&self.layout.app(), &record, &free)?;
+        if damaged.is_empty() {
+            return Ok(Repaired {
+                damaged,
+                outcome: Outcome::UpToDate,
+            });
+        }
+        for path in &damaged {
+            log::warn!("{path:?} is missing or not as it was installed");
+        }
+        let checked = self.check()?;
+        let version = record.release.version;
+        let offered = checked.catalog.archives.contains_key(&version);
+        if !offered || record.release.name != self.settings.name {
+            return Err(UpdateError::NotOffered(version));
+        }
+        let result = self.stage_full(&checked, &version);
+        let staged = self.tidied(result)?;
+        let outcome = match self.install(false, false)? {
+            Committed::Deferred(instances) => Outcome::Deferred { version, instances },
+            _ => Outcome::Updated(staged),
+        };
+        Ok(Repaired { damaged, outcome })
+    }
+}
+
+/// What [`Updater::repair`] found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// Paths that were missing or changed.
+    pub damaged: Vec<String>,
+    /// [`Outcome::UpToDate`] if there was nothing to do.
+    pub outcome: Outcome,
 }
 
 fn failed_patch(path: &str, source: PatchError) -> UpdateError {

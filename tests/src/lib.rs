@@ -3,6 +3,8 @@
 
 pub mod fault;
 pub mod simulator;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod trace;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};

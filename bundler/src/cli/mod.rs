@@ -2,6 +2,7 @@
 
 mod init;
 mod inspect;
+mod stub;
 mod trust;
 
 use crate::error::Error;
@@ -86,6 +87,8 @@ enum Command {
     Verify(inspect::Verify),
     /// Add a release: archive, patch against the release before, both checked
     Add(Add),
+    /// Add a newer stub, by which installed stubs replace themselves
+    AddStub(stub::AddStub),
     /// Take back the latest release (takes effect with the next publish)
     RemoveLatest(App),
     /// Drop old releases (takes effect with the next publish)
@@ -168,6 +171,9 @@ struct Add {
     /// Make no patch
     #[arg(long)]
     skip_patch: bool,
+    /// Older stubs than this do not install it, and say so
+    #[arg(long, value_name = "VERSION")]
+    min_stub: Option<Version>,
 }
 
 #[derive(Debug, Args)]
@@ -274,6 +280,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, &output),
         Command::Verify(args) => inspect::verify(&folder, &args, progress, &output),
         Command::Add(args) => add(&open()?, args, progress, &output),
+        Command::AddStub(args) => stub::add(&open()?, args, progress, &output),
         Command::RemoveLatest(App { app }) => {
             let project = open()?;
             let app = project.app(app.as_deref())?;
@@ -347,6 +354,7 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
         required: args.required,
         meta: args.meta.unwrap_or_default(),
         skip_patch: args.skip_patch,
+        stub: args.min_stub,
     };
     let added = release::add(project, &published, &addition, progress)?;
     let (archive, size) = &added.archive;
@@ -408,17 +416,10 @@ fn tell_published(project: &Project, report: &publish::Report, output: &Output) 
 }
 
 fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
-    let beside = std::env::current_exe().ok().and_then(|program| {
-        let name = format!("notsotuf-stub{}", std::env::consts::EXE_SUFFIX);
-        Some(program.parent()?.join(name))
-    });
     let order = Order {
         app: project.app(args.app.app.as_deref())?,
         version: args.version,
-        stub: &args
-            .stub
-            .or(beside)
-            .unwrap_or_else(|| "notsotuf-stub".into()),
+        stub: &args.stub.unwrap_or_else(stub::beside_this_program),
         executable: args.executable.as_deref(),
         name: args.name.as_deref(),
         url: args.url.as_deref(),

@@ -1,6 +1,7 @@
 //! Files of the application's own making in `app/`: they go along when an
 //! update takes its place.
 
+use crate::bundle::patch::verify_file;
 use crate::bundle::rules::RECORD;
 use crate::bundle::{Kind, Manifest};
 use crate::fs::{self, FsError};
@@ -35,6 +36,39 @@ pub fn carry_over(
         count += usize::from(bring(&app.join(&path), &staged.join(&path))?);
     }
     Ok(count)
+}
+
+/// Puts the user's version of shipped files that `wanted` names in the place
+/// of the update's, where both versions have the file and the user changed
+/// it.
+///
+/// # Errors
+/// A file system call that failed; the update then is to be staged again.
+pub fn keep_edits(
+    app: &Path,
+    installed: &Manifest,
+    staged: &Path,
+    update: &Manifest,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<(), FsError> {
+    for (path, entry) in installed.entries.iter().filter(|(path, _)| wanted(path)) {
+        let Kind::File { size, sha256 } = &entry.kind else {
+            continue;
+        };
+        let (from, to) = (fs::join(app, path), fs::join(staged, path));
+        let both = matches!(
+            update.entries.get(path).map(|entry| &entry.kind),
+            Some(Kind::File { .. })
+        );
+        let edited = fs::inspect(&from)?.is_some_and(|found| found.is_file())
+            && !verify_file(&from, *size, sha256)?;
+        if both && edited {
+            fs::remove_file(&to)?;
+            fs::link_or_copy(&from, &to)?;
+            log::info!("{path} keeps the changes made to it");
+        }
+    }
+    Ok(())
 }
 
 /// Removes what an earlier, interrupted call brought: it may be outdated.

@@ -1,7 +1,8 @@
 //! Putting a staged update in the place of the installed bundle, so that a
 //! kill at any instant leaves one of the two, whole.
 
-use super::{Layout, Lock, Record, RecordError, Release, carry, exchange, running};
+use super::probation::record_hash;
+use super::{Layout, Lock, Probation, Record, RecordError, Release, carry, exchange, running};
 use crate::bundle::patch::{hash_file, verify_file};
 use crate::bundle::{Kind, Rules};
 use crate::fs::{self, FsError};
@@ -45,26 +46,45 @@ pub enum CommitError {
     },
 }
 
+/// How to install what is staged.
+#[derive(Clone, Copy, Default)]
+pub struct How<'a> {
+    /// Files that no release brought are left behind.
+    pub purge: bool,
+    /// Every staged file is hashed again first: for updates staged by an
+    /// earlier run.
+    pub recheck: bool,
+    /// It has to prove itself before it counts as working. Not where there
+    /// is nothing to go back to.
+    pub probation: bool,
+    /// Which shipped files keep the changes made to them; `None`: none.
+    pub preserve: Option<&'a dyn Fn(&str) -> bool>,
+}
+
+impl How<'_> {
+    fn preserves(&self, path: &str) -> bool {
+        self.preserve.is_some_and(|preserve| preserve(path))
+    }
+}
+
 /// Installs the staged update, if there is a complete one and no instance of
-/// the application is running. With `purge`, files that no release brought
-/// are left behind. With `recheck`, every staged file is hashed again first:
-/// for updates staged by an earlier run.
+/// the application is running.
 ///
 /// # Errors
 /// [`CommitError`]; what was installed still is.
-pub fn commit(
-    layout: &Layout,
-    _update_lock: &Lock,
-    purge: bool,
-    recheck: bool,
-) -> Result<Committed, CommitError> {
+pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committed, CommitError> {
     let rules = Rules::host();
     let staged = layout.staged();
     let Some(update) = Record::load(&staged, rules)? else {
         return Ok(Committed::Nothing);
     };
-    if recheck {
-        check_files(&staged, &update)?;
+    if how.recheck {
+        // An edited file may be in its place already, from an interrupted
+        // commit.
+        let damaged = check_files(&staged, &update, &|path| how.preserves(path))?;
+        if let Some(path) = damaged.into_iter().next() {
+            return Err(CommitError::Damaged { path });
+        }
     }
     // From here until the exchange no stub may start the application.
     let Some(_launch_lock) = Lock::exclusive(&layout.launch_lock(), LAUNCH_PATIENCE)? else {
@@ -75,40 +95,88 @@ pub fn commit(
     if !instances.is_empty() {
         return Ok(Committed::Deferred(instances));
     }
-    if !purge {
-        let installed = Record::load(&app, rules).unwrap_or_else(|e| {
-            log::warn!("{e}; all files that the update does not bring are kept");
-            None
-        });
-        let old = installed.as_ref().map(|record| &record.manifest);
+    let installed = Record::load(&app, rules).unwrap_or_else(|e| {
+        log::warn!("{e}; all files that the update does not bring are kept");
+        None
+    });
+    let old = installed.as_ref().map(|record| &record.manifest);
+    if !how.purge {
         let count = carry::carry_over(&app, old, &staged, &update.manifest)?;
         log::debug!("{count} files of the application's own carried over");
     }
+    if let Some(old) = old {
+        let wanted = |path: &str| how.preserves(path);
+        carry::keep_edits(&app, old, &staged, &update.manifest, &wanted)?;
+    }
     let (_, hash) = hash_file(&Record::path(&staged))?;
-    let journal = format!("{JOURNAL_HEADER}{}\n", encode_hex(&hash));
+    let hash = encode_hex(&hash);
+    if how.probation && installed.is_some() {
+        Probation::begin(layout, hash.clone())?;
+    }
+    let journal = format!("{JOURNAL_HEADER}{hash}\n");
     fs::write_atomically(&layout.journal(), journal.as_bytes())?;
     if let Err(error) = swap(layout) {
         // Whatever state that left, recovery knows it.
-        finish(layout, &encode_hex(&hash))?;
+        finish(layout, &hash)?;
         return Err(error.into());
     }
-    finish(layout, &encode_hex(&hash))?;
+    finish(layout, &hash)?;
     Ok(Committed::Done(update.release))
 }
 
-fn check_files(folder: &Path, record: &Record) -> Result<(), CommitError> {
+/// Goes back to the bundle that was there before the last update: stages it
+/// and commits that. The application's own files come along. Where that has
+/// to wait, or is interrupted, the next start completes it.
+///
+/// # Errors
+/// [`CommitError`]; what was installed still is.
+pub fn roll_back(
+    layout: &Layout,
+    update_lock: &Lock,
+    preserve: &dyn Fn(&str) -> bool,
+) -> Result<Committed, CommitError> {
+    let (previous, staged) = (layout.previous(), layout.staged());
+    let Some(record) = Record::load(&previous, Rules::host())? else {
+        return Ok(Committed::Nothing);
+    };
+    let damaged = check_files(&previous, &record, preserve)?;
+    if let Some(path) = damaged.into_iter().next() {
+        return Err(CommitError::Damaged { path });
+    }
+    super::discard(layout)?;
+    fs::create_dir_all(&layout.staging())?;
+    fs::rename(&previous, &staged)?;
+    let how = How {
+        preserve: Some(preserve),
+        ..How::default()
+    };
+    commit(layout, update_lock, how)
+}
+
+/// The paths in `folder` that are not what the record says, but for those
+/// that `may_differ`.
+///
+/// # Errors
+/// If something is there and cannot be read.
+pub fn check_files(
+    folder: &Path,
+    record: &Record,
+    may_differ: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>, FsError> {
+    let mut damaged = Vec::new();
     for (path, entry) in &record.manifest.entries {
         let place = fs::join(folder, path);
         let sound = match &entry.kind {
+            Kind::File { .. } if may_differ(path) => fs::inspect(&place)?.is_some(),
             Kind::File { size, sha256 } => verify_file(&place, *size, sha256)?,
             Kind::Dir => fs::inspect(&place)?.is_some_and(|found| found.is_dir()),
             Kind::Link { .. } => fs::inspect(&place)?.is_some_and(|found| found.is_symlink()),
         };
         if !sound {
-            return Err(CommitError::Damaged { path: path.clone() });
+            damaged.push(path.clone());
         }
     }
-    Ok(())
+    Ok(damaged)
 }
 
 fn swap(layout: &Layout) -> Result<(), FsError> {
@@ -148,11 +216,7 @@ pub fn recover(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
 fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
     let is_update = |folder: &Path| -> Result<bool, FsError> {
-        let record = Record::path(folder);
-        if fs::inspect(&record)?.is_none() {
-            return Ok(false);
-        }
-        Ok(encode_hex(&hash_file(&record)?.1) == to)
+        Ok(record_hash(folder)?.is_some_and(|hash| hash == to))
     };
     if fs::inspect(&app)?.is_none() {
         // Between two renames.
@@ -187,6 +251,18 @@ mod tests {
     use ring::digest;
     use std::fs::{create_dir_all, read_to_string, rename, write};
     use std::str::FromStr;
+
+    const RECHECK: How = How {
+        purge: false,
+        recheck: true,
+        probation: true,
+        preserve: None,
+    };
+    const PURGE: How = How {
+        purge: true,
+        recheck: false,
+        ..RECHECK
+    };
 
     fn bundle(folder: &Path, version: &str) -> Record {
         create_dir_all(folder).unwrap();
@@ -248,13 +324,10 @@ mod tests {
     #[test]
     fn the_update_takes_its_place_and_the_old_one_is_kept() {
         let Case { layout, lock, .. } = &case();
-        assert_eq!(
-            commit(layout, lock, false, true).unwrap(),
-            Committed::Nothing
-        );
+        assert_eq!(commit(layout, lock, RECHECK).unwrap(), Committed::Nothing);
         for (new, old) in [("1.1", "1.0"), ("1.2", "1.1")] {
             let record = bundle(&layout.staged(), new);
-            let done = commit(layout, lock, false, true).unwrap();
+            let done = commit(layout, lock, RECHECK).unwrap();
             assert_eq!(done, Committed::Done(record.release));
             assert_eq!(version(&layout.app()).as_deref(), Some(new));
             assert_eq!(version(&layout.previous()).as_deref(), Some(old));
@@ -262,7 +335,7 @@ mod tests {
             assert!(!layout.journal().exists() && !layout.staged().exists());
         }
         bundle(&layout.staged(), "1.3");
-        commit(layout, lock, true, false).unwrap();
+        commit(layout, lock, PURGE).unwrap();
         assert!(!layout.app().join("own").exists(), "purged");
     }
 
@@ -271,13 +344,10 @@ mod tests {
         let Case { layout, lock, .. } = &case();
         bundle(&layout.staged(), "1.1");
         write(layout.staged().join("file"), "1.x").unwrap();
-        let damaged = commit(layout, lock, false, true);
+        let damaged = commit(layout, lock, RECHECK);
         assert!(matches!(damaged, Err(CommitError::Damaged { .. })));
         fs::remove_file(&Record::path(&layout.staged())).unwrap();
-        assert_eq!(
-            commit(layout, lock, false, true).unwrap(),
-            Committed::Nothing
-        );
+        assert_eq!(commit(layout, lock, RECHECK).unwrap(), Committed::Nothing);
         assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
     }
 
@@ -286,14 +356,37 @@ mod tests {
         let Case { layout, lock, .. } = &case();
         bundle(&layout.staged(), "1.1");
         let launching = Lock::shared(&layout.launch_lock(), Duration::ZERO);
-        let deferred = commit(layout, lock, false, true).unwrap();
+        let deferred = commit(layout, lock, RECHECK).unwrap();
         assert_eq!(deferred, Committed::Deferred(Vec::new()));
         assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
         drop(launching);
         assert!(matches!(
-            commit(layout, lock, false, true).unwrap(),
+            commit(layout, lock, RECHECK).unwrap(),
             Committed::Done(_)
         ));
+    }
+
+    #[test]
+    fn rolls_back_with_the_applications_files() {
+        let Case { layout, lock, .. } = &case();
+        let none = roll_back(layout, lock, &|_| false).unwrap();
+        assert_eq!(none, Committed::Nothing);
+        bundle(&layout.staged(), "1.1");
+        commit(layout, lock, RECHECK).unwrap();
+        assert_eq!(Probation::load(layout).unwrap().unwrap().starts, 0);
+        write(layout.app().join("own"), "newer").unwrap();
+        write(layout.app().join("made by 1.1"), "").unwrap();
+        let back = roll_back(layout, lock, &|_| false).unwrap();
+        assert!(matches!(back, Committed::Done(_)));
+        assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
+        assert_eq!(version(&layout.previous()).as_deref(), Some("1.1"));
+        assert_eq!(read_to_string(layout.app().join("own")).unwrap(), "newer");
+        assert!(layout.app().join("made by 1.1").exists());
+        assert_eq!(Probation::load(layout).unwrap(), None);
+        write(layout.previous().join("file"), "1.x").unwrap();
+        let damaged = roll_back(layout, lock, &|_| false);
+        assert!(matches!(damaged, Err(CommitError::Damaged { .. })));
+        assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
     }
 
     #[test]

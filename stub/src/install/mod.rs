@@ -13,14 +13,16 @@ mod exchange;
 #[path = "exchange_none.rs"]
 mod exchange;
 mod lock;
+mod probation;
 mod record;
 mod running;
 mod stage;
 
-pub use commit::{CommitError, Committed, commit, recover};
+pub use commit::{CommitError, Committed, How, check_files, commit, recover, roll_back};
 pub use lock::Lock;
+pub use probation::{Probation, Quarantine};
 pub use record::{Record, RecordError, Release};
-pub use stage::{SealError, discard, keep_downloads, prepare, seal};
+pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -97,6 +99,30 @@ impl Layout {
     /// Says which bundle an interrupted commit was putting in place.
     pub fn journal(&self) -> PathBuf {
         self.state().join("journal")
+    }
+    /// Says that the installed version was not seen to work yet.
+    pub fn probation(&self) -> PathBuf {
+        self.state().join("probation")
+    }
+    /// The application makes this file to say that it is ready.
+    pub fn ready(&self) -> PathBuf {
+        self.state().join("ready")
+    }
+    /// Versions that failed here.
+    pub fn quarantine(&self) -> PathBuf {
+        self.state().join("quarantine")
+    }
+    /// The stub that was here before this one, until this one has launched.
+    pub fn old_stub(&self) -> PathBuf {
+        self.state().join(if cfg!(windows) {
+            "old-stub.exe"
+        } else {
+            "old-stub"
+        })
+    }
+    /// The version of the stub that could not be installed here.
+    pub fn failed_stub(&self) -> PathBuf {
+        self.state().join("failed-stub")
     }
     /// The log.
     pub fn log(&self) -> PathBuf {

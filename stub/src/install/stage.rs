@@ -38,6 +38,19 @@ pub fn discard(layout: &Layout) -> Result<(), FsError> {
     }
 }
 
+/// Removes folders of an update that have nothing in them.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn tidy(layout: &Layout) -> Result<(), FsError> {
+    for folder in [layout.staging(), layout.downloads()] {
+        if fs::list(&folder)?.is_empty() {
+            fs::remove_tree(&folder)?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes downloads but those of the update that is wanted now.
 ///
 /// # Errors

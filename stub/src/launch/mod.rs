@@ -10,9 +10,12 @@ mod os;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 /// Why the application did not start.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +35,101 @@ pub struct LaunchError {
 /// # Errors
 /// [`LaunchError`].
 pub fn launch(program: PathBuf, started: impl FnOnce()) -> Result<ExitCode, LaunchError> {
-    let mut command = Command::new(&program);
+    os::run(command(&program), started).map_err(|source| LaunchError { program, source })
+}
+
+/// Starts `program` as a child with the arguments of this process, passes
+/// signals on to it, and waits for its end. `more` is added to its
+/// environment, `started` is called once it runs.
+///
+/// # Errors
+/// [`LaunchError`].
+pub fn supervise(
+    program: PathBuf,
+    more: &[(&str, OsString)],
+    started: impl FnOnce(),
+) -> Result<End, LaunchError> {
+    let mut command = command(&program);
+    for (name, value) in more {
+        command.env(name, value);
+    }
+    os::supervise(command, started).map_err(|source| LaunchError { program, source })
+}
+
+/// How the application ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With this exit code.
+    Code(i32),
+    /// Killed by this signal (Unix).
+    Signal(i32),
+}
+
+impl End {
+    /// Ends this process in the same way.
+    pub fn pass_on(self) -> ExitCode {
+        os::end_alike(self)
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            End::Code(code) if cfg!(windows) && os::is_crash(*self) => {
+                write!(f, "exit code {code:#x}")
+            }
+            End::Code(code) => write!(f, "exit code {code}"),
+            End::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// What an ended application says of a version that is on probation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It works.
+    Sound,
+    /// It does not.
+    Failed,
+    /// Somebody ended it before that could be told.
+    Open,
+}
+
+/// Judges by the end of the application. `proven`: it lived long enough, or
+/// has said that it is ready.
+pub fn verdict(end: End, proven: bool) -> Verdict {
+    match end {
+        _ if proven => Verdict::Sound,
+        // Python makes an ordinary error of Ctrl-C.
+        _ if os::was_asked_to_end() => Verdict::Open,
+        End::Code(0) => Verdict::Sound,
+        end if os::is_crash(end) => Verdict::Failed,
+        End::Code(code) if cfg!(unix) || code.cast_unsigned() >> 30 == 0 => Verdict::Failed,
+        _ => Verdict::Open,
+    }
+}
+
+/// Waits until the application has lived for `limit` or `ready` says it is
+/// ready, and returns true; or false once `ended`.
+pub fn watch(limit: Duration, ready: impl Fn() -> bool, ended: &Receiver<()>) -> bool {
+    const STEP: Duration = Duration::from_millis(100);
+    let start = Instant::now();
+    loop {
+        if ready() {
+            return true;
+        }
+        let Some(left) = limit.checked_sub(start.elapsed()).filter(|d| !d.is_zero()) else {
+            return true;
+        };
+        if ended.recv_timeout(left.min(STEP)) != Err(RecvTimeoutError::Timeout) {
+            // It may have said so and ended at once.
+            return ready();
+        }
+    }
+}
+
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
     let environment = std::env::vars_os().collect();
     for (name, value) in environment_changes(&environment) {
         match value {
@@ -40,7 +137,7 @@ pub fn launch(program: PathBuf, started: impl FnOnce()) -> Result<ExitCode, Laun
             None => command.env_remove(name),
         };
     }
-    os::run(command, started).map_err(|source| LaunchError { program, source })
+    command
 }
 
 /// What has to change in the environment of a PyInstaller application that
@@ -75,6 +172,37 @@ fn environment_changes(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn judges_by_the_end() {
+        assert_eq!(verdict(End::Code(0), false), Verdict::Sound);
+        assert_eq!(verdict(End::Code(1), false), Verdict::Failed);
+        assert_eq!(verdict(End::Code(1), true), Verdict::Sound);
+        #[cfg(unix)]
+        {
+            assert_eq!(verdict(End::Signal(11), false), Verdict::Failed);
+            assert_eq!(verdict(End::Signal(15), false), Verdict::Open);
+            assert_eq!(verdict(End::Signal(9), true), Verdict::Sound);
+        }
+        #[cfg(windows)]
+        {
+            let status = |code: u32| End::Code(code.cast_signed());
+            assert_eq!(verdict(status(0xC000_0005), false), Verdict::Failed);
+            assert_eq!(verdict(status(0xC000_013A), false), Verdict::Open);
+        }
+    }
+
+    #[test]
+    fn watches_for_time_readiness_and_end() {
+        let second = Duration::from_secs(1);
+        let (sender, ended) = std::sync::mpsc::channel();
+        assert!(watch(Duration::ZERO, || false, &ended));
+        assert!(watch(second * 99, || true, &ended));
+        sender.send(()).unwrap();
+        assert!(!watch(second * 99, || false, &ended));
+        drop(sender);
+        assert!(!watch(second * 99, || false, &ended));
+    }
 
     #[test]
     fn loader_variables_go_and_library_paths_come_back() {

@@ -1,12 +1,14 @@
 //! Windows: the application is a child, and this process waits for it.
 #![allow(unsafe_code)]
 
+use super::End;
 use std::ffi::OsString;
 use std::io;
 use std::os::windows::ffi::OsStringExt;
 use std::os::windows::process::CommandExt;
 use std::process::{Command, ExitCode};
-use windows_sys::Win32::Foundation::TRUE;
+use std::sync::atomic::{AtomicBool, Ordering};
+use windows_sys::Win32::Foundation::{STATUS_CONTROL_C_EXIT, TRUE};
 use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
 use windows_sys::Win32::System::Environment::GetCommandLineW;
 use windows_sys::core::BOOL;
@@ -14,7 +16,12 @@ use windows_sys::core::BOOL;
 /// Runs the application with the command line of this process, untouched
 /// but for the program's name: every program on Windows takes its command
 /// line apart in its own way.
-pub fn run(mut command: Command, started: impl FnOnce()) -> io::Result<ExitCode> {
+pub fn run(command: Command, started: impl FnOnce()) -> io::Result<ExitCode> {
+    Ok(end_alike(supervise(command, started)?))
+}
+
+/// Runs the application and waits for its end.
+pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<End> {
     command.raw_arg(OsString::from_wide(arguments(&command_line())));
     // Ctrl-C goes to all programs at the console: the application decides
     // what it means, this process waits for its end.
@@ -24,12 +31,35 @@ pub fn run(mut command: Command, started: impl FnOnce()) -> io::Result<ExitCode>
     }
     let mut child = command.spawn()?;
     started();
-    let status = child.wait()?;
-    // All 32 bits of the code, which `ExitCode` would cut to eight.
-    std::process::exit(status.code().unwrap_or(1))
+    Ok(End::Code(child.wait()?.code().unwrap_or(1)))
+}
+
+/// Ends this process with all 32 bits of the code, which `ExitCode` would
+/// cut to eight.
+pub fn end_alike(end: End) -> ExitCode {
+    match end {
+        End::Code(code) | End::Signal(code) => std::process::exit(code),
+    }
+}
+
+/// Whether a code is one that the system gives to a program that did
+/// something wrong (an error status), rather than one that was told to end.
+pub fn is_crash(end: End) -> bool {
+    match end {
+        End::Code(code) => code.cast_unsigned() >> 30 == 3 && code != STATUS_CONTROL_C_EXIT,
+        End::Signal(_) => false,
+    }
+}
+
+static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
+
+/// Whether Ctrl-C was pressed, or the console closed.
+pub fn was_asked_to_end() -> bool {
+    ASKED_TO_END.load(Ordering::SeqCst)
 }
 
 unsafe extern "system" fn stay(_event: u32) -> BOOL {
+    ASKED_TO_END.store(true, Ordering::SeqCst);
     TRUE
 }
 

@@ -7,7 +7,7 @@
 mod error;
 pub mod json;
 pub mod key;
-mod pattern;
+pub mod pattern;
 mod refresh;
 pub mod schema;
 mod trusted;

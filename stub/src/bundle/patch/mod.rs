@@ -72,6 +72,9 @@ struct Place {
     mode: u32,
     /// Its content is known to be what the manifest says.
     verified: bool,
+    /// The user may change it: if it is as recorded does not matter, as long
+    /// as it stays where it is.
+    free: bool,
 }
 
 /// A tree whose files are still scattered: some where the installed version
@@ -95,6 +98,7 @@ impl Scattered {
                 built: false,
                 mode: entry.mode,
                 verified: false,
+                free: false,
             };
             (path.clone(), place)
         });
@@ -102,6 +106,15 @@ impl Scattered {
             places: places.collect(),
             manifest,
         }
+    }
+
+    /// Files that may have been changed since they were installed.
+    #[must_use]
+    pub fn with_free(mut self, free: &dyn Fn(&str) -> bool) -> Self {
+        for (path, place) in &mut self.places {
+            place.free = free(path);
+        }
+        self
     }
 
     /// What the tree holds.
@@ -186,9 +199,12 @@ impl Scattered {
                 (0o777, Kind::Link { target })
             }
             Operation::Copy { mode, old, .. } => {
-                let place = self.old(old)?;
+                let place = Place {
+                    free: false,
+                    ..self.old(old)?.clone()
+                };
                 let kind = self.manifest.entries[old].kind.clone();
-                new.places.insert(path.into(), place.clone());
+                new.places.insert(path.into(), place);
                 (*mode, kind)
             }
             &Operation::Full { mode, size, .. } => {
@@ -231,6 +247,7 @@ impl Scattered {
             built: true,
             mode,
             verified: true,
+            free: false,
         };
         self.places.insert(path.into(), place);
     }
@@ -239,7 +256,7 @@ impl Scattered {
     fn unverified(&self, wanted: impl Fn(&str) -> bool) -> Vec<(&String, &Place, &Entry)> {
         self.places
             .iter()
-            .filter(|(path, place)| !place.verified && wanted(path))
+            .filter(|(path, place)| !place.verified && !place.free && wanted(path))
             .map(|(path, place)| (path, place, &self.manifest.entries[path]))
             .collect()
     }

@@ -1,0 +1,194 @@
+//! A new version is on probation until it has been seen to work, and a
+//! version that failed is in quarantine: it is not installed again.
+
+use super::{Layout, Record};
+use crate::bundle::patch::hash_file;
+use crate::fs::{self, FsError};
+use crate::tuf::key::encode_hex;
+use pep440_rs::Version;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::str::FromStr;
+
+const HEADER: &str = "notsotuf-probation 1";
+/// More than a quarantine of any sense has.
+const MAX_SIZE: u64 = 1 << 16;
+
+/// The installed version was not seen to work yet. On disk, in the state dir:
+///
+/// ```text
+/// notsotuf-probation 1
+/// record <SHA-256 of the record of the version meant>
+/// starts <how often it was started>
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probation {
+    record: String,
+    /// How often it was started, as far as is known.
+    pub starts: u32,
+}
+
+impl Probation {
+    /// Puts the bundle with this record on probation, from when it is
+    /// installed on.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn begin(layout: &Layout, record: String) -> Result<(), FsError> {
+        Probation { record, starts: 0 }.store(layout)
+    }
+
+    /// The probation of what is installed; `None` if it is not on probation.
+    /// What cannot be read counts as none.
+    ///
+    /// # Errors
+    /// If the record of what is installed is there and cannot be read.
+    pub fn load(layout: &Layout) -> Result<Option<Self>, FsError> {
+        let Some(found) = read(&layout.probation()).as_deref().and_then(Self::parse) else {
+            return Ok(None);
+        };
+        let installed = record_hash(&layout.app())?;
+        Ok((installed.as_ref() == Some(&found.record)).then_some(found))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix(HEADER)?.strip_prefix("\nrecord ")?;
+        let (record, rest) = rest.split_once("\nstarts ")?;
+        Some(Probation {
+            record: record.into(),
+            starts: rest.trim_end().parse().ok()?,
+        })
+    }
+
+    /// Notes one more start.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn count_start(&mut self, layout: &Layout) -> Result<(), FsError> {
+        self.starts = self.starts.saturating_add(1);
+        self.store(layout)
+    }
+
+    fn store(&self, layout: &Layout) -> Result<(), FsError> {
+        let Probation { record, starts } = self;
+        let text = format!("{HEADER}\nrecord {record}\nstarts {starts}\n");
+        fs::write_atomically(&layout.probation(), text.as_bytes())
+    }
+
+    /// Ends whatever probation there is.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn end(layout: &Layout) -> Result<(), FsError> {
+        fs::remove_file(&layout.probation())
+    }
+}
+
+/// The hash of the record of the bundle in `folder`; `None` if it has none.
+pub(super) fn record_hash(folder: &Path) -> Result<Option<String>, FsError> {
+    let record = Record::path(folder);
+    if fs::inspect(&record)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(encode_hex(&hash_file(&record)?.1)))
+}
+
+/// Versions that failed on this machine, a line of the file each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Quarantine {
+    /// The versions.
+    pub versions: BTreeSet<Version>,
+}
+
+impl Quarantine {
+    /// Reads it; what cannot be read is passed over.
+    pub fn load(layout: &Layout) -> Self {
+        let text = read(&layout.quarantine()).unwrap_or_default();
+        let versions = text.lines().filter_map(|line| Version::from_str(line).ok());
+        Quarantine {
+            versions: versions.collect(),
+        }
+    }
+
+    /// Adds a version.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn add(layout: &Layout, version: &Version) -> Result<(), FsError> {
+        let mut quarantine = Self::load(layout);
+        quarantine.versions.insert(version.clone());
+        quarantine.store(layout)
+    }
+
+    /// Takes a version out.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn remove(layout: &Layout, version: &Version) -> Result<(), FsError> {
+        let mut quarantine = Self::load(layout);
+        match quarantine.versions.remove(version) {
+            true => quarantine.store(layout),
+            false => Ok(()),
+        }
+    }
+
+    fn store(&self, layout: &Layout) -> Result<(), FsError> {
+        if self.versions.is_empty() {
+            return fs::remove_file(&layout.quarantine());
+        }
+        let lines: String = self.versions.iter().map(|v| format!("{v}\n")).collect();
+        fs::write_atomically(&layout.quarantine(), lines.as_bytes())
+    }
+}
+
+fn read(path: &Path) -> Option<String> {
+    let bytes = fs::read_optional(path, MAX_SIZE).unwrap_or_else(|e| {
+        log::warn!("{e}");
+        None
+    });
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probation_is_of_one_record_and_counts_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        std::fs::create_dir_all(layout.app()).unwrap();
+        std::fs::create_dir_all(layout.state()).unwrap();
+        assert_eq!(Probation::load(&layout).unwrap(), None);
+        std::fs::write(Record::path(&layout.app()), "one").unwrap();
+        let record = record_hash(&layout.app()).unwrap().unwrap();
+        Probation::begin(&layout, record).unwrap();
+        let mut found = Probation::load(&layout).unwrap().unwrap();
+        found.count_start(&layout).unwrap();
+        assert_eq!(Probation::load(&layout).unwrap().unwrap().starts, 1);
+        // Another version is installed by now.
+        std::fs::write(Record::path(&layout.app()), "two").unwrap();
+        assert_eq!(Probation::load(&layout).unwrap(), None);
+        for damaged in ["", "notsotuf-probation 2\n", "notsotuf-probation 1\nrecord"] {
+            std::fs::write(layout.probation(), damaged).unwrap();
+            assert_eq!(Probation::load(&layout).unwrap(), None, "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn quarantine() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        std::fs::create_dir_all(layout.state()).unwrap();
+        let version = |text| Version::from_str(text).unwrap();
+        assert!(Quarantine::load(&layout).versions.is_empty());
+        for text in ["1.1", "2.0rc1"] {
+            Quarantine::add(&layout, &version(text)).unwrap();
+        }
+        Quarantine::remove(&layout, &version("1.1.0")).unwrap();
+        let left = Quarantine::load(&layout).versions;
+        assert_eq!(left.into_iter().collect::<Vec<_>>(), [version("2.0rc1")]);
+        Quarantine::remove(&layout, &version("2.0rc1")).unwrap();
+        assert!(!layout.quarantine().exists());
+    }
+}

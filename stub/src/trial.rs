@@ -1,0 +1,184 @@
+//! Starting a version that is on probation, and going back to the one before
+//! if it fails.
+
+use crate::flow::{self, Trial as Next};
+use crate::fs;
+use crate::install::{Layout, Probation, Quarantine, Record};
+use crate::launch::{self, End, LaunchError, Verdict};
+use crate::launcher::{self, launch_lock, not_started, now};
+use crate::settings::Settings;
+use crate::updater::{Outcome, UpdateError, Updater};
+use pep440_rs::Version;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// The environment variable with the path of a file; that a program makes it
+/// says that it works.
+pub const READY_VARIABLE: &str = "NOTSOTUF_READY_FILE";
+
+/// A start of a version that is on probation.
+pub struct Trial<'a> {
+    layout: &'a Layout,
+    settings: &'a Settings,
+    limit: Duration,
+    probation: Probation,
+    version: Version,
+}
+
+/// The start of what is installed, if that is on probation.
+pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Trial<'a>> {
+    let probation = Probation::load(layout).unwrap_or_else(|e| {
+        log::warn!("{e}");
+        None
+    })?;
+    let release = Record::load_release(&layout.app()).ok()??;
+    Some(Trial {
+        layout,
+        settings,
+        limit: settings.probation()?,
+        probation,
+        version: release.version,
+    })
+}
+
+impl Trial<'_> {
+    /// Starts the application, and comes back with its exit code; with that
+    /// of the version before if this one fails.
+    pub fn run(mut self) -> ExitCode {
+        let starts = self.probation.starts;
+        if flow::trial(starts) == Next::GoBack {
+            let why = format!("it was started {starts} times and never seen to work");
+            if self.go_back(&why).is_none() {
+                self.sound();
+            }
+            return launcher::start(self.layout, &self.settings.executable);
+        }
+        let version = &self.version;
+        log::info!("version {version} is new here and on probation");
+        if let Err(e) = self.probation.count_start(self.layout) {
+            log::warn!("{e}");
+        }
+        match self.supervise() {
+            Err(e) => not_started(self.layout, &e),
+            Ok((end, proven)) => match launch::verdict(end, proven) {
+                Verdict::Sound => {
+                    self.sound();
+                    end.pass_on()
+                }
+                Verdict::Open => end.pass_on(),
+                Verdict::Failed => self.failed(end),
+            },
+        }
+    }
+
+    fn supervise(&self) -> Result<(End, bool), LaunchError> {
+        let ready = self.layout.ready();
+        if let Err(e) = fs::remove_file(&ready) {
+            log::warn!("{e}");
+        }
+        let lock = launch_lock(self.layout);
+        let program = fs::join(&self.layout.launchable(), &self.settings.executable);
+        let more = [(READY_VARIABLE, ready.clone().into_os_string())];
+        std::thread::scope(|scope| {
+            let (ended, wait) = mpsc::channel();
+            let ready = &ready;
+            let watch = move || {
+                let proven = launch::watch(self.limit, || ready.exists(), &wait);
+                if proven {
+                    // Now, as the computer may be switched off before the end.
+                    self.sound();
+                }
+                proven
+            };
+            let mut watcher = None;
+            let end = launch::supervise(program, &more, || {
+                drop(lock);
+                watcher = Some(scope.spawn(watch));
+            });
+            drop(ended);
+            let proven = watcher.is_some_and(|w| w.join().expect("watching does not panic"));
+            Ok((end?, proven))
+        })
+    }
+
+    fn sound(&self) {
+        if let Ok(Some(_)) = Probation::load(self.layout) {
+            log::info!("version {} works", self.version);
+        }
+        for result in [
+            Probation::end(self.layout),
+            fs::remove_file(&self.layout.ready()),
+        ] {
+            if let Err(e) = result {
+                log::warn!("{e}");
+            }
+        }
+    }
+
+    fn failed(&self, end: End) -> ExitCode {
+        if self.go_back(&end.to_string()).is_none() {
+            return end.pass_on();
+        }
+        let (again, _) = match self.supervise() {
+            Ok(result) => result,
+            Err(e) => return not_started(self.layout, &e),
+        };
+        // The version that worked ends in the same way: then it is not the
+        // new one's fault, but what the user asked for.
+        if again == end {
+            self.go_forward();
+        }
+        again.pass_on()
+    }
+
+    /// Puts the version before in the place of this one; `None` if it cannot.
+    fn go_back(&self, why: &str) -> Option<()> {
+        let version = &self.version;
+        log::error!("version {version} failed: {why}");
+        match self.exchange() {
+            Ok(Outcome::Installed(release)) => {
+                let text = format!(
+                    "version {version} did not work ({why}); going back to version {}",
+                    release.version
+                );
+                log::warn!("{text}");
+                if !self.settings.quiet {
+                    eprintln!("{text}");
+                }
+                Some(())
+            }
+            Ok(outcome) => {
+                log::warn!("going back: {outcome}");
+                None
+            }
+            Err(e) => {
+                log::error!("cannot go back: {e}");
+                None
+            }
+        }
+    }
+
+    fn go_forward(&self) {
+        let version = &self.version;
+        log::info!(
+            "the version before ends in the same way, so version {version} is installed again"
+        );
+        let result = self.exchange().and_then(|_| {
+            for release in [Record::load_release(&self.layout.previous())?]
+                .into_iter()
+                .flatten()
+            {
+                Quarantine::remove(self.layout, &release.version)?;
+            }
+            Ok(())
+        });
+        if let Err(e) = result {
+            log::error!("{e}");
+        }
+    }
+
+    fn exchange(&self) -> Result<Outcome, UpdateError> {
+        Updater::new(self.layout, self.settings, now(), &|_| {})?.roll_back()
+    }
+}

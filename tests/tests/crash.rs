@@ -1,0 +1,320 @@
+//! The stub is killed at every call by which it changes files, with and
+//! without the loss of what was not synced; and so is `publish`. The next
+//! start must launch a complete version, a later one complete the update.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+use nix::errno::Errno;
+use notsotuf_stub::bundle::Rules;
+use notsotuf_stub::install::{Layout, Record, check_files};
+use notsotuf_tests::trace::{self, Act, Kind, Plan};
+use notsotuf_tests::{World, run};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Few files, so that every call can be tried: one that is patched, one that
+/// stays, one that goes, one that comes, a folder, a link, a program.
+fn make_bundle(folder: &Path, version: &str) {
+    let inner = folder.join("_internal");
+    fs::create_dir_all(inner.join("empty")).unwrap();
+    let program = folder.join("program");
+    fs::write(&program, format!("#!/bin/sh\necho {version}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut state = 1u32;
+    let mut bytes: Vec<u8> = (0..300_000)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    fs::write(inner.join("stays"), &bytes[..50_000]).unwrap();
+    bytes[1000..1003].copy_from_slice(version.as_bytes());
+    fs::write(inner.join("patched"), &bytes).unwrap();
+    fs::write(inner.join(format!("only in {version}")), version).unwrap();
+    symlink("stays", inner.join("link")).unwrap();
+}
+
+struct Case {
+    world: World,
+    /// An install of 1.0 that nothing was done to.
+    fresh: PathBuf,
+}
+
+impl Case {
+    fn new(add: &[&str]) -> Self {
+        let world = World::new();
+        for (version, more) in [("1.0", &[][..]), ("1.1", add)] {
+            let bundle = world.path(&format!("bundle-{version}"));
+            make_bundle(&bundle, version);
+            world.add(version, &bundle, more);
+            world.bundler(&["publish"]);
+        }
+        world.ship("1.0");
+        let fresh = world.path("install");
+        fs::write(fresh.join("app/own"), "mine").unwrap();
+        Case { world, fresh }
+    }
+
+    fn copy(&self, name: &str) -> PathBuf {
+        let to = self.world.path(name);
+        copy(&self.fresh, &to);
+        to
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if to.exists() {
+        fs::remove_dir_all(to).unwrap();
+    }
+    let done = run(Command::new("cp").arg("-a").arg(from).arg(to));
+    assert!(done.status.success(), "{done:?}");
+}
+
+fn stub(install: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(install.join("program"));
+    command.args(arguments);
+    command
+}
+
+/// Starts the application, which must be one of `versions`, whole.
+fn start(install: &Path, versions: &[&str], what: &str) -> String {
+    let log = || fs::read_to_string(install.join(".notsotuf/log")).unwrap_or_default();
+    let output = run(&mut stub(install, &[]));
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    assert!(
+        versions.contains(&version.as_str()),
+        "{what}: started {version:?}: {output:?}\n{}",
+        log()
+    );
+    let app = Layout::new(install).app();
+    let record = Record::load(&app, Rules::host()).unwrap();
+    let record = record.unwrap_or_else(|| panic!("{what}: no record"));
+    assert_eq!(record.release.version.to_string(), version, "{what}");
+    let damaged = check_files(&app, &record, &|_| false).unwrap();
+    assert!(damaged.is_empty(), "{what}: {damaged:?}\n{}", log());
+    let own = fs::read_to_string(app.join("own"));
+    assert_eq!(own.ok().as_deref(), Some("mine"), "{what}");
+    version
+}
+
+/// Without a network, then with one: at last `to` runs and nothing is left
+/// over.
+fn recovers(install: &Path, versions: &[&str], to: &str, what: &str) {
+    let settings = install.join("notsotuf.toml");
+    let online = fs::read_to_string(&settings).unwrap();
+    let offline = online.replace("http://127.0.0.1:", "http://127.0.0.1:9/");
+    fs::write(&settings, offline).unwrap();
+    start(install, versions, what);
+    fs::write(&settings, online).unwrap();
+    // A rolled back version was on its way, say: then it takes one more.
+    if start(install, versions, what) != to {
+        start(install, &[to], what);
+    }
+    let mut left: Vec<_> = fs::read_dir(install.join(".notsotuf"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    let usual = [
+        "launch.lock",
+        "lock",
+        "log",
+        "metadata",
+        "previous",
+        "quarantine",
+    ];
+    left.retain(|name| !usual.contains(&name.as_str()));
+    assert!(left.is_empty(), "{what}: {left:?}");
+}
+
+/// Runs the stub with `arguments` in copies of the install, killed at one
+/// call after the other.
+fn at_every_call(case: &Case, arguments: &[&str], exchange: bool, versions: &[&str], to: &str) {
+    let mut points = 0;
+    for lose in [false, true] {
+        for at in 0.. {
+            let install = case.copy("tried");
+            let plan = Plan {
+                act: Act::Kill,
+                at,
+                exchange,
+            };
+            let done = trace::run(stub(&install, arguments), &install, plan);
+            let Some(call) = &done.at else {
+                assert_eq!(done.code, Some(0));
+                break;
+            };
+            let lost = if lose {
+                done.lose_unsynced(&install)
+            } else {
+                0
+            };
+            let what = format!("killed at call {at}, {call}; {lost} files lost");
+            recovers(&install, versions, to, &what);
+            points += 1;
+        }
+    }
+    assert!(points > 100, "only {points} points");
+    println!("{points} points tried");
+}
+
+#[test]
+fn killed_while_updating_by_patch() {
+    let case = Case::new(&[]);
+    at_every_call(
+        &case,
+        &["--updater", "update"],
+        true,
+        &["1.0", "1.1"],
+        "1.1",
+    );
+}
+
+#[test]
+fn killed_while_updating_by_archive() {
+    let case = Case::new(&["--skip-patch"]);
+    at_every_call(
+        &case,
+        &["--updater", "update"],
+        true,
+        &["1.0", "1.1"],
+        "1.1",
+    );
+}
+
+#[test]
+fn killed_while_updating_where_folders_cannot_be_exchanged() {
+    let case = Case::new(&[]);
+    at_every_call(
+        &case,
+        &["--updater", "update"],
+        false,
+        &["1.0", "1.1"],
+        "1.1",
+    );
+}
+
+#[test]
+fn killed_while_rolling_back() {
+    let case = Case::new(&[]);
+    let updated = run(&mut stub(&case.fresh, &["--updater", "update"]));
+    assert!(updated.status.success(), "{updated:?}");
+    for exchange in [true, false] {
+        let install = case.copy("tried");
+        let plan = Plan {
+            act: Act::Count,
+            at: 0,
+            exchange,
+        };
+        let all = trace::run(stub(&install, &["--updater", "rollback"]), &install, plan);
+        assert_eq!(all.code, Some(0));
+        for at in 0..all.calls {
+            for lose in [false, true] {
+                let install = case.copy("tried");
+                let plan = Plan {
+                    act: Act::Kill,
+                    ..plan
+                };
+                let command = stub(&install, &["--updater", "rollback"]);
+                let done = trace::run(command, &install, Plan { at, ..plan });
+                let Some(call) = &done.at else { break };
+                if lose {
+                    done.lose_unsynced(&install);
+                }
+                let what = format!("killed at call {at}, {call}");
+                // Whether it counts as asked for depends on how far it came.
+                start(&install, &["1.0", "1.1"], &what);
+                let version = start(&install, &["1.0", "1.1"], &what);
+                start(&install, &[&version], &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn killed_at_random_times() {
+    let case = Case::new(&[]);
+    let mut killed = 0;
+    for round in 0..60u64 {
+        let install = case.copy("tried");
+        let mut child = stub(&install, &["--updater", "update"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(round * 700));
+        killed += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        recovers(&install, &["1.0", "1.1"], "1.1", &format!("round {round}"));
+    }
+    assert!(killed > 5, "only {killed} were still running");
+}
+
+/// From one call on, all calls fail that need room.
+#[test]
+fn the_disk_is_full_from_any_call_on() {
+    for add in [&[][..], &["--skip-patch"]] {
+        let case = Case::new(add);
+        for errno in [Errno::ENOSPC, Errno::EACCES] {
+            for at in 0.. {
+                let install = case.copy("tried");
+                let plan = Plan {
+                    act: Act::Fail(Kind::Room, errno),
+                    at,
+                    exchange: true,
+                };
+                let done = trace::run(stub(&install, &[]), &install, plan);
+                let Some(call) = &done.at else { break };
+                // It was started all the same.
+                let what = format!("{errno} from call {at} on, {call}");
+                assert_eq!(done.code, Some(0), "{what}");
+                recovers(&install, &["1.0", "1.1"], "1.1", &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn publish_is_killed_and_clients_see_a_whole_repository() {
+    let world = World::new();
+    for version in ["1.0", "1.1"] {
+        make_bundle(&world.path(&format!("bundle-{version}")), version);
+    }
+    world.add("1.0", &world.path("bundle-1.0"), &[]);
+    world.bundler(&["publish"]);
+    world.ship("1.0");
+    fs::write(world.path("install/app/own"), "mine").unwrap();
+    world.add("1.1", &world.path("bundle-1.1"), &[]);
+    let (project, before) = (world.path("project"), world.path("before"));
+    copy(&project, &before);
+    let mut points = 0;
+    for at in 0.. {
+        // The server has the folder by its path.
+        for part in fs::read_dir(&before).unwrap() {
+            let part = part.unwrap();
+            let to = project.join(part.file_name());
+            if part.file_type().unwrap().is_dir() {
+                copy(&part.path(), &to);
+            } else {
+                fs::copy(part.path(), &to).unwrap();
+            }
+        }
+        let plan = Plan {
+            act: Act::Kill,
+            at,
+            exchange: true,
+        };
+        let done = trace::run(world.command(&["publish"]), &project, plan);
+        let Some(call) = &done.at else { break };
+        let what = format!("publish killed at call {at}, {call}");
+        let install = world.path("client");
+        copy(&world.path("install"), &install);
+        let client = run(&mut stub(&install, &["--updater", "update"]));
+        assert!(client.status.success(), "{what}: {client:?}");
+        start(&install, &["1.0", "1.1"], &what);
+        world.bundler(&["publish"]);
+        start(&install, &["1.1"], &what);
+        points += 1;
+    }
+    assert!(points > 20, "only {points} points");
+    println!("{points} points tried");
+}

@@ -1,0 +1,348 @@
+//! A new version must prove itself; one that fails makes room for the version
+//! before. Also: going back by hand, repairing, and staging in the background.
+
+#![cfg(unix)]
+
+use notsotuf_tests::{World, bundle, json, run};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What a broken version 1.1 does instead of working.
+fn world_with(script: &str) -> World {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    release_broken(&world, "1.1", script);
+    world
+}
+
+/// The real bundle, whose program is a script.
+fn release_broken(world: &World, version: &str, script: &str) {
+    let folder = world.path(&format!("broken-{version}"));
+    let done = run(Command::new("cp").arg("-a").arg(bundle("1.1")).arg(&folder));
+    assert!(done.status.success(), "{done:?}");
+    let program = folder.join("program");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    world.add(version, &folder, &[]);
+    world.bundler(&["publish"]);
+}
+
+fn status(world: &World) -> Value {
+    json(world.stub().args(["--updater", "status", "--json"]))
+}
+
+fn installed(world: &World) -> String {
+    status(world)["installed"]["version"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_version_that_fails_is_replaced_by_the_one_before_in_the_same_run() {
+    for (script, why) in [
+        ("exit 1", "exit code 1"),
+        ("kill -SEGV $$", "signal 11"),
+        ("exec /no/such/program", "exit code 127"),
+    ] {
+        let world = world_with(script);
+        fs::write(world.path("install/app/own"), "mine").unwrap();
+        let output = run(world.stub().args(["a", "b c"]));
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["version"], "1.0", "{script}");
+        assert_eq!(said["args"], json!(["a", "b c"]));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            told.contains(&format!("version 1.1 did not work ({why})")),
+            "{told}"
+        );
+        let status = status(&world);
+        assert_eq!(status["failed"], json!(["1.1"]));
+        assert_eq!(status["previous"]["version"], "1.1");
+        let own = fs::read_to_string(world.path("install/app/own")).unwrap();
+        assert_eq!(own, "mine");
+        // It is not installed again, until there is a newer one.
+        assert_eq!(world.start_version(), "1.0");
+        assert!(
+            world.log().contains("version 1.1 is passed over"),
+            "{}",
+            world.log()
+        );
+        world.release("1.2", &[]);
+        assert_eq!(world.start_version(), "1.2", "{}", world.log());
+    }
+}
+
+#[test]
+fn what_the_version_before_does_too_is_not_the_new_ones_fault() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &[]);
+    let output = run(world.stub().env("E2E_EXIT", "1"));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(installed(&world), "1.1");
+    assert_eq!(status(&world)["failed"], json!([]));
+    assert_eq!(world.start_version(), "1.1");
+}
+
+#[test]
+fn a_version_that_says_it_is_ready_may_end_as_it_likes() {
+    let world = world_with("touch \"$NOTSOTUF_READY_FILE\"; exit 3");
+    let output = run(&mut world.stub());
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(installed(&world), "1.1");
+    assert_eq!(status(&world)["probation"], false);
+    assert!(!world.path("install/.notsotuf/ready").exists());
+}
+
+#[test]
+fn a_version_that_lives_is_sound_while_it_still_runs() {
+    let world = world_with("exec sleep 60");
+    world.set("probation", "0.5");
+    let mut running = world.stub().stdout(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while !world.log().contains("version 1.1 works") {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", world.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!world.path("install/.notsotuf/probation").exists());
+    let pid = running.id().to_string();
+    assert!(run(Command::new("kill").arg(&pid)).status.success());
+    // The signal went on to the application, and its end came back.
+    assert_eq!(running.wait().unwrap().signal(), Some(15));
+    assert_eq!(installed(&world), "1.1");
+}
+
+#[test]
+fn a_version_that_hangs_and_is_killed_has_three_tries() {
+    let world = world_with("echo hung; exec sleep 60");
+    world.set("probation", "3600.0");
+    for _ in 0..3 {
+        let mut running = world.stub().stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let out = running.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+        assert_eq!(line, "hung\n");
+        let pid = running.id().to_string();
+        assert!(run(Command::new("kill").arg(&pid)).status.success());
+        running.wait().unwrap();
+        assert_eq!(installed(&world), "1.1");
+        assert_eq!(status(&world)["probation"], true);
+    }
+    assert_eq!(world.start_version(), "1.0", "{}", world.log());
+    assert_eq!(status(&world)["failed"], json!(["1.1"]));
+}
+
+#[test]
+fn without_probation_the_user_is_on_his_own() {
+    let world = world_with("exit 1");
+    world.set("probation", "0.0");
+    assert_eq!(run(&mut world.stub()).status.code(), Some(1));
+    assert_eq!(installed(&world), "1.1");
+    // But can go back.
+    let back = json(world.stub().args(["--updater", "rollback", "--json"]));
+    assert_eq!(back, json!({"result": "updated", "version": "1.0"}));
+    assert_eq!(world.start_version(), "1.0");
+    let none = json(world.stub().args(["--updater", "check", "--json"]));
+    assert_eq!(none["update"], Value::Null);
+    let again = json(
+        world
+            .stub()
+            .args(["--updater", "update", "--retry", "--json"]),
+    );
+    assert_eq!(again["version"], "1.1");
+}
+
+#[test]
+fn there_may_be_nothing_to_go_back_to() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let output = run(world.stub().args(["--updater", "rollback"]));
+    assert_eq!(output.status.code(), Some(5));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("no earlier version"), "{told}");
+    assert_eq!(world.start_version(), "1.0");
+}
+
+#[test]
+fn damaged_and_missing_files_are_restored() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let repair = |args: &[&str]| {
+        let mut command = world.stub();
+        json(command.args(["--updater", "repair", "--json"]).args(args))
+    };
+    assert_eq!(repair(&[])["result"], "up-to-date");
+    let app = world.path("install/app");
+    let library = app.join("_internal/base_library.zip");
+    fs::write(&library, "damaged").unwrap();
+    fs::remove_file(app.join("program")).unwrap();
+    fs::write(app.join("own"), "mine").unwrap();
+    let done = repair(&[]);
+    assert_eq!(
+        done["damaged"],
+        json!(["_internal/base_library.zip", "program"])
+    );
+    assert_eq!(done["result"], "updated");
+    assert_eq!(
+        fs::read(&library).unwrap(),
+        fs::read(bundle("1.0").join("_internal/base_library.zip")).unwrap()
+    );
+    assert_eq!(fs::read_to_string(app.join("own")).unwrap(), "mine");
+    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(repair(&[])["result"], "up-to-date");
+}
+
+#[test]
+fn users_changes_to_shipped_files_are_kept_where_the_settings_say_so() {
+    let world = World::new();
+    let release = |version: &str, shipped: &str| {
+        let folder = world.path(&format!("bundle-{version}"));
+        let done = run(Command::new("cp")
+            .arg("-a")
+            .arg(bundle(version))
+            .arg(&folder));
+        assert!(done.status.success(), "{done:?}");
+        fs::create_dir_all(folder.join("config")).unwrap();
+        for name in ["edited.ini", "same.ini", "other.txt"] {
+            fs::write(folder.join("config").join(name), shipped).unwrap();
+        }
+        world.add(version, &folder, &[]);
+        world.bundler(&["publish"]);
+    };
+    release("1.0", "shipped");
+    world.ship("1.0");
+    world.set("preserve", "[\"config/*.ini\"]");
+    let config = world.path("install/app/config");
+    let text = |name: &str| fs::read_to_string(config.join(name)).unwrap();
+    fs::write(config.join("edited.ini"), "mine").unwrap();
+    // Not touched by this release: a patch does.
+    release("1.1", "shipped");
+    assert_eq!(world.start_version(), "1.1");
+    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    assert_eq!(text("edited.ini"), "mine");
+    // Touched by this one.
+    release("1.2", "newly shipped");
+    fs::write(config.join("other.txt"), "mine").unwrap();
+    assert_eq!(world.start_version(), "1.2");
+    assert_eq!(text("edited.ini"), "mine");
+    assert_eq!(text("same.ini"), "newly shipped");
+    assert_eq!(text("other.txt"), "newly shipped");
+    // And it is no damage.
+    let repair = json(world.stub().args(["--updater", "repair", "--json"]));
+    assert_eq!(repair["result"], "up-to-date");
+}
+
+#[test]
+fn in_the_background_the_application_starts_at_once_and_the_update_comes_next_time() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.set("mode", "\"background\"");
+    world.release("1.1", &[]);
+    let mut running = world
+        .stub()
+        .arg("--sleep")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !world.log().contains("will be installed at the next start") {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", world.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(installed(&world), "1.0");
+    let pid = running.id().to_string();
+    assert!(run(Command::new("kill").arg(&pid)).status.success());
+    running.wait().unwrap();
+    world.server.as_ref().unwrap().requests();
+    assert_eq!(world.start_version(), "1.1");
+    world.set("mode", "\"off\"");
+    world.release("1.2", &[]);
+    world.server.as_ref().unwrap().requests();
+    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(world.server.as_ref().unwrap().requests(), [""; 0]);
+}
+
+/// The stub of this build, which takes itself for another version.
+fn stub_of_version(world: &World, version: &str) -> std::path::PathBuf {
+    let mut program = fs::read(notsotuf_tests::program("notsotuf-stub")).unwrap();
+    let mark = b"notsotuf stub version ";
+    let at = program.windows(mark.len()).position(|w| w == mark);
+    let at = at.unwrap() + mark.len();
+    let text = format!("{version}\n");
+    program[at..at + text.len()].copy_from_slice(text.as_bytes());
+    let path = world.path(&format!("stub-{version}"));
+    fs::write(&path, program).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn own_version(world: &World) -> String {
+    let said = json(world.stub().args(["--updater", "version", "--json"]));
+    said["updater"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_stub_replaces_itself() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let before = own_version(&world);
+    let newer = stub_of_version(&world, "9.1");
+    let added = world.bundler(&["add-stub", newer.to_str().unwrap()]);
+    assert_eq!(added["version"], "9.1");
+    assert_eq!(added["archive"]["path"], "app-stub-9.1.tar.gz");
+    // A release that the old stub cannot install; the new one can.
+    world.add("1.1", &bundle("1.1"), &["--min-stub", "9"]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.0");
+    let log = world.log();
+    assert!(
+        log.contains(&format!(
+            "version 1.1 needs version 9 of the updater, and this is version {before}"
+        )),
+        "{log}"
+    );
+    assert!(log.contains("updated the updater to version 9.1"), "{log}");
+    assert_eq!(own_version(&world), "9.1");
+    let old = world.path("install/.notsotuf/old-stub");
+    assert!(old.exists(), "kept until the new one has launched");
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert!(!old.exists());
+    assert_eq!(world.start_version(), "1.1");
+    let verified = world.bundler(&["verify"]);
+    assert_eq!(verified["problems"], json!([]), "{verified}");
+}
+
+#[test]
+fn a_stub_that_does_not_run_here_is_not_taken() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let before = own_version(&world);
+    // As one for another platform would be.
+    let foreign = world.path("foreign");
+    fs::write(&foreign, "\x7fELF notsotuf stub version 9.2\n").unwrap();
+    world.bundler(&["add-stub", foreign.to_str().unwrap()]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.0");
+    let log = world.log();
+    assert!(log.contains("does not run on this computer"), "{log}");
+    assert_eq!(own_version(&world), before);
+    // It is not fetched over and over.
+    world.server.as_ref().unwrap().requests();
+    assert_eq!(world.start_version(), "1.0");
+    let requests = world.server.as_ref().unwrap().requests();
+    assert!(!requests.iter().any(|r| r.contains("stub")), "{requests:?}");
+    world.release("1.1", &[]);
+    assert_eq!(world.start_version(), "1.1");
+}
