@@ -168,12 +168,26 @@ pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// What the names of half written files start with.
+const TEMPORARY: &str = ".tmp-";
+
+/// Removes what interrupted calls of [`write_atomically`] left in `folder`.
+pub fn sweep(folder: &Path) -> Result<()> {
+    for path in list(folder)? {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with(TEMPORARY)) {
+            remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Replaces `path` by a file with `bytes` that everyone may read: after a
 /// crash at any instant it is the old file or the new one, whole.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
-        .prefix(".tmp-")
+        .prefix(TEMPORARY)
         .tempfile_in(folder)
         .named("create a file in", folder)?;
     file.write_all(bytes).named("write", path)?;

@@ -310,6 +310,8 @@ impl<'a> Updater<'a> {
         let lock = Lock::exclusive(&layout.update_lock(), Duration::ZERO)?;
         let lock = lock.ok_or(UpdateError::Locked)?;
         install::recover(layout, &lock)?;
+        fs::sweep(&layout.state())?;
+        fs::sweep(&layout.metadata())?;
         Ok(Updater {
             repository: Repository {
                 metadata: layout.metadata(),

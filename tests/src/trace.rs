@@ -197,25 +197,31 @@ struct Call {
 impl Call {
     /// The call that a stopped thread is about to make, if it changes files.
     fn entered(pid: Pid, folder: &Path) -> Option<Self> {
-        let info = ptrace::syscall_info(pid).ok()?;
-        if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
+        let registers = ptrace::getregs(pid).ok()?;
+        // The kernel sets this on entry; on leaving it is the result.
+        if registers.rax.cast_signed() != -i64::from(libc::ENOSYS) {
             return None;
         }
-        // SAFETY: it is an entry, as just checked.
-        let entry = unsafe { info.u.entry };
         let mut call = Call {
-            number: entry.nr.cast_signed(),
-            arguments: entry.args,
+            number: registers.orig_rax.cast_signed(),
+            arguments: [
+                registers.rdi,
+                registers.rsi,
+                registers.rdx,
+                registers.r10,
+                registers.r8,
+                registers.r9,
+            ],
             file: None,
         };
         let descriptor = match call.number {
             libc::SYS_write | libc::SYS_pwrite64 | libc::SYS_writev | libc::SYS_sendfile => 0,
             libc::SYS_ftruncate | libc::SYS_fallocate | libc::SYS_fsync | libc::SYS_fdatasync => 0,
             libc::SYS_fchmod => 0,
-            libc::SYS_ioctl if entry.args[1] == u64::from(FICLONE) => 0,
+            libc::SYS_ioctl if call.arguments[1] == u64::from(FICLONE) => 0,
             libc::SYS_copy_file_range => 2,
-            libc::SYS_openat if entry.args[2] & CREATES != 0 => return Some(call),
-            libc::SYS_open if entry.args[1] & CREATES != 0 => return Some(call),
+            libc::SYS_openat if call.arguments[2] & CREATES != 0 => return Some(call),
+            libc::SYS_open if call.arguments[1] & CREATES != 0 => return Some(call),
             libc::SYS_mkdir
             | libc::SYS_mkdirat
             | libc::SYS_rename

@@ -116,6 +116,9 @@ fn recovers(install: &Path, versions: &[&str], to: &str, what: &str) {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
+    let metadata = fs::read_dir(install.join(".notsotuf/metadata")).unwrap();
+    let metadata = metadata.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    left.extend(metadata.filter(|name| name.starts_with('.')));
     left.sort();
     let usual = [
         "launch.lock",

@@ -232,7 +232,8 @@ fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
         fs::rename(&staged, &previous)?;
     }
     fs::remove_file(&layout.journal())?;
-    fs::sync_dir(&layout.state())
+    fs::sync_dir(&layout.state())?;
+    super::tidy(layout)
 }
 
 /// Removes a bundle, its record first: without one it counts as incomplete.
