@@ -25,6 +25,12 @@ need_python() {
   fi
 }
 
+# need_debian_file PACKAGE FILE: installs a Debian package where a file of it is missing.
+need_debian_file() {
+  [ -e "$2" ] && return
+  need_debian "$1" "$2"
+}
+
 # need_debian PACKAGE COMMAND: installs a Debian package where a command is missing.
 need_debian() {
   command -v "$2" >/dev/null && return

@@ -277,6 +277,9 @@ impl Unpacker<'_> {
             }
         }
         fs::set_mode(&file, &place, mode)?;
+        if size >= fs::WORTH_BEGINNING {
+            fs::begin_sync(&file);
+        }
         let sha256 = hash.finish().as_ref().try_into().expect("32 bytes");
         let kind = Kind::File { size, sha256 };
         self.tree.entries.insert(path.into(), Entry { kind, mode });

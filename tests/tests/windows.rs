@@ -1,0 +1,295 @@
+//! The stub and the bundler for Windows, under wine: scripts/test-windows.
+
+#![cfg(target_os = "linux")]
+
+use notsotuf_tests::{World, json, program, root, run};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+const WINE: &str = "/usr/lib/wine/wine64";
+
+/// A program for Windows.
+fn wine(program: &Path) -> Command {
+    let mut command = Command::new(WINE);
+    command.arg(program).stdin(Stdio::null());
+    command.env_remove("DISPLAY");
+    command
+}
+
+fn built(name: &str) -> PathBuf {
+    let folder = std::env::var("NOTSOTUF_WINDOWS").expect("scripts/test-windows sets it");
+    Path::new(&folder).join(name)
+}
+
+fn compile(version: &str, more: &[&str], to: &Path) {
+    let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
+    compiler
+        .args(["-municode", "-O1", "-s", "-o"])
+        .arg(to)
+        .arg(format!("-DVERSION=\"{version}\""))
+        .args(more)
+        .arg(root().join("tests/windows/app.c"));
+    let done = run(&mut compiler);
+    assert!(done.status.success(), "{done:?}");
+}
+
+/// A bundle: the program, a large file, one with a path that is longer than
+/// 260 characters, one whose name is not ASCII.
+fn bundle(world: &World, version: &str, more: &[&str]) -> PathBuf {
+    let folder = world.path(&format!("bundle-{version}"));
+    let deep = ["long name of a folder"; 12].join("/");
+    fs::create_dir_all(folder.join("_internal").join(&deep)).unwrap();
+    compile(version, more, &folder.join("myapp.exe"));
+    let data: Vec<u8> = (0..300_000u32).map(|n| ((n * n) >> 7) as u8).collect();
+    fs::write(folder.join("_internal/data.bin"), data).unwrap();
+    fs::write(folder.join("_internal").join(deep).join("file"), version).unwrap();
+    fs::write(folder.join("_internal/größe ✓.txt"), version).unwrap();
+    folder
+}
+
+/// An install of 1.0, in a folder whose name has spaces and other letters.
+struct Install {
+    world: World,
+    folder: PathBuf,
+}
+
+impl Install {
+    fn new() -> Self {
+        let world = World::new();
+        let folder = world.path("Prögramme (x86)/My App");
+        let first = bundle(&world, "1.0", &[]);
+        world.add("1.0", &first, &[]);
+        world.bundler(&["publish"]);
+        world.bundler(&[
+            "ship",
+            "--stub",
+            built("notsotuf-stub.exe").to_str().unwrap(),
+            "--output",
+            folder.to_str().unwrap(),
+        ]);
+        Install { world, folder }
+    }
+
+    fn release(&self, version: &str, more: &[&str], add: &[&str]) {
+        let next = bundle(&self.world, version, more);
+        self.world.add(version, &next, add);
+        self.world.bundler(&["publish"]);
+    }
+
+    fn stub(&self) -> Command {
+        wine(&self.folder.join("myapp.exe"))
+    }
+
+    fn said(&self, output: &Output) -> String {
+        let said = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+        assert!(said.starts_with("version "), "{output:?}\n{}", self.log());
+        said
+    }
+
+    fn start(&self) -> String {
+        let output = run(&mut self.stub());
+        assert_eq!(output.status.code(), Some(0), "{output:?}\n{}", self.log());
+        let said = self.said(&output);
+        said.lines().next().unwrap()["version ".len()..].to_owned()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join(".notsotuf/log")).unwrap_or_default()
+    }
+
+    fn updater(&self, arguments: &[&str]) -> serde_json::Value {
+        let mut command = self.stub();
+        json(command.arg("--updater").args(arguments).arg("--json"))
+    }
+}
+
+/// Starts a program that says when it is ready, and stays.
+fn started(mut command: Command) -> Child {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let out = child.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), "ready");
+    child
+}
+
+/// Ends a program and all that it started: on Windows, children live on.
+fn end(mut child: Child, image: &Path) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let name = image.file_name().unwrap().to_str().unwrap();
+    let mut kill = wine(Path::new("taskkill"));
+    run(kill.args(["/f", "/im", name]));
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn patch_archive_and_chain() {
+    let install = Install::new();
+    assert_eq!(install.start(), "1.0");
+    install.release("1.1", &[], &[]);
+    assert_eq!(install.start(), "1.1", "{}", install.log());
+    assert!(install.log().contains("by 1 patch"), "{}", install.log());
+    install.release("1.2", &[], &["--skip-patch"]);
+    assert_eq!(install.start(), "1.2", "{}", install.log());
+    let log = install.log();
+    assert!(log.contains("1.2 by the full archive"), "{log}");
+    let text = fs::read_to_string(install.folder.join("app/_internal/größe ✓.txt"));
+    assert_eq!(text.unwrap(), "1.2");
+    let mut left: Vec<_> = fs::read_dir(install.folder.join(".notsotuf"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert!(!left.contains(&"staging".into()), "{left:?}");
+    assert!(!left.contains(&"journal".into()), "{left:?}");
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn command_line_folder_and_exit_code_pass_through() {
+    let install = Install::new();
+    // wine builds the command line from these words by the usual rules, so
+    // the stub gets quotes and backslashes in it.
+    let words = ["a", "b c", "", "quote\"d", "back\\slash\\", "größe"];
+    let mut direct = wine(&install.folder.join("app/myapp.exe"));
+    let direct = run(direct.args(words).current_dir(install.world.path("")));
+    let mut command = install.stub();
+    let output = run(command
+        .args(words)
+        .current_dir(install.world.path(""))
+        .env("E2E_EXIT", "42"));
+    assert_eq!(output.status.code(), Some(42));
+    let tail = |text: &str| {
+        let line = text.lines().nth(1).unwrap().to_owned();
+        line.split_once("myapp.exe\"").unwrap().1.to_owned()
+    };
+    let (through, direct) = (install.said(&output), install.said(&direct));
+    assert!(tail(&direct).contains("\"b c\""), "{direct}");
+    assert_eq!(tail(&through), tail(&direct));
+    assert_eq!(through.lines().nth(2), direct.lines().nth(2));
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn a_version_that_crashes_makes_room_for_the_one_before() {
+    let install = Install::new();
+    install.release("1.1", &["-DCRASHES"], &[]);
+    assert_eq!(install.start(), "1.0", "{}", install.log());
+    let log = install.log();
+    assert!(log.contains("version 1.1 failed"), "{log}");
+    assert_eq!(install.updater(&["status"])["failed"][0], "1.1");
+    install.release("1.2", &[], &[]);
+    assert_eq!(install.start(), "1.2", "{}", install.log());
+    assert_eq!(install.updater(&["rollback"])["version"], "1.0");
+    assert_eq!(install.start(), "1.0");
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn a_running_instance_keeps_its_files() {
+    let install = Install::new();
+    assert_eq!(install.start(), "1.0");
+    let mut command = install.stub();
+    command.arg("--sleep");
+    let running = started(command);
+    install.release("1.1", &[], &[]);
+    assert_eq!(install.start(), "1.0", "{}", install.log());
+    let log = install.log();
+    assert!(log.contains("will be installed at the next start"), "{log}");
+    end(running, Path::new("myapp.exe"));
+    assert_eq!(install.start(), "1.1", "{}", install.log());
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn a_file_that_another_program_has_locked() {
+    let install = Install::new();
+    assert_eq!(install.start(), "1.0");
+    let other = install.world.path("other.exe");
+    compile("0", &[], &other);
+    let mut command = wine(&other);
+    command
+        .arg("--lock")
+        .arg(install.folder.join("app/_internal/data.bin"));
+    let locking = started(command);
+    install.release("1.1", &[], &[]);
+    let version = install.start();
+    assert!(["1.0", "1.1"].contains(&version.as_str()));
+    end(locking, &other);
+    assert_eq!(install.start(), "1.1", "{}", install.log());
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn the_stub_replaces_itself() {
+    let install = Install::new();
+    let mut stub = fs::read(built("notsotuf-stub.exe")).unwrap();
+    let mark = b"notsotuf stub version ";
+    let at = stub.windows(mark.len()).position(|w| w == mark).unwrap() + mark.len();
+    stub[at..at + 4].copy_from_slice(b"9.1\n");
+    let newer = install.world.path("newer.exe");
+    fs::write(&newer, stub).unwrap();
+    install
+        .world
+        .bundler(&["add-stub", newer.to_str().unwrap()]);
+    install.world.bundler(&["publish"]);
+    assert_eq!(install.start(), "1.0", "{}", install.log());
+    let version = install.updater(&["version"]);
+    assert_eq!(version["updater"], "9.1", "{}", install.log());
+    assert_eq!(install.start(), "1.0");
+    let files: Vec<_> = fs::read_dir(&install.folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".exe"))
+        .collect();
+    assert_eq!(files, ["myapp.exe"], "{}", install.log());
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn offline_and_repair() {
+    let mut install = Install::new();
+    let data = install.folder.join("app/_internal/data.bin");
+    let sound = fs::read(&data).unwrap();
+    fs::write(&data, "damaged").unwrap();
+    let repaired = install.updater(&["repair"]);
+    assert_eq!(repaired["damaged"][0], "_internal/data.bin");
+    assert_eq!(fs::read(&data).unwrap(), sound);
+    install.world.server = None;
+    assert_eq!(install.start(), "1.0");
+    assert!(install.log().contains("no update (unavailable)"));
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn the_bundler_makes_the_same_archive_there() {
+    let world = World::new();
+    let folder = bundle(&world, "1.0", &[]);
+    let here = world.add("1.0", &folder, &[]);
+    let project = world.path("there");
+    let there = |arguments: &[&str]| {
+        let mut command = wine(&built("notsotuf.exe"));
+        command.arg("--json").arg("-C").arg(&project);
+        json(command.args(arguments))
+    };
+    there(&[
+        "init",
+        "--app",
+        "app",
+        "--plain",
+        "--url",
+        "http://localhost",
+    ]);
+    let added = there(&["add", "1.0", folder.to_str().unwrap()]);
+    assert_eq!(added["archive"]["path"], here["archive"]["path"]);
+    there(&["publish"]);
+    let verified = there(&["verify"]);
+    assert_eq!(verified["problems"], serde_json::json!([]), "{verified}");
+    // What was signed there is good here.
+    let mut native = Command::new(program("notsotuf"));
+    let native = json(native.arg("--json").arg("-C").arg(&project).arg("verify"));
+    assert_eq!(native["problems"], serde_json::json!([]));
+}
