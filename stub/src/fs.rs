@@ -151,6 +151,20 @@ pub fn create_dir_all(path: &Path) -> Result<()> {
     fs::create_dir_all(path).named("create the folder", path)
 }
 
+/// Makes a folder that only this user can look into (on Windows: one like
+/// the folder it is in); `false` if something is there already.
+pub fn create_private_dir(path: &Path) -> Result<bool> {
+    #[cfg_attr(windows, expect(unused_mut))]
+    let mut how = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut how, 0o700);
+    match how.create(path) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        result => result.named("create the folder", path).map(|()| true),
+    }
+}
+
 /// Reads a file of at most `limit` bytes; `None` if there is none.
 pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let file = match File::open(path) {

@@ -29,6 +29,15 @@ pub enum HttpError {
         /// The HTTP status.
         status: StatusCode,
     },
+    /// The proxy wants to know who asks.
+    #[error(
+        "{url}: the proxy asks for a name and a password; put them into the environment variable \
+         HTTPS_PROXY, as http://name:password@host:port"
+    )]
+    ProxyPassword {
+        /// What was asked for.
+        url: String,
+    },
     /// The connection broke while the body was read.
     #[error("{url}: the connection broke after {received} bytes: {source}")]
     Broken {
@@ -260,6 +269,9 @@ fn unreachable(url: &str, source: ureq::Error) -> HttpError {
 }
 
 fn status_error(url: &str, status: StatusCode) -> HttpError {
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return HttpError::ProxyPassword { url: url.into() };
+    }
     HttpError::Status {
         url: url.into(),
         status,

@@ -36,6 +36,11 @@ pub fn main() -> ExitCode {
         Ok(settings) => {
             log_file::start(&layout, &settings.name, settings.log_size);
             log::info!("{} started", settings.name);
+            if install::translocated(layout.root()) {
+                log::warn!(
+                    "macOS runs this application from a read-only copy (App Translocation), where it cannot be updated; move it to the folder Applications with the Finder"
+                );
+            }
             start_with(&layout, &settings)
         }
         Err(e) => {

@@ -1,7 +1,7 @@
 //! The log file, rotated by size.
 
 use crate::fs::{self, FsError};
-use crate::install::Layout;
+use crate::install::{Layout, StateError, open_state};
 use simplelog::{ConfigBuilder, LevelFilter, WriteLogger};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 /// user's own folder ([`fallback`]). Returns the file; `None` if neither can
 /// be, in which case nothing is logged.
 pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
-    let own = layout.log();
-    let places = [Some(own), fallback(name)];
+    let own = || open_state(layout).map(|()| layout.log());
+    let places: [&dyn Fn() -> Option<Result<PathBuf, StateError>>; 2] =
+        [&|| Some(own()), &|| fallback(name).map(Ok)];
     let mut problem = None;
-    for path in places.into_iter().flatten() {
-        match open(&path, limit) {
-            Ok(file) => {
+    for place in places {
+        let Some(path) = place() else { continue };
+        match path.and_then(|path| Ok((open(&path, limit)?, path))) {
+            Ok((file, path)) => {
                 let config = ConfigBuilder::new()
                     .set_time_format_rfc3339()
                     .set_thread_level(LevelFilter::Off)

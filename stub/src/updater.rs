@@ -9,6 +9,7 @@ use crate::fs::{self, FsError};
 use crate::http::Http;
 use crate::install::{
     self, CommitError, Committed, How, Layout, Lock, Quarantine, Record, RecordError, Release,
+    StateError,
 };
 use crate::own::{self, OwnError};
 use crate::plan::{self, Plan};
@@ -69,6 +70,9 @@ pub enum UpdateError {
     /// A record could not be read.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The state dir cannot be trusted.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The commit failed.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -125,6 +129,7 @@ impl UpdateError {
             UpdateError::WrongTree { .. } | UpdateError::NoExecutable { .. } => Class::Refused,
             UpdateError::Fs(_)
             | UpdateError::Record(_)
+            | UpdateError::State(_)
             | UpdateError::Commit(_)
             | UpdateError::NoRecord
             | UpdateError::NoPrevious
@@ -306,6 +311,7 @@ impl<'a> Updater<'a> {
         now: UnixTime,
         tell: &'a dyn Fn(Event),
     ) -> Result<Self, UpdateError> {
+        install::open_state(layout)?;
         fs::create_dir_all(&layout.metadata())?;
         let lock = Lock::exclusive(&layout.update_lock(), Duration::ZERO)?;
         let lock = lock.ok_or(UpdateError::Locked)?;

@@ -20,6 +20,11 @@ pub enum Fault {
     Truncated(usize),
     /// Ranges are served, but every connection ends after this many bytes.
     Breaking(usize),
+    /// The second half where another part was asked for, and only half at
+    /// first.
+    WrongRange,
+    /// More than the file has.
+    Longer,
     /// Bytes without end, and no length.
     Endless,
     /// Nothing more after the headers.
@@ -101,15 +106,20 @@ fn answer(
     let url = request.split(' ').nth(1).unwrap_or("/").to_owned();
     let path: PathBuf = folder.join(url.trim_start_matches('/'));
     let mut reply = Reply(stream);
+    let page = b"<html><body>Please log in</body></html>";
+    if let Fault::Status(status) = fault
+        && url.contains(what)
+    {
+        return reply.send(*status, "", page);
+    }
     let Ok(mut content) = std::fs::read(&path) else {
         return reply.send(404, "", b"no");
     };
     if !url.contains(what) {
         return reply.send(200, "", &content);
     }
-    let page = b"<html><body>Please log in</body></html>";
     match fault {
-        Fault::Status(status) => reply.send(*status, "", page),
+        Fault::Status(_) => unreachable!("answered already"),
         Fault::Portal => reply.send(200, "Content-Type: text/html\r\n", page),
         Fault::Flipped => {
             let middle = content.len() / 2;
@@ -133,6 +143,29 @@ fn answer(
                 }
             }
             reply.0.write_all(&rest[..rest.len().min(*most)])
+        }
+        Fault::WrongRange => {
+            let size = content.len();
+            let half = size / 2;
+            match from {
+                None => {
+                    reply.head(200, &format!("Content-Length: {size}\r\n"))?;
+                    reply.0.write_all(&content[..half])
+                }
+                Some(from) => {
+                    // It says what was asked for, and sends something else.
+                    let mut rest = content.split_off(half);
+                    rest.reverse();
+                    rest.resize(size - from, 0);
+                    let range = format!("Content-Range: bytes {from}-{}/{size}\r\n", size - 1);
+                    reply.head(206, &format!("Content-Length: {}\r\n{range}", rest.len()))?;
+                    reply.0.write_all(&rest)
+                }
+            }
+        }
+        Fault::Longer => {
+            content.extend([0; 100]);
+            reply.send(200, "", &content)
         }
         Fault::Stalled => {
             reply.head(200, &format!("Content-Length: {}\r\n", content.len()))?;

@@ -102,6 +102,85 @@ fn the_download_stalls() {
 }
 
 #[test]
+fn more_than_was_signed() {
+    launches_with("targets/", Fault::Longer, "(refused)");
+}
+
+#[test]
+fn another_part_than_was_asked_for() {
+    launches_with(
+        "targets/",
+        Fault::WrongRange,
+        "(refused): app-1.1.tar.gz does not match its sha256 hash",
+    );
+}
+
+#[test]
+fn a_host_that_does_not_exist() {
+    let world = world();
+    world.point_to("http://no-such-host.invalid");
+    assert_eq!(world.start_version(), "1.0");
+    let log = world.log();
+    assert!(
+        log.contains("(unavailable): cannot reach http://no-such-host.invalid/"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_proxy_that_asks_for_a_password() {
+    let world = world();
+    // Any path: what a proxy is asked for is a whole URL.
+    let proxy = FaultyServer::start(&world.repository(), "", Fault::Status(407));
+    let start = |variable: &str| {
+        let mut command = world.stub();
+        let command = command.env(variable, &proxy.url).env("NO_PROXY", "");
+        json(command)["version"].clone()
+    };
+    world.point_to("http://updates.example");
+    assert_eq!(start("HTTP_PROXY"), "1.0");
+    let log = world.log();
+    assert!(log.contains("asks for a name and a password"), "{log}");
+}
+
+#[test]
+fn twenty_at_once() {
+    let world = world();
+    let start = |_| world.stub().stdout(std::process::Stdio::piped()).spawn();
+    let all: Vec<_> = (0..20).map(start).collect();
+    let mut versions = Vec::new();
+    for child in all {
+        let output = child.unwrap().wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}\n{}", world.log());
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        versions.push(said["version"].as_str().unwrap().to_owned());
+    }
+    assert!(
+        versions.iter().all(|v| v == "1.0" || v == "1.1"),
+        "{versions:?}"
+    );
+    assert_eq!(world.start_version(), "1.1");
+    let log = world.log();
+    assert_eq!(log.matches("found version 1.1").count(), 1, "{log}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clock_that_is_wrong_by_years() {
+    let world = world();
+    let at = |date: &str| {
+        let mut command = std::process::Command::new("faketime");
+        command.arg(date).arg(world.path("install/program"));
+        json(&mut command)["version"].clone()
+    };
+    assert_eq!(at("2040-01-01"), "1.0");
+    let log = world.log();
+    assert!(log.contains("the clock is wrong"), "{log}");
+    // Into the past: nothing is expired, and what is signed is signed.
+    assert_eq!(at("2000-01-01"), "1.1");
+}
+
+#[test]
 fn slow_retrieval() {
     launches_with("targets/", Fault::Dripping, "sends too slowly");
 }

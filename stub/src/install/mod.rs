@@ -17,12 +17,15 @@ mod probation;
 mod record;
 mod running;
 mod stage;
+mod state;
 
 pub use commit::{CommitError, Committed, How, check_files, commit, recover, roll_back};
 pub use lock::Lock;
 pub use probation::{Probation, Quarantine};
 pub use record::{Record, RecordError, Release};
 pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
+
+pub use state::{StateError, open_state, translocated};
 
 use std::io;
 use std::path::{Path, PathBuf};
