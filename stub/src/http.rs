@@ -262,6 +262,9 @@ fn starts_at(response: &ureq::http::Response<ureq::Body>, from: u64) -> bool {
 }
 
 fn unreachable(url: &str, source: ureq::Error) -> HttpError {
+    if matches!(&source, ureq::Error::ConnectProxyFailed(said) if said.contains("407")) {
+        return HttpError::ProxyPassword { url: url.into() };
+    }
     HttpError::Unreachable {
         url: url.into(),
         source: Box::new(source),

@@ -42,7 +42,9 @@ fn bundle(world: &World, version: &str, more: &[&str]) -> PathBuf {
     let deep = ["long name of a folder"; 12].join("/");
     fs::create_dir_all(folder.join("_internal").join(&deep)).unwrap();
     compile(version, more, &folder.join("myapp.exe"));
-    let data: Vec<u8> = (0..300_000u32).map(|n| ((n * n) >> 7) as u8).collect();
+    let data: Vec<u8> = (0..300_000u32)
+        .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+        .collect();
     fs::write(folder.join("_internal/data.bin"), data).unwrap();
     fs::write(folder.join("_internal").join(deep).join("file"), version).unwrap();
     fs::write(folder.join("_internal/größe ✓.txt"), version).unwrap();

@@ -11,6 +11,12 @@
 #define CRASH 0
 #endif
 
+/* Ends with the code of the exception, as without a debugger. */
+static LONG WINAPI end(EXCEPTION_POINTERS *what) {
+  (void)what;
+  return EXCEPTION_EXECUTE_HANDLER;
+}
+
 static void say(const char *what, const wchar_t *text) {
   static char utf8[1 << 16];
   WideCharToMultiByte(CP_UTF8, 0, text, -1, utf8, sizeof utf8, NULL, NULL);
@@ -29,8 +35,10 @@ int wmain(int argc, wchar_t **argv) {
     fflush(stdout);
     Sleep(60000);
   }
-  if (CRASH)
+  if (CRASH) {
+    SetUnhandledExceptionFilter(end);
     *(volatile int *)0 = 1;
+  }
   printf("version %s\n", VERSION);
   say("command", GetCommandLineW());
   wchar_t folder[1 << 12];
