@@ -268,6 +268,10 @@ preserve = []
 # the version before comes back. 0: never.
 probation = 10.0
 
+# true: where only administrators can write to this folder, as in Program Files,
+# ask the user to allow each update (Windows).
+elevate = false
+
 # true: show nothing on the terminal.
 quiet = false
 ",

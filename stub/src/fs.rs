@@ -165,6 +165,15 @@ pub fn create_private_dir(path: &Path) -> Result<bool> {
     }
 }
 
+/// Whether this user can make files in a folder: tried, since permissions are
+/// not all that counts.
+pub fn is_writable(folder: &Path) -> bool {
+    let file = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(folder);
+    file.is_ok()
+}
+
 /// Reads a file of at most `limit` bytes; `None` if there is none.
 pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let file = match File::open(path) {

@@ -8,7 +8,7 @@ use crate::report::{Event, Terminal};
 use crate::settings::{Mode, Settings};
 use crate::tuf::UnixTime;
 use crate::updater::{self, Outcome, UpdateError, Updater};
-use crate::{control, fs, log as log_file, own, trial};
+use crate::{control, elevated, fs, log as log_file, own, trial};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
@@ -59,6 +59,9 @@ fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
     match settings.mode {
         // What is on probation is tried first.
         _ if tried.is_some() => {}
+        Mode::BeforeLaunch if settings.elevate && !fs::is_writable(layout.root()) => {
+            update(layout, settings, elevated::update);
+        }
         Mode::BeforeLaunch => update(layout, settings, |layout, settings, tell| {
             updater::run(layout, settings, now(), tell)
         }),

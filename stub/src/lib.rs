@@ -8,6 +8,7 @@
 
 pub mod bundle;
 pub mod control;
+pub mod elevated;
 pub mod error;
 pub mod flow;
 pub mod fs;

@@ -38,9 +38,14 @@ pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
     None
 }
 
-/// Where the log goes if the state dir cannot be written: below
-/// `XDG_STATE_HOME` (`~/.local/state`), `~/Library/Logs` or `LOCALAPPDATA`.
+/// Where the log goes if the state dir cannot be written.
 pub fn fallback(name: &str) -> Option<PathBuf> {
+    Some(user_folder(name)?.join("log"))
+}
+
+/// The folder of this user's own for an application: below `XDG_STATE_HOME`
+/// (`~/.local/state`), `~/Library/Logs` or `LOCALAPPDATA`.
+pub fn user_folder(name: &str) -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
     let base = if cfg!(windows) {
         PathBuf::from(variable("LOCALAPPDATA")?)
@@ -58,7 +63,7 @@ pub fn fallback(name: &str) -> Option<PathBuf> {
         .chars()
         .filter(|&c| c.is_alphanumeric() || "-_".contains(c))
         .collect();
-    Some(base.join("notsotuf").join(name).join("log"))
+    Some(base.join("notsotuf").join(name))
 }
 
 fn open(path: &Path, limit: u64) -> Result<std::fs::File, FsError> {

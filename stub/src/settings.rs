@@ -62,6 +62,10 @@ pub struct Settings {
     /// 0 to 3600; 0: no probation.
     #[serde(default = "default_probation")]
     pub probation: f64,
+    /// Whether, where only administrators can write to the install dir, the
+    /// user is asked to allow an update (Windows).
+    #[serde(default)]
+    pub elevate: bool,
     /// Whether nothing is to be written to the terminal.
     #[serde(default)]
     pub quiet: bool,

@@ -106,6 +106,9 @@ pub enum UpdateError {
     /// There is nothing to go back to.
     #[error("there is no earlier version to go back to")]
     NoPrevious,
+    /// An administrator's rights were needed.
+    #[error("{0}")]
+    Elevation(String),
     /// Another stub is updating.
     #[error("another instance is updating at this moment")]
     Locked,
@@ -135,6 +138,7 @@ impl UpdateError {
             | UpdateError::NoPrevious
             | UpdateError::StubTooOld { .. }
             | UpdateError::Own { .. }
+            | UpdateError::Elevation(_)
             | UpdateError::Locked => Class::Local,
             UpdateError::NotOffered(_) => Class::Unavailable,
         }
@@ -286,6 +290,80 @@ pub fn run_behind(
     })
 }
 
+/// Looks for an update without writing to the install dir, with the trusted
+/// metadata in the folder `metadata`.
+///
+/// # Errors
+/// [`UpdateError`].
+pub fn look(
+    layout: &Layout,
+    settings: &Settings,
+    now: UnixTime,
+    metadata: &Path,
+) -> Result<Choice, UpdateError> {
+    fs::create_dir_all(metadata)?;
+    let repository = repository(layout, settings, metadata.to_path_buf());
+    Ok(check(&repository, layout, settings, now)?.choice)
+}
+
+fn repository(layout: &Layout, settings: &Settings, metadata: PathBuf) -> Repository {
+    Repository {
+        metadata,
+        shipped_root: layout.shipped_root(),
+        metadata_url: settings.metadata_url.clone(),
+        targets_url: settings.targets_url.clone(),
+        http: Http::new(settings.stall()),
+    }
+}
+
+fn check(
+    repository: &Repository,
+    layout: &Layout,
+    settings: &Settings,
+    now: UnixTime,
+) -> Result<Checked, UpdateError> {
+    let installed = match Record::load_release(&layout.app()) {
+        Ok(release) => release.filter(|release| {
+            let same = release.name == settings.name;
+            if !same {
+                log::warn!("what is installed is recorded as {:?}", release.name);
+            }
+            same
+        }),
+        Err(e) => {
+            log::warn!("{e}; taking what is installed as unknown");
+            None
+        }
+    };
+    let refresh = repository.refresh(now)?;
+    let trusted = refresh.trusted();
+    let targets = trusted.targets("targets").expect("refreshed");
+    let catalog = Catalog::new(&settings.name, &targets.targets);
+    let version = installed.as_ref().map(|release| &release.version);
+    let held = Quarantine::load(layout).versions;
+    for version in catalog.archives.keys().filter(|v| held.contains(v)) {
+        log::info!(
+            "version {version} is passed over, as it failed here; --updater update --retry takes it again"
+        );
+    }
+    let choice = select::choose(&catalog, version, settings.channel, &held);
+    let stubs = own::target_name(&settings.name);
+    let mut stubs = Catalog::new(&stubs, &targets.targets).archives;
+    let stub = stubs
+        .split_off(&own::version())
+        .into_iter()
+        .rfind(|(version, _)| {
+            *version > own::version() && Channel::of(version) >= settings.channel
+        });
+    Ok(Checked {
+        choice,
+        catalog,
+        stub,
+        consistent_snapshot: trusted.root().consistent_snapshot,
+        installed,
+    })
+}
+
 /// Does updates of one installed application. Only one per install dir at a
 /// time: it holds the lock.
 pub struct Updater<'a> {
@@ -319,13 +397,7 @@ impl<'a> Updater<'a> {
         fs::sweep(&layout.state())?;
         fs::sweep(&layout.metadata())?;
         Ok(Updater {
-            repository: Repository {
-                metadata: layout.metadata(),
-                shipped_root: layout.shipped_root(),
-                metadata_url: settings.metadata_url.clone(),
-                targets_url: settings.targets_url.clone(),
-                http: Http::new(settings.stall()),
-            },
+            repository: repository(layout, settings, layout.metadata()),
             layout,
             settings,
             now,
@@ -392,46 +464,7 @@ impl<'a> Updater<'a> {
     /// # Errors
     /// [`UpdateError`].
     pub fn check(&self) -> Result<Checked, UpdateError> {
-        let installed = match Record::load_release(&self.layout.app()) {
-            Ok(release) => release.filter(|release| {
-                let same = release.name == self.settings.name;
-                if !same {
-                    log::warn!("what is installed is recorded as {:?}", release.name);
-                }
-                same
-            }),
-            Err(e) => {
-                log::warn!("{e}; taking what is installed as unknown");
-                None
-            }
-        };
-        let refresh = self.repository.refresh(self.now)?;
-        let trusted = refresh.trusted();
-        let targets = trusted.targets("targets").expect("refreshed");
-        let catalog = Catalog::new(&self.settings.name, &targets.targets);
-        let version = installed.as_ref().map(|release| &release.version);
-        let held = Quarantine::load(self.layout).versions;
-        for version in catalog.archives.keys().filter(|v| held.contains(v)) {
-            log::info!(
-                "version {version} is passed over, as it failed here; --updater update --retry takes it again"
-            );
-        }
-        let choice = select::choose(&catalog, version, self.settings.channel, &held);
-        let stubs = own::target_name(&self.settings.name);
-        let mut stubs = Catalog::new(&stubs, &targets.targets).archives;
-        let stub = stubs
-            .split_off(&own::version())
-            .into_iter()
-            .rfind(|(version, _)| {
-                *version > own::version() && Channel::of(version) >= self.settings.channel
-            });
-        Ok(Checked {
-            choice,
-            catalog,
-            stub,
-            consistent_snapshot: trusted.root().consistent_snapshot,
-            installed,
-        })
+        check(&self.repository, self.layout, self.settings, self.now)
     }
 
     /// Downloads `version`, verifies it, and puts it together aside: by a

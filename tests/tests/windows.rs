@@ -224,6 +224,49 @@ fn a_file_that_another_program_has_locked() {
     assert_eq!(install.start(), "1.1", "{}", install.log());
 }
 
+/// As in Program Files, without the rights of an administrator; here it takes
+/// root to make it so.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn a_folder_that_cannot_be_written() {
+    let install = Install::new();
+    let settings = install.folder.join("notsotuf.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let elevating = text.replace("elevate = false", "elevate = true");
+    assert_ne!(text, elevating);
+    install.release("1.1", &[], &[]);
+    let log = |name: &str| {
+        let prefix = PathBuf::from(std::env::var("WINEPREFIX").unwrap());
+        let users = prefix.join("drive_c/users");
+        let user = std::env::var("USER").unwrap_or_else(|_| "root".into());
+        let local = users.join(user).join("AppData/Local/notsotuf");
+        fs::read_to_string(local.join(name).join("log")).unwrap_or_default()
+    };
+    for (text, reason) in [
+        (&text, "(local): cannot create"),
+        (&elevating, "(local): the update as administrator failed"),
+    ] {
+        fs::write(&settings, text).unwrap();
+        let mount = |arguments: &[&str]| {
+            let mut command = Command::new("mount");
+            run(command.args(arguments).arg(&install.folder)).status
+        };
+        let place = install.folder.to_str().unwrap();
+        if !mount(&["--bind", place]).success() {
+            eprintln!("skipped: mounting a folder read-only takes root");
+            return;
+        }
+        let mounted = mount(&["-o", "remount,ro,bind"]);
+        let output = run(&mut install.stub());
+        let unmounted = run(Command::new("umount").arg("-l").arg(&install.folder));
+        assert!(mounted.success() && unmounted.status.success());
+        assert!(install.said(&output).starts_with("version 1.0"));
+        assert!(log("app").contains(reason), "{}", log("app"));
+    }
+    fs::write(&settings, &text).unwrap();
+    assert_eq!(install.start(), "1.1", "{}", install.log());
+}
+
 #[test]
 #[ignore = "scripts/test-windows"]
 fn the_stub_replaces_itself() {

@@ -3,6 +3,12 @@
 
 mod carry;
 mod commit;
+#[cfg(not(windows))]
+#[path = "elevate_none.rs"]
+mod elevate;
+#[cfg(windows)]
+#[path = "elevate_windows.rs"]
+mod elevate;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "exchange_linux.rs"]
 mod exchange;
@@ -20,6 +26,7 @@ mod stage;
 mod state;
 
 pub use commit::{CommitError, Committed, How, check_files, commit, recover, roll_back};
+pub use elevate::run_elevated;
 pub use lock::Lock;
 pub use probation::{Probation, Quarantine};
 pub use record::{Record, RecordError, Release};
@@ -29,6 +36,15 @@ pub use state::{StateError, open_state, translocated};
 
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// How a program that was to run as administrator ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elevated {
+    /// With this exit code.
+    Ended(i32),
+    /// The user did not allow it.
+    Declined,
+}
 
 /// What is where in an install dir. Only names paths, touches nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,67 @@
+//! Updates of an application in a folder that only administrators can write
+//! to. This process looks for an update with the user's rights; if there is
+//! one, it asks to run `--updater update` as administrator. That process is
+//! handed nothing: it looks, downloads and verifies itself, with the settings
+//! and the root of trust in the install dir, and never starts the application.
+
+use crate::fs;
+use crate::install::{self, Elevated, Layout, Record};
+use crate::launcher::now;
+use crate::log::user_folder;
+use crate::report::Event;
+use crate::select::Choice;
+use crate::settings::Settings;
+use crate::updater::{self, Outcome, UpdateError};
+
+/// Looks for an update, and has it installed if the user allows that. Who
+/// does not is not asked again for the same version.
+///
+/// # Errors
+/// [`UpdateError`]; what was installed still is.
+pub fn update(
+    layout: &Layout,
+    settings: &Settings,
+    tell: &dyn Fn(Event),
+) -> Result<Outcome, UpdateError> {
+    let failed = |reason: String| UpdateError::Elevation(reason);
+    let folder = user_folder(&settings.name)
+        .ok_or_else(|| failed("this user has no folder for settings".into()))?;
+    let choice = updater::look(layout, settings, now(), &folder.join("metadata"))?;
+    let Choice::Update { version, .. } = choice else {
+        return Ok(Outcome::UpToDate);
+    };
+    let declined = folder.join("declined");
+    let text = version.to_string();
+    let before = fs::read_optional(&declined, 256)?.unwrap_or_default();
+    if before == text.as_bytes() {
+        return Err(failed(format!(
+            "version {version} is there, but the user did not allow to install it"
+        )));
+    }
+    log::info!("found version {version}; asking for the rights of an administrator");
+    // From here on it takes as long as the user thinks.
+    tell(Event::Committing);
+    let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
+    match install::run_elevated(&program, "--updater update") {
+        Ok(Elevated::Ended(0)) => {}
+        Ok(Elevated::Ended(code)) => {
+            return Err(failed(format!(
+                "the update as administrator failed with exit code {code}; its log is {:?}",
+                layout.log()
+            )));
+        }
+        Ok(Elevated::Declined) => {
+            fs::write_atomically(&declined, text.as_bytes())?;
+            return Err(failed(format!("the user did not allow version {version}")));
+        }
+        Err(e) => return Err(failed(format!("cannot ask for more rights: {e}"))),
+    }
+    let installed = Record::load_release(&layout.app())?.ok_or(UpdateError::NoRecord)?;
+    match installed.version == version {
+        true => Ok(Outcome::Installed(installed)),
+        false => Ok(Outcome::Deferred {
+            version,
+            instances: Vec::new(),
+        }),
+    }
+}
