@@ -208,6 +208,11 @@ pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
 
 pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
     log::error!("{error}");
+    if install::quarantined(&error.program) {
+        log::error!(
+            "macOS holds the program in quarantine; approve it in the system settings, Privacy & Security"
+        );
+    }
     eprintln!(
         "{error}\nPlease reinstall the application; the log is {:?}.",
         layout.log()

@@ -122,15 +122,32 @@ pub fn replace(layout: &Layout, gz: impl Read + Send, expected: &Version) -> Res
     let old = layout.old_stub();
     fs::remove_file(&old)?;
     fs::copy_with_mode(&running, &old, 0o755)?;
-    self_replace::self_replace(&new).map_err(|source| OwnError::Replace {
-        path: running.clone(),
-        source,
-    })?;
-    if let Some(folder) = running.parent() {
-        fs::sync_dir(folder)?;
-    }
+    take_place(&new, &running)?;
     fs::remove_tree(&folder)?;
     Ok(())
+}
+
+#[cfg(unix)]
+fn take_place(new: &Path, running: &Path) -> Result<(), OwnError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::inspect(running)?.map_or(0o755, |found| found.permissions().mode() & 0o777);
+    // Beside it, as the state dir may be on another file system.
+    let mut beside = running.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    fs::remove_file(&beside)?;
+    fs::copy_with_mode(new, &beside, mode)?;
+    fs::sync_file(&beside)?;
+    Ok(fs::rename(&beside, running)?)
+}
+
+/// A running program can be renamed there, but not replaced.
+#[cfg(windows)]
+fn take_place(new: &Path, running: &Path) -> Result<(), OwnError> {
+    self_replace::self_replace(new).map_err(|source| OwnError::Replace {
+        path: running.into(),
+        source,
+    })
 }
 
 /// A new stub has come as far as starting the application: the old one is

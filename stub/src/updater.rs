@@ -243,6 +243,9 @@ pub fn run(
     let checked = updater.check()?;
     let Choice::Update { version, required } = &checked.choice else {
         updater.update_stub(&checked);
+        // What an interrupted run left is of no use any more.
+        install::keep_downloads(layout, &[])?;
+        install::discard(layout)?;
         return Ok(Outcome::UpToDate);
     };
     log::info!(

@@ -222,6 +222,25 @@ impl World {
         self.bundler(&["ship", "--version", version, "--output", output]);
     }
 
+    /// The stub of this build, which takes itself for another version.
+    pub fn stub_of_version(&self, version: &str) -> PathBuf {
+        let mut bytes = std::fs::read(program("notsotuf-stub")).expect("a stub");
+        let mark = b"notsotuf stub version ";
+        let at = bytes.windows(mark.len()).position(|w| w == mark);
+        let at = at.expect("it has its version") + mark.len();
+        let text = format!("{version}\n");
+        bytes[at..at + text.len()].copy_from_slice(text.as_bytes());
+        let path = self.path(&format!("stub-{version}"));
+        std::fs::write(&path, bytes).expect("a stub");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(&path, mode).expect("it is ours");
+        }
+        path
+    }
+
     /// The stub of the install.
     pub fn stub(&self) -> Command {
         let mut command = Command::new(self.path("install/program"));

@@ -120,7 +120,9 @@ fn recovers(install: &Path, versions: &[&str], to: &str, what: &str) {
     let metadata = metadata.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     left.extend(metadata.filter(|name| name.starts_with('.')));
     left.sort();
+    // The last start may have brought a stub that has not launched yet.
     let usual = [
+        "old-stub",
         "launch.lock",
         "lock",
         "log",
@@ -234,6 +236,51 @@ fn killed_while_rolling_back() {
             }
         }
     }
+}
+
+#[test]
+fn killed_while_the_stub_replaces_itself() {
+    let world = World::new();
+    make_bundle(&world.path("bundle"), "1.0");
+    world.add("1.0", &world.path("bundle"), &[]);
+    let newer = world.stub_of_version("9.1");
+    world.bundler(&["add-stub", newer.to_str().unwrap()]);
+    world.bundler(&["publish"]);
+    world.ship("1.0");
+    let fresh = world.path("install");
+    fs::write(fresh.join("app/own"), "mine").unwrap();
+    let case = Case { world, fresh };
+    let mut points = 0;
+    for lose in [false, true] {
+        for at in 0.. {
+            let install = case.copy("tried");
+            let plan = Plan {
+                act: Act::Kill,
+                at,
+                exchange: true,
+            };
+            let done = trace::run(stub(&install, &["--updater", "update"]), &install, plan);
+            let Some(call) = &done.at else { break };
+            if lose {
+                done.lose_unsynced(&install);
+            }
+            recovers(&install, &["1.0"], "1.0", &format!("{at}, {call}"));
+            start(&install, &["1.0"], call);
+            assert!(!install.join(".notsotuf/old-stub").exists(), "{call}");
+            let said = run(&mut stub(&install, &["--updater", "version"]));
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            assert!(said.starts_with("notsotuf 9.1\n"), "{at}, {call}: {said}");
+            let mut files: Vec<_> = fs::read_dir(&install)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            files.sort();
+            let expected = [".notsotuf", "app", "notsotuf.toml", "program", "root.json"];
+            assert_eq!(files, expected, "{at}, {call}");
+            points += 1;
+        }
+    }
+    println!("{points} points tried");
 }
 
 #[test]

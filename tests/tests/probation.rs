@@ -272,20 +272,6 @@ fn in_the_background_the_application_starts_at_once_and_the_update_comes_next_ti
     assert_eq!(world.server.as_ref().unwrap().requests(), [""; 0]);
 }
 
-/// The stub of this build, which takes itself for another version.
-fn stub_of_version(world: &World, version: &str) -> std::path::PathBuf {
-    let mut program = fs::read(notsotuf_tests::program("notsotuf-stub")).unwrap();
-    let mark = b"notsotuf stub version ";
-    let at = program.windows(mark.len()).position(|w| w == mark);
-    let at = at.unwrap() + mark.len();
-    let text = format!("{version}\n");
-    program[at..at + text.len()].copy_from_slice(text.as_bytes());
-    let path = world.path(&format!("stub-{version}"));
-    fs::write(&path, program).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
-
 fn own_version(world: &World) -> String {
     let said = json(world.stub().args(["--updater", "version", "--json"]));
     said["updater"].as_str().unwrap().to_owned()
@@ -297,7 +283,7 @@ fn the_stub_replaces_itself() {
     world.release("1.0", &[]);
     world.ship("1.0");
     let before = own_version(&world);
-    let newer = stub_of_version(&world, "9.1");
+    let newer = world.stub_of_version("9.1");
     let added = world.bundler(&["add-stub", newer.to_str().unwrap()]);
     assert_eq!(added["version"], "9.1");
     assert_eq!(added["archive"]["path"], "app-stub-9.1.tar.gz");

@@ -210,6 +210,10 @@ impl Unpacker<'_> {
                 fs::create_dir_all(&self.place(&path))?;
             }
             EntryType::Regular | EntryType::Continuous => {
+                // Before anything is written of what it says it has.
+                if entry.size() > MAX_TOTAL.saturating_sub(self.total) {
+                    return Err(Refusal::TooLarge.into());
+                }
                 self.file(&path, mode, &mut entry)?;
             }
             EntryType::Link => {
@@ -459,6 +463,36 @@ mod tests {
             assert!(place.unpack(&gzip(&entries)).is_err(), "{what}");
             place.assert_nothing_outside(what);
         }
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let place = Place::new();
+        // It says that more follows than is allowed.
+        let mut header = Header::new_gnu();
+        header.set_path("large").unwrap();
+        header.set_mode(0o644);
+        header.set_size(MAX_TOTAL + 1);
+        header.set_cksum();
+        let large = place.unpack(&gzip(&[header.as_bytes().to_vec()]));
+        assert!(matches!(
+            large,
+            Err(ArchiveError::Refused(Refusal::TooLarge))
+        ));
+        let many: Vec<_> = (0..=MAX_ENTRIES)
+            .map(|n| link(&format!("l{n}"), "x"))
+            .collect();
+        let many = place.unpack(&gzip(&many));
+        assert!(matches!(many, Err(ArchiveError::Refused(Refusal::TooMany))));
+        // Data without end after the last entry.
+        let mut padded = vec![file("x"), vec![0; 1024]];
+        padded.extend(vec![vec![0; 1 << 20]; 5]);
+        let padded = Place::new().unpack(&gzip(&padded));
+        assert!(matches!(
+            padded,
+            Err(ArchiveError::Refused(Refusal::TooLarge))
+        ));
+        place.assert_nothing_outside("bombs");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use probation::{Probation, Quarantine};
 pub use record::{Record, RecordError, Release};
 pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
 
-pub use state::{StateError, open_state, translocated};
+pub use state::{StateError, open_state, quarantined, translocated};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -76,6 +76,21 @@ pub fn translocated(program: &Path) -> bool {
     parts.any(|part| part.as_os_str() == "AppTranslocation")
 }
 
+/// Whether macOS has marked a file as downloaded and not yet approved by the
+/// user: then it may refuse to start it.
+pub fn quarantined(path: &Path) -> bool {
+    #[cfg(target_vendor = "apple")]
+    {
+        let mut value = [0u8; 256];
+        rustix::fs::getxattr(path, "com.apple.quarantine", &mut value).is_ok()
+    }
+    #[cfg(not(target_vendor = "apple"))]
+    {
+        let _: &Path = path;
+        false
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
