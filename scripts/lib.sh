@@ -40,3 +40,12 @@ need_debian() {
   fi
   die "$2 is missing: install it (Debian: apt-get install $1)"
 }
+
+# need_tool NAME VERSION OPTION...: a program from crates.io, in .work/tools/bin.
+need_tool() {
+  local name=$1 version=$2
+  shift 2
+  [ -x ".work/tools/bin/$name" ] && return
+  say "building $name (once)"
+  cargo install "$name" --version "$version" --locked --quiet --root .work/tools "$@"
+}

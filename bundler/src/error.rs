@@ -7,6 +7,7 @@ use crate::metadata::MetadataError;
 use crate::project::ProjectError;
 use crate::release::ReleaseError;
 use crate::ship::ShipError;
+use crate::upload::UploadError;
 use notsotuf_stub::fs::FsError;
 use std::process::ExitCode;
 
@@ -31,6 +32,12 @@ pub enum Error {
     /// A first-install folder.
     #[error(transparent)]
     Ship(#[from] ShipError),
+    /// Release notes.
+    #[error("{0:?} is missing, or is not UTF-8")]
+    Notes(std::path::PathBuf),
+    /// An upload.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     /// Roles that expire soon, as asked.
     #[error("expiring: {0}; `notsotuf renew` renews what the keys at hand can sign")]
     Expiring(String),

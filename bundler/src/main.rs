@@ -10,6 +10,7 @@ mod gzip;
 mod import;
 mod keys;
 mod metadata;
+mod operate;
 mod progress;
 mod project;
 mod prune;
@@ -17,6 +18,7 @@ mod publish;
 mod release;
 mod serve;
 mod ship;
+mod upload;
 mod whole;
 
 use clap::Parser;

@@ -109,6 +109,9 @@ pub struct Settings {
     /// Folder of the repository, relative to the project.
     #[serde(default = "default_repository")]
     pub repository: PathBuf,
+    /// Where `upload` copies the repository to.
+    #[serde(default)]
+    pub upload: Option<String>,
     /// Suffix of new archives.
     #[serde(default = "default_suffix")]
     pub archive_suffix: String,
@@ -320,6 +323,10 @@ keystore = {keystore}
 
 # What is published: metadata and targets, as static files.
 repository = {repository}
+
+# Where `notsotuf upload` copies that: s3://bucket/prefix, gs://bucket/prefix,
+# az://container/prefix, a folder, or rsync:host:path.
+# upload = \"s3://bucket/prefix\"
 
 # Suffix of new archives: \".tar.gz\", or \".gz\" as in original notsotuf.
 archive_suffix = \".tar.gz\"

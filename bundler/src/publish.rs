@@ -66,7 +66,15 @@ pub fn publish(
         .cloned()
         .collect();
     let mut files = Vec::new();
-    for path in &added {
+    let same_file = |path: &String| {
+        let (old, new) = (&before[path], &pending.entries[path]);
+        old["hashes"] == new["hashes"] && old["length"] == new["length"]
+    };
+    // Where only what is said of a file is new, the file need not be here.
+    let with_files = added
+        .iter()
+        .filter(|path| !(before.contains_key(*path) && same_file(path)));
+    for path in with_files {
         let Some(file) = pending.find(path, consistent)? else {
             let path = pending.files().join(path);
             return Err(metadata::MetadataError::Missing(path).into());

@@ -4,6 +4,7 @@
 use crate::archive::{self, PackError};
 use crate::diff::{self, DiffError, Summary, Tree};
 use crate::metadata::{MetadataError, Published};
+use crate::operate;
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::whole::{self, WholeError};
@@ -72,6 +73,17 @@ pub enum ReleaseError {
     /// A program that is no stub.
     #[error("{0:?} is no notsotuf-stub, or one that is too old to replace itself")]
     NotAStub(PathBuf),
+    /// No release of that version.
+    #[error("there is no release {version} of {app}")]
+    NoRelease {
+        /// Application.
+        app: String,
+        /// What was asked for.
+        version: Version,
+    },
+    /// Clients would have nothing to go to.
+    #[error("{0} is the only release; add another one before you withdraw it")]
+    OnlyOne(Version),
     /// Nothing to remove.
     #[error("there is no release of {0}")]
     None(String),
@@ -223,6 +235,10 @@ pub struct Addition<'a> {
     pub skip_patch: bool,
     /// The oldest stub that can install it.
     pub stub: Option<Version>,
+    /// Part of the clients that get it.
+    pub rollout: u64,
+    /// What is new, in Markdown.
+    pub notes: Option<String>,
 }
 
 /// What was added.
@@ -281,6 +297,12 @@ pub fn add(
     let mut custom = json!({ "required": addition.required, "tree": tree.to_string() });
     if let Some(stub) = &addition.stub {
         custom["stub"] = stub.to_string().into();
+    }
+    if let Some(rollout) = operate::rollout_entry(&Value::Null, addition.rollout) {
+        custom["rollout"] = rollout;
+    }
+    if let Some(notes) = &addition.notes {
+        custom["notes"] = notes.as_str().into();
     }
     let (archive_entry, archive_size) = entry(&archive_file, &addition.meta, custom)?;
     let mut added = Added {

@@ -185,10 +185,23 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
             *required,
         ),
     };
+    let notes: Vec<(String, String)> = match &checked.choice {
+        Choice::UpToDate => Vec::new(),
+        Choice::Update { version, .. } => checked.notes(version),
+    };
+    let mut text = text;
+    for (version, notes) in &notes {
+        text.push_str(&format!("\n{version}\n{}\n", notes.trim_end()));
+    }
+    let notes: Vec<Value> = notes
+        .into_iter()
+        .map(|(version, text)| json!({ "version": version, "text": text }))
+        .collect();
     let json = json!({
         "installed": installed.map(release),
         "update": update,
         "required": required,
+        "notes": notes,
     });
     Ok(Answer { text, json })
 }

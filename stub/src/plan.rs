@@ -147,6 +147,8 @@ mod tests {
                 required: false,
                 tree: Some(TreeHash([n; 32])),
                 stub: None,
+                rollout: None,
+                notes: None,
             };
             catalog.archives.insert(v(n), archive);
             catalog.patches.insert(v(n), patch(n, length));

@@ -120,6 +120,37 @@ pub struct Archive {
     pub tree: Option<TreeHash>,
     /// The oldest stub that can install it, if it says so.
     pub stub: Option<Version>,
+    /// The part of the clients that are to have it, if not all.
+    pub rollout: Option<Rollout>,
+    /// What is new in it, in Markdown.
+    pub notes: Option<String>,
+}
+
+/// A release that not all clients get yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollout {
+    /// 0 to 100.
+    pub percent: u64,
+    /// Makes other clients the first ones for each release.
+    pub salt: String,
+}
+
+impl Rollout {
+    fn parse(value: &Value) -> Option<Self> {
+        Some(Rollout {
+            percent: value["percent"].as_u64()?.min(100),
+            salt: value["salt"].as_str()?.to_owned(),
+        })
+    }
+
+    /// Whether the client with this id is among those that are to have it.
+    /// Who is stays so when the percentage grows.
+    pub fn includes(&self, client: &str) -> bool {
+        let text = format!("{}:{client}", self.salt);
+        let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let first: [u8; 8] = hash.as_ref()[..8].try_into().expect("32 bytes");
+        u64::from_be_bytes(first) % 100 < self.percent
+    }
 }
 
 /// A patch on offer.
@@ -146,6 +177,8 @@ pub struct Catalog {
     pub archives: BTreeMap<Version, Archive>,
     /// Patches by the version they result in.
     pub patches: BTreeMap<Version, Patch>,
+    /// Versions that were published once and must not be used any more.
+    pub withdrawn: BTreeSet<Version>,
 }
 
 impl Catalog {
@@ -174,7 +207,13 @@ impl Catalog {
                         required: truthy(&internal["required"]),
                         tree: tree("tree"),
                         stub: version("stub"),
+                        rollout: Rollout::parse(&internal["rollout"]),
+                        notes: internal["notes"].as_str().map(str::to_owned),
                     };
+                    let withdrawn = internal["withdrawn"].as_array();
+                    let withdrawn = withdrawn.into_iter().flatten();
+                    let versions = withdrawn.filter_map(|v| Version::from_str(v.as_str()?).ok());
+                    catalog.withdrawn.extend(versions);
                     catalog.archives.insert(target.version, archive);
                 }
                 TargetKind::Patch => {
@@ -219,16 +258,54 @@ pub enum Choice {
     },
 }
 
+/// What a client knows of itself that matters for its choice.
+#[derive(Debug, Clone, Copy)]
+pub struct Client<'a> {
+    /// What is installed; `None` if that is not known.
+    pub installed: Option<&'a Version>,
+    /// What kind of releases it wants.
+    pub channel: Channel,
+    /// Versions that failed on this machine.
+    pub held: &'a BTreeSet<Version>,
+    /// Random, and the same every time.
+    pub id: &'a str,
+}
+
 /// Chooses as tufup does: the first required release on the way, else the
 /// newest on the channel. With no known installed version, all are newer.
-/// Versions that are `held`, as they failed on this machine, are passed over;
-/// but a required one that is held is not passed by.
-pub fn choose(
-    catalog: &Catalog,
-    installed: Option<&Version>,
-    channel: Channel,
-    held: &BTreeSet<Version>,
-) -> Choice {
+/// Held versions are passed over; but a required one that is held is not
+/// passed by. A release that is rolled out step by step is for those it
+/// includes, unless it is required. Where there is nothing newer and the
+/// installed version was withdrawn, the newest one before it is chosen.
+pub fn choose(catalog: &Catalog, client: Client) -> Choice {
+    let forward = choose_newer(catalog, client);
+    let installed = client.installed;
+    let withdrawn = installed.filter(|version| catalog.withdrawn.contains(version));
+    let (Choice::UpToDate, Some(installed)) = (&forward, withdrawn) else {
+        return forward;
+    };
+    let older = catalog.archives.iter().rev().find(|(version, archive)| {
+        *version < installed
+            && Channel::of(version) >= client.channel
+            && !client.held.contains(version)
+            && archive
+                .rollout
+                .as_ref()
+                .is_none_or(|r| r.includes(client.id))
+    });
+    older.map_or(Choice::UpToDate, |(version, _)| Choice::Update {
+        version: version.clone(),
+        required: false,
+    })
+}
+
+fn choose_newer(catalog: &Catalog, client: Client) -> Choice {
+    let Client {
+        installed,
+        channel,
+        held,
+        id,
+    } = client;
     let mut newest = None;
     for (version, archive) in &catalog.archives {
         if installed.is_some_and(|installed| version <= installed) || Channel::of(version) < channel
@@ -240,6 +317,10 @@ pub fn choose(
                 true => break,
                 false => continue,
             }
+        }
+        let included = archive.rollout.as_ref().is_none_or(|r| r.includes(id));
+        if !included && !archive.required {
+            continue;
         }
         newest = Some(version);
         if archive.required {
@@ -277,6 +358,8 @@ mod tests {
                 required: *required,
                 tree: None,
                 stub: None,
+                rollout: None,
+                notes: None,
             };
             catalog.archives.insert(version(text), archive);
         }
@@ -294,15 +377,69 @@ mod tests {
         held: &[&str],
     ) -> Option<String> {
         let held = held.iter().map(|text| version(text)).collect();
-        match choose(
-            &catalog(archives),
-            Some(&version(installed)),
+        chosen_from(&catalog(archives), installed, channel, &held, "id")
+    }
+
+    fn chosen_from(
+        catalog: &Catalog,
+        installed: &str,
+        channel: Channel,
+        held: &BTreeSet<Version>,
+        id: &str,
+    ) -> Option<String> {
+        let client = Client {
+            installed: Some(&version(installed)),
             channel,
-            &held,
-        ) {
+            held,
+            id,
+        };
+        match choose(catalog, client) {
             Choice::UpToDate => None,
             Choice::Update { version, .. } => Some(version.to_string()),
         }
+    }
+
+    #[test]
+    fn a_rollout_reaches_its_part_and_those_stay_in_it() {
+        let mut catalog = catalog(&[("1.1", false), ("1.2", false)]);
+        let mut reached = |percent: u64, required: bool| -> BTreeSet<String> {
+            let archive = catalog.archives.get_mut(&version("1.2")).unwrap();
+            archive.required = required;
+            archive.rollout = Some(Rollout {
+                percent,
+                salt: "salt".into(),
+            });
+            let ids = (0..1000).map(|n| n.to_string());
+            let got = |id: &String| chosen_from(&catalog, "1.0", Channel::Final, &[].into(), id);
+            ids.filter(|id| match got(id).as_deref() {
+                Some("1.2") => true,
+                Some("1.1") => false,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+        };
+        assert_eq!(reached(0, false).len(), 0);
+        let (tenth, half) = (reached(10, false), reached(50, false));
+        assert!((60..140).contains(&tenth.len()), "{}", tenth.len());
+        assert!((400..600).contains(&half.len()), "{}", half.len());
+        assert!(tenth.is_subset(&half));
+        assert_eq!(reached(100, false).len(), 1000);
+        assert_eq!(reached(0, true).len(), 1000);
+    }
+
+    #[test]
+    fn who_has_a_withdrawn_version_goes_forward_or_else_back() {
+        let mut some = catalog(&[("1.0", false), ("1.1b1", false), ("1.3", false)]);
+        some.withdrawn = [version("1.2")].into();
+        let chosen = |catalog: &Catalog, installed| {
+            chosen_from(catalog, installed, Channel::Final, &[].into(), "id")
+        };
+        assert_eq!(chosen(&some, "1.2").unwrap(), "1.3");
+        some.archives.remove(&version("1.3"));
+        assert_eq!(chosen(&some, "1.2").unwrap(), "1.0");
+        assert_eq!(chosen(&some, "1.2.1"), None);
+        let held = [version("1.0")].into();
+        assert_eq!(chosen_from(&some, "1.2", Channel::Final, &held, "id"), None);
     }
 
     #[test]

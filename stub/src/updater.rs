@@ -15,8 +15,9 @@ use crate::own::{self, OwnError};
 use crate::plan::{self, Plan};
 use crate::report::{self, Event};
 use crate::repository::{Repository, RepositoryError};
-use crate::select::{self, Archive, Catalog, Channel, Choice, Patch};
+use crate::select::{self, Archive, Catalog, Channel, Choice, Client, Patch};
 use crate::settings::Settings;
+use crate::tuf::key::encode_hex;
 use crate::tuf::{TargetFile, UnixTime};
 use pep440_rs::Version;
 use std::path::{Path, PathBuf};
@@ -157,6 +158,19 @@ pub struct Checked {
     /// A newer stub.
     pub stub: Option<(Version, Archive)>,
     consistent_snapshot: bool,
+}
+
+impl Checked {
+    /// What the makers say is new, from what is installed up to `version`:
+    /// version and Markdown, newest first.
+    pub fn notes(&self, version: &Version) -> Vec<(String, String)> {
+        let installed = self.installed.as_ref().map(|release| &release.version);
+        let archives = self.catalog.archives.iter().rev();
+        archives
+            .filter(|(v, _)| *v <= version && installed.is_none_or(|installed| *v > installed))
+            .filter_map(|(v, archive)| Some((v.to_string(), archive.notes.clone()?)))
+            .collect()
+    }
 }
 
 /// How an update was staged.
@@ -349,7 +363,17 @@ fn check(
             "version {version} is passed over, as it failed here; --updater update --retry takes it again"
         );
     }
-    let choice = select::choose(&catalog, version, settings.channel, &held);
+    let id = client_id(layout);
+    let client = Client {
+        installed: version,
+        channel: settings.channel,
+        held: &held,
+        id: &id,
+    };
+    let choice = select::choose(&catalog, client);
+    if let Some(version) = version.filter(|v| catalog.withdrawn.contains(v)) {
+        log::warn!("version {version}, which is installed, was withdrawn by its makers");
+    }
     let stubs = own::target_name(&settings.name);
     let mut stubs = Catalog::new(&stubs, &targets.targets).archives;
     let stub = stubs
@@ -365,6 +389,27 @@ fn check(
         consistent_snapshot: trusted.root().consistent_snapshot,
         installed,
     })
+}
+
+/// A random text of this install's own, by which it is early or late in a
+/// rollout. It is not sent anywhere.
+fn client_id(layout: &Layout) -> String {
+    let path = layout.client_id();
+    let stored = fs::read_optional(&path, 64).unwrap_or_default();
+    let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(id) = stored.filter(|id| id.len() == 32) {
+        return id;
+    }
+    let mut bytes = [0; 16];
+    let random = ring::rand::SystemRandom::new();
+    if ring::rand::SecureRandom::fill(&random, &mut bytes).is_err() {
+        log::warn!("the system has no random numbers");
+    }
+    let id = encode_hex(&bytes);
+    if let Err(e) = fs::write_atomically(&path, id.as_bytes()) {
+        log::debug!("{e}");
+    }
+    id
 }
 
 /// Does updates of one installed application. Only one per install dir at a

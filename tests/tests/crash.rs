@@ -123,6 +123,7 @@ fn recovers(install: &Path, versions: &[&str], to: &str, what: &str) {
     // The last start may have brought a stub that has not launched yet.
     let usual = [
         "old-stub",
+        "id",
         "launch.lock",
         "lock",
         "log",

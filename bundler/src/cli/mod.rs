@@ -2,8 +2,10 @@
 
 mod init;
 mod inspect;
+mod operate;
 mod stub;
 mod trust;
+mod upload;
 
 use crate::error::Error;
 use crate::keys::Passphrases;
@@ -15,11 +17,12 @@ use crate::release::{self, Addition};
 use crate::ship::{self, Order};
 use crate::{import, prune, publish, serve};
 use clap::{Args, Parser, Subcommand};
+use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Secure updates for applications made with PyInstaller: the release
 /// engineer's side.
@@ -91,12 +94,18 @@ enum Command {
     AddStub(stub::AddStub),
     /// Take back the latest release (takes effect with the next publish)
     RemoveLatest(App),
+    /// Give a release to part of the installs (takes effect with the next publish)
+    Rollout(operate::Rollout),
+    /// Withdraw any release; clients step back (takes effect with the next publish)
+    Yank(operate::Yank),
     /// Drop old releases (takes effect with the next publish)
     Prune(Prune),
     /// Show why a patch is as large as it is, file by file
     Explain(Explain),
     /// Sign and write what was added or removed; renew timestamp and snapshot
     Publish,
+    /// Copy what is published to where clients fetch it from
+    Upload(upload::Upload),
     /// Make the folder that users install: stub, settings, root of trust, app
     Ship(Ship),
     /// Take over a repository that another program made
@@ -174,6 +183,12 @@ struct Add {
     /// Older stubs than this do not install it, and say so
     #[arg(long, value_name = "VERSION")]
     min_stub: Option<Version>,
+    /// Part of the installs that get it at first; see `notsotuf rollout`
+    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = operate::parse_percent)]
+    rollout: u64,
+    /// File with what is new, in Markdown; kept in the metadata, so keep it short
+    #[arg(long, value_name = "FILE")]
+    notes: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -291,6 +306,8 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             output.say(&text, &json);
             Ok(())
         }
+        Command::Rollout(args) => operate::rollout(&open()?, &args, &output),
+        Command::Yank(args) => operate::yank(&open()?, &args, &output),
         Command::Prune(Prune { keep, app }) => {
             let project = open()?;
             let app = project.app(app.app.as_deref())?;
@@ -315,6 +332,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             tell_published(&project, &report, &output);
             Ok(())
         }
+        Command::Upload(args) => upload::upload(&open()?, &args, progress, &output),
         Command::Ship(args) => ship(&open()?, args, &output),
         Command::Import(Import::Tufup { url }) => {
             let imported = import::tufup::import(&folder, url)?;
@@ -344,9 +362,22 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     }
 }
 
+/// All clients fetch the notes of all releases, so they are bounded.
+fn read_notes(path: &Path) -> Result<String, Error> {
+    const MAX_NOTES: u64 = 16 << 10;
+    let bytes = fs::read_optional(path, MAX_NOTES)?;
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| Error::Notes(path.into()))
+}
+
 fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(&project.metadata())?;
+    let notes = match &args.notes {
+        Some(path) => Some(read_notes(path)?),
+        None => None,
+    };
     let addition = Addition {
         app,
         version: args.version.clone(),
@@ -355,6 +386,8 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
         meta: args.meta.unwrap_or_default(),
         skip_patch: args.skip_patch,
         stub: args.min_stub,
+        rollout: args.rollout,
+        notes,
     };
     let added = release::add(project, &published, &addition, progress)?;
     let (archive, size) = &added.archive;

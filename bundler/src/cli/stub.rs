@@ -59,6 +59,8 @@ pub fn add(
         meta: Map::new(),
         skip_patch: true,
         stub: None,
+        rollout: 100,
+        notes: None,
     };
     let (path, size) = release::add(project, &published, &addition, progress)?.archive;
     let text = format!(

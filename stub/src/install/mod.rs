@@ -143,6 +143,10 @@ impl Layout {
     pub fn failed_stub(&self) -> PathBuf {
         self.state().join("failed-stub")
     }
+    /// A random text of this install's own.
+    pub fn client_id(&self) -> PathBuf {
+        self.state().join("id")
+    }
     /// The log.
     pub fn log(&self) -> PathBuf {
         self.state().join("log")

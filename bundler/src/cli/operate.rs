@@ -1,0 +1,80 @@
+//! Operations on releases that are out.
+
+use super::{App, Output};
+use crate::error::Error;
+use crate::metadata::Published;
+use crate::operate;
+use crate::project::Project;
+use clap::Args;
+use pep440_rs::Version;
+use serde_json::json;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each install has a random number of its own, which is not sent anywhere, and gets the
+release if that is below the percentage. Who has it keeps it when the percentage grows.
+A release that was added with --required is for all, whatever the percentage.
+
+  notsotuf add 2.0 dist/myapp --rollout 5%
+  notsotuf publish
+  notsotuf rollout 2.0 50%
+  notsotuf publish
+  notsotuf rollout 2.0 100%")]
+pub struct Rollout {
+    /// Which release
+    version: Version,
+    /// Part of the installs that get it: 0% to 100%
+    #[arg(value_parser = parse_percent)]
+    percent: u64,
+    #[command(flatten)]
+    app: App,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Its archive, and all patches to and from it, go. Clients that have it are told by signed
+metadata, and go on to a newer version, or back to the newest one before it, in full.
+Clients of tufup do not go back. A version number that was withdrawn is not to be used
+again.
+
+  notsotuf yank 2.0
+  notsotuf publish")]
+pub struct Yank {
+    /// Which release
+    version: Version,
+    #[command(flatten)]
+    app: App,
+}
+
+/// `10` or `10%`.
+pub fn parse_percent(text: &str) -> Result<u64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let percent = number.parse().ok().filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| "a whole number from 0% to 100%".into())
+}
+
+pub fn rollout(project: &Project, args: &Rollout, output: &Output) -> Result<(), Error> {
+    let app = project.app(args.app.app.as_deref())?;
+    let published = Published::load(&project.metadata())?;
+    let (version, percent) = (&args.version, args.percent);
+    operate::rollout(project, &published, app, version, percent)?;
+    let text = format!(
+        "{app} {version} is for {percent} % of the installs; `notsotuf publish` makes it so"
+    );
+    let json = json!({ "app": app, "version": version.to_string(), "percent": percent });
+    output.say(&text, &json);
+    Ok(())
+}
+
+pub fn yank(project: &Project, args: &Yank, output: &Output) -> Result<(), Error> {
+    let app = project.app(args.app.app.as_deref())?;
+    let published = Published::load(&project.metadata())?;
+    let version = &args.version;
+    operate::yank(project, &published, app, version)?;
+    let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");
+    output.say(
+        &text,
+        &json!({ "app": app, "withdrawn": version.to_string() }),
+    );
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! What is done with releases that are out: rolling out step by step,
+//! withdrawing, notes.
+
+use notsotuf_tests::{World, json, run};
+use serde_json::{Value, json};
+use std::fs;
+
+fn check(world: &World) -> Value {
+    json(world.stub().args(["--updater", "check", "--json"]))
+}
+
+#[test]
+fn a_release_is_rolled_out_step_by_step() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &["--rollout", "0%"]);
+    assert_eq!(world.start_version(), "1.0");
+    let percent = |percent: &str| {
+        let set = world.bundler(&["rollout", "1.1", percent]);
+        assert_eq!(set["app"], "app");
+        world.bundler(&["publish"]);
+    };
+    // By the id of this install it is in or out, and stays in.
+    let id = world.path("install/.notsotuf/id");
+    let stored = fs::read_to_string(&id).unwrap();
+    let mut seen = Vec::new();
+    for step in ["1%", "25", "50%", "75%", "99%"] {
+        percent(step);
+        seen.push(check(&world)["update"] == "1.1");
+    }
+    assert!(seen.is_sorted(), "{seen:?}");
+    assert_eq!(fs::read_to_string(&id).unwrap(), stored);
+    percent("100%");
+    assert_eq!(world.start_version(), "1.1");
+    let output = run(&mut world.command(&["rollout", "1.1", "101%"]));
+    assert_eq!(output.status.code(), Some(2));
+    let output = run(&mut world.command(&["rollout", "7.0", "1%"]));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_required_release_is_for_all_whatever_the_percentage() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    world.release("1.1", &["--required", "--rollout", "0"]);
+    assert_eq!(world.start_version(), "1.1");
+}
+
+#[test]
+fn clients_leave_a_withdrawn_release() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.release("1.1", &[]);
+    world.ship("1.1");
+    fs::write(world.path("install/app/own"), "mine").unwrap();
+    assert_eq!(world.start_version(), "1.1");
+    world.release("1.2", &[]);
+    world.bundler(&["yank", "1.2"]);
+    world.bundler(&["yank", "1.1"]);
+    world.bundler(&["publish"]);
+    // 1.1 and what leads to and from it are gone.
+    let targets: Vec<_> = fs::read_dir(world.repository().join("targets"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(targets.len(), 1, "{targets:?}");
+    assert!(targets[0].ends_with("app-1.0.tar.gz"), "{targets:?}");
+    assert_eq!(world.start_version(), "1.0", "{}", world.log());
+    assert!(world.log().contains("was withdrawn"), "{}", world.log());
+    let own = fs::read_to_string(world.path("install/app/own"));
+    assert_eq!(own.unwrap(), "mine");
+    // The next one is for all again.
+    world.release("1.3", &[]);
+    assert_eq!(world.start_version(), "1.3", "{}", world.log());
+    let only = run(&mut world.command(&["yank", "9.9"]));
+    assert_eq!(only.status.code(), Some(1));
+    assert_eq!(
+        world.bundler(&["verify"])["problems"],
+        json!([]),
+        "what is left is sound"
+    );
+}
+
+#[test]
+fn the_only_release_cannot_be_withdrawn() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    let output = run(&mut world.command(&["yank", "1.0"]));
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("only release"), "{said}");
+}
+
+#[test]
+fn notes_are_shown_from_what_is_installed_on() {
+    let world = World::new();
+    for (version, notes) in [("1.0", "First."), ("1.1", "Faster."), ("1.2", "*Nicer*.")] {
+        let path = world.path("notes.md");
+        fs::write(&path, notes).unwrap();
+        world.release(version, &["--notes", path.to_str().unwrap()]);
+    }
+    world.ship("1.0");
+    let notes = check(&world)["notes"].clone();
+    assert_eq!(
+        notes,
+        json!([
+            { "version": "1.2", "text": "*Nicer*." },
+            { "version": "1.1", "text": "Faster." },
+        ])
+    );
+}

@@ -1,0 +1,249 @@
+//! Uploading to folders, by rsync, and to an S3-compatible store, and what
+//! clients then get from there.
+
+use notsotuf_tests::{World, root, run};
+use serde_json::{Value, json};
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn list(value: &Value) -> Vec<String> {
+    let items = value.as_array().expect("an array").iter();
+    items
+        .map(|item| item.as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Targets come first, the timestamp last.
+fn assert_order(uploaded: &[String]) {
+    assert_eq!(uploaded.last().unwrap(), "metadata/timestamp.json");
+    let first_metadata = uploaded
+        .iter()
+        .position(|path| path.starts_with("metadata"));
+    let targets_after = &uploaded[first_metadata.unwrap()..];
+    assert!(
+        targets_after
+            .iter()
+            .all(|path| path.starts_with("metadata"))
+    );
+}
+
+/// Uploads 1.0 and 1.1 to `to` and returns what the second upload said.
+fn two_releases(world: &World, upload: &dyn Fn(&[&str]) -> Value) -> Value {
+    world.release("1.0", &[]);
+    let first = upload(&[]);
+    let uploaded = list(&first["uploaded"]);
+    assert_order(&uploaded);
+    assert!(uploaded.iter().any(|path| path.ends_with("app-1.0.tar.gz")));
+    world.release("1.1", &[]);
+    let dry = upload(&["--dry-run"]);
+    let second = upload(&[]);
+    assert_eq!(dry["uploaded"], second["uploaded"]);
+    let uploaded = list(&second["uploaded"]);
+    assert_order(&uploaded);
+    assert!(!uploaded.iter().any(|path| path.ends_with("app-1.0.tar.gz")));
+    assert!(uploaded.iter().any(|path| path.ends_with("app-1.1.patch")));
+    second
+}
+
+fn assert_same_files(one: &Path, other: &Path) {
+    let done = run(Command::new("diff").arg("-r").arg(one).arg(other));
+    assert!(done.status.success(), "{done:?}");
+}
+
+#[test]
+fn to_a_folder_and_by_rsync() {
+    for prefix in ["", "rsync:"] {
+        let world = World::new();
+        let folder = world.path("published");
+        let to = format!("{prefix}{}", folder.display());
+        let upload = |more: &[&str]| world.bundler(&[&["upload", &to], more].concat());
+        two_releases(&world, &upload);
+        assert_same_files(&world.repository(), &folder);
+        // Nothing new: only what always changes.
+        let again = upload(&[]);
+        let again = list(&again["uploaded"]);
+        let always = ["metadata/root.json", "metadata/timestamp.json"];
+        assert!(
+            again.iter().all(|path| always.contains(&path.as_str())),
+            "{again:?}"
+        );
+        world.bundler(&["remove-latest"]);
+        world.bundler(&["publish"]);
+        upload(&["--delete"]);
+        assert_same_files(&world.repository(), &folder);
+    }
+}
+
+#[test]
+fn without_a_destination_it_says_what_to_do() {
+    let world = World::new();
+    for (arguments, told) in [
+        (&["upload"][..], "where to?"),
+        (&["upload", "ftp://host/x"], "is no destination"),
+    ] {
+        let output = run(&mut world.command(arguments));
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned()
+            + &String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+/// s3s-fs: an S3-compatible server that checks signatures.
+struct S3 {
+    child: Child,
+    url: String,
+}
+
+impl S3 {
+    fn start(folder: &Path) -> Self {
+        let program = root().join(".work/tools/bin/s3s-fs");
+        assert!(program.exists(), "scripts/test installs {program:?}");
+        fs::create_dir_all(folder.join("bucket")).unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port().to_string();
+        drop(free);
+        let child = Command::new(program)
+            .args(["--host", "127.0.0.1", "--port", &port])
+            .args([
+                "--access-key",
+                "AKEXAMPLE",
+                "--secret-key",
+                "secret-example",
+            ])
+            .arg(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let address = format!("127.0.0.1:{port}");
+        let start = Instant::now();
+        while TcpStream::connect(&address).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(30), "it listens");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        S3 {
+            child,
+            url: format!("http://{address}"),
+        }
+    }
+
+    fn environment(&self, command: &mut Command, secret: &str) {
+        command
+            .env("AWS_ACCESS_KEY_ID", "AKEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", secret)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ENDPOINT", &self.url)
+            .env("AWS_ALLOW_HTTP", "true");
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[test]
+fn to_an_s3_compatible_store() {
+    let world = World::new();
+    let folder = world.path("store");
+    let s3 = S3::start(&folder);
+    let upload = |more: &[&str]| {
+        let mut command = world.command(&[&["upload", "s3://bucket/my/updates"], more].concat());
+        s3.environment(&mut command, "secret-example");
+        notsotuf_tests::json(&mut command)
+    };
+    two_releases(&world, &upload);
+    let there = folder.join("bucket/my/updates");
+    assert_same_files(
+        &world.repository().join("metadata"),
+        &there.join("metadata"),
+    );
+    assert_same_files(&world.repository().join("targets"), &there.join("targets"));
+    // An interrupted upload is gone on with.
+    let lost = fs::read_dir(there.join("targets")).unwrap().next().unwrap();
+    let lost = lost.unwrap();
+    fs::remove_file(lost.path()).unwrap();
+    let again = upload(&[]);
+    let name = lost.file_name().into_string().unwrap();
+    let target = format!("targets/{name}");
+    let expected = json!([target, "metadata/root.json", "metadata/timestamp.json"]);
+    assert_eq!(again["uploaded"], expected);
+    // With the wrong secret it says where credentials come from, and not what
+    // they are.
+    let mut command = world.command(&["upload", "s3://bucket/my/updates"]);
+    s3.environment(&mut command, "wrong-secret");
+    let refused = run(&mut command);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned()
+        + &String::from_utf8_lossy(&refused.stdout);
+    assert!(said.contains("Credentials are taken from"), "{said}");
+    assert!(!said.contains("wrong-secret"), "{said}");
+    // A client updates from what was uploaded.
+    world.ship("1.0");
+    let server = notsotuf_tests::Server::start(&there);
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+/// nginx over what was uploaded to a folder: another server than ours, with
+/// its own entity tags and ranges.
+#[test]
+fn served_by_nginx() {
+    let world = World::new();
+    let folder = world.path("published");
+    let to = folder.to_str().unwrap().to_owned();
+    two_releases(&world, &|more| {
+        world.bundler(&[&["upload", &to], more].concat())
+    });
+    world.ship("1.0");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let place = world.path("nginx");
+    fs::create_dir_all(&place).unwrap();
+    let configuration = format!(
+        "daemon off; pid {place}/pid; error_log {place}/errors; events {{}}\n\
+         http {{ access_log {place}/log; client_body_temp_path {place}/1; proxy_temp_path {place}/2;\n\
+         fastcgi_temp_path {place}/3; uwsgi_temp_path {place}/4; scgi_temp_path {place}/5;\n\
+         server {{ listen {address}; root {to}; }} }}\n",
+        place = place.display()
+    );
+    fs::write(place.join("conf"), configuration).unwrap();
+    // Its worker is another user, if it is started by root.
+    let open = run(Command::new("chmod")
+        .args(["-R", "a+rX"])
+        .arg(world.path("")));
+    assert!(open.status.success());
+    let mut nginx = Command::new("nginx")
+        .arg("-c")
+        .arg(place.join("conf"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("scripts/test installs nginx");
+    let start = Instant::now();
+    while TcpStream::connect(&address).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(30), "nginx listens");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    world.point_to(&format!("http://{address}"));
+    let first = world.start_version();
+    let second = world.start_version();
+    // Its master would leave its workers behind, were it killed.
+    let id = nginx.id().to_string();
+    assert!(run(Command::new("kill").arg(&id)).status.success());
+    nginx.wait().unwrap();
+    assert_eq!(
+        (first.as_str(), second.as_str()),
+        ("1.1", "1.1"),
+        "{}",
+        world.log()
+    );
+    let log = fs::read_to_string(place.join("log")).unwrap();
+    assert!(log.contains("timestamp.json HTTP/1.1\" 304"), "{log}");
+}
