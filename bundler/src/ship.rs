@@ -246,7 +246,7 @@ channel = \"{channel}\"
 
 # \"before-launch\": look for updates before the application starts;
 # \"background\": start it at once, fetch updates meanwhile, and install them at
-# the next start; \"off\": just start it.
+# the next start; \"off\": only install what the application asked for.
 mode = \"{mode}\"
 
 # Seconds until it must be known whether there is an update; then the

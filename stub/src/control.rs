@@ -27,6 +27,8 @@ starts the application with the arguments given. With --updater first:
   --updater check      ask the repository whether there is an update
   --updater update     install an update now, without starting the application
              --retry   even a version that failed on this computer before
+  --updater stage      fetch and verify an update, and install it at the next
+                       start; for applications, while they run
   --updater rollback   go back to the version before, and stay there until a
                        newer one than this comes
   --updater repair     compare the installed files with what was installed, and
@@ -87,6 +89,7 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
         "status" => status(layout, &settings),
         "check" => check(layout, &settings),
         "update" => update(layout, &settings, retry),
+        "stage" => stage(layout, &settings),
         "rollback" => rollback(layout, &settings),
         "repair" => repair(layout, &settings),
         _ => return wrong_use(&format!("there is no command {command:?}")),
@@ -222,6 +225,15 @@ fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, U
         terminal.clear();
     }
     let outcome = result?;
+    log::info!("{outcome}");
+    Ok(Answer {
+        text: format!("{outcome}\n"),
+        json: describe_outcome(&outcome),
+    })
+}
+
+fn stage(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+    let outcome = updater::run_behind(layout, settings, now(), &|_| {})?;
     log::info!("{outcome}");
     Ok(Answer {
         text: format!("{outcome}\n"),

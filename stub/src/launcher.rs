@@ -2,13 +2,14 @@
 
 use crate::error::Class;
 use crate::flow::{self, GaveUp, Next, Patience, Phase};
-use crate::install::{self, Layout, Lock};
+use crate::install::{self, Layout, Lock, Record};
 use crate::launch::{self, LaunchError};
 use crate::report::{Event, Terminal};
 use crate::settings::{Mode, Settings};
 use crate::tuf::UnixTime;
 use crate::updater::{self, Outcome, UpdateError, Updater};
 use crate::{control, elevated, fs, log as log_file, own, trial};
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
 }
 
 fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
+    wait_for_restart();
     let tried = trial::begin(layout, settings);
     match settings.mode {
         // What is on probation is tried first.
@@ -65,7 +67,8 @@ fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
         Mode::BeforeLaunch => update(layout, settings, |layout, settings, tell| {
             updater::run(layout, settings, now(), tell)
         }),
-        Mode::Background if layout.staged().exists() => {
+        // With `off` too: it was staged because somebody asked for it.
+        Mode::Background | Mode::Off if layout.staged().exists() => {
             update(layout, settings, |layout, settings, tell| {
                 let updater = Updater::new(layout, settings, now(), tell)?;
                 Ok(updater.install_staged()?.unwrap_or(Outcome::UpToDate))
@@ -193,8 +196,41 @@ fn tell_end(end: &Result<Outcome, UpdateError>) {
 pub(crate) fn start(layout: &Layout, executable: &str) -> ExitCode {
     let lock = launch_lock(layout);
     let program = fs::join(&layout.launchable(), executable);
-    let result = launch::launch(program, || drop(lock));
+    let result = launch::launch(program, &variables(layout), || drop(lock));
     result.unwrap_or_else(|e| not_started(layout, &e))
+}
+
+/// What the application is told in its environment; see the README.
+pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
+    let mut told = Vec::new();
+    if let Ok(stub) = std::env::current_exe() {
+        told.push(("NOTSOTUF_STUB", stub.into_os_string()));
+    }
+    for (name, folder) in [
+        ("NOTSOTUF_VERSION", layout.app()),
+        ("NOTSOTUF_STAGED", layout.staged()),
+    ] {
+        if let Ok(Some(release)) = Record::load_release(&folder) {
+            told.push((name, release.version.to_string().into()));
+        }
+    }
+    told
+}
+
+/// An application that restarts itself through the stub says so with its
+/// process id, and is given time to end.
+fn wait_for_restart() {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let Some(id) = std::env::var("NOTSOTUF_WAIT_FOR")
+        .ok()
+        .and_then(|id| id.parse().ok())
+    else {
+        return;
+    };
+    let start = Instant::now();
+    while install::is_running(id) && start.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// While this is held, nobody replaces the bundle; and from the start of the
@@ -239,7 +275,7 @@ fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
             log::error!("cannot start a thread: {e}; not looking for updates");
         }
     };
-    match launch::supervise(program, &[], started) {
+    match launch::supervise(program, &variables(layout), started) {
         Ok(end) => end.pass_on(),
         Err(e) => not_started(layout, &e),
     }

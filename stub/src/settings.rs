@@ -21,7 +21,8 @@ pub enum Mode {
     /// Start the application, stage what is new meanwhile, and install it at
     /// the next start.
     Background,
-    /// Just start the application.
+    /// Look for nothing. What the application or the user has staged is
+    /// installed.
     Off,
 }
 

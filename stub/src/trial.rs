@@ -79,7 +79,8 @@ impl Trial<'_> {
         }
         let lock = launch_lock(self.layout);
         let program = fs::join(&self.layout.launchable(), &self.settings.executable);
-        let more = [(READY_VARIABLE, ready.clone().into_os_string())];
+        let mut more = launcher::variables(self.layout);
+        more.push((READY_VARIABLE, ready.clone().into_os_string()));
         std::thread::scope(|scope| {
             let (ended, wait) = mpsc::channel();
             let ready = &ready;

@@ -2,7 +2,7 @@
 //! not renamed under it.
 
 use std::path::Path;
-use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 /// The process ids of programs that were started from inside `app`.
 ///
@@ -27,6 +27,20 @@ pub fn instances(app: &Path) -> Result<Vec<u32>, sysinfo::Error> {
     Ok(found)
 }
 
+/// Whether there is a process with this id.
+pub fn is_running(id: u32) -> bool {
+    let Ok(mut system) = System::new() else {
+        return false;
+    };
+    let id = Pid::from_u32(id);
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&[id]),
+        true,
+        ProcessRefreshKind::nothing(),
+    );
+    system.process(id).is_some()
+}
+
 fn is_inside(exe: &Path, app: &Path) -> bool {
     if cfg!(windows) {
         // `canonicalize` puts `\\?\` in front, the process list does not.
@@ -49,6 +63,8 @@ mod tests {
         let exe = std::env::current_exe().unwrap();
         let here = instances(exe.parent().unwrap()).unwrap();
         assert!(here.contains(&std::process::id()), "{here:?}");
+        assert!(is_running(std::process::id()));
+        assert!(!is_running(u32::MAX - 1));
         let elsewhere = tempfile::tempdir().unwrap();
         assert_eq!(instances(elsewhere.path()).unwrap(), Vec::<u32>::new());
     }

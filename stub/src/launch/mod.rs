@@ -27,15 +27,26 @@ pub struct LaunchError {
     pub source: io::Error,
 }
 
-/// Starts `program` with the arguments of this process. On Unix this process
-/// becomes the program and the call does not return; on Windows it waits for
-/// the end and returns the exit code. `started` is called once a new process
-/// exists.
+/// Variables for the application.
+pub type Variables = [(&'static str, OsString)];
+
+/// What the names of variables for the application start with.
+pub const PREFIX: &str = "NOTSOTUF_";
+
+/// Starts `program` with the arguments of this process, and `more` in its
+/// environment. On Unix this process becomes the program and the call does
+/// not return; on Windows it waits for the end and returns the exit code.
+/// `started` is called once a new process exists.
 ///
 /// # Errors
 /// [`LaunchError`].
-pub fn launch(program: PathBuf, started: impl FnOnce()) -> Result<ExitCode, LaunchError> {
-    os::run(command(&program), started).map_err(|source| LaunchError { program, source })
+pub fn launch(
+    program: PathBuf,
+    more: &Variables,
+    started: impl FnOnce(),
+) -> Result<ExitCode, LaunchError> {
+    let command = command(&program, more);
+    os::run(command, started).map_err(|source| LaunchError { program, source })
 }
 
 /// Starts `program` as a child with the arguments of this process, passes
@@ -46,13 +57,10 @@ pub fn launch(program: PathBuf, started: impl FnOnce()) -> Result<ExitCode, Laun
 /// [`LaunchError`].
 pub fn supervise(
     program: PathBuf,
-    more: &[(&str, OsString)],
+    more: &Variables,
     started: impl FnOnce(),
 ) -> Result<End, LaunchError> {
-    let mut command = command(&program);
-    for (name, value) in more {
-        command.env(name, value);
-    }
+    let command = command(&program, more);
     os::supervise(command, started).map_err(|source| LaunchError { program, source })
 }
 
@@ -128,7 +136,7 @@ pub fn watch(limit: Duration, ready: impl Fn() -> bool, ended: &Receiver<()>) ->
     }
 }
 
-fn command(program: &Path) -> Command {
+fn command(program: &Path, more: &Variables) -> Command {
     let mut command = Command::new(program);
     let environment = std::env::vars_os().collect();
     for (name, value) in environment_changes(&environment) {
@@ -137,7 +145,17 @@ fn command(program: &Path) -> Command {
             None => command.env_remove(name),
         };
     }
+    for (name, value) in more {
+        command.env(name, value);
+    }
     command
+}
+
+/// Whether a variable is one that the stub sets for the application, and not
+/// one by which users or the bundler's tools are set up.
+fn is_told(name: &str) -> bool {
+    name.strip_prefix(PREFIX)
+        .is_some_and(|rest| ["STUB", "VERSION", "STAGED", "READY_FILE", "WAIT_FOR"].contains(&rest))
 }
 
 /// What has to change in the environment of a PyInstaller application that
@@ -152,7 +170,8 @@ fn environment_changes(
     let mut changes = BTreeMap::new();
     for name in environment.keys() {
         let Some(text) = name.to_str() else { continue };
-        if text == "_MEIPASS2" || text.starts_with("_PYI_") {
+        // Ours too: what an outer application was told is not for this one.
+        if text == "_MEIPASS2" || text.starts_with("_PYI_") || is_told(text) {
             changes.insert(name.clone(), None);
         }
     }
