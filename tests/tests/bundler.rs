@@ -229,3 +229,18 @@ fn prune_keeps_what_clients_still_need() {
         json!([])
     );
 }
+
+#[test]
+fn completions_and_manual_pages() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let done = run(&mut world.command(&["completions", shell]));
+        assert!(done.status.success(), "{done:?}");
+        let text = String::from_utf8_lossy(&done.stdout);
+        assert!(text.contains("rollout"), "{shell}: {text}");
+    }
+    let pages = world.path("man");
+    world.bundler(&["man", pages.to_str().unwrap()]);
+    let page = std::fs::read_to_string(pages.join("notsotuf-upload.1")).unwrap();
+    assert!(page.contains("rsync"), "{page}");
+}

@@ -113,6 +113,19 @@ enum Command {
     Import(Import),
     /// Serve the repository on localhost, for trying things out
     Serve(Serve),
+    /// Print completions for a shell
+    #[command(after_help = "\
+  notsotuf completions bash > ~/.local/share/bash-completion/completions/notsotuf
+  notsotuf completions powershell >> $PROFILE")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each command
+    Man {
+        /// Folder for them
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -350,6 +363,19 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             }
             let json = json!({ "app": app, "targets": imported.targets, "keys": keys });
             output.say(&text, &json);
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "notsotuf", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man { dir } => {
+            fs::create_dir_all(&dir)?;
+            let command = <Cli as clap::CommandFactory>::command();
+            clap_mangen::generate_to(command, &dir)
+                .map_err(|e| fs::FsError::new("write manual pages to", &dir, e))?;
+            output.say("", &json!({ "dir": dir }));
             Ok(())
         }
         Command::Serve(args) => {
