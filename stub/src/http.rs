@@ -4,6 +4,7 @@ use crate::error::Class;
 use std::io::Read;
 use std::time::{Duration, Instant};
 use ureq::http::{StatusCode, header};
+use ureq::tls::{Certificate, RootCerts};
 
 /// A download that brings less than this in the time in which a server may
 /// say nothing is given up too: the slow retrieval attack of the TUF
@@ -48,6 +49,9 @@ pub enum HttpError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// The certificates of the settings cannot be read.
+    #[error("the certificates of ca_file cannot be used: {0}")]
+    Roots(String),
     /// More data than the metadata allows.
     #[error("{url} sends more than the {limit} bytes allowed")]
     TooLong {
@@ -71,6 +75,7 @@ impl HttpError {
     pub fn class(&self) -> Class {
         match self {
             HttpError::TooLong { .. } => Class::Refused,
+            HttpError::Roots(_) => Class::Local,
             _ => Class::Unavailable,
         }
     }
@@ -95,18 +100,68 @@ pub enum Answer {
 /// Takes data, and the place in the file where it belongs.
 pub type PlacedSink<'a, E> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), E>;
 
+/// How to fetch.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A server that says nothing for this long is given up.
+    pub silence: Duration,
+    /// Certificates (PEM) of authorities to trust besides the system's.
+    pub roots: Option<Vec<u8>>,
+    /// Values of the header `Authorization`, by the start of the URLs that
+    /// they are for: scheme, host and port. After a redirect they are not
+    /// sent, whereto ever it leads.
+    pub authorization: Vec<(String, String)>,
+    /// Bytes per second at the most.
+    pub max_rate: Option<u64>,
+}
+
 /// A client with one connection pool.
 pub struct Http {
     agent: ureq::Agent,
-    silence: Duration,
+    options: Options,
 }
 
 impl Http {
     /// A client that gives up on a server that says nothing for `silence`.
     pub fn new(silence: Duration) -> Self {
-        let tls = ureq::tls::TlsConfig::builder()
-            .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-            .build();
+        let options = Options {
+            silence,
+            ..Options::default()
+        };
+        Self::build(options, RootCerts::PlatformVerifier)
+    }
+
+    /// A client with these options.
+    ///
+    /// # Errors
+    /// [`HttpError::Roots`].
+    pub fn with(mut options: Options) -> Result<Self, HttpError> {
+        let Some(pem) = options.roots.take() else {
+            return Ok(Self::build(options, RootCerts::PlatformVerifier));
+        };
+        let mut roots = Vec::new();
+        for item in ureq::tls::parse_pem(&pem) {
+            match item {
+                Ok(ureq::tls::PemItem::Certificate(root)) => roots.push(root),
+                Ok(_) => {}
+                Err(e) => return Err(HttpError::Roots(e.to_string())),
+            }
+        }
+        if roots.is_empty() {
+            return Err(HttpError::Roots("there is no certificate in it".into()));
+        }
+        let system = rustls_native_certs::load_native_certs();
+        for error in &system.errors {
+            log::warn!("{error}");
+        }
+        let system = system.certs.iter();
+        roots.extend(system.map(|der| Certificate::from_der(der).to_owned()));
+        Ok(Self::build(options, RootCerts::from(roots)))
+    }
+
+    fn build(options: Options, roots: RootCerts) -> Self {
+        let silence = options.silence;
+        let tls = ureq::tls::TlsConfig::builder().root_certs(roots).build();
         let config = ureq::Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
@@ -118,7 +173,16 @@ impl Http {
             .build();
         Http {
             agent: config.new_agent(),
-            silence,
+            options,
+        }
+    }
+
+    fn request(&self, url: &str) -> ureq::RequestBuilder<ureq::typestate::WithoutBody> {
+        let request = self.agent.get(url);
+        let mut known = self.options.authorization.iter();
+        match known.find(|(origin, _)| is_of(url, origin)) {
+            Some((_, value)) => request.header(header::AUTHORIZATION, value),
+            None => request,
         }
     }
 
@@ -129,7 +193,7 @@ impl Http {
     /// [`HttpError`]. Status 403 and 404 are no errors but [`Answer::Absent`]:
     /// object stores answer either where there is nothing.
     pub fn get(&self, url: &str, limit: u64, etag: Option<&str>) -> Result<Answer, HttpError> {
-        let mut request = self.agent.get(url);
+        let mut request = self.request(url);
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
@@ -180,7 +244,7 @@ impl Http {
         limit: u64,
         sink: PlacedSink<'_, E>,
     ) -> Result<(), E> {
-        let mut request = self.agent.get(url);
+        let mut request = self.request(url);
         if from > 0 {
             request = request.header(header::RANGE, format!("bytes={from}-"));
         }
@@ -219,7 +283,8 @@ impl Http {
         let mut reader = response.into_body().into_reader();
         let mut buffer = vec![0; 1 << 16];
         let mut received = 0u64;
-        let (mut since, mut in_window) = (Instant::now(), 0u64);
+        let start = Instant::now();
+        let (mut since, mut in_window) = (start, 0u64);
         loop {
             let n = match reader.read(&mut buffer) {
                 Ok(0) => return Ok(()),
@@ -241,16 +306,26 @@ impl Http {
             in_window += n as u64;
             if in_window >= SLOW_BYTES {
                 (since, in_window) = (Instant::now(), 0);
-            } else if since.elapsed() > self.silence {
+            } else if since.elapsed() > self.options.silence {
                 return Err(HttpError::TooSlow {
                     url: url.into(),
-                    window: self.silence,
+                    window: self.options.silence,
                 }
                 .into());
             }
             sink(&buffer[..n])?;
+            if let Some(rate) = self.options.max_rate {
+                let due = Duration::from_secs_f64(received as f64 / rate.max(1) as f64);
+                std::thread::sleep(due.saturating_sub(start.elapsed()));
+            }
         }
     }
+}
+
+/// Whether `url` is at this scheme, host and port.
+fn is_of(url: &str, origin: &str) -> bool {
+    let rest = url.strip_prefix(origin.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a partial answer says that it begins at `from` (RFC 9110, 14.4).
@@ -278,5 +353,40 @@ fn status_error(url: &str, status: StatusCode) -> HttpError {
     HttpError::Status {
         url: url.into(),
         status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_for_one_origin() {
+        let origin = "https://updates.example";
+        assert!(is_of("https://updates.example/metadata/x", origin));
+        assert!(is_of("https://updates.example", "https://updates.example/"));
+        for other in [
+            "http://updates.example/x",
+            "https://updates.example.evil/x",
+            "https://updates.example:8443/x",
+            "https://updates.example@evil/x",
+            "https://evil/https://updates.example/",
+        ] {
+            assert!(!is_of(other, origin), "{other}");
+        }
+    }
+
+    #[test]
+    fn certificates_that_are_none() {
+        for pem in [
+            "",
+            "-----BEGIN CERTIFICATE-----\n???\n-----END CERTIFICATE-----\n",
+        ] {
+            let options = Options {
+                roots: Some(pem.into()),
+                ..Options::default()
+            };
+            assert!(matches!(Http::with(options), Err(HttpError::Roots(_))));
+        }
     }
 }

@@ -21,6 +21,9 @@ pub enum RepositoryError {
     /// The disk.
     #[error(transparent)]
     Fs(#[from] FsError),
+    /// No place is named.
+    #[error("no address is named from which files could be fetched")]
+    NoPlace,
     /// There is no trusted root to start from.
     #[error("there is no {path:?}; it belongs beside the stub, as `notsotuf ship` puts it there")]
     NoRoot {
@@ -35,7 +38,9 @@ impl RepositoryError {
         match self {
             RepositoryError::Tuf(e) => e.class(),
             RepositoryError::Http(e) => e.class(),
-            RepositoryError::Fs(_) | RepositoryError::NoRoot { .. } => Class::Local,
+            RepositoryError::Fs(_) | RepositoryError::NoPlace | RepositoryError::NoRoot { .. } => {
+                Class::Local
+            }
         }
     }
 }
@@ -49,12 +54,19 @@ pub struct Repository {
     pub metadata: PathBuf,
     /// The root to start from while that folder has none.
     pub shipped_root: PathBuf,
-    /// Where the metadata files are, with or without a final slash.
-    pub metadata_url: String,
-    /// Where the target files are, with or without a final slash.
-    pub targets_url: String,
+    /// Where its files are: the first that answers is used.
+    pub places: Vec<Place>,
     /// How they are fetched.
     pub http: Http,
+}
+
+/// Where files of a repository are, with or without a final slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The metadata files.
+    pub metadata_url: String,
+    /// The target files.
+    pub targets_url: String,
 }
 
 impl Repository {
@@ -64,9 +76,29 @@ impl Repository {
     /// # Errors
     /// [`RepositoryError`]; what was accepted before the error stays trusted.
     pub fn refresh(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
-        let mut refresh = self.start(now)?;
-        self.proceed(&mut refresh)?;
-        Ok(refresh)
+        self.anywhere(|place| {
+            let mut refresh = self.start(now)?;
+            self.proceed(&mut refresh, place)?;
+            Ok(refresh)
+        })
+    }
+
+    /// Does `work` at the first place; where that is out of reach, at the
+    /// next one.
+    fn anywhere<T>(
+        &self,
+        mut work: impl FnMut(&Place) -> Result<T, RepositoryError>,
+    ) -> Result<T, RepositoryError> {
+        let mut places = self.places.iter().peekable();
+        while let Some(place) = places.next() {
+            match work(place) {
+                Err(e) if e.class() == Class::Unavailable && places.peek().is_some() => {
+                    log::warn!("{e}; trying the next mirror");
+                }
+                result => return result,
+            }
+        }
+        Err(RepositoryError::NoPlace)
     }
 
     /// Looks for a target, in delegated roles too, fetching their metadata.
@@ -79,13 +111,14 @@ impl Repository {
         path: &str,
     ) -> Result<Option<TargetFile>, RepositoryError> {
         refresh.search(path);
-        self.proceed(refresh)?;
+        let place = self.places.first().ok_or(RepositoryError::NoPlace)?;
+        self.proceed(refresh, place)?;
         Ok(refresh.found().cloned())
     }
 
     /// Does what `refresh` asks for until it is done.
-    fn proceed(&self, refresh: &mut Refresh) -> Result<(), RepositoryError> {
-        let base = slashed(&self.metadata_url);
+    fn proceed(&self, refresh: &mut Refresh, place: &Place) -> Result<(), RepositoryError> {
+        let base = slashed(&place.metadata_url);
         // The stored timestamp, once loaded: a conditional request may say
         // that it still is the one.
         let mut timestamp = None;
@@ -144,11 +177,24 @@ impl Repository {
         tell: &mut dyn FnMut(u64),
     ) -> Result<(), RepositoryError> {
         let stored = target.stored_name(path, consistent_snapshot);
-        let base = slashed(&self.targets_url);
-        let url = format!("{base}{}", tuf::percent_encode(&stored, true));
+        let stored = tuf::percent_encode(&stored, true);
+        self.anywhere(|place| {
+            let url = format!("{}{stored}", slashed(&place.targets_url));
+            self.download_from(&url, path, target, to, tell)
+        })
+    }
+
+    fn download_from(
+        &self,
+        url: &str,
+        path: &str,
+        target: &TargetFile,
+        to: &Path,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<(), RepositoryError> {
         for attempt in 1.. {
             let before = fs::size(to)?;
-            let Err(error) = self.attempt(&url, path, target, to, tell) else {
+            let Err(error) = self.attempt(url, path, target, to, tell) else {
                 break;
             };
             match &error {

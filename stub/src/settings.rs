@@ -4,6 +4,7 @@ use crate::bundle::Rules;
 use crate::fs::{self, FsError};
 use crate::select::Channel;
 use crate::tuf::pattern::path_matches;
+use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
@@ -36,6 +37,20 @@ pub struct Settings {
     pub metadata_url: String,
     /// Where the target files are, with or without a final slash.
     pub targets_url: String,
+    /// Copies of the repository: folders with `metadata` and `targets`, which
+    /// are used where the first place is out of reach.
+    #[serde(default)]
+    pub mirrors: Vec<String>,
+    /// Certificates (PEM) of authorities that are trusted besides the
+    /// system's; relative to the install dir.
+    #[serde(default)]
+    pub ca_file: Option<String>,
+    /// Bytes per second that a download may take; 0: no limit.
+    #[serde(default)]
+    pub max_rate: u64,
+    /// Who this is, for servers that ask.
+    #[serde(default)]
+    authorization: Vec<Authorization>,
     /// The program to start, relative to `app/`, with `/`.
     pub executable: String,
     /// The least final kind of release that is wanted.
@@ -86,6 +101,41 @@ fn default_probation() -> f64 {
 }
 fn default_log_size() -> u64 {
     1_000_000
+}
+
+/// A name and password, or a token, for one server.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Authorization {
+    /// Scheme, host and port, as in `https://updates.example.com`.
+    origin: String,
+    user: Option<String>,
+    password: Option<String>,
+    bearer: Option<String>,
+    /// The environment variable that holds the password or the token.
+    env: Option<String>,
+}
+
+impl std::fmt::Debug for Authorization {
+    /// Without the secrets, which must not get into a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("Authorization")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Authorization {
+    fn header(&self) -> Option<String> {
+        let from_env = || std::env::var(self.env.as_ref()?).ok();
+        if let Some(user) = &self.user {
+            let password = self.password.clone().or_else(from_env)?;
+            let pair = Base64::encode_string(format!("{user}:{password}").as_bytes());
+            return Some(format!("Basic {pair}"));
+        }
+        let token = self.bearer.clone().or_else(from_env)?;
+        Some(format!("Bearer {token}"))
+    }
 }
 
 /// What is wrong with the settings file.
@@ -148,6 +198,23 @@ impl Settings {
                 return Err(format!("{key} {url:?} is not an http or https address"));
             }
         }
+        for mirror in &self.mirrors {
+            if !(mirror.starts_with("https://") || mirror.starts_with("http://")) {
+                return Err(format!(
+                    "the mirror {mirror:?} is not an http or https address"
+                ));
+            }
+        }
+        for who in &self.authorization {
+            let parts = who.origin.splitn(4, '/').collect::<Vec<_>>();
+            let origin = matches!(parts.as_slice(), ["https:" | "http:", "", host] | ["https:" | "http:", "", host, ""] if !host.is_empty());
+            if !origin {
+                return Err(format!(
+                    "authorization: {:?} is not of the form https://host:port",
+                    who.origin
+                ));
+            }
+        }
         if !(self.deadline > 0.0 && self.deadline <= 300.0) {
             return Err("deadline must be more than 0 and at most 300 seconds".into());
         }
@@ -160,6 +227,15 @@ impl Settings {
         Rules::portable()
             .check_path(&self.executable)
             .map_err(|e| format!("executable: {e}"))
+    }
+
+    /// Values of the header `Authorization`, each with the origin it is for.
+    /// Those whose secret is nowhere are left out.
+    pub fn authorization(&self) -> Vec<(String, String)> {
+        let known = self.authorization.iter();
+        known
+            .filter_map(|who| Some((who.origin.clone(), who.header()?)))
+            .collect()
     }
 
     /// [`Settings::deadline`] as a duration.
@@ -197,6 +273,25 @@ mod tests {
         assert_eq!(settings.mode, Mode::BeforeLaunch);
         assert_eq!(settings.channel, Channel::Final);
         assert_eq!(settings.deadline(), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn names_passwords_and_tokens() {
+        let settings = |rest: &str| Settings::parse(&format!("{LEAST}[[authorization]]\n{rest}"));
+        let basic = settings("origin = 'https://a'\nuser = 'me'\npassword = 'secret'\n").unwrap();
+        let expected = ("https://a".to_owned(), "Basic bWU6c2VjcmV0".to_owned());
+        assert_eq!(basic.authorization(), [expected]);
+        assert!(!format!("{basic:?}").contains("secret"));
+        let bearer = settings("origin = 'https://a:8/'\nbearer = 'token'\n").unwrap();
+        assert_eq!(bearer.authorization()[0].1, "Bearer token");
+        let nowhere = settings("origin = 'https://a'\nenv = 'NO_SUCH_VARIABLE'\n").unwrap();
+        assert_eq!(nowhere.authorization(), []);
+        for bad in ["a", "https://", "https://a/path", "ftp://a"] {
+            assert!(
+                settings(&format!("origin = '{bad}'\nbearer = 'x'\n")).is_err(),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::bundle::rules::RECORD;
 use crate::bundle::{Manifest, Rules, TreeHash};
 use crate::error::Class;
 use crate::fs::{self, FsError};
-use crate::http::Http;
+use crate::http::{self, Http, HttpError};
 use crate::install::{
     self, CommitError, Committed, How, Layout, Lock, Quarantine, Record, RecordError, Release,
     StateError,
@@ -14,7 +14,7 @@ use crate::install::{
 use crate::own::{self, OwnError};
 use crate::plan::{self, Plan};
 use crate::report::{self, Event};
-use crate::repository::{Repository, RepositoryError};
+use crate::repository::{Place, Repository, RepositoryError};
 use crate::select::{self, Archive, Catalog, Channel, Choice, Client, Patch};
 use crate::settings::Settings;
 use crate::tuf::key::encode_hex;
@@ -319,18 +319,47 @@ pub fn look(
     metadata: &Path,
 ) -> Result<Choice, UpdateError> {
     fs::create_dir_all(metadata)?;
-    let repository = repository(layout, settings, metadata.to_path_buf());
+    let repository = repository(layout, settings, metadata.to_path_buf())?;
     Ok(check(&repository, layout, settings, now)?.choice)
 }
 
-fn repository(layout: &Layout, settings: &Settings, metadata: PathBuf) -> Repository {
-    Repository {
-        metadata,
-        shipped_root: layout.shipped_root(),
+fn repository(
+    layout: &Layout,
+    settings: &Settings,
+    metadata: PathBuf,
+) -> Result<Repository, UpdateError> {
+    let first = Place {
         metadata_url: settings.metadata_url.clone(),
         targets_url: settings.targets_url.clone(),
-        http: Http::new(settings.stall()),
-    }
+    };
+    let mirrors = settings.mirrors.iter().map(|mirror| {
+        let mirror = mirror.trim_end_matches('/');
+        Place {
+            metadata_url: format!("{mirror}/metadata"),
+            targets_url: format!("{mirror}/targets"),
+        }
+    });
+    let roots = match &settings.ca_file {
+        None => None,
+        Some(name) => {
+            let path = layout.root().join(name);
+            let missing = || HttpError::Roots(format!("{path:?} is not there"));
+            let bytes = fs::read_optional(&path, 4 << 20)?;
+            Some(bytes.ok_or_else(|| RepositoryError::from(missing()))?)
+        }
+    };
+    let options = http::Options {
+        silence: settings.stall(),
+        roots,
+        authorization: settings.authorization(),
+        max_rate: (settings.max_rate > 0).then_some(settings.max_rate),
+    };
+    Ok(Repository {
+        metadata,
+        shipped_root: layout.shipped_root(),
+        places: std::iter::once(first).chain(mirrors).collect(),
+        http: Http::with(options).map_err(RepositoryError::from)?,
+    })
 }
 
 fn check(
@@ -445,7 +474,7 @@ impl<'a> Updater<'a> {
         fs::sweep(&layout.state())?;
         fs::sweep(&layout.metadata())?;
         Ok(Updater {
-            repository: repository(layout, settings, layout.metadata()),
+            repository: repository(layout, settings, layout.metadata())?,
             layout,
             settings,
             now,

@@ -31,6 +31,8 @@ pub enum Fault {
     Stalled,
     /// A byte now and then.
     Dripping,
+    /// Only for those who send this `Authorization`.
+    Guarded(String),
     /// To this URL, with the path appended.
     Redirect(String),
 }
@@ -42,6 +44,8 @@ pub struct FaultyServer {
     pub url: String,
     /// From which byte on parts of files were asked for.
     pub ranges: Arc<Mutex<Vec<usize>>>,
+    /// The `Authorization` of each request.
+    pub authorizations: Arc<Mutex<Vec<Option<String>>>>,
 }
 
 impl FaultyServer {
@@ -54,23 +58,29 @@ impl FaultyServer {
         let stopped = Arc::clone(&stop);
         let (folder, what) = (folder.to_path_buf(), what.to_owned());
         let ranges: Arc<Mutex<Vec<usize>>> = Arc::default();
-        let asked = Arc::clone(&ranges);
+        let authorizations: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+        let (asked, who) = (Arc::clone(&ranges), Arc::clone(&authorizations));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
                 let (folder, what, fault) = (folder.clone(), what.clone(), fault.clone());
-                let asked = Arc::clone(&asked);
+                let (asked, who) = (Arc::clone(&asked), Arc::clone(&who));
                 std::thread::spawn(move || {
                     // The client may hang up, which is what some tests want.
-                    if let Err(e) = answer(&folder, &what, &fault, &asked, stream) {
+                    if let Err(e) = answer(&folder, &what, &fault, &asked, &who, stream) {
                         eprintln!("faulty server: {e}");
                     }
                 });
             }
         });
-        FaultyServer { stop, url, ranges }
+        FaultyServer {
+            stop,
+            url,
+            ranges,
+            authorizations,
+        }
     }
 }
 
@@ -88,13 +98,20 @@ fn answer(
     what: &str,
     fault: &Fault,
     asked: &Mutex<Vec<usize>>,
+    who: &Mutex<Vec<Option<String>>>,
     stream: TcpStream,
 ) -> io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
-    let mut from = None;
+    let (mut from, mut authorization) = (None, None);
     for line in lines {
-        let line = line?.to_ascii_lowercase();
+        let line = line?;
+        if let Some((name, value)) = line.split_once(": ")
+            && name.eq_ignore_ascii_case("authorization")
+        {
+            authorization = Some(value.to_owned());
+        }
+        let line = line.to_ascii_lowercase();
         if line.is_empty() {
             break;
         }
@@ -103,6 +120,7 @@ fn answer(
         }
     }
     asked.lock().expect("no panic").extend(from);
+    who.lock().expect("no panic").push(authorization.clone());
     let url = request.split(' ').nth(1).unwrap_or("/").to_owned();
     let path: PathBuf = folder.join(url.trim_start_matches('/'));
     let mut reply = Reply(stream);
@@ -119,6 +137,10 @@ fn answer(
         return reply.send(200, "", &content);
     }
     match fault {
+        Fault::Guarded(expected) if authorization.as_ref() == Some(expected) => {
+            reply.send(200, "", &content)
+        }
+        Fault::Guarded(_) => reply.send(401, "", page),
         Fault::Status(_) => unreachable!("answered already"),
         Fault::Portal => reply.send(200, "Content-Type: text/html\r\n", page),
         Fault::Flipped => {

@@ -278,6 +278,18 @@ impl World {
         self.path("project/repository")
     }
 
+    /// Adds to the install's settings, at the end or, without a table's
+    /// header, at the start.
+    pub fn add_settings(&self, text: &str) {
+        let path = self.path("install/notsotuf.toml");
+        let before = std::fs::read_to_string(&path).expect("settings");
+        let after = match text.starts_with('[') {
+            true => format!("{before}\n{text}\n"),
+            false => format!("{text}\n{before}"),
+        };
+        std::fs::write(path, after).expect("settings");
+    }
+
     /// Changes the install's settings.
     pub fn set(&self, key: &str, value: &str) {
         let path = self.path("install/notsotuf.toml");

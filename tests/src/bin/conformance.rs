@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::http::Http;
 use notsotuf_stub::launcher::now;
-use notsotuf_stub::repository::Repository;
+use notsotuf_stub::repository::{Place, Repository};
 use notsotuf_stub::tuf::{Refresh, TargetFile, percent_encode};
 use std::error::Error;
 use std::io::Read;
@@ -82,8 +82,10 @@ fn repository(cli: &Cli, root: PathBuf) -> Repository {
     Repository {
         metadata: cli.metadata_dir.clone(),
         shipped_root: root,
-        metadata_url: cli.metadata_url.clone(),
-        targets_url: cli.target_base_url.clone(),
+        places: vec![Place {
+            metadata_url: cli.metadata_url.clone(),
+            targets_url: cli.target_base_url.clone(),
+        }],
         http: Http::new(Duration::from_secs(30)),
     }
 }
