@@ -252,7 +252,7 @@ fn describe_outcome(outcome: &Outcome) -> Value {
 }
 
 fn rollback(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
-    let outcome = Updater::new(layout, settings, now(), &|_| {})?.roll_back()?;
+    let outcome = Updater::new(layout, settings, now(), &|_| {})?.roll_back(None)?;
     let text = match &outcome {
         Outcome::Installed(release) => format!("back at version {}", release.version),
         other => other.to_string(),

@@ -2,6 +2,7 @@
 
 use crate::error::Class;
 use std::io::Read;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ureq::http::{StatusCode, header};
 use ureq::tls::{Certificate, RootCerts};
@@ -161,7 +162,11 @@ impl Http {
 
     fn build(options: Options, roots: RootCerts) -> Self {
         let silence = options.silence;
-        let tls = ureq::tls::TlsConfig::builder().root_certs(roots).build();
+        let provider = rustls::crypto::ring::default_provider();
+        let tls = ureq::tls::TlsConfig::builder()
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(Arc::new(provider))
+            .build();
         let config = ureq::Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)

@@ -249,8 +249,9 @@ pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
             "macOS holds the program in quarantine; approve it in the system settings, Privacy & Security"
         );
     }
+    let stub = std::env::current_exe().unwrap_or_default();
     eprintln!(
-        "{error}\nPlease reinstall the application; the log is {:?}.",
+        "{error}\nTry {stub:?} --updater repair, or install the application again; the log is {:?}.",
         layout.log()
     );
     // As a shell says it.

@@ -3,7 +3,7 @@
 
 use crate::flow::{self, Trial as Next};
 use crate::fs;
-use crate::install::{Layout, Probation, Quarantine, Record};
+use crate::install::{self, Layout, Probation, Quarantine, Record};
 use crate::launch::{self, End, LaunchError, Verdict};
 use crate::launcher::{self, launch_lock, not_started, now};
 use crate::settings::Settings;
@@ -33,6 +33,11 @@ pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Trial<'a>
         None
     })?;
     let release = Record::load_release(&layout.app()).ok()??;
+    // An administrator's affair: this user can neither go back nor note
+    // anything.
+    if !fs::is_writable(&layout.state()) {
+        return None;
+    }
     Some(Trial {
         layout,
         settings,
@@ -46,8 +51,11 @@ impl Trial<'_> {
     /// Starts the application, and comes back with its exit code; with that
     /// of the version before if this one fails.
     pub fn run(mut self) -> ExitCode {
+        // While an instance runs, this start says nothing of the version, and
+        // there is nothing to be done about it.
+        let alone = install::instances(&self.layout.app()).is_ok_and(|found| found.is_empty());
         let starts = self.probation.starts;
-        if flow::trial(starts) == Next::GoBack {
+        if alone && flow::trial(starts) == Next::GoBack {
             let why = format!("it was started {starts} times and never seen to work");
             if self.go_back(&why).is_none() {
                 self.sound();
@@ -56,11 +64,14 @@ impl Trial<'_> {
         }
         let version = &self.version;
         log::info!("version {version} is new here and on probation");
-        if let Err(e) = self.probation.count_start(self.layout) {
+        if alone && let Err(e) = self.probation.count_start(self.layout) {
             log::warn!("{e}");
         }
         match self.supervise() {
-            Err(e) => not_started(self.layout, &e),
+            Err(e) => match self.go_back(&e.to_string()) {
+                Some(()) => launcher::start(self.layout, &self.settings.executable),
+                None => not_started(self.layout, &e),
+            },
             Ok((end, proven)) => match launch::verdict(end, proven) {
                 Verdict::Sound => {
                     self.sound();
@@ -137,7 +148,9 @@ impl Trial<'_> {
     fn go_back(&self, why: &str) -> Option<()> {
         let version = &self.version;
         log::error!("version {version} failed: {why}");
-        match self.exchange() {
+        match self.exchange(version) {
+            // Another instance has done it.
+            Ok(Outcome::UpToDate) => Some(()),
             Ok(Outcome::Installed(release)) => {
                 let text = format!(
                     "version {version} did not work ({why}); going back to version {}",
@@ -165,21 +178,24 @@ impl Trial<'_> {
         log::info!(
             "the version before ends in the same way, so version {version} is installed again"
         );
-        let result = self.exchange().and_then(|_| {
-            for release in [Record::load_release(&self.layout.previous())?]
-                .into_iter()
-                .flatten()
-            {
-                Quarantine::remove(self.layout, &release.version)?;
-            }
-            Ok(())
-        });
+        let result = Record::load_release(&self.layout.app())
+            .map_err(UpdateError::from)
+            .and_then(|installed| {
+                let Some(before) = installed.map(|release| release.version) else {
+                    return Ok(());
+                };
+                self.exchange(&before)?;
+                Ok(Quarantine::remove(self.layout, &before)?)
+            });
         if let Err(e) = result {
             log::error!("{e}");
         }
     }
 
-    fn exchange(&self) -> Result<Outcome, UpdateError> {
-        Updater::new(self.layout, self.settings, now(), &|_| {})?.roll_back()
+    /// Exchanges the version `from`, if it still is installed, with the one
+    /// before.
+    fn exchange(&self, from: &Version) -> Result<Outcome, UpdateError> {
+        let updater = Updater::new(self.layout, self.settings, now(), &|_| {})?;
+        updater.roll_back(Some(from))
     }
 }

@@ -817,13 +817,21 @@ impl<'a> Updater<'a> {
     }
 
     /// Goes back to the version before, and does not install this one again.
+    /// With `from`, only if that version is installed: else another instance
+    /// has done so already, and the outcome is [`Outcome::UpToDate`].
     ///
     /// # Errors
     /// [`UpdateError`]; what was installed still is.
-    pub fn roll_back(&self) -> Result<Outcome, UpdateError> {
+    pub fn roll_back(&self, from: Option<&Version>) -> Result<Outcome, UpdateError> {
+        let installed = Record::load_release(&self.layout.app())?;
+        if let (Some(from), Some(installed)) = (from, &installed)
+            && installed.version != *from
+        {
+            return Ok(Outcome::UpToDate);
+        }
         let previous = Record::load_release(&self.layout.previous())?;
         let previous = previous.ok_or(UpdateError::NoPrevious)?;
-        if let Some(installed) = Record::load_release(&self.layout.app())? {
+        if let Some(installed) = installed {
             Quarantine::add(self.layout, &installed.version)?;
         }
         Quarantine::remove(self.layout, &previous.version)?;

@@ -244,3 +244,69 @@ fn completions_and_manual_pages() {
     let page = std::fs::read_to_string(pages.join("notsotuf-upload.1")).unwrap();
     assert!(page.contains("rsync"), "{page}");
 }
+
+/// What the reference says is what there is.
+#[test]
+fn the_reference_lists_every_setting_and_command() {
+    let docs = |name: &str| {
+        let path = notsotuf_tests::root().join("docs").join(name);
+        std::fs::read_to_string(path).unwrap()
+    };
+    let text = docs("settings.md");
+    let least = "name = 'a'\nmetadata_url = 'http://a'\ntargets_url = 'http://a'\n\
+                 executable = 'a'\nca_file = 'a'\n";
+    let settings = notsotuf_stub::settings::Settings::parse(least).unwrap();
+    let settings = serde_json::to_value(&settings).unwrap();
+    let keys = settings.as_object().unwrap().keys();
+    for key in keys.clone() {
+        let named = text.contains(&format!("`{key}`")) || text.contains(&format!("`[[{key}]]`"));
+        assert!(named, "docs/settings.md does not name {key}");
+    }
+    assert!(keys.len() > 15, "all keys are looked at");
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let help = run(world.stub().args(["--updater", "help"]));
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let text = docs("application.md");
+    let commands = help.lines().filter_map(|line| {
+        let rest = line.strip_prefix("  --updater ")?;
+        rest.split_whitespace().next()
+    });
+    let mut count = 0;
+    for command in commands.filter(|command| *command != "help") {
+        assert!(text.contains(&format!("`{command}`")), "{command}");
+        count += 1;
+    }
+    assert!(count >= 7, "{help}");
+    // And every message that the troubleshooting explains is in the code.
+    let mut sources = String::new();
+    let mut folders = vec![notsotuf_tests::root().join("stub/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => sources += &std::fs::read_to_string(path).unwrap(),
+            }
+        }
+    }
+    for line in docs("troubleshooting.md")
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+    {
+        let message = line.split('`').nth(1).unwrap();
+        // Without what stands for a value, a class, or comes from the system.
+        let parts = message.split(['…', '`']).map(|part| {
+            let part = part.trim().trim_start_matches("(unavailable): ");
+            let part = part.trim_start_matches("(refused): ");
+            part.trim_start_matches("(local): ").trim_end_matches(':')
+        });
+        let longest = parts.max_by_key(|part| part.len()).unwrap();
+        let known = ["answers 401", "answers 404", "metadata expired on"];
+        if known.iter().any(|text| longest.contains(text)) {
+            continue;
+        }
+        assert!(sources.contains(longest), "no message has {longest:?}");
+    }
+}

@@ -79,6 +79,37 @@ fn a_version_that_fails_is_replaced_by_the_one_before_in_the_same_run() {
 }
 
 #[test]
+fn a_program_that_cannot_even_be_started() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let folder = world.path("broken");
+    let done = run(Command::new("cp").arg("-a").arg(bundle("1.1")).arg(&folder));
+    assert!(done.status.success(), "{done:?}");
+    fs::write(folder.join("program"), "for another kind of computer").unwrap();
+    world.add("1.1", &folder, &[]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.0", "{}", world.log());
+    assert_eq!(status(&world)["failed"], json!(["1.1"]));
+}
+
+#[test]
+fn many_instances_fail_at_once() {
+    let world = world_with("sleep 0.2; exit 1");
+    let all: Vec<_> = (0..8)
+        .map(|_| world.stub().stdout(Stdio::piped()).spawn().unwrap())
+        .collect();
+    for child in all {
+        // Some may have seen others run, and so could not go back themselves.
+        child.wait_with_output().unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(world.start_version(), "1.0", "{}", world.log());
+        assert_eq!(status(&world)["failed"], json!(["1.1"]));
+    }
+}
+
+#[test]
 fn what_the_version_before_does_too_is_not_the_new_ones_fault() {
     let world = World::new();
     world.release("1.0", &[]);

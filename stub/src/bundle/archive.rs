@@ -8,6 +8,7 @@ use super::manifest::{Entry, Kind, Manifest};
 use super::rules::{MAX_ENTRIES, MAX_TOTAL, Refusal, Rules};
 use crate::fs::{self, FsError};
 use ring::digest;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -96,8 +97,16 @@ pub fn unpack(
             chunk: Vec::new(),
             at: 0,
         };
-        // Ends the channel in any case, and so the thread.
-        let result = unpack_tar(tar, into, rules, observer);
+        let (written, files) = sync_channel::<File>(WAITING);
+        std::thread::Builder::new()
+            .spawn_scoped(scope, move || {
+                for file in files {
+                    fs::begin_sync(&file);
+                }
+            })
+            .map_err(ArchiveError::Read)?;
+        // Ends the channels in any case, and so the threads.
+        let result = unpack_tar(tar, into, rules, observer, written);
         inflating.join().expect("inflating does not panic");
         result
     })
@@ -108,6 +117,7 @@ fn unpack_tar(
     into: &Path,
     rules: Rules,
     observer: &mut dyn Observer,
+    written: SyncSender<File>,
 ) -> Result<Manifest, ArchiveError> {
     let mut archive = tar::Archive::new(tar);
     let mut unpacker = Unpacker {
@@ -117,6 +127,7 @@ fn unpack_tar(
         total: 0,
         buffer: vec![0; 1 << 18],
         observer,
+        written,
     };
     for entry in archive.entries().map_err(ArchiveError::Read)? {
         unpacker.entry(entry.map_err(ArchiveError::Read)?)?;
@@ -191,6 +202,8 @@ struct Unpacker<'a> {
     total: u64,
     buffer: Vec<u8>,
     observer: &'a mut dyn Observer,
+    /// Takes files that are to get to the disk.
+    written: SyncSender<File>,
 }
 
 impl Unpacker<'_> {
@@ -282,7 +295,9 @@ impl Unpacker<'_> {
         }
         fs::set_mode(&file, &place, mode)?;
         if size >= fs::WORTH_BEGINNING {
-            fs::begin_sync(&file);
+            // It only does not take it if it is gone, which the sync at the
+            // end makes up for.
+            drop(self.written.send(file));
         }
         let sha256 = hash.finish().as_ref().try_into().expect("32 bytes");
         let kind = Kind::File { size, sha256 };

@@ -30,7 +30,7 @@ pub use elevate::run_elevated;
 pub use lock::Lock;
 pub use probation::{Probation, Quarantine};
 pub use record::{Record, RecordError, Release};
-pub use running::is_running;
+pub use running::{instances, is_running};
 pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
 
 pub use state::{StateError, open_state, quarantined, translocated};

@@ -143,7 +143,8 @@ impl Quarantine {
 
 fn read(path: &Path) -> Option<String> {
     let bytes = fs::read_optional(path, MAX_SIZE).unwrap_or_else(|e| {
-        log::warn!("{e}");
+        // As of a user who may start the application, but not update it.
+        log::debug!("{e}");
         None
     });
     bytes.and_then(|bytes| String::from_utf8(bytes).ok())
