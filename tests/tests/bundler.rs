@@ -303,7 +303,12 @@ fn the_reference_lists_every_setting_and_command() {
             part.trim_start_matches("(local): ").trim_end_matches(':')
         });
         let longest = parts.max_by_key(|part| part.len()).unwrap();
-        let known = ["answers 401", "answers 404", "metadata expired on"];
+        let known = [
+            "answers 401",
+            "answers 404",
+            "metadata expired on",
+            "cannot create",
+        ];
         if known.iter().any(|text| longest.contains(text)) {
             continue;
         }
