@@ -205,12 +205,13 @@ impl Remote {
         })
     }
 
-    fn place(&self, path: &str) -> Place {
-        let mut place = self.prefix.clone();
-        for part in path.split('/') {
-            place = place.join(part);
-        }
-        place
+    fn place(&self, path: &str) -> Result<Place, UploadError> {
+        // Names go as they are: clients encode them once.
+        let whole = match self.prefix.as_ref() {
+            "" => path.to_owned(),
+            prefix => format!("{prefix}/{path}"),
+        };
+        Place::parse(whole).map_err(|e| self.failed(path)(e.into()))
     }
 
     fn failed(&self, path: &str) -> impl FnOnce(object_store::Error) -> UploadError {
@@ -265,7 +266,7 @@ impl Remote {
         bar.finish_and_clear();
         if options.delete {
             for path in std::mem::take(&mut report.extra) {
-                let place = self.place(&path);
+                let place = self.place(&path)?;
                 self.store
                     .delete(&place)
                     .await
@@ -283,7 +284,7 @@ impl Remote {
         size: u64,
         bar: &ProgressBar,
     ) -> Result<(), UploadError> {
-        let (from, to) = (fs::join(repository, path), self.place(path));
+        let (from, to) = (fs::join(repository, path), self.place(path)?);
         let attributes = self.attributes(path);
         let mut file = fs::open(&from)?;
         let mut read = |buffer: &mut Vec<u8>| -> Result<(), FsError> {
@@ -427,4 +428,27 @@ fn run_rsync(
     let said = String::from_utf8_lossy(&output.stdout);
     let files = said.lines().filter(|line| !line.ends_with('/'));
     Ok(files.map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("a b").display().to_string();
+        let remote = Remote::open(&to).unwrap();
+        let path = "targets/größe-1.0+local~1.tar.gz";
+        let place = remote.place(path).unwrap();
+        assert!(place.as_ref().ends_with(path), "{place}");
+        let repository = folder.path().join("repository");
+        fs::create_dir_all(&repository.join("targets")).unwrap();
+        std::fs::write(repository.join(path), "content").unwrap();
+        let quiet = Progress { show: false };
+        let report = upload(&repository, &to, Options::default(), quiet).unwrap();
+        assert_eq!(report.uploaded, [path]);
+        let copy = folder.path().join("a b").join(path);
+        assert_eq!(std::fs::read_to_string(copy).unwrap(), "content");
+    }
 }
