@@ -1,9 +1,12 @@
 //! The only network edge: plain GET requests with bounds on bytes and time.
 
 use crate::error::Class;
+use crate::tuf::UnixTime;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use ureq::http::{StatusCode, header};
 use ureq::tls::{Certificate, RootCerts};
 
@@ -221,6 +224,17 @@ impl Http {
             Ok(())
         })?;
         Ok(Answer::Found { bytes, etag })
+    }
+
+    /// What time it is according to the server at `url`; `None` if it does
+    /// not say.
+    pub fn server_time(&self, url: &str) -> Option<UnixTime> {
+        let response = self.request(url).call().ok()?;
+        let date = response.headers().get(header::DATE)?.to_str().ok()?;
+        // "GMT" is the old name of the zone (RFC 9110, 5.6.7).
+        let date = date.replace("GMT", "+0000");
+        let time = OffsetDateTime::parse(&date, &Rfc2822).ok()?;
+        Some(time.unix_timestamp())
     }
 
     /// Streams a file of at most `limit` bytes to `sink`.

@@ -315,3 +315,71 @@ fn the_reference_lists_every_setting_and_command() {
         assert!(sources.contains(longest), "no message has {longest:?}");
     }
 }
+
+#[test]
+fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
+    let world = World::new();
+    let examine = || {
+        let output = run(&mut world.command(&["doctor"]));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let first: serde_json::Value = serde_json::Deserializer::from_str(&said)
+            .into_iter()
+            .next()
+            .unwrap()
+            .unwrap();
+        let problems = first["problems"].as_array().unwrap().clone();
+        assert_eq!(output.status.success(), problems.is_empty(), "{said}");
+        let list = problems.iter().map(|problem| {
+            assert!(!problem["mend"].as_str().unwrap().is_empty());
+            problem["problem"].as_str().unwrap().to_owned()
+        });
+        list.collect::<Vec<_>>()
+    };
+    let finds = |what: &str| {
+        let found = examine();
+        assert!(
+            found.iter().any(|problem| problem.contains(what)),
+            "{found:?}"
+        );
+    };
+    finds("app has no release");
+    world.release("1.0", &[]);
+    assert_eq!(examine(), [""; 0], "all is well");
+    let metadata = world.repository().join("metadata/timestamp.json");
+    let published = fs::read(&metadata).unwrap();
+    world.add("1.1", &bundle("1.1"), &["--skip-patch"]);
+    finds("not published");
+    world.bundler(&["publish"]);
+    // Somebody serves the state of before.
+    let old = world.path("old");
+    fs::create_dir_all(old.join("metadata")).unwrap();
+    fs::write(old.join("metadata/timestamp.json"), published).unwrap();
+    let settings = world.path("project/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let server = Server::start(&old);
+    let at = |url: &str| fs::write(&settings, text.replace(&world.url(), url)).unwrap();
+    at(&server.url);
+    finds("is older than what is here");
+    fs::write(old.join("metadata/timestamp.json"), "<html>").unwrap();
+    finds("is no metadata");
+    fs::remove_file(old.join("metadata/timestamp.json")).unwrap();
+    finds("there is nothing at");
+    at("http://127.0.0.1:9");
+    finds("cannot reach");
+    at(&world.url());
+    let key = world.path("project/keystore/timestamp.pem");
+    fs::rename(&key, world.path("elsewhere.pem")).unwrap();
+    finds("0 of the 1 keys");
+    fs::rename(world.path("elsewhere.pem"), &key).unwrap();
+    let mut command = Command::new("faketime");
+    command.args(["-f", "+20d"]).arg(program("notsotuf"));
+    command.arg("-C").arg(world.path("project")).arg("doctor");
+    let output = run(&mut command);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("timestamp: EXPIRED"), "{said}");
+    assert!(said.contains("clock differs"), "{said}");
+    for entry in fs::read_dir(world.repository().join("targets")).unwrap() {
+        fs::write(entry.unwrap().path(), "damaged").unwrap();
+    }
+    finds("is missing or damaged");
+}

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod init;
 mod inspect;
 mod operate;
@@ -86,6 +87,8 @@ enum Command {
     Renew(trust::Renew),
     /// Show roles, keys, versions, expiry dates, and what is pending
     Status(inspect::Status),
+    /// Look for what is wrong with the project, and say what mends it
+    Doctor(doctor::Doctor),
     /// Check a whole repository as clients would, old ones and new ones
     Verify(inspect::Verify),
     /// Add a release: archive, patch against the release before, both checked
@@ -306,6 +309,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Sign(args) => trust::sign(&open()?, &args, &cli.key_dirs, &passphrases, &output),
         Command::Renew(args) => trust::renew(&open()?, &args, &cli.key_dirs, &passphrases, &output),
         Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, &output),
+        Command::Doctor(args) => doctor::doctor(&open()?, &args, &cli.key_dirs, &output),
         Command::Verify(args) => inspect::verify(&folder, &args, progress, &output),
         Command::Add(args) => add(&open()?, args, progress, &output),
         Command::AddStub(args) => stub::add(&open()?, args, progress, &output),

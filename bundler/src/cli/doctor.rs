@@ -1,0 +1,239 @@
+//! Looking for what is wrong with a project, and saying what mends it.
+
+use super::{App, Output, stub};
+use crate::error::Error;
+use crate::keys::Private;
+use crate::metadata::{self, Published};
+use crate::project::{Project, ROLES};
+use crate::release::Pending;
+use clap::Args;
+use notsotuf_stub::fs;
+use notsotuf_stub::http::{Answer, Http};
+use notsotuf_stub::launcher::now;
+use notsotuf_stub::own;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const DAY: i64 = 24 * 3600;
+/// A clock that is wrong by less does no harm.
+const CLOCK_TOLERANCE: i64 = 600;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Looks at settings, keys, expiry dates, the files of all releases, what is published at the
+URL of the settings, and this computer's clock. Changes nothing.
+
+  notsotuf doctor
+  notsotuf doctor --key-dir /media/usb --json")]
+pub struct Doctor {
+    #[command(flatten)]
+    app: App,
+}
+
+/// What was looked at, and what mends it if it is wrong.
+struct Finding {
+    what: String,
+    mend: Option<String>,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn good(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        self.0.push(Finding { what, mend: None });
+    }
+
+    fn bad(&mut self, what: impl Into<String>, mend: impl Into<String>) {
+        self.0.push(Finding {
+            what: what.into(),
+            mend: Some(mend.into()),
+        });
+    }
+}
+
+pub fn doctor(
+    project: &Project,
+    args: &Doctor,
+    key_dirs: &[PathBuf],
+    output: &Output,
+) -> Result<(), Error> {
+    let mut found = Findings::default();
+    found.good("the settings can be read");
+    let published = Published::load(&project.metadata())?;
+    roles(project, &published, key_dirs, &mut found)?;
+    releases(project, &published, args, &mut found)?;
+    place(project, &published, &mut found);
+    program(&mut found);
+    let mut text = String::new();
+    for Finding { what, mend } in &found.0 {
+        match mend {
+            None => text.push_str(&format!("ok       {what}\n")),
+            Some(mend) => text.push_str(&format!("problem  {what}\n         {mend}\n")),
+        }
+    }
+    let problems: Vec<_> = found.0.iter().filter(|f| f.mend.is_some()).collect();
+    let list: Vec<_> = problems
+        .iter()
+        .map(|f| json!({ "problem": f.what, "mend": f.mend }))
+        .collect();
+    output.say(&text, &json!({ "checks": found.0.len(), "problems": list }));
+    match problems.len() {
+        0 => Ok(()),
+        number => Err(Error::Problems(number)),
+    }
+}
+
+/// Whether each role is signed, lasts, and can be signed again from here.
+fn roles(
+    project: &Project,
+    published: &Published,
+    key_dirs: &[PathBuf],
+    found: &mut Findings,
+) -> Result<(), Error> {
+    let keyring = project.keyring(key_dirs)?;
+    for role in ROLES {
+        let threshold = published.root.signed()["roles"][role]["threshold"].as_u64();
+        let threshold = threshold.unwrap_or(1) as usize;
+        let keys = metadata::role_keys(role, &published.root);
+        let at_hand = keys
+            .iter()
+            .filter_map(|(_, key)| keyring.find(key.as_ref()?))
+            .filter(|info| !matches!(info.private, Private::No))
+            .count();
+        let online = ["snapshot", "timestamp"].contains(&role);
+        match at_hand >= threshold {
+            true => found.good(format!("{role}: keys to sign it are at hand")),
+            // Those that are kept offline are to be missing.
+            false if !online => found.good(format!(
+                "{role}: {at_hand} of {threshold} keys are at hand, as it is with offline keys"
+            )),
+            false => found.bad(
+                format!("{role}: {at_hand} of the {threshold} keys that sign it are at hand"),
+                "`publish` and `renew` need them: name their folder with --key-dir, or the program that signs under [[signers]]",
+            ),
+        }
+        let Some(document) = published.document(role) else {
+            found.bad(
+                format!("{role}: not published yet"),
+                "`notsotuf publish` signs it",
+            );
+            continue;
+        };
+        let days = (document.expires() - now()).div_euclid(DAY);
+        let mend = match role {
+            "timestamp" | "snapshot" => "`notsotuf renew` and `upload` now, and on a schedule",
+            _ => "`notsotuf renew` with the keys of that role, then `upload`",
+        };
+        match days {
+            ..0 => found.bad(format!("{role}: EXPIRED; clients do not update"), mend),
+            0..5 => found.bad(format!("{role}: expires in {days} days"), mend),
+            _ => found.good(format!("{role}: lasts {days} days")),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the files of releases are here, as the next patch and `ship` need.
+fn releases(
+    project: &Project,
+    published: &Published,
+    args: &Doctor,
+    found: &mut Findings,
+) -> Result<(), Error> {
+    let pending = Pending::open(project, published)?;
+    let consistent = published.consistent_snapshot();
+    let app = project.app(args.app.app.as_deref())?;
+    let releases = pending.releases(app);
+    match releases.last() {
+        None => found.bad(
+            format!("{app} has no release"),
+            "`notsotuf add VERSION BUNDLE`, then `notsotuf publish`",
+        ),
+        Some((version, path)) => match pending.find(path, consistent)? {
+            Some(_) => found.good(format!("the archive of {app} {version} is here and sound")),
+            None => found.bad(
+                format!("the archive of {app} {version} is missing or damaged"),
+                "copy it back from where you publish; the next `add` needs it for its patch",
+            ),
+        },
+    }
+    if pending.entries == published.target_entries() {
+        found.good("all that was added is published here");
+    } else {
+        found.bad(
+            "something was added or removed, and not published",
+            "`notsotuf publish` (or delete .notsotuf-pending to drop it)",
+        );
+    }
+    Ok(())
+}
+
+/// Whether what is at the URL is what is here.
+fn place(project: &Project, published: &Published, found: &mut Findings) {
+    let Some(url) = &project.settings.client.url else {
+        found.bad(
+            "the settings do not say where the repository is published",
+            "set `url` under [client] in notsotuf-project.toml",
+        );
+        return;
+    };
+    let url = format!("{}/metadata/timestamp.json", url.trim_end_matches('/'));
+    let here = published.document("timestamp");
+    let http = Http::new(Duration::from_secs(10));
+    match http.get(&url, 64 << 10, None) {
+        Err(e) => found.bad(
+            e.to_string(),
+            "is the address right, and the server running? Clients see the same",
+        ),
+        Ok(Answer::Absent | Answer::NotModified) => found.bad(
+            format!("there is nothing at {url}"),
+            "`notsotuf upload`, or another `url` under [client]",
+        ),
+        Ok(Answer::Found { bytes, .. }) => {
+            let there = metadata::Document::parse(&PathBuf::from(&url), &bytes).ok();
+            match (there, here) {
+                (Some(there), Some(here)) if there.version() == here.version() => {
+                    found.good("what is published there is what is here");
+                }
+                (Some(there), Some(here)) if there.version() < here.version() => found.bad(
+                    format!("what is published at {url} is older than what is here"),
+                    "`notsotuf upload`",
+                ),
+                (Some(_), _) => found.bad(
+                    format!("what is published at {url} is newer than what is here"),
+                    "somebody else published: fetch the repository before you go on",
+                ),
+                (None, _) => found.bad(
+                    format!("{url} is no metadata"),
+                    "the address leads to something else: a login page, or another server",
+                ),
+            }
+        }
+    }
+    match http.server_time(&url) {
+        Some(time) if (time - now()).abs() > CLOCK_TOLERANCE => found.bad(
+            format!(
+                "this computer's clock differs from the server's by {} s",
+                (time - now()).abs()
+            ),
+            "set it right: expiry dates are counted from it",
+        ),
+        Some(_) => found.good("this computer's clock agrees with the server's"),
+        None => {}
+    }
+}
+
+fn program(found: &mut Findings) {
+    let path = stub::beside_this_program();
+    let bytes = fs::read_optional(&path, 256 << 20).unwrap_or_default();
+    match bytes.and_then(|bytes| own::version_of(&bytes)) {
+        Some(version) => found.good(format!("the stub beside this program is version {version}")),
+        None => found.bad(
+            format!("there is no stub at {path:?}"),
+            "`ship` and `add-stub` need one: build it, or name it to them",
+        ),
+    }
+}
