@@ -94,6 +94,22 @@ fn a_program_that_cannot_even_be_started() {
 }
 
 #[test]
+fn a_version_that_damages_shared_files_before_it_fails() {
+    // Both versions have this file, so on disk it is one file.
+    let script = "for f in app/_internal/lib*.so*; do echo broken >> $f; break; done; exit 1";
+    let world = world_with(script);
+    let mut command = world.stub();
+    command.current_dir(world.path("install"));
+    // Whether 1.0 works with that is another matter.
+    run(&mut command);
+    assert_eq!(installed(&world), "1.0", "{}", world.log());
+    assert!(world.log().contains("was changed since it was installed"));
+    let repaired = json(world.stub().args(["--updater", "repair", "--json"]));
+    assert_eq!(repaired["damaged"].as_array().unwrap().len(), 1);
+    assert_eq!(world.start_version(), "1.0", "{}", world.log());
+}
+
+#[test]
 fn many_instances_fail_at_once() {
     let world = world_with("sleep 0.2; exit 1");
     let all: Vec<_> = (0..8)
