@@ -11,6 +11,7 @@ use crate::log::user_folder;
 use crate::report::Event;
 use crate::select::Choice;
 use crate::settings::Settings;
+use crate::tuf::key::encode_hex;
 use crate::updater::{self, Outcome, UpdateError};
 
 /// Looks for an update, and has it installed if the user allows that. Who
@@ -26,7 +27,11 @@ pub fn update(
     let failed = |reason: String| UpdateError::Elevation(reason);
     let folder = user_folder(&settings.name)
         .ok_or_else(|| failed("this user has no folder for settings".into()))?;
-    let choice = updater::look(layout, settings, now(), &folder.join("metadata"))?;
+    // Of this root of trust: another application may have had this name.
+    let root = fs::read_optional(&layout.shipped_root(), 1 << 20)?.unwrap_or_default();
+    let root = ring::digest::digest(&ring::digest::SHA256, &root);
+    let metadata = format!("metadata-{}", &encode_hex(root.as_ref())[..16]);
+    let choice = updater::look(layout, settings, now(), &folder.join(metadata))?;
     let Choice::Update { version, .. } = choice else {
         return Ok(Outcome::UpToDate);
     };
