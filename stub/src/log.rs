@@ -1,7 +1,7 @@
 //! The log file, rotated by size.
 
 use crate::fs::{self, FsError};
-use crate::install::{Layout, StateError, open_state};
+use crate::install::{Layout, open_state};
 use simplelog::{ConfigBuilder, LevelFilter, WriteLogger};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -10,32 +10,28 @@ use std::path::{Path, PathBuf};
 /// user's own folder ([`fallback`]). Returns the file; `None` if neither can
 /// be, in which case nothing is logged.
 pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
-    let own = || open_state(layout).map(|()| layout.log());
-    let places: [&dyn Fn() -> Option<Result<PathBuf, StateError>>; 2] =
-        [&|| Some(own()), &|| fallback(name).map(Ok)];
-    let mut problem = None;
-    for place in places {
-        let Some(path) = place() else { continue };
-        match path.and_then(|path| Ok((open(&path, limit)?, path))) {
-            Ok((file, path)) => {
-                let config = ConfigBuilder::new()
-                    .set_time_format_rfc3339()
-                    .set_thread_level(LevelFilter::Off)
-                    .set_target_level(LevelFilter::Off)
-                    .set_location_level(LevelFilter::Off)
-                    // The libraries have nothing to say that helps a user.
-                    .add_filter_allow_str("notsotuf_stub")
-                    .build();
-                WriteLogger::init(LevelFilter::Info, config, file).ok()?;
-                if let Some(problem) = problem {
-                    log::warn!("{problem}; logging here instead");
-                }
-                return Some(path);
-            }
-            Err(e) => problem = Some(e),
+    let own = layout.log();
+    let opened = open_state(layout).and_then(|()| Ok(open(&own, limit)?));
+    let (file, path, problem) = match opened {
+        Ok(file) => (file, own, None),
+        Err(problem) => {
+            let path = fallback(name)?;
+            (open(&path, limit).ok()?, path, Some(problem))
         }
+    };
+    let config = ConfigBuilder::new()
+        .set_time_format_rfc3339()
+        .set_thread_level(LevelFilter::Off)
+        .set_target_level(LevelFilter::Off)
+        .set_location_level(LevelFilter::Off)
+        // The libraries have nothing to say that helps a user.
+        .add_filter_allow_str("notsotuf_stub")
+        .build();
+    WriteLogger::init(LevelFilter::Info, config, file).ok()?;
+    if let Some(problem) = problem {
+        log::warn!("{problem}; logging here instead");
     }
-    None
+    Some(path)
 }
 
 /// Where the log goes if the state dir cannot be written.

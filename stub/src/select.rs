@@ -190,7 +190,13 @@ impl Catalog {
     ) -> Self {
         let mut catalog = Catalog::default();
         for (path, file) in targets {
-            let Some(target) = TargetName::parse(path).filter(|t| t.name == name) else {
+            // Versions of other names need not be parsed.
+            let of_name = path.rsplit('/').next().is_some_and(|p| p.starts_with(name));
+            let Some(target) = of_name
+                .then(|| TargetName::parse(path))
+                .flatten()
+                .filter(|t| t.name == name)
+            else {
                 continue;
             };
             let internal = &file.custom["tufup"];

@@ -57,7 +57,7 @@ impl Trial<'_> {
         let starts = self.probation.starts;
         if alone && flow::trial(starts) == Next::GoBack {
             let why = format!("it was started {starts} times and never seen to work");
-            if self.go_back(&why).is_none() {
+            if !self.go_back(&why) {
                 self.sound();
             }
             return launcher::start(self.layout, &self.settings.executable);
@@ -69,8 +69,8 @@ impl Trial<'_> {
         }
         match self.supervise() {
             Err(e) => match self.go_back(&e.to_string()) {
-                Some(()) => launcher::start(self.layout, &self.settings.executable),
-                None => not_started(self.layout, &e),
+                true => launcher::start(self.layout, &self.settings.executable),
+                false => not_started(self.layout, &e),
             },
             Ok((end, proven)) => match launch::verdict(end, proven) {
                 Verdict::Sound => {
@@ -129,7 +129,7 @@ impl Trial<'_> {
     }
 
     fn failed(&self, end: End) -> ExitCode {
-        if self.go_back(&end.to_string()).is_none() {
+        if !self.go_back(&end.to_string()) {
             return end.pass_on();
         }
         let (again, _) = match self.supervise() {
@@ -144,13 +144,13 @@ impl Trial<'_> {
         again.pass_on()
     }
 
-    /// Puts the version before in the place of this one; `None` if it cannot.
-    fn go_back(&self, why: &str) -> Option<()> {
+    /// Puts the version before in the place of this one; `false` if it cannot.
+    fn go_back(&self, why: &str) -> bool {
         let version = &self.version;
         log::error!("version {version} failed: {why}");
         match self.exchange(version) {
             // Another instance has done it.
-            Ok(Outcome::UpToDate) => Some(()),
+            Ok(Outcome::UpToDate) => true,
             Ok(Outcome::Installed(release)) => {
                 let text = format!(
                     "version {version} did not work ({why}); going back to version {}",
@@ -160,15 +160,15 @@ impl Trial<'_> {
                 if !self.settings.quiet {
                     eprintln!("{text}");
                 }
-                Some(())
+                true
             }
             Ok(outcome) => {
                 log::warn!("going back: {outcome}");
-                None
+                false
             }
             Err(e) => {
                 log::error!("cannot go back: {e}");
-                None
+                false
             }
         }
     }

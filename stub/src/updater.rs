@@ -392,7 +392,11 @@ fn check(
             "version {version} is passed over, as it failed here; --updater update --retry takes it again"
         );
     }
-    let id = client_id(layout);
+    // Only a rollout asks for it.
+    let id = match catalog.archives.values().any(|a| a.rollout.is_some()) {
+        true => client_id(layout),
+        false => String::new(),
+    };
     let client = Client {
         installed: version,
         channel: settings.channel,
@@ -403,14 +407,11 @@ fn check(
     if let Some(version) = version.filter(|v| catalog.withdrawn.contains(v)) {
         log::warn!("version {version}, which is installed, was withdrawn by its makers");
     }
-    let stubs = own::target_name(&settings.name);
-    let mut stubs = Catalog::new(&stubs, &targets.targets).archives;
+    let stubs = Catalog::new(&own::target_name(&settings.name), &targets.targets).archives;
+    let this = own::version();
     let stub = stubs
-        .split_off(&own::version())
         .into_iter()
-        .rfind(|(version, _)| {
-            *version > own::version() && Channel::of(version) >= settings.channel
-        });
+        .rfind(|(version, _)| *version > this && Channel::of(version) >= settings.channel);
     Ok(Checked {
         choice,
         catalog,

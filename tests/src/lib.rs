@@ -2,6 +2,7 @@
 //! server, the real programs.
 
 pub mod fault;
+pub mod peers;
 pub mod simulator;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
@@ -173,6 +174,15 @@ impl World {
         world
     }
 
+    /// An install of 1.0 with 1.1 in the repository.
+    pub fn with_update() -> Self {
+        let world = Self::new();
+        world.release("1.0", &[]);
+        world.ship("1.0");
+        world.release("1.1", &[]);
+        world
+    }
+
     /// The URL of the repository.
     pub fn url(&self) -> String {
         self.server
@@ -217,9 +227,14 @@ impl World {
 
     /// Ships a version to `install`.
     pub fn ship(&self, version: &str) {
+        self.ship_with(&["--version", version]);
+    }
+
+    /// Ships to `install`, with these arguments.
+    pub fn ship_with(&self, arguments: &[&str]) {
         let output = self.path("install");
         let output = output.to_str().expect("Unicode");
-        self.bundler(&["ship", "--version", version, "--output", output]);
+        self.bundler(&[&["ship", "--output", output], arguments].concat());
     }
 
     /// The stub of this build, which takes itself for another version.

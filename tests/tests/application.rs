@@ -40,13 +40,7 @@ fn an_application_stages_an_update_and_restarts_into_it() {
          assert again['staged']['version'] == '1.1', again\n\
          n.restart(['after', 'the restart'])",
     );
-    world.bundler(&[
-        "ship",
-        "--executable",
-        "program",
-        "--output",
-        world.path("install").to_str().unwrap(),
-    ]);
+    world.ship_with(&["--executable", "program"]);
     world.set("mode", "\"off\"");
     release(&world, "1.1", say);
     let said = json(&mut world.stub());
@@ -60,13 +54,7 @@ fn an_application_stages_an_update_and_restarts_into_it() {
 fn a_new_version_says_that_it_is_ready() {
     let world = World::new();
     release(&world, "1.0", "print(1)");
-    world.bundler(&[
-        "ship",
-        "--executable",
-        "program",
-        "--output",
-        world.path("install").to_str().unwrap(),
-    ]);
+    world.ship_with(&["--executable", "program"]);
     release(&world, "1.1", "n.ready()\nsys.exit(7)");
     assert_eq!(run(&mut world.stub()).status.code(), Some(7));
     let status = json(world.stub().args(["--updater", "status", "--json"]));
@@ -82,13 +70,7 @@ fn errors_reach_the_application_and_without_a_stub_nothing_happens() {
         "1.0",
         "try:\n    n.check()\nexcept n.UpdateError as e:\n    print(json.dumps([e.kind, str(e)]))",
     );
-    world.bundler(&[
-        "ship",
-        "--executable",
-        "program",
-        "--output",
-        world.path("install").to_str().unwrap(),
-    ]);
+    world.ship_with(&["--executable", "program"]);
     world.point_to("http://127.0.0.1:9");
     let said: Value = json(&mut world.stub());
     assert_eq!(said[0], "unavailable");

@@ -5,19 +5,10 @@ use notsotuf_tests::fault::{Fault, FaultyServer};
 use notsotuf_tests::{World, json, python, run};
 use std::fs;
 
-/// An install of 1.0 with 1.1 in the repository.
-fn world() -> World {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &[]);
-    world
-}
-
 /// With `fault` on files that contain `what`, 1.0 starts and the log has
 /// `reason`; without it, the update comes.
 fn launches_with(what: &str, fault: Fault, reason: &str) {
-    let world = world();
+    let world = World::with_update();
     world.set("stall", "1.5");
     let server = FaultyServer::start(&world.repository(), what, fault);
     world.point_to(&server.url);
@@ -117,7 +108,7 @@ fn another_part_than_was_asked_for() {
 
 #[test]
 fn a_host_that_does_not_exist() {
-    let world = world();
+    let world = World::with_update();
     world.point_to("http://no-such-host.invalid");
     assert_eq!(world.start_version(), "1.0");
     let log = world.log();
@@ -129,7 +120,7 @@ fn a_host_that_does_not_exist() {
 
 #[test]
 fn a_proxy_that_asks_for_a_password() {
-    let world = world();
+    let world = World::with_update();
     // Any path: what a proxy is asked for is a whole URL.
     let proxy = FaultyServer::start(&world.repository(), "", Fault::Status(407));
     let start = |variable: &str| {
@@ -145,7 +136,7 @@ fn a_proxy_that_asks_for_a_password() {
 
 #[test]
 fn twenty_at_once() {
-    let world = world();
+    let world = World::with_update();
     let start = |_| world.stub().stdout(std::process::Stdio::piped()).spawn();
     let all: Vec<_> = (0..20).map(start).collect();
     let mut versions = Vec::new();
@@ -167,7 +158,7 @@ fn twenty_at_once() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_clock_that_is_wrong_by_years() {
-    let world = world();
+    let world = World::with_update();
     let at = |date: &str| {
         let mut command = std::process::Command::new("faketime");
         command.arg(date).arg(world.path("install/program"));
@@ -187,7 +178,7 @@ fn slow_retrieval() {
 
 #[test]
 fn the_user_does_not_wait_longer_than_the_deadline() {
-    let world = world();
+    let world = World::with_update();
     let server = FaultyServer::start(&world.repository(), "timestamp", Fault::Stalled);
     world.point_to(&server.url);
     assert_eq!(world.start_version(), "1.0");
@@ -200,7 +191,7 @@ fn the_user_does_not_wait_longer_than_the_deadline() {
 
 #[test]
 fn a_damaged_patch_alone_is_made_up_for_by_the_archive() {
-    let world = world();
+    let world = World::with_update();
     let server = FaultyServer::start(&world.repository(), ".patch", Fault::Flipped);
     world.point_to(&server.url);
     assert_eq!(world.start_version(), "1.1");
@@ -274,7 +265,7 @@ fn a_partial_download_that_is_damaged_is_dropped() {
 
 #[test]
 fn redirects_are_followed() {
-    let world = world();
+    let world = World::with_update();
     let server = FaultyServer::start(&world.repository(), "/", Fault::Redirect(world.url()));
     world.point_to(&server.url);
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
@@ -282,7 +273,7 @@ fn redirects_are_followed() {
 
 #[test]
 fn another_repository_is_not_trusted() {
-    let (mine, other) = (world(), world());
+    let (mine, other) = (World::with_update(), World::with_update());
     mine.point_to(&other.url());
     assert_eq!(mine.start_version(), "1.0");
     assert!(
@@ -295,7 +286,7 @@ fn another_repository_is_not_trusted() {
 
 #[test]
 fn expired_metadata() {
-    let world = world();
+    let world = World::with_update();
     let metadata = world.repository().join("metadata");
     let key = world.path("project/keystore/timestamp.pem");
     python(&["expire", metadata.to_str().unwrap(), key.to_str().unwrap()]);
@@ -312,7 +303,7 @@ fn expired_metadata() {
 
 #[test]
 fn settings_that_cannot_be_read() {
-    let world = world();
+    let world = World::with_update();
     fs::write(world.path("install/notsotuf.toml"), "name = ").unwrap();
     assert_eq!(world.start_version(), "1.0");
     assert!(
@@ -326,7 +317,7 @@ fn settings_that_cannot_be_read() {
 
 #[test]
 fn state_that_is_damaged() {
-    let world = world();
+    let world = World::with_update();
     assert_eq!(
         json(world.stub().args(["--updater", "check", "--json"]))["update"],
         "1.1"
@@ -344,7 +335,7 @@ fn state_that_is_damaged() {
 fn a_read_only_install() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
-    let world = world();
+    let world = World::with_update();
     // Root may write anywhere, so this is somebody else; who must be able to
     // get at it.
     fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();

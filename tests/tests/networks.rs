@@ -2,57 +2,16 @@
 //! servers that ask for a name.
 
 use notsotuf_tests::fault::{Fault, FaultyServer};
+use notsotuf_tests::peers::{Daemon, free_address, nginx};
 use notsotuf_tests::{World, json, run};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// An install of 1.0 with 1.1 in the repository.
-fn world() -> World {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &[]);
-    world
-}
-
-fn free_address() -> String {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().to_string()
-}
-
-/// A server of another make, until this is dropped.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(command: &mut Command, address: &str) -> Self {
-        let output = command.stdout(Stdio::null()).stderr(Stdio::null());
-        let child = output
-            .spawn()
-            .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-        let start = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(30), "{command:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Daemon(child)
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let id = self.0.id().to_string();
-        assert!(run(Command::new("kill").arg(&id)).status.success());
-        self.0.wait().unwrap();
-    }
-}
+use std::process::Command;
 
 #[test]
 fn a_mirror_is_used_where_the_first_place_is_out_of_reach() {
     for nothing in ["http://127.0.0.1:9", "http://no-such-host.invalid"] {
-        let world = world();
+        let world = World::with_update();
         world.add_settings(&format!("mirrors = [\"{nothing}\", \"{}\"]", world.url()));
         world.point_to(nothing);
         assert_eq!(world.start_version(), "1.1", "{}", world.log());
@@ -62,7 +21,7 @@ fn a_mirror_is_used_where_the_first_place_is_out_of_reach() {
 
 #[test]
 fn a_mirror_is_used_for_files_that_the_first_place_does_not_have() {
-    let world = world();
+    let world = World::with_update();
     let server = FaultyServer::start(&world.repository(), "targets/", Fault::Status(503));
     world.add_settings(&format!("mirrors = [\"{}/\"]", world.url()));
     world.point_to(&server.url);
@@ -72,7 +31,7 @@ fn a_mirror_is_used_for_files_that_the_first_place_does_not_have() {
 
 #[test]
 fn a_mirror_with_something_else_is_refused_like_any_server() {
-    let (mine, other) = (world(), world());
+    let (mine, other) = (World::with_update(), World::with_update());
     mine.add_settings(&format!("mirrors = [\"{}\"]", other.url()));
     mine.point_to("http://127.0.0.1:9");
     assert_eq!(mine.start_version(), "1.0");
@@ -81,7 +40,7 @@ fn a_mirror_with_something_else_is_refused_like_any_server() {
 
 #[test]
 fn a_server_that_asks_for_a_name_and_a_password() {
-    let world = world();
+    let world = World::with_update();
     // user:päss
     let header = "Basic dXNlcjpww6Rzcw==".to_owned();
     let server = FaultyServer::start(&world.repository(), "/", Fault::Guarded(header.clone()));
@@ -99,7 +58,7 @@ fn a_server_that_asks_for_a_name_and_a_password() {
 
 #[test]
 fn credentials_do_not_follow_a_redirect() {
-    let world = world();
+    let world = World::with_update();
     let other = FaultyServer::start(&world.repository(), "no such", Fault::Portal);
     let to = Fault::Redirect(other.url.clone());
     let server = FaultyServer::start(&world.repository(), "/", to);
@@ -121,7 +80,7 @@ fn credentials_do_not_follow_a_redirect() {
 
 #[test]
 fn a_download_may_be_held_back() {
-    let world = world();
+    let world = World::with_update();
     // More than there is to fetch, so that the test does not wait.
     world.add_settings("max_rate = 50000000");
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
@@ -135,7 +94,7 @@ fn openssl(folder: &Path, arguments: &[&str]) {
 /// An authority of a company's own, and a server that it vouches for.
 #[test]
 fn a_private_authority() {
-    let world = world();
+    let world = World::with_update();
     let tls = world.path("tls");
     fs::create_dir_all(&tls).unwrap();
     let key = [
@@ -178,22 +137,11 @@ fn a_private_authority() {
     ];
     openssl(&tls, &[&sign[..], &files].concat());
     let address = free_address();
-    let place = tls.display();
-    let configuration = format!(
-        "daemon off; pid {place}/pid; error_log {place}/errors; events {{}}\n\
-         http {{ access_log off; client_body_temp_path {place}/1; proxy_temp_path {place}/2;\n\
-         fastcgi_temp_path {place}/3; uwsgi_temp_path {place}/4; scgi_temp_path {place}/5;\n\
-         server {{ listen {address} ssl; root {repository};\n\
-         ssl_certificate {place}/server.pem; ssl_certificate_key {place}/server.key; }} }}\n",
-        repository = world.repository().display()
+    let lines = format!(
+        "ssl_certificate {place}/server.pem; ssl_certificate_key {place}/server.key;",
+        place = tls.display()
     );
-    fs::write(tls.join("conf"), configuration).unwrap();
-    let open = run(Command::new("chmod")
-        .args(["-R", "a+rX"])
-        .arg(world.path("")));
-    assert!(open.status.success());
-    let mut nginx = Command::new("nginx");
-    let _nginx = Daemon::start(nginx.arg("-c").arg(tls.join("conf")), &address);
+    let _nginx = nginx(&world, &world.repository(), &tls, &address, &lines);
     world.point_to(&format!("https://{address}"));
     assert_eq!(world.start_version(), "1.0");
     let log = world.log();
@@ -211,7 +159,7 @@ fn a_private_authority() {
 /// tinyproxy, which asks for a password.
 #[test]
 fn a_proxy_with_a_password() {
-    let world = world();
+    let world = World::with_update();
     let address = free_address();
     let port = address.rsplit(':').next().unwrap();
     let place = world.path("proxy");

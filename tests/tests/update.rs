@@ -237,13 +237,7 @@ fn links_and_modes_are_kept_by_archives_and_patches() {
         (mode & 0o777, link.to_str().unwrap().to_owned())
     };
     with("1.0", 0o754, "../tool.sh");
-    world.bundler(&[
-        "ship",
-        "--executable",
-        "program",
-        "--output",
-        world.path("install").to_str().unwrap(),
-    ]);
+    world.ship_with(&["--executable", "program"]);
     assert_eq!(installed(), (0o754, "../tool.sh".into()));
     with("1.1", 0o700, "base_library.zip");
     assert_eq!(world.start_version(), "1.1");

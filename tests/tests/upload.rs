@@ -1,13 +1,12 @@
 //! Uploading to folders, by rsync, and to an S3-compatible store, and what
 //! clients then get from there.
 
+use notsotuf_tests::peers::{Daemon, free_address, nginx};
 use notsotuf_tests::{World, root, run};
 use serde_json::{Value, json};
 use std::fs;
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 fn list(value: &Value) -> Vec<String> {
     let items = value.as_array().expect("an array").iter();
@@ -94,7 +93,7 @@ fn without_a_destination_it_says_what_to_do() {
 
 /// s3s-fs: an S3-compatible server that checks signatures.
 struct S3 {
-    child: Child,
+    _daemon: Daemon,
     url: String,
 }
 
@@ -103,30 +102,20 @@ impl S3 {
         let program = root().join(".work/tools/bin/s3s-fs");
         assert!(program.exists(), "scripts/test installs {program:?}");
         fs::create_dir_all(folder.join("bucket")).unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port().to_string();
-        drop(free);
-        let child = Command::new(program)
-            .args(["--host", "127.0.0.1", "--port", &port])
+        let address = free_address();
+        let port = address.rsplit(':').next().unwrap();
+        let mut command = Command::new(program);
+        command
+            .args(["--host", "127.0.0.1", "--port", port])
             .args([
                 "--access-key",
                 "AKEXAMPLE",
                 "--secret-key",
                 "secret-example",
             ])
-            .arg(folder)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let address = format!("127.0.0.1:{port}");
-        let start = Instant::now();
-        while TcpStream::connect(&address).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(30), "it listens");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            .arg(folder);
         S3 {
-            child,
+            _daemon: Daemon::start(&mut command, &address),
             url: format!("http://{address}"),
         }
     }
@@ -138,13 +127,6 @@ impl S3 {
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ENDPOINT", &self.url)
             .env("AWS_ALLOW_HTTP", "true");
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
     }
 }
 
@@ -202,42 +184,12 @@ fn served_by_nginx() {
         world.bundler(&[&["upload", &to], more].concat())
     });
     world.ship("1.0");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
-    let place = world.path("nginx");
-    fs::create_dir_all(&place).unwrap();
-    let configuration = format!(
-        "daemon off; pid {place}/pid; error_log {place}/errors; events {{}}\n\
-         http {{ access_log {place}/log; client_body_temp_path {place}/1; proxy_temp_path {place}/2;\n\
-         fastcgi_temp_path {place}/3; uwsgi_temp_path {place}/4; scgi_temp_path {place}/5;\n\
-         server {{ listen {address}; root {to}; }} }}\n",
-        place = place.display()
-    );
-    fs::write(place.join("conf"), configuration).unwrap();
-    // Its worker is another user, if it is started by root.
-    let open = run(Command::new("chmod")
-        .args(["-R", "a+rX"])
-        .arg(world.path("")));
-    assert!(open.status.success());
-    let mut nginx = Command::new("nginx")
-        .arg("-c")
-        .arg(place.join("conf"))
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("scripts/test installs nginx");
-    let start = Instant::now();
-    while TcpStream::connect(&address).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(30), "nginx listens");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let (address, place) = (free_address(), world.path("nginx"));
+    let nginx = nginx(&world, &folder, &place, &address, "");
     world.point_to(&format!("http://{address}"));
     let first = world.start_version();
     let second = world.start_version();
-    // Its master would leave its workers behind, were it killed.
-    let id = nginx.id().to_string();
-    assert!(run(Command::new("kill").arg(&id)).status.success());
-    nginx.wait().unwrap();
+    drop(nginx);
     assert_eq!(
         (first.as_str(), second.as_str()),
         ("1.1", "1.1"),

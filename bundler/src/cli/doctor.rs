@@ -1,5 +1,6 @@
 //! Looking for what is wrong with a project, and saying what mends it.
 
+use super::inspect::DAY;
 use super::{App, Output, stub};
 use crate::error::Error;
 use crate::keys::Private;
@@ -15,7 +16,6 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const DAY: i64 = 24 * 3600;
 /// A clock that is wrong by less does no harm.
 const CLOCK_TOLERANCE: i64 = 600;
 

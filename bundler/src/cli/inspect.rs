@@ -13,7 +13,8 @@ use notsotuf_stub::tuf::schema::format_time;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-const DAY: i64 = 86_400;
+/// Seconds.
+pub const DAY: i64 = 86_400;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -1,0 +1,65 @@
+//! Servers of other makes.
+
+use crate::{World, run};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A local address that nothing listens at, just now.
+pub fn free_address() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    free.local_addr().expect("bound").to_string()
+}
+
+/// A server that runs until this is dropped.
+pub struct Daemon(Child);
+
+impl Daemon {
+    /// Starts it, and waits until it listens at `address`.
+    pub fn start(command: &mut Command, address: &str) -> Self {
+        let output = command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = output.spawn();
+        let child = child.unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        let daemon = Daemon(child);
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(30), "{command:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        daemon
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Not killed: nginx would leave its workers behind.
+        let id = self.0.id().to_string();
+        assert!(run(Command::new("kill").arg(&id)).status.success());
+        self.0.wait().expect("it ends");
+    }
+}
+
+/// nginx over `folder`; `place` is its own folder, and gets its `log`.
+/// `tls` are lines of its configuration, or nothing.
+pub fn nginx(world: &World, folder: &Path, place: &Path, address: &str, tls: &str) -> Daemon {
+    std::fs::create_dir_all(place).expect("a folder");
+    let (ssl, here, folder) = (
+        if tls.is_empty() { "" } else { " ssl" },
+        place.display(),
+        folder.display(),
+    );
+    let configuration = format!(
+        "daemon off; pid {here}/pid; error_log {here}/errors; events {{}}\n\
+         http {{ access_log {here}/log; client_body_temp_path {here}/1; proxy_temp_path {here}/2;\n\
+         fastcgi_temp_path {here}/3; uwsgi_temp_path {here}/4; scgi_temp_path {here}/5;\n\
+         server {{ listen {address}{ssl}; root {folder};\n{tls} }} }}\n"
+    );
+    std::fs::write(place.join("conf"), configuration).expect("written");
+    // Its worker is another user, if it is started by root.
+    let mut open = Command::new("chmod");
+    let open = run(open.args(["-R", "a+rX"]).arg(world.path("")));
+    assert!(open.status.success(), "{open:?}");
+    let mut nginx = Command::new("nginx");
+    Daemon::start(nginx.arg("-c").arg(place.join("conf")), address)
+}
