@@ -298,7 +298,7 @@ mod tests {
         let out = folder.path().join("out");
         create_dir_all(&out).unwrap();
         let file = std::fs::File::open(&one).unwrap();
-        let tree = archive::unpack(file, &out, Rules::host(), &mut |_| true).unwrap();
+        let tree = archive::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
         assert_eq!(tree.entries["app"].mode, 0o751);
         let link = Kind::Link {
             target: "../app".into(),
@@ -322,7 +322,7 @@ mod tests {
         let out = folder.path().join("out");
         create_dir_all(&out).unwrap();
         let file = std::fs::File::open(&archive).unwrap();
-        let tree = archive::unpack(file, &out, Rules::host(), &mut |_| true).unwrap();
+        let tree = archive::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
         assert_eq!(tree.entries.keys().collect::<Vec<_>>(), ["app"]);
         let empty = pack(&out.join("none"), &folder.path().join("b"), |_| {
             ProgressBar::hidden()

@@ -262,7 +262,7 @@ fn targets(
             }
             fs::create_dir_all(&folder)?;
             let file = fs::open(&to)?;
-            match unpack(file, &folder, Rules::host(), &mut |_| true) {
+            match unpack(file, &folder, None, Rules::host(), &mut |_| true) {
                 Ok(manifest) => {
                     if archive
                         .tree

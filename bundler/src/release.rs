@@ -363,7 +363,13 @@ fn open(archive: &Path, folder: &Path, progress: Progress) -> Result<Unpacked, A
     let file = fs::open(archive)?;
     let size = file.metadata().map_or(0, |m| m.len());
     let bar = progress.bar("reading back", size);
-    let manifest = unpack(bar.wrap_read(file), folder, Rules::host(), &mut |_| true)?;
+    let manifest = unpack(
+        bar.wrap_read(file),
+        folder,
+        None,
+        Rules::host(),
+        &mut |_| true,
+    )?;
     bar.finish_and_clear();
     Ok(Unpacked {
         folder: folder.into(),

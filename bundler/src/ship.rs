@@ -127,12 +127,13 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
     let layout = Layout::new(work.path().join("install"));
     fs::create_dir_all(&layout.app())?;
     let file = fs::open(&archive)?;
-    let manifest = unpack(file, &layout.app(), Rules::host(), &mut |_| true).map_err(|source| {
-        ShipError::Archive {
-            path: archive,
-            source,
-        }
-    })?;
+    let manifest =
+        unpack(file, &layout.app(), None, Rules::host(), &mut |_| true).map_err(|source| {
+            ShipError::Archive {
+                path: archive,
+                source,
+            }
+        })?;
     let executable = program(&manifest, order)?;
     let release = Release {
         name: order.app.into(),

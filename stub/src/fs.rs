@@ -364,6 +364,17 @@ pub fn set_mode(file: &File, path: &Path, mode: u32) -> Result<()> {
     Ok(())
 }
 
+/// Whether a file has exactly these permission bits; Windows has none.
+pub fn has_mode(found: &fs::Metadata, mode: u32) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o7777 == mode;
+    #[cfg(windows)]
+    {
+        let _: (&fs::Metadata, u32) = (found, mode);
+        true
+    }
+}
+
 /// Sets the permission bits of a folder; does nothing on Windows.
 pub fn set_dir_mode(path: &Path, mode: u32) -> Result<()> {
     #[cfg(unix)]

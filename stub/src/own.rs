@@ -102,7 +102,7 @@ pub fn replace(layout: &Layout, gz: impl Read + Send, expected: &Version) -> Res
     fs::remove_tree(&folder)?;
     fs::create_dir_all(&folder)?;
     let bad = |reason: &str| OwnError::Archive(reason.into());
-    let manifest = unpack(gz, &folder, Rules::host(), &mut |_| true)
+    let manifest = unpack(gz, &folder, None, Rules::host(), &mut |_| true)
         .map_err(|e| OwnError::Archive(e.to_string()))?;
     let mut entries = manifest.entries.iter();
     let (Some((name, entry)), None) = (entries.next(), entries.next()) else {

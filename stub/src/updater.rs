@@ -671,6 +671,7 @@ impl<'a> Updater<'a> {
         let manifest = archive::unpack(
             fs::open(&file)?,
             &self.layout.staged(),
+            Some(&self.layout.app()),
             self.rules,
             &mut observer,
         )

@@ -10,7 +10,7 @@ use crate::fs::{self, FsError};
 use ring::digest;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tar::EntryType;
 
@@ -76,11 +76,17 @@ impl<F: FnMut(u64) -> bool> Observer for F {
 /// there now. Links are made last, once all of them are known to stay inside,
 /// so nothing is ever written through one.
 ///
+/// Files that the folder `installed` has at the same path, with the same
+/// content and permissions, become hard links to those where the file system
+/// has such: most of an update is not new, and what is linked need be neither
+/// written nor waited for.
+///
 /// # Errors
 /// [`ArchiveError`]; what was unpacked so far stays, for the caller to remove.
 pub fn unpack(
     gz: impl Read + Send,
     into: &Path,
+    installed: Option<&Path>,
     rules: Rules,
     observer: &mut dyn Observer,
 ) -> Result<Manifest, ArchiveError> {
@@ -106,7 +112,7 @@ pub fn unpack(
             })
             .map_err(ArchiveError::Read)?;
         // Ends the channels in any case, and so the threads.
-        let result = unpack_tar(tar, into, rules, observer, written);
+        let result = unpack_tar(tar, into, installed, rules, observer, written);
         inflating.join().expect("inflating does not panic");
         result
     })
@@ -115,6 +121,7 @@ pub fn unpack(
 fn unpack_tar(
     tar: impl Read,
     into: &Path,
+    installed: Option<&Path>,
     rules: Rules,
     observer: &mut dyn Observer,
     written: SyncSender<File>,
@@ -126,6 +133,7 @@ fn unpack_tar(
         tree: Manifest::default(),
         total: 0,
         buffer: vec![0; 1 << 18],
+        installed: installed.and_then(Installed::at),
         observer,
         written,
     };
@@ -201,6 +209,7 @@ struct Unpacker<'a> {
     tree: Manifest,
     total: u64,
     buffer: Vec<u8>,
+    installed: Option<Installed>,
     observer: &'a mut dyn Observer,
     /// Takes files that are to get to the disk.
     written: SyncSender<File>,
@@ -227,17 +236,18 @@ impl Unpacker<'_> {
                 if entry.size() > MAX_TOTAL.saturating_sub(self.total) {
                     return Err(Refusal::TooLarge.into());
                 }
-                self.file(&path, mode, &mut entry)?;
+                let size = entry.size();
+                self.file(&path, mode, size, &mut entry)?;
             }
             EntryType::Link => {
                 let target = entry.link_name_bytes().unwrap_or_default();
                 let target = clean(&target)?.unwrap_or_default();
                 let earlier = self.tree.entries.get(&target).map(|e| &e.kind);
-                if !matches!(earlier, Some(Kind::File { .. })) {
+                let Some(&Kind::File { size, .. }) = earlier else {
                     return Err(ArchiveError::HardLink { path, target });
-                }
+                };
                 let mut source = fs::open(&self.place(&target))?;
-                self.file(&path, mode, &mut source)?;
+                self.file(&path, mode, size, &mut source)?;
             }
             EntryType::Symlink => {
                 let target = entry.link_name_bytes().unwrap_or_default();
@@ -264,14 +274,26 @@ impl Unpacker<'_> {
         Ok(())
     }
 
-    fn file(&mut self, path: &str, mode: u32, from: &mut dyn Read) -> Result<(), ArchiveError> {
+    /// `length` is only what the archive announces.
+    fn file(
+        &mut self,
+        path: &str,
+        mode: u32,
+        length: u64,
+        from: &mut dyn Read,
+    ) -> Result<(), ArchiveError> {
         // Its place in the tree is taken before anything is written.
         self.add(path, Kind::Dir, mode)?;
         let place = self.place(path);
         if let Some(parent) = place.parent() {
             fs::create_dir_all(parent)?;
         }
-        let mut file = fs::create_new(&place)?;
+        let twin = self.installed.as_mut();
+        let twin = twin.and_then(|installed| installed.twin(path, mode, length));
+        let mut target = match twin {
+            Some(twin) => Target::Twin(twin),
+            None => Target::New(fs::create_new(&place)?),
+        };
         let mut hash = digest::Context::new(&digest::SHA256);
         let mut size = 0;
         loop {
@@ -281,9 +303,9 @@ impl Unpacker<'_> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(ArchiveError::Read(e)),
             };
-            hash.update(&self.buffer[..n]);
-            file.write_all(&self.buffer[..n])
-                .map_err(|e| FsError::new("write", &place, e))?;
+            let bytes = &self.buffer[..n];
+            hash.update(bytes);
+            target.write(&place, size, bytes)?;
             size += n as u64;
             self.total += n as u64;
             if self.total > MAX_TOTAL {
@@ -293,11 +315,19 @@ impl Unpacker<'_> {
                 return Err(ArchiveError::Stopped);
             }
         }
-        fs::set_mode(&file, &place, mode)?;
-        if size >= fs::WORTH_BEGINNING {
-            // It only does not take it if it is gone, which the sync at the
-            // end makes up for.
-            drop(self.written.send(file));
+        match target {
+            Target::Twin(twin) if size == length => fs::link_or_copy(&twin.path, &place)?,
+            mut target => {
+                let file = target.of_its_own(&place, size)?;
+                fs::set_mode(file, &place, mode)?;
+                if let Target::New(file) = target
+                    && size >= fs::WORTH_BEGINNING
+                {
+                    // It only does not take it if it is gone, which the sync at
+                    // the end makes up for.
+                    drop(self.written.send(file));
+                }
+            }
         }
         let sha256 = hash.finish().as_ref().try_into().expect("32 bytes");
         let kind = Kind::File { size, sha256 };
@@ -343,6 +373,92 @@ impl Unpacker<'_> {
     }
 }
 
+/// The folder of what is installed, real and without links on the way.
+struct Installed {
+    folder: PathBuf,
+    /// The folder in it that was looked at last, and whether it is one.
+    last: Option<(PathBuf, bool)>,
+}
+
+/// An installed file that has been like the unpacked one so far.
+struct Twin {
+    path: PathBuf,
+    file: File,
+    compare: Vec<u8>,
+}
+
+impl Installed {
+    fn at(folder: &Path) -> Option<Self> {
+        let folder = folder.canonicalize().ok()?;
+        Some(Installed { folder, last: None })
+    }
+
+    /// The installed file at `path` if it may be like that of the archive.
+    fn twin(&mut self, path: &str, mode: u32, length: u64) -> Option<Twin> {
+        let place = fs::join(&self.folder, path);
+        let parent = place.parent()?;
+        // What a link leads to is not of the installation.
+        let known = self.last.as_ref().filter(|(last, _)| last == parent);
+        let real = match known {
+            Some((_, real)) => *real,
+            None => parent.canonicalize().is_ok_and(|found| found == parent),
+        };
+        self.last = Some((parent.to_owned(), real));
+        if !real {
+            return None;
+        }
+        let found = fs::inspect(&place).ok()??;
+        if !found.is_file() || found.len() != length || !fs::has_mode(&found, mode) {
+            return None;
+        }
+        Some(Twin {
+            file: File::open(&place).ok()?,
+            path: place,
+            compare: Vec::new(),
+        })
+    }
+}
+
+/// What becomes of a file of the archive.
+enum Target {
+    Twin(Twin),
+    New(File),
+}
+
+impl Target {
+    /// Takes the `bytes` that follow the first `done`.
+    fn write(&mut self, place: &Path, done: u64, bytes: &[u8]) -> Result<(), FsError> {
+        if let Target::Twin(twin) = self {
+            twin.compare.resize(bytes.len(), 0);
+            if twin.file.read_exact(&mut twin.compare).is_ok() && twin.compare == bytes {
+                return Ok(());
+            }
+        }
+        self.of_its_own(place, done)?
+            .write_all(bytes)
+            .map_err(|e| FsError::new("write", place, e))
+    }
+
+    /// Makes it a file of its own, with the `done` bytes that were alike.
+    fn of_its_own(&mut self, place: &Path, done: u64) -> Result<&mut File, FsError> {
+        if let Target::Twin(twin) = self {
+            let mut file = fs::create_new(place)?;
+            let mut alike = fs::open(&twin.path)?.take(done);
+            let copied = io::copy(&mut alike, &mut file);
+            let copied = copied.map_err(|e| FsError::new("write", place, e))?;
+            if copied != done {
+                let error = io::Error::other("it became shorter while it was read");
+                return Err(FsError::new("read", &twin.path, error));
+            }
+            *self = Target::New(file);
+        }
+        match self {
+            Target::New(file) => Ok(file),
+            Target::Twin(_) => unreachable!("it was just replaced"),
+        }
+    }
+}
+
 fn utf8(bytes: &[u8]) -> Result<&str, ArchiveError> {
     std::str::from_utf8(bytes).map_err(|_| ArchiveError::NotUtf8 {
         path: String::from_utf8_lossy(bytes).into_owned(),
@@ -365,7 +481,6 @@ mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use std::path::PathBuf;
     use tar::Header;
 
     /// An entry just as given, without the care that `tar::Builder` takes.
@@ -414,7 +529,7 @@ mod tests {
             self.folder.path().join("in/tree")
         }
         fn unpack(&self, gz: &[u8]) -> Result<Manifest, ArchiveError> {
-            unpack(gz, &self.tree(), Rules::portable(), &mut |_| true)
+            unpack(gz, &self.tree(), None, Rules::portable(), &mut |_| true)
         }
         fn assert_nothing_outside(&self, what: &str) {
             let victim = std::fs::read_to_string(self.folder.path().join("victim")).unwrap();
@@ -540,7 +655,113 @@ mod tests {
     fn unpacking_can_be_stopped() {
         let place = Place::new();
         let archive = gzip(&[file("x")]);
-        let result = unpack(&archive[..], &place.tree(), Rules::host(), &mut |_| false);
+        let result = unpack(
+            &archive[..],
+            &place.tree(),
+            None,
+            Rules::host(),
+            &mut |_| false,
+        );
         assert!(matches!(result, Err(ArchiveError::Stopped)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_installed_alike_is_linked() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let place = Place::new();
+        let app = place.folder.path().join("app");
+        let long = vec![7; 3 * CHUNK];
+        let mut end = long.clone();
+        *end.last_mut().unwrap() = 8;
+        let mut start = long.clone();
+        start[0] = 8;
+        let same: &[u8] = b"content";
+        let put = |path: &str, content: &[u8], mode: u32| {
+            let to = fs::join(&app, path);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::write(&to, content).unwrap();
+            std::fs::set_permissions(&to, PermissionsExt::from_mode(mode)).unwrap();
+        };
+        for (path, content) in [
+            ("same", same),
+            ("d/long", &long),
+            ("other", b"CONTENT"),
+            ("shorter", b"conten"),
+            ("longer", b"content!"),
+            ("end", &end),
+            ("start", &start),
+            ("outside/x", same),
+            ("folder/x", same),
+            ("link", same),
+        ] {
+            put(path, content, 0o755);
+        }
+        put("mode", same, 0o644);
+        put("setuid", same, 0o4755);
+        // A folder and a file that are links by now.
+        std::fs::rename(app.join("outside"), place.folder.path().join("outside")).unwrap();
+        fs::symlink("../outside", &app.join("outside")).unwrap();
+        std::fs::rename(app.join("link"), place.folder.path().join("outside/link")).unwrap();
+        fs::symlink("../outside/link", &app.join("link")).unwrap();
+
+        let mut entries: Vec<_> = [
+            "same",
+            "other",
+            "shorter",
+            "longer",
+            "outside/x",
+            "folder",
+            "link",
+            "mode",
+            "setuid",
+            "new",
+        ]
+        .map(file)
+        .into();
+        entries.push(hard("hard", "same"));
+        for path in ["d/long", "end", "start"] {
+            entries.push(entry(path, EntryType::Regular, "", &long));
+        }
+        let gz = gzip(&entries);
+        let tree = unpack(
+            &gz[..],
+            &place.tree(),
+            Some(&app),
+            Rules::portable(),
+            &mut |_| true,
+        )
+        .unwrap();
+        let alone = Place::new();
+        assert_eq!(tree, alone.unpack(&gz).unwrap());
+        let mut linked = Vec::new();
+        for (path, entry) in &tree.entries {
+            let Kind::File { size, sha256 } = &entry.kind else {
+                continue;
+            };
+            let to = fs::join(&place.tree(), path);
+            let found = fs::inspect(&to).unwrap().unwrap();
+            assert!(crate::bundle::patch::verify_file(&to, *size, sha256).unwrap());
+            assert_eq!(found.mode() & 0o7777, 0o755, "{path}");
+            if found.nlink() > 1 {
+                linked.push(path.as_str());
+                let installed = fs::inspect(&fs::join(&app, path)).unwrap().unwrap();
+                assert_eq!(found.ino(), installed.ino(), "{path}");
+            }
+        }
+        assert_eq!(linked, ["d/long", "same"]);
+        assert_eq!(std::fs::read(app.join("end")).unwrap(), end);
+
+        // What is not an installation does not matter.
+        let place = Place::new();
+        let none = place.folder.path().join("none");
+        unpack(
+            &gz[..],
+            &place.tree(),
+            Some(&none),
+            Rules::portable(),
+            &mut |_| true,
+        )
+        .unwrap();
     }
 }
