@@ -87,7 +87,8 @@ class Table:
         print("|---|---|---|---|---|")
 
     def row(self, what, ours, theirs=None, floor=""):
-        ratio = f"{theirs[0] / ours[0]:.0f}×" if theirs else ""
+        ratio = theirs[0] / ours[0] if theirs else 0
+        ratio = f"{ratio:.{0 if ratio >= 10 else 1}f}×" if theirs else ""
         theirs = cell(theirs) if theirs else ""
         print(f"| {what} | {cell(ours)} | {theirs} | {ratio} | {floor} |", flush=True)
 
