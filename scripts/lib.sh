@@ -14,15 +14,18 @@ need_cargo() {
 need_python() {
   # PyInstaller looks into libraries with objdump.
   need_debian binutils objdump
+  need_venv .venv scripts/requirements.txt
+}
+
+# need_venv FOLDER REQUIREMENTS: a virtual environment with those packages.
+need_venv() {
   command -v python3 >/dev/null || die "python3 is missing: install Python 3.9 or newer"
-  local stamp=.venv/.requirements
-  if ! cmp -s scripts/requirements.txt "$stamp"; then
-    say "installing Python packages into .venv"
-    rm -rf .venv
-    python3 -m venv .venv || die "python3 -m venv failed: on Debian, apt-get install python3-venv"
-    .venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
-    cp scripts/requirements.txt "$stamp"
-  fi
+  cmp -s "$2" "$1/.requirements" && return
+  say "installing Python packages into $1"
+  rm -rf "$1"
+  python3 -m venv "$1" || die "python3 -m venv failed: on Debian, apt-get install python3-venv"
+  "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+  cp "$2" "$1/.requirements"
 }
 
 # need_debian_file PACKAGE FILE: installs a Debian package where a file of it is missing.

@@ -1,6 +1,7 @@
 //! What can go wrong, for the exit code and the last line of output.
 
 use crate::audit::AuditError;
+use crate::bridge::BridgeError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;
@@ -50,6 +51,9 @@ pub enum Error {
     /// A repository could not be taken over.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A bridge from PyUpdater.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
     /// The server for trying things out.
     #[error("cannot serve on {address}: {source}")]
     Serve {
@@ -65,7 +69,9 @@ impl Error {
     /// wrong command line.)
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Error::Metadata(MetadataError::Tuf(_)) | Error::Problems(_) => 3.into(),
+            Error::Metadata(MetadataError::Tuf(_))
+            | Error::Import(ImportError::Signature(_))
+            | Error::Problems(_) => 3.into(),
             _ => ExitCode::FAILURE,
         }
     }

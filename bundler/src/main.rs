@@ -3,6 +3,7 @@
 
 mod archive;
 mod audit;
+mod bridge;
 mod cli;
 mod diff;
 mod error;

@@ -5,6 +5,7 @@ use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::select::{Channel, TargetKind, is_name};
 use notsotuf_stub::settings::Mode;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The name of the settings file.
@@ -81,6 +82,33 @@ pub enum PatchFormat {
     /// are tufup's.
     #[serde(rename = "bsdiff4")]
     Bsdiff4,
+    /// No patches at all, for clients that still are original notsotuf's:
+    /// those take whatever patches are listed, and cannot do without one of
+    /// them.
+    #[serde(rename = "none")]
+    None,
+}
+
+impl PatchFormat {
+    /// As the settings name it.
+    fn name(self) -> &'static str {
+        match self {
+            PatchFormat::PerFile => "notsotuf-1",
+            PatchFormat::Bsdiff4 => "bsdiff4",
+            PatchFormat::None => "none",
+        }
+    }
+}
+
+/// What an application is called in the PyUpdater repository that it comes
+/// from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InPyUpdater {
+    /// PyUpdater's `APP_NAME`.
+    pub name: String,
+    /// PyUpdater's word for the platform: `win`, `mac`, `nix64`, …
+    pub platform: String,
 }
 
 /// What `ship` writes into the stub's settings.
@@ -126,6 +154,9 @@ pub struct Settings {
     /// What new installs get.
     #[serde(default)]
     pub client: Client,
+    /// For `bridge`: applications as PyUpdater knows them, by their names here.
+    #[serde(default)]
+    pub pyupdater: BTreeMap<String, InPyUpdater>,
 }
 
 fn default_keystore() -> PathBuf {
@@ -240,6 +271,13 @@ fn parse(text: &str) -> Result<Settings, String> {
     for app in &settings.apps {
         check_app(app)?;
     }
+    if let Some(app) = settings
+        .pyupdater
+        .keys()
+        .find(|app| !settings.apps.contains(app))
+    {
+        return Err(format!("[pyupdater.{app}]: {app} is not in apps"));
+    }
     if ![".tar.gz", ".gz"].contains(&settings.archive_suffix.as_str()) {
         return Err("archive_suffix is neither .tar.gz nor .gz".into());
     }
@@ -271,8 +309,12 @@ pub struct Template {
     pub url: Option<String>,
     /// Days per role, in the order of [`ROLES`].
     pub expires_days: [u32; 4],
+    /// Suffix of archives.
+    pub archive_suffix: String,
     /// Format of patches.
     pub patch_format: PatchFormat,
+    /// Applications as PyUpdater knows them.
+    pub pyupdater: BTreeMap<String, InPyUpdater>,
     /// Folder of the keys.
     pub keystore: PathBuf,
     /// Folder of the repository.
@@ -329,10 +371,11 @@ repository = {repository}
 # upload = \"s3://bucket/prefix\"
 
 # Suffix of new archives: \".tar.gz\", or \".gz\" as in original notsotuf.
-archive_suffix = \".tar.gz\"
+archive_suffix = {suffix}
 
-# Format of patches: \"notsotuf-1\", per file, or \"bsdiff4\", which clients that
-# still are tufup's can apply (slow and large to make).
+# Format of patches: \"notsotuf-1\", per file; \"bsdiff4\", which clients that
+# still are tufup's can apply (slow and large to make); or \"none\", as long as
+# there are clients of original notsotuf.
 patch_format = \"{format}\"
 
 # Days for which newly signed metadata is valid. `notsotuf publish` and
@@ -340,10 +383,8 @@ patch_format = \"{format}\"
 # metadata is expired.
 [expires_days]
 ",
-            format = match self.patch_format {
-                PatchFormat::PerFile => "notsotuf-1",
-                PatchFormat::Bsdiff4 => "bsdiff4",
-            },
+            format = self.patch_format.name(),
+            suffix = quoted(&self.archive_suffix),
             apps = list(&self.apps),
             keystore = quoted(&self.keystore.to_string_lossy()),
             repository = quoted(&self.repository.to_string_lossy()),
@@ -370,6 +411,12 @@ channel = \"final\"
 mode = \"before-launch\"
 "
         ));
+        for (app, old) in &self.pyupdater {
+            let (app, name, platform) = (quoted(app), quoted(&old.name), quoted(&old.platform));
+            text.push_str(&format!(
+                "\n# What `notsotuf bridge` goes by.\n[pyupdater.{app}]\nname = {name}\nplatform = {platform}\n"
+            ));
+        }
         text
     }
 }
@@ -388,7 +435,15 @@ mod tests {
             apps: vec!["my-app".into()],
             url: Some("https://example.com/\"x\"".into()),
             expires_days: [365, 90, 30, 14],
+            archive_suffix: ".tar.gz".into(),
             patch_format: PatchFormat::Bsdiff4,
+            pyupdater: BTreeMap::from([(
+                "my-app".into(),
+                InPyUpdater {
+                    name: "My \"App\"".into(),
+                    platform: "win".into(),
+                },
+            )]),
             keystore: "keystore".into(),
             repository: "repository".into(),
         }
@@ -406,6 +461,7 @@ mod tests {
         );
         assert_eq!(project.settings.expires_days.snapshot, 30);
         assert_eq!(project.settings.patch_format, PatchFormat::Bsdiff4);
+        assert_eq!(project.settings.pyupdater, template().pyupdater);
         assert!(matches!(
             create(folder.path(), &template()),
             Err(ProjectError::Exists(_))

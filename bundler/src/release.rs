@@ -315,6 +315,10 @@ pub fn add(
     match previous {
         None => added.no_patch = Some("it is the first release"),
         Some(_) if addition.skip_patch => added.no_patch = Some("as asked"),
+        Some(_) if project.settings.patch_format == PatchFormat::None => {
+            drop_patches(&mut pending, addition.app);
+            added.no_patch = Some("patch_format is \"none\"");
+        }
         Some((from, old_path)) => {
             let old_file = pending.archive(&old_path, published.consistent_snapshot())?;
             let patch_file = work.path().join("patch");
@@ -330,7 +334,7 @@ pub fn add(
                     whole::patch(&old_file, &files[0].0, &patch_file, progress)?;
                     None
                 }
-                PatchFormat::PerFile => {
+                PatchFormat::PerFile | PatchFormat::None => {
                     let old = open_old(&old_file, &work.path().join("old"), progress)?;
                     custom["format"] = patch::FORMAT.into();
                     custom["from_tree"] = old.manifest.tree_hash().to_string().into();
@@ -356,6 +360,15 @@ pub fn add(
     }
     pending.save()?;
     Ok(added)
+}
+
+/// A client of original notsotuf takes the patches that there are for all that
+/// lead to the new version.
+fn drop_patches(pending: &mut Pending, app: &str) {
+    pending.entries.retain(|path, _| {
+        let target = TargetName::parse(path);
+        target.is_none_or(|t| t.name != app || t.kind != TargetKind::Patch)
+    });
 }
 
 fn open(archive: &Path, folder: &Path, progress: Progress) -> Result<Unpacked, ArchiveError> {

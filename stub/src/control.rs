@@ -6,7 +6,7 @@ use crate::install::{Layout, Probation, Quarantine, Record, Release};
 use crate::launcher::now;
 use crate::log as log_file;
 use crate::own;
-use crate::report::{Event, Terminal};
+use crate::report::{Event, Screen};
 use crate::select::Choice;
 use crate::settings::Settings;
 use crate::updater::{self, Outcome, Repaired, UpdateError, Updater};
@@ -214,16 +214,10 @@ fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, U
         fs::remove_file(&layout.quarantine())?;
         fs::remove_file(&layout.failed_stub())?;
     }
-    let terminal = RefCell::new(Terminal::new(settings.quiet));
-    let tell = |event: Event| {
-        if let Some(terminal) = terminal.borrow_mut().as_mut() {
-            terminal.event(&event);
-        }
-    };
+    let screen = RefCell::new(Screen::new(settings, false));
+    let tell = |event: Event| screen.borrow_mut().event(&event);
     let result = updater::run(layout, settings, now(), &tell);
-    if let Some(terminal) = terminal.borrow_mut().as_mut() {
-        terminal.clear();
-    }
+    screen.borrow_mut().clear();
     let outcome = result?;
     log::info!("{outcome}");
     Ok(Answer {

@@ -39,6 +39,8 @@ pub enum GaveUp {
     Deadline,
     /// The download stands still.
     Stalled,
+    /// The user wants to start now.
+    Cancelled,
 }
 
 impl GaveUp {
@@ -47,8 +49,14 @@ impl GaveUp {
         match self {
             GaveUp::Deadline => "no answer from the repository within the deadline",
             GaveUp::Stalled => "the download stands still",
+            GaveUp::Cancelled => "the update was cancelled by the user",
         }
     }
+}
+
+/// Whether the wish to start now can be granted.
+pub fn may_cancel(phase: Phase) -> bool {
+    phase != Phase::Committing
 }
 
 /// What to do `elapsed` after the start, with the last news `quiet` ago.
@@ -109,5 +117,6 @@ mod tests {
         assert_eq!(after(Phase::Staging, 500, 5), Next::Wait(s(15)));
         assert_eq!(after(Phase::Staging, 30, 25), Next::Launch(GaveUp::Stalled));
         assert_eq!(after(Phase::Committing, 900, 900), Next::Wait(s(1)));
+        assert!(may_cancel(Phase::Staging) && !may_cancel(Phase::Committing));
     }
 }

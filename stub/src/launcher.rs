@@ -4,7 +4,7 @@ use crate::error::Class;
 use crate::flow::{self, GaveUp, Next, Patience, Phase};
 use crate::install::{self, Layout, Lock, Record};
 use crate::launch::{self, LaunchError};
-use crate::report::{Event, Terminal};
+use crate::report::{Event, Screen};
 use crate::settings::{Mode, Settings};
 use crate::tuf::UnixTime;
 use crate::updater::{self, Outcome, UpdateError, Updater};
@@ -138,11 +138,9 @@ fn update(layout: &Layout, settings: &Settings, work: Work) {
         // first and can tidy up.
         stall: settings.stall() + Duration::from_secs(1),
     };
-    let mut terminal = Terminal::new(settings.quiet);
-    let gave_up = wait(&news, start, patience, &mut terminal);
-    if let Some(terminal) = &mut terminal {
-        terminal.clear();
-    }
+    let mut screen = Screen::new(settings, true);
+    let gave_up = wait(&news, start, patience, &mut screen);
+    screen.clear();
     if let Some(gave_up) = gave_up {
         log::warn!("{}; starting what is installed", gave_up.reason());
     }
@@ -152,7 +150,7 @@ fn wait(
     news: &mpsc::Receiver<News>,
     start: Instant,
     patience: Patience,
-    terminal: &mut Option<Terminal>,
+    screen: &mut Screen,
 ) -> Option<GaveUp> {
     let mut phase = Phase::Checking;
     let mut last = start;
@@ -161,6 +159,10 @@ fn wait(
             Next::Wait(wait) => wait,
             Next::Launch(gave_up) => return Some(gave_up),
         };
+        if screen.cancelled() && flow::may_cancel(phase) {
+            return Some(GaveUp::Cancelled);
+        }
+        let wait = screen.tick().map_or(wait, |tick| wait.min(tick));
         match news.recv_timeout(wait) {
             Ok(News::Event(event)) => {
                 last = Instant::now();
@@ -168,9 +170,7 @@ fn wait(
                     Event::Committing => Phase::Committing,
                     _ => Phase::Staging,
                 };
-                if let Some(terminal) = terminal {
-                    terminal.event(&event);
-                }
+                screen.event(&event);
             }
             Ok(News::End(end)) => {
                 tell_end(&end);

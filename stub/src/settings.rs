@@ -6,6 +6,7 @@ use crate::select::Channel;
 use crate::tuf::pattern::path_matches;
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -82,9 +83,20 @@ pub struct Settings {
     /// user is asked to allow an update (Windows).
     #[serde(default)]
     pub elevate: bool,
-    /// Whether nothing is to be written to the terminal.
+    /// Whether nothing is to be shown of an update, on a terminal or in a
+    /// window.
     #[serde(default)]
     pub quiet: bool,
+    /// Whether a window shows an update that takes longer, where there is no
+    /// terminal.
+    #[serde(default = "default_window")]
+    pub window: bool,
+    /// The language of what is shown, as in `de`; else the user's.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Other words for what is shown.
+    #[serde(default)]
+    pub texts: BTreeMap<String, String>,
     /// Bytes the log may grow to before it is put aside as `log.1`.
     #[serde(default = "default_log_size")]
     pub log_size: u64,
@@ -95,6 +107,9 @@ fn default_deadline() -> f64 {
 }
 fn default_stall() -> f64 {
     20.0
+}
+fn default_window() -> bool {
+    true
 }
 fn default_probation() -> f64 {
     10.0

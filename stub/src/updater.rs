@@ -612,7 +612,7 @@ impl<'a> Updater<'a> {
     ) -> Result<Staged, UpdateError> {
         install::prepare(self.layout)?;
         let size = patches.iter().map(|patch| patch.file.length).sum();
-        self.found(version, size);
+        self.found(checked, version, size);
         let numbered = patches.iter().enumerate();
         let files: Vec<PathBuf> = numbered
             .map(|(index, patch)| self.partial(&patch.file, index))
@@ -656,7 +656,7 @@ impl<'a> Updater<'a> {
     fn stage_full(&self, checked: &Checked, version: &Version) -> Result<Staged, UpdateError> {
         let archive: &Archive = &checked.catalog.archives[version];
         install::prepare(self.layout)?;
-        self.found(version, archive.file.length);
+        self.found(checked, version, archive.file.length);
         let file = self.partial(&archive.file, 0);
         install::keep_downloads(self.layout, std::slice::from_ref(&file))?;
         self.download(checked, &archive.path, &archive.file, &file, 0)?;
@@ -716,11 +716,12 @@ impl<'a> Updater<'a> {
         Ok(())
     }
 
-    fn found(&self, version: &Version, size: u64) {
+    fn found(&self, checked: &Checked, version: &Version, size: u64) {
         (self.tell)(Event::Found {
             name: self.settings.name.clone(),
             version: version.to_string(),
             size,
+            notes: checked.catalog.archives[version].notes.clone(),
         });
     }
 

@@ -8,13 +8,19 @@ interop.py legacy-key PATH PASSWORD             securesystemslib makes a key pai
 interop.py expire METADATA KEY                  the timestamp, signed with KEY, expired in 2020
 interop.py signatures                           keys and signatures of all schemes
 interop.py release NAME VERSION BUNDLE          tufup adds and publishes, in the working directory
+
+With PEER=notsotuf, original notsotuf does what tufup does.
 """
 
+import importlib
 import json
 import logging
+import os
 import pathlib
 import shutil
 import sys
+
+PEER = os.environ.get("PEER", "tufup")
 
 logging.basicConfig(level=logging.WARNING)
 
@@ -42,8 +48,7 @@ def ngclient(url, root, folder, *targets):
 
 
 def client(url, root, folder, name, version, archive=None):
-    from tufup.client import Client
-
+    Client = importlib.import_module(PEER + ".client").Client
     folder = pathlib.Path(folder)
     for sub in ["metadata", "targets", "install", "extract"]:
         (folder / sub).mkdir(parents=True)
@@ -71,15 +76,14 @@ def client(url, root, folder, name, version, archive=None):
     installed = sorted(path.name for path in (folder / "install").iterdir())
     return {
         "found": str(found.version),
-        "custom": found.custom,
+        "custom": getattr(found, "custom", None),
         "installed": installed,
         "downloaded": sorted(str(meta) for meta in updater.downloaded_target_files),
     }
 
 
 def release(name, version, bundle):
-    from tufup.repo import Repository
-
+    Repository = importlib.import_module(PEER + ".repo").Repository
     if Repository.get_config_file_path().exists():
         repository = Repository.from_config()
     else:

@@ -4,11 +4,12 @@ use super::Output;
 use crate::error::Error;
 use crate::keys::{self, Passphrases, PublicKey};
 use crate::metadata;
-use crate::project::{self, PatchFormat, Project, Template};
-use clap::Args;
+use crate::project::{self, InPyUpdater, PatchFormat, Project, Template};
+use clap::{Args, FromArgMatches};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -104,6 +105,19 @@ pub struct Init {
     timestamp_days: u32,
 }
 
+impl Init {
+    /// What the command line says if it says only this.
+    pub fn plainly(apps: &[String], url: Option<&str>, plain: bool) -> Self {
+        let mut arguments = vec!["init".to_owned()];
+        arguments.extend(apps.iter().map(|app| format!("--app={app}")));
+        arguments.extend(url.map(|url| format!("--url={url}")));
+        arguments.extend(plain.then(|| "--plain".into()));
+        let command = Self::augment_args(clap::Command::new("init"));
+        let matches = command.get_matches_from(arguments);
+        Self::from_arg_matches(&matches).expect("these are its arguments")
+    }
+}
+
 /// `notsotuf init`.
 pub fn init(
     folder: &Path,
@@ -112,6 +126,34 @@ pub fn init(
     passphrases: &Passphrases,
     output: &Output,
 ) -> Result<(), Error> {
+    let (template, made) = create(folder, &args, BTreeMap::new(), key_dirs, passphrases)?;
+    let keys = if made.is_empty() {
+        "those that were there".into()
+    } else {
+        format!("made {}", made.join(", "))
+    };
+    let text = format!(
+        "started a project in {}\n  settings    {}\n  keys        {} ({keys})\n  repository  {}\n\
+         Keep a copy of the keys in a safe place: without the root keys, nobody can ever \
+         change the others.\nNext: notsotuf add VERSION BUNDLE",
+        folder.display(),
+        project::FILE,
+        template.keystore.display(),
+        template.repository.display(),
+    );
+    output.say(&text, &json!({ "apps": template.apps, "keys_made": made }));
+    Ok(())
+}
+
+/// Makes a project with its keys and its first root; returns what it was made
+/// of and the names of the new keys.
+pub fn create(
+    folder: &Path,
+    args: &Init,
+    pyupdater: BTreeMap<String, InPyUpdater>,
+    key_dirs: &[PathBuf],
+    passphrases: &Passphrases,
+) -> Result<(Template, Vec<String>), Error> {
     let template = Template {
         apps: args.apps.clone(),
         url: args.url.clone(),
@@ -123,36 +165,20 @@ pub fn init(
         ],
         keystore: args.keystore.clone(),
         repository: args.repository.clone(),
+        archive_suffix: ".tar.gz".into(),
         patch_format: PatchFormat::default(),
+        pyupdater,
     };
     let project = project::create(folder, &template)?;
-    match start(&project, &args, key_dirs, passphrases) {
-        Ok(made) => {
-            let keys = if made.is_empty() {
-                "those that were there".into()
-            } else {
-                format!("made {}", made.join(", "))
-            };
-            let text = format!(
-                "started a project in {}\n  settings    {}\n  keys        {} ({keys})\n  repository  {}\n\
-                 Keep a copy of the keys in a safe place: without the root keys, nobody can ever \
-                 change the others.\nNext: notsotuf add VERSION BUNDLE",
-                folder.display(),
-                project::FILE,
-                template.keystore.display(),
-                template.repository.display(),
-            );
-            output.say(&text, &json!({ "apps": template.apps, "keys_made": made }));
-            Ok(())
-        }
+    match start(&project, args, key_dirs, passphrases) {
+        Ok(made) => Ok((template, made)),
         Err(e) => {
-            // So that `init` can be called again.
+            // So that it can be called again.
             fs::remove_file(&folder.join(project::FILE))?;
             Err(e)
         }
     }
 }
-
 /// Makes the keys that are missing and writes the first root; returns the
 /// names of the new keys.
 fn start(

@@ -3,6 +3,7 @@
 mod doctor;
 mod init;
 mod inspect;
+mod migrate;
 mod operate;
 mod stub;
 mod trust;
@@ -16,7 +17,7 @@ use crate::project::Project;
 use crate::publish::What;
 use crate::release::{self, Addition};
 use crate::ship::{self, Order};
-use crate::{import, prune, publish, serve};
+use crate::{prune, publish, serve};
 use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
@@ -113,7 +114,9 @@ enum Command {
     Ship(Ship),
     /// Take over a repository that another program made
     #[command(subcommand)]
-    Import(Import),
+    Import(migrate::Import),
+    /// Make the archive by which clients of PyUpdater become clients of notsotuf
+    Bridge(migrate::Bridge),
     /// Serve the repository on localhost, for trying things out
     Serve(Serve),
     /// Print completions for a shell
@@ -236,25 +239,6 @@ struct Ship {
     url: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Import {
-    /// Continue a tufup repository in place; its clients keep updating
-    #[command(after_help = "\
-Run it in the folder that has .tufup-repo-config. Keys, metadata and targets
-stay where they are; only notsotuf-project.toml is written. From then on use
-notsotuf in place of tufup.
-
-  notsotuf import tufup --url https://example.com/updates
-  notsotuf status
-  notsotuf add 2.0 dist/myapp
-  notsotuf publish")]
-    Tufup {
-        /// Where the repository folder is published
-        #[arg(long, value_name = "URL")]
-        url: Option<String>,
-    },
-}
-
 #[derive(Debug, Args)]
 struct Serve {
     /// Port; 0 takes a free one and prints it
@@ -351,24 +335,16 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         }
         Command::Upload(args) => upload::upload(&open()?, &args, progress, &output),
         Command::Ship(args) => ship(&open()?, args, &output),
-        Command::Import(Import::Tufup { url }) => {
-            let imported = import::tufup::import(&folder, url)?;
-            let app = &imported.app;
-            let mut text = format!("took over {app} with {} targets\n", imported.targets);
-            let mut keys = Map::new();
-            for (role, names) in imported.keys {
-                let list = if names.is_empty() {
-                    "no private key at hand (see --key-dir)".into()
-                } else {
-                    names.join(", ")
-                };
-                text.push_str(&format!("  {role:10} {list}\n"));
-                keys.insert(role.into(), names.into());
-            }
-            let json = json!({ "app": app, "targets": imported.targets, "keys": keys });
-            output.say(&text, &json);
-            Ok(())
+        Command::Import(command) => {
+            let context = migrate::Context {
+                folder: &folder,
+                key_dirs: &cli.key_dirs,
+                passphrases: &passphrases,
+                progress,
+            };
+            migrate::import(command, &context, &output)
         }
+        Command::Bridge(args) => migrate::bridge(&open()?, &args, &output),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "notsotuf", &mut std::io::stdout());

@@ -1,10 +1,12 @@
 //! Taking over repositories that other programs made.
 
+pub mod pyupdater;
 pub mod tufup;
 
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;
 use crate::project::ProjectError;
+use notsotuf_stub::fs::FsError;
 use std::path::PathBuf;
 
 /// Why a repository cannot be taken over. Nothing of it is changed.
@@ -19,10 +21,11 @@ pub enum ImportError {
     /// The metadata.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
     /// The other program's settings are not there.
-    #[error(
-        "there is no {0:?}; run this in (or with --project) the folder of the tufup repository"
-    )]
+    #[error("there is no {0:?}; run this in (or with --project) the folder of that repository")]
     Missing(PathBuf),
     /// They are not of the form they should be.
     #[error("{path:?}: {reason}")]
@@ -32,4 +35,32 @@ pub enum ImportError {
         /// What is wrong.
         reason: String,
     },
+    /// No folder of PyUpdater.
+    #[error("there is no {0:?}; name the folder in which `pyupdater init` was called")]
+    NoPyUpdater(PathBuf),
+    /// No keys.
+    #[error(
+        "the settings have no keypack, and there is no {0:?}: without it nothing can be checked"
+    )]
+    NoKeypack(PathBuf),
+    /// What PyUpdater uploads and then deletes.
+    #[error(
+        "there is no {0:?}; PyUpdater deletes files once they are uploaded: fetch keys.gz, versions.gz \
+         and the archives from where they are published, and name their folder with --published"
+    )]
+    NotPublished(PathBuf),
+    /// A signature that is wrong.
+    #[error("the signature of {0:?} is wrong: nothing is taken from it")]
+    Signature(PathBuf),
+    /// An archive that cannot be taken over.
+    #[error("{path:?}: {reason}")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Nothing to take over.
+    #[error("none of the archives that are listed is there; --published names their folder")]
+    NoArchives,
 }

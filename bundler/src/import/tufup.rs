@@ -1,5 +1,6 @@
-//! A repository of tufup, in place: its settings file is read, its keys, its
-//! metadata and its targets stay where they are and are continued.
+//! A repository of tufup or of original notsotuf, in place: its settings file
+//! is read, its keys, its metadata and its targets stay where they are and are
+//! continued.
 
 use super::ImportError;
 use crate::keys::{Keyring, Private};
@@ -7,10 +8,36 @@ use crate::metadata::{self, Published};
 use crate::project::{self, PatchFormat, Project, ROLES, Template};
 use notsotuf_stub::fs;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// tufup's settings file.
-const CONFIG: &str = ".tufup-repo-config";
+/// Which of the two Python packages made the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// tufup, 0.2 and later.
+    Tufup,
+    /// notsotuf, 0.1 and before.
+    Notsotuf,
+}
+
+impl Flavour {
+    /// The package's settings file.
+    fn config(self) -> &'static str {
+        match self {
+            Flavour::Tufup => ".tufup-repo-config",
+            Flavour::Notsotuf => ".notsotuf-repo-config",
+        }
+    }
+
+    /// What its clients can apply. Those of notsotuf take patches over the
+    /// compressed archives, which are about as large as these.
+    fn patch_format(self) -> PatchFormat {
+        match self {
+            Flavour::Tufup => PatchFormat::Bsdiff4,
+            Flavour::Notsotuf => PatchFormat::None,
+        }
+    }
+}
 
 /// What was taken over.
 #[derive(Debug)]
@@ -23,13 +50,17 @@ pub struct Imported {
     pub keys: Vec<(&'static str, Vec<String>)>,
 }
 
-/// Makes a project of the tufup repository in `folder`. tufup's clients keep
-/// updating: patches stay in their format.
+/// Makes a project of the repository in `folder`. Its clients keep updating:
+/// patches stay in their format, or are not made any more.
 ///
 /// # Errors
 /// [`ImportError`].
-pub fn import(folder: &Path, url: Option<String>) -> Result<Imported, ImportError> {
-    let path = folder.join(CONFIG);
+pub fn import(
+    folder: &Path,
+    flavour: Flavour,
+    url: Option<String>,
+) -> Result<Imported, ImportError> {
+    let path = folder.join(flavour.config());
     let bytes = fs::read_optional(&path, 1 << 20)
         .map_err(project::ProjectError::Fs)?
         .ok_or_else(|| ImportError::Missing(path.clone()))?;
@@ -49,16 +80,19 @@ pub fn import(folder: &Path, url: Option<String>) -> Result<Imported, ImportErro
         let days = config["expiration_days"][role].as_u64();
         days.and_then(|days| u32::try_from(days).ok()).unwrap_or(7)
     });
+    let repository = folder_of("repo_dir")?;
+    let metadata = folder.join(&repository).join("metadata");
+    let published = Published::load(&metadata)?;
     let template = Template {
         apps: vec![app.clone()],
         url,
         expires_days: days,
+        archive_suffix: suffix(&published),
+        patch_format: flavour.patch_format(),
+        pyupdater: BTreeMap::new(),
         keystore: folder_of("keys_dir")?,
-        repository: folder_of("repo_dir")?,
-        patch_format: PatchFormat::Bsdiff4,
+        repository,
     };
-    let metadata = folder.join(&template.repository).join("metadata");
-    let published = Published::load(&metadata)?;
     let keyring = Keyring::open(vec![folder.join(&template.keystore)], Vec::new())?;
     let keys = ROLES.map(|role| {
         let listed = metadata::role_keys(role, &published.root);
@@ -75,4 +109,15 @@ pub fn import(folder: &Path, url: Option<String>) -> Result<Imported, ImportErro
         targets: published.target_entries().len(),
         keys: keys.into(),
     })
+}
+
+/// That of the archives there are: old clients know only one.
+fn suffix(published: &Published) -> String {
+    let targets = published.target_entries();
+    let mut archives = targets
+        .keys()
+        .filter(|path| path.ends_with(".gz"))
+        .peekable();
+    let short = archives.peek().is_some() && archives.all(|path| !path.ends_with(".tar.gz"));
+    if short { ".gz" } else { ".tar.gz" }.into()
 }

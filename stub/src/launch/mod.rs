@@ -138,6 +138,16 @@ pub fn watch(limit: Duration, ready: impl Fn() -> bool, ended: &Receiver<()>) ->
 
 fn command(program: &Path, more: &Variables) -> Command {
     let mut command = Command::new(program);
+    clean(&mut command);
+    for (name, value) in more {
+        command.env(name, value);
+    }
+    command
+}
+
+/// Takes what a PyInstaller application may have left in the environment of
+/// this process out of that of a program.
+pub fn clean(command: &mut Command) {
     let environment = std::env::vars_os().collect();
     for (name, value) in environment_changes(&environment) {
         match value {
@@ -145,10 +155,6 @@ fn command(program: &Path, more: &Variables) -> Command {
             None => command.env_remove(name),
         };
     }
-    for (name, value) in more {
-        command.env(name, value);
-    }
-    command
 }
 
 /// Whether a variable is one that the stub sets for the application, and not

@@ -1,0 +1,299 @@
+//! `notsotuf import` and `notsotuf bridge`.
+
+use super::init::{self, Init};
+use super::stub::beside_this_program;
+use super::{App, Output};
+use crate::bridge;
+use crate::error::Error;
+use crate::import::ImportError;
+use crate::import::pyupdater::{self, Old, OldRelease};
+use crate::import::tufup::{self, Flavour};
+use crate::keys::Passphrases;
+use crate::metadata::Published;
+use crate::progress::Progress;
+use crate::project::{self, Project, ProjectError};
+use crate::release::{self, Addition, Pending};
+use crate::ship::Order;
+use clap::{Args, Subcommand};
+use notsotuf_stub::fs::FsError;
+use notsotuf_stub::report::bytes;
+use pep440_rs::Version;
+use serde_json::{Map, json};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// Continue a tufup repository in place; its clients keep updating
+    #[command(after_help = "\
+Run it in the folder that has .tufup-repo-config. Keys, metadata and targets
+stay where they are; only notsotuf-project.toml is written. From then on use
+notsotuf in place of tufup.
+
+  notsotuf import tufup --url https://example.com/updates
+  notsotuf status
+  notsotuf add 2.0 dist/myapp
+  notsotuf publish")]
+    Tufup(InPlace),
+    /// Continue a repository of the Python package notsotuf in place
+    #[command(after_help = "\
+Run it in the folder that has .notsotuf-repo-config. Keys, metadata and targets
+stay where they are; only notsotuf-project.toml is written. Its clients keep
+updating, from now on by full archives: patch_format = \"none\" makes no patches,
+since those clients take any that are listed for theirs. Once they are gone, set
+patch_format = \"notsotuf-1\".
+
+  notsotuf import notsotuf --url https://example.com/updates
+  notsotuf add 2.0 dist/myapp
+  notsotuf publish")]
+    Notsotuf(InPlace),
+    /// Make a project of the releases in a PyUpdater 4 repository, with fresh keys
+    #[command(after_help = "\
+Checks both signatures of PyUpdater's lists and the hashes of the archives, makes a
+project (as `init` does), and adds the releases of each platform under the name
+<APP_NAME>-<platform>. The PyUpdater repository is only read. Called again, it goes on
+with what is not there yet.
+
+  notsotuf -C updates import pyupdater ../myapp --url https://example.com/updates
+  notsotuf -C updates publish
+  notsotuf -C updates bridge 1.4 --output ../myapp/pyu-data/new")]
+    Pyupdater(FromPyUpdater),
+}
+
+#[derive(Debug, Args)]
+pub struct InPlace {
+    /// Where the repository folder is published
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct FromPyUpdater {
+    /// Folder in which `pyupdater init` was called
+    folder: PathBuf,
+    /// Folder with keys.gz, versions*.gz and archives; else pyu-data/deploy
+    #[arg(long, value_name = "DIR")]
+    published: Option<PathBuf>,
+    /// Where the new repository will be published
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Only so many of the newest releases of each platform
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    last: Option<u32>,
+    /// Make keys without passphrases
+    #[arg(long)]
+    plain: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Makes an archive as PyUpdater's `build` does, but with what `notsotuf ship` makes in it:
+the stub under the application's name, its settings, the root of trust, and the
+application. Sign and upload it with PyUpdater once more; clients that install it are
+clients of notsotuf from then on. Applications of one file (--onefile) and Mac bundles
+(.app) cannot cross like that: give their users an installer.
+
+  notsotuf bridge 1.4 --output pyu-data/new
+  pyupdater pkg --process --sign
+  pyupdater upload --service s3")]
+pub struct Bridge {
+    /// Which release; else the newest final one
+    version: Option<Version>,
+    /// Folder for the archive: PyUpdater's pyu-data/new
+    #[arg(long, short, value_name = "DIR")]
+    output: PathBuf,
+    #[command(flatten)]
+    app: App,
+    /// The program in the bundle to start; needed if there are several
+    #[arg(long, value_name = "PATH")]
+    executable: Option<String>,
+    /// The stub; else the notsotuf-stub beside this program
+    #[arg(long, value_name = "FILE")]
+    stub: Option<PathBuf>,
+    /// Where the new repository is published; else the url of the settings
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// What the imports need.
+pub struct Context<'a> {
+    pub folder: &'a Path,
+    pub key_dirs: &'a [PathBuf],
+    pub passphrases: &'a Passphrases,
+    pub progress: Progress,
+}
+
+pub fn import(command: Import, context: &Context, output: &Output) -> Result<(), Error> {
+    match command {
+        Import::Tufup(args) => in_place(Flavour::Tufup, args, context, output),
+        Import::Notsotuf(args) => in_place(Flavour::Notsotuf, args, context, output),
+        Import::Pyupdater(args) => from_pyupdater(&args, context, output),
+    }
+}
+
+fn in_place(
+    flavour: Flavour,
+    args: InPlace,
+    context: &Context,
+    output: &Output,
+) -> Result<(), Error> {
+    let imported = tufup::import(context.folder, flavour, args.url)?;
+    let app = &imported.app;
+    let mut text = format!("took over {app} with {} targets\n", imported.targets);
+    let mut keys = Map::new();
+    for (role, names) in imported.keys {
+        let list = if names.is_empty() {
+            "no private key at hand (see --key-dir)".into()
+        } else {
+            names.join(", ")
+        };
+        text.push_str(&format!("  {role:10} {list}\n"));
+        keys.insert(role.into(), names.into());
+    }
+    let json = json!({ "app": app, "targets": imported.targets, "keys": keys });
+    output.say(&text, &json);
+    Ok(())
+}
+
+fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> Result<(), Error> {
+    let old = pyupdater::read(&args.folder, args.published.as_deref())?;
+    let apps = old.apps();
+    if apps.is_empty() {
+        return Err(ImportError::NoArchives.into());
+    }
+    let names: Vec<String> = apps.keys().cloned().collect();
+    let project = match Project::open(context.folder) {
+        Ok(project) => project,
+        Err(ProjectError::Missing(_)) => {
+            let init = Init::plainly(&names, args.url.as_deref(), args.plain);
+            init::create(
+                context.folder,
+                &init,
+                apps,
+                context.key_dirs,
+                context.passphrases,
+            )?;
+            Project::open(context.folder)?
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let mut taken = Vec::new();
+    for name in &names {
+        let app = project.app(Some(name))?;
+        let releases: Vec<_> = old.releases.iter().filter(|r| r.app == app).collect();
+        let count = args.last.map_or(releases.len(), |last| last as usize);
+        for release in &releases[releases.len().saturating_sub(count)..] {
+            if take(&project, release, context.progress)? {
+                taken.push(*release);
+            }
+        }
+    }
+    say_taken(&project, &old, &taken, output);
+    Ok(())
+}
+
+/// Adds one release, unless it is there.
+fn take(project: &Project, release: &OldRelease, progress: Progress) -> Result<bool, Error> {
+    let published = Published::load(&project.metadata())?;
+    let known = Pending::open(project, &published)?.releases(&release.app);
+    if known.iter().any(|(version, _)| *version == release.version) {
+        return Ok(false);
+    }
+    let work = tempfile::tempdir()
+        .map_err(|e| FsError::new("create a folder in", &std::env::temp_dir(), e))?;
+    let bundle = pyupdater::unpack(&release.archive, work.path())?;
+    let addition = Addition {
+        app: &release.app,
+        version: release.version.clone(),
+        bundle: &bundle,
+        required: false,
+        meta: Map::new(),
+        // Nobody has the version before by notsotuf.
+        skip_patch: true,
+        stub: None,
+        rollout: 100,
+        notes: None,
+    };
+    release::add(project, &published, &addition, progress)?;
+    Ok(true)
+}
+
+fn say_taken(project: &Project, old: &Old, taken: &[&OldRelease], output: &Output) {
+    let mut text = format!("took over {} release(s) of {}\n", taken.len(), old.app);
+    for release in taken {
+        text.push_str(&format!("  {} {}\n", release.app, release.version));
+    }
+    for it in &old.disagreements {
+        text.push_str(&format!(
+            "{} is listed as {}; taken as {}, by its name\n",
+            it.archive, it.listed, it.taken
+        ));
+    }
+    for name in &old.missing {
+        text.push_str(&format!("{name} is listed and not here: not taken\n"));
+    }
+    for name in &old.assets {
+        text.push_str(&format!(
+            "{name} is no release of {}: not taken (put it into the bundle)\n",
+            old.app
+        ));
+    }
+    let next = match project.settings.client.url {
+        Some(_) => "",
+        None => "set `url` under [client] in the settings, then ",
+    };
+    text.push_str(&format!(
+        "Next: {next}notsotuf publish, and notsotuf bridge for the clients that are still PyUpdater's"
+    ));
+    let releases: Vec<_> = taken
+        .iter()
+        .map(|r| json!({ "app": r.app, "version": r.version.to_string() }))
+        .collect();
+    let disagreements: Vec<_> = old
+        .disagreements
+        .iter()
+        .map(|it| {
+            json!({
+                "archive": it.archive,
+                "listed": it.listed.to_string(),
+                "taken": it.taken.to_string(),
+            })
+        })
+        .collect();
+    let json = json!({
+        "app": old.app,
+        "releases": releases,
+        "disagreements": disagreements,
+        "missing": old.missing,
+        "assets": old.assets,
+        "update_urls": old.urls,
+        "settings": project::FILE,
+    });
+    output.say(&text, &json);
+}
+
+pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), Error> {
+    let app = project.app(args.app.app.as_deref())?;
+    let order = Order {
+        app,
+        version: args.version.clone(),
+        stub: &args.stub.clone().unwrap_or_else(beside_this_program),
+        executable: args.executable.as_deref(),
+        name: None,
+        url: args.url.as_deref(),
+        output: &args.output,
+    };
+    let made = bridge::make(project, &order)?;
+    let text = format!(
+        "{}  {}\nNow let PyUpdater sign and upload it: pyupdater pkg --process --sign",
+        made.archive.display(),
+        bytes(made.size)
+    );
+    let json = json!({
+        "app": app,
+        "version": made.version.to_string(),
+        "archive": made.archive,
+        "size": made.size,
+    });
+    output.say(&text, &json);
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! Linux and the like: `zenity` or `kdialog`, whichever the desktop has.
+
+use super::super::{Texts, View, texts::Text};
+use crate::launch;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// A window of another program.
+pub enum Window {
+    Zenity(Zenity),
+    KDialog(KDialog),
+}
+
+impl Window {
+    /// Opens it; `None` if there is no desktop, or neither program.
+    pub fn open(view: &View, texts: &Texts) -> Option<Self> {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if !set("DISPLAY") && !set("WAYLAND_DISPLAY") {
+            return None;
+        }
+        let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
+        let zenity = || Zenity::open(view, texts).map(Window::Zenity);
+        let kdialog = || KDialog::open(view, texts).map(Window::KDialog);
+        let opened = match desktop.contains("KDE") {
+            true => kdialog().or_else(|_| zenity()),
+            false => zenity().or_else(|_| kdialog()),
+        };
+        opened
+            .inspect_err(|e| log::debug!("no window for the progress: {e}"))
+            .ok()
+    }
+
+    /// Brings it up to date.
+    pub fn show(&mut self, view: &View) {
+        let result = match self {
+            Window::Zenity(window) => window.show(view),
+            Window::KDialog(window) => window.show(view),
+        };
+        if let Err(e) = result {
+            log::debug!("the window is gone: {e}");
+        }
+    }
+
+    /// Whether the button was pressed, or the window closed.
+    pub fn cancelled(&mut self) -> bool {
+        match self {
+            Window::Zenity(window) => window.cancelled(),
+            Window::KDialog(window) => window.cancelled(),
+        }
+    }
+}
+
+/// What is below the title.
+fn below(view: &View) -> String {
+    match &view.notes {
+        Some(notes) => format!("{}\n{notes}", view.detail),
+        None => view.detail.clone(),
+    }
+}
+
+/// The bar, in parts of a hundred; at 100 zenity takes it for done.
+fn percent(view: &View) -> u32 {
+    (view.part * 100.0).clamp(0.0, 99.0) as u32
+}
+
+/// <https://help.gnome.org/users/zenity/stable/progress.html>
+pub struct Zenity {
+    child: Child,
+    input: ChildStdin,
+    last: String,
+}
+
+impl Zenity {
+    fn open(view: &View, texts: &Texts) -> io::Result<Self> {
+        let mut command = Command::new("zenity");
+        launch::clean(&mut command);
+        command
+            .args(["--progress", "--auto-close", "--width=420"])
+            .arg(format!("--title={}", view.title))
+            .arg(format!("--text={}", Self::text(view)))
+            .arg(format!("--percentage={}", percent(view)))
+            .arg(format!(
+                "--cancel-label={}",
+                texts.with(Text::StartNow, &[])
+            ))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        let input = child.stdin.take().expect("it is piped");
+        Ok(Zenity {
+            child,
+            input,
+            last: String::new(),
+        })
+    }
+
+    /// Its texts are in markup, and a line of its input is one text.
+    fn text(view: &View) -> String {
+        let text = format!("{}\n{}", view.title, below(view));
+        let text = text.replace('&', "&amp;").replace('<', "&lt;");
+        text.replace('>', "&gt;")
+            .replace('\\', "\\\\")
+            .replace('\n', "\\n")
+    }
+
+    fn show(&mut self, view: &View) -> io::Result<()> {
+        let lines = format!("# {}\n{}\n", Self::text(view), percent(view));
+        if lines != self.last {
+            self.input.write_all(lines.as_bytes())?;
+            self.last = lines;
+        }
+        Ok(())
+    }
+
+    fn cancelled(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+}
+
+impl Drop for Zenity {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+fn end(child: &mut Child) {
+    if let Err(e) = child.kill().and_then(|()| child.wait()) {
+        log::debug!("the window does not end: {e}");
+    }
+}
+
+/// kdialog prints where on the session bus its window is and goes to the
+/// background.
+pub struct KDialog {
+    service: String,
+    path: String,
+    last: Option<View>,
+}
+
+const KDIALOG: &str = "org.kde.kdialog.ProgressDialog";
+
+impl KDialog {
+    fn open(view: &View, texts: &Texts) -> io::Result<Self> {
+        let mut command = Command::new("kdialog");
+        launch::clean(&mut command);
+        command
+            .args(["--title", &view.title])
+            .args(["--progressbar", &Self::text(view, texts), "100"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        // The window keeps the pipe open, so it is not read to its end.
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line)?;
+        let status = child.wait()?;
+        let place = line.trim().split_once(' ');
+        let (service, path) = place
+            .filter(|_| status.success())
+            .ok_or_else(|| io::Error::other("kdialog does not say where its window is"))?;
+        let window = KDialog {
+            service: service.into(),
+            path: path.into(),
+            last: None,
+        };
+        window.call(&format!("{KDIALOG}.showCancelButton"), &["boolean:true"])?;
+        Ok(window)
+    }
+
+    fn text(view: &View, texts: &Texts) -> String {
+        let hint = texts.with(Text::CancelStarts, &[]);
+        format!("{}\n{}\n{hint}", view.title, below(view))
+    }
+
+    /// One call on the bus; what it answers.
+    fn call(&self, method: &str, arguments: &[&str]) -> io::Result<String> {
+        let mut command = Command::new("dbus-send");
+        launch::clean(&mut command);
+        let output = command
+            .args(["--session", "--print-reply=literal", "--reply-timeout=1000"])
+            .arg(format!("--dest={}", self.service))
+            .args([&self.path, method])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()?;
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err(io::Error::other("its window is closed")),
+        }
+    }
+
+    fn show(&mut self, view: &View) -> io::Result<()> {
+        if self.last.as_ref() == Some(view) {
+            return Ok(());
+        }
+        let value = format!("variant:int32:{}", percent(view));
+        let name = format!("string:{KDIALOG}");
+        let set = "org.freedesktop.DBus.Properties.Set";
+        self.call(set, &[&name, "string:value", &value])?;
+        let text = format!("string:{}\n{}", view.title, below(view));
+        self.call(&format!("{KDIALOG}.setLabelText"), &[&text])?;
+        self.last = Some(view.clone());
+        Ok(())
+    }
+
+    fn cancelled(&mut self) -> bool {
+        match self.call(&format!("{KDIALOG}.wasCancelled"), &[]) {
+            Ok(answer) => answer.contains("true"),
+            Err(_) => true,
+        }
+    }
+}
+
+impl Drop for KDialog {
+    fn drop(&mut self) {
+        if let Err(e) = self.call(&format!("{KDIALOG}.close"), &[]) {
+            log::debug!("{e}");
+        }
+    }
+}
