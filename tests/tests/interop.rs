@@ -181,6 +181,59 @@ fn a_tufup_repository_is_taken_over_in_place_and_its_clients_keep_updating() {
     assert_eq!(said["version"], "1.3");
 }
 
+/// The last release of the old name is what new users install of the new one.
+#[test]
+fn clients_of_tufup_cross_over_to_the_stub() {
+    let world = World::new();
+    let theirs = world.path("tufup");
+    fs::create_dir_all(&theirs).unwrap();
+    python_in(&theirs, &["release", "app", "1.0", text(&bundle("1.0"))]);
+    let repository = theirs.join("repository");
+    let server = Server::start(&repository);
+    let notsotuf = |args: &[&str]| {
+        let mut command = Command::new(notsotuf_tests::program("notsotuf"));
+        command.arg("--json").arg("-C").arg(&theirs).args(args);
+        notsotuf_tests::json(&mut command)
+    };
+    notsotuf(&["import", "tufup", "--url", &server.url]);
+    let settings = theirs.join("notsotuf-project.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    let after = before.replace("apps = [\"app\"]", "apps = [\"app\", \"app2\"]");
+    assert_ne!(before, after);
+    fs::write(&settings, after).unwrap();
+    notsotuf(&["add", "1.1", text(&bundle("1.1")), "--app", "app2"]);
+    notsotuf(&["publish"]);
+    let shipped = theirs.join("shipped");
+    notsotuf(&["ship", "--app", "app2", "--output", text(&shipped)]);
+    notsotuf(&["add", "1.1", text(&shipped), "--app", "app", "--skip-patch"]);
+    notsotuf(&["publish"]);
+
+    let root = repository.join("metadata/1.root.json");
+    let folder = world.path("client");
+    let args = [
+        "client",
+        &server.url,
+        text(&root),
+        text(&folder),
+        "app",
+        "1.0",
+    ];
+    let done = python_in(&world.path(""), &args);
+    assert_eq!(done["found"], "1.1");
+    let start = || notsotuf_tests::json(&mut Command::new(folder.join("install/program")));
+    assert_eq!(start()["version"], "1.1");
+    notsotuf(&[
+        "add",
+        "1.2",
+        text(&bundle("1.2")),
+        "--app",
+        "app2",
+        "--skip-patch",
+    ]);
+    notsotuf(&["publish"]);
+    assert_eq!(start()["version"], "1.2");
+}
+
 #[test]
 fn the_stub_follows_a_tufup_repository_through_rotations() {
     let mut world = World::new();
