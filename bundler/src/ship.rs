@@ -273,8 +273,15 @@ probation = 10.0
 # ask the user to allow each update (Windows).
 elevate = false
 
-# true: show nothing on the terminal.
+# true: show nothing of an update, on a terminal or in a window.
 quiet = false
+
+# Where there is no terminal, a window shows an update that takes longer than a
+# second, with a button to start the application without it. false: no window.
+window = true
+
+# The language of what is shown, as \"de\"; else the user's.
+# language = \"en\"
 ",
         name = toml_string(app),
         metadata = toml_string(&format!("{url}/metadata")),

@@ -1,6 +1,7 @@
 //! Support code of the end-to-end tests: real bundles, a real project, a real
 //! server, the real programs.
 
+pub mod desktop;
 pub mod fault;
 pub mod peers;
 pub mod simulator;

@@ -152,6 +152,22 @@ fn a_half_signed_root_is_never_published() {
 }
 
 #[test]
+fn a_key_is_made_where_it_stays() {
+    let world = world(&[]);
+    let medium = world.path("medium");
+    fs::create_dir(&medium).unwrap();
+    let at = ["--key-dir", medium.to_str().unwrap()];
+    world.bundler(&[&["keys", "create", "dave", "--plain"], &at[..]].concat());
+    let keystore = world.path("project/keystore");
+    assert!(medium.join("dave.pem").exists() && medium.join("dave.pub").exists());
+    assert!(keystore.join("dave.pub").exists() && !keystore.join("dave.pem").exists());
+    let draft = world.bundler(&["keys", "add", "root", "dave", "--threshold", "2"]);
+    assert_eq!(draft["new"], json!({ "have": 1, "need": 2 }));
+    let draft = world.bundler(&[&["sign", "root"], &at[..]].concat());
+    assert_eq!(draft["ready"], true, "{draft}");
+}
+
+#[test]
 fn targets_of_two_people() {
     let world = world(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
     let away = world.path("bob.pem");

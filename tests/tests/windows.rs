@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+use notsotuf_tests::desktop::Desktop;
 use notsotuf_tests::{World, json, program, root, run};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -337,4 +338,49 @@ fn the_bundler_makes_the_same_archive_there() {
     let mut native = Command::new(program("notsotuf"));
     let native = json(native.arg("--json").arg("-C").arg(&project).arg("verify"));
     assert_eq!(native["problems"], serde_json::json!([]));
+}
+
+/// In a prefix of its own: the others are used without a display.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn a_window_shows_an_update_that_takes_longer() {
+    let desktop = Desktop::start();
+    let install = Install::new();
+    let prefix = install.world.path("prefix");
+    let copied = run(Command::new("cp")
+        .arg("-a")
+        .arg(std::env::var("WINEPREFIX").expect("scripts/test-windows sets it"))
+        .arg(&prefix));
+    assert!(copied.status.success(), "{copied:?}");
+    let settings = install.folder.join("notsotuf.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("max_rate = 20000\n{text}")).unwrap();
+    let notes = install.world.path("notes.md");
+    fs::write(&notes, "# 1.1\n\n- Opens *large* files twice as fast\n").unwrap();
+    let notes = notes.to_str().unwrap();
+    install.release("1.1", &[], &["--skip-patch", "--notes", notes]);
+    let start = || {
+        let mut command = install.stub();
+        command
+            .env("WINEPREFIX", &prefix)
+            .envs(desktop.environment())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let title = "Updating app to 1.1";
+    let mut child = start();
+    let window = desktop.wait_for(title, &mut child);
+    desktop.picture(title, "windows");
+    desktop.press(&window, "Escape");
+    let output = child.wait_with_output().unwrap();
+    assert!(install.said(&output).starts_with("version 1.0"));
+    let log = install.log();
+    assert!(log.contains("cancelled by the user"), "{log}");
+
+    let mut child = start();
+    desktop.wait_for(title, &mut child);
+    let output = child.wait_with_output().unwrap();
+    assert!(install.said(&output).starts_with("version 1.1"));
+    desktop.wait_until_gone(title);
 }

@@ -210,7 +210,12 @@ fn start(
             continue;
         }
         let passphrase = choose(args.plain, name, passphrases)?;
-        keys::create(&project.keystore(), name, passphrase.as_deref())?;
+        keys::create(
+            &project.keystore(),
+            &project.keystore(),
+            name,
+            passphrase.as_deref(),
+        )?;
         made.push(name.clone());
     }
     let keyring = project.keyring(key_dirs)?;

@@ -512,20 +512,4 @@ fn explain(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn meta_is_an_object_that_can_be_signed() {
-        assert!(parse_meta(r#"{"notes": "x", "n": 1}"#).is_ok());
-        for bad in ["[]", "{\"x\": 1.5}", "{\"a\":1,\"a\":2}", "{"] {
-            assert!(parse_meta(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

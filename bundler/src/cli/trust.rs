@@ -42,6 +42,8 @@ Examples:
   notsotuf keys revoke carol")]
 pub enum Keys {
     /// Make an ed25519 key: NAME.pem (private) and NAME.pub in the keystore
+    ///
+    /// With --key-dir both are made there, and NAME.pub in the keystore too.
     Create {
         /// Name of the key
         name: String,
@@ -128,9 +130,17 @@ pub fn keys(
     let changes = match command {
         Keys::Create { name, plain } => {
             let passphrase = choose(plain, &name, passphrases)?;
-            let key = keys::create(&project.keystore(), &name, passphrase.as_deref())?;
-            let json = json!({ "name": name, "keyid": key.id() });
-            output.say(&format!("made the key {name}, id {}", key.id()), &json);
+            let keystore = project.keystore();
+            let folder = key_dirs.last().unwrap_or(&keystore);
+            // With the public half, roles can be given to it without the medium.
+            let key = keys::create(folder, &keystore, &name, passphrase.as_deref())?;
+            let json = json!({ "name": name, "keyid": key.id(), "folder": folder });
+            let text = format!(
+                "made the key {name} in {}, id {}",
+                folder.display(),
+                key.id()
+            );
+            output.say(&text, &json);
             return Ok(());
         }
         Keys::List => return list(project, &keyring, output),

@@ -204,23 +204,29 @@ fn read(path: &Path) -> Result<Option<String>, KeyError> {
     Ok(Some(text))
 }
 
-/// Makes a new ed25519 key in `folder`. Without a passphrase the file
-/// protects itself only by its permissions.
+/// Makes a new ed25519 key in `folder`, and its public half in `keystore` too.
+/// Without a passphrase the file protects itself only by its permissions.
 ///
 /// # Errors
 /// [`KeyError::Exists`] if there is one of that name.
-pub fn create(folder: &Path, name: &str, passphrase: Option<&str>) -> Result<PublicKey, KeyError> {
+pub fn create(
+    folder: &Path,
+    keystore: &Path,
+    name: &str,
+    passphrase: Option<&str>,
+) -> Result<PublicKey, KeyError> {
     if !notsotuf_stub::select::is_name(name) {
         return Err(KeyError::Name { name: name.into() });
     }
     let private = folder.join(format!("{name}.pem"));
-    let public = folder.join(format!("{name}.pub"));
-    for path in [&private, &public] {
+    let public = [folder, keystore].map(|folder| folder.join(format!("{name}.pub")));
+    for path in public.iter().chain([&private]) {
         if path.exists() {
             return Err(KeyError::Exists { path: path.clone() });
         }
     }
     fs::create_dir_all(folder)?;
+    fs::create_dir_all(keystore)?;
     let mut seed = [0; 32];
     SystemRandom::new()
         .fill(&mut seed)
@@ -233,7 +239,9 @@ pub fn create(folder: &Path, name: &str, passphrase: Option<&str>) -> Result<Pub
     let text = pem::write_private(&seed, passphrase).map_err(form)?;
     let public_text = pem::write_public(&signer).map_err(form)?;
     write_private_file(&private, text.as_bytes())?;
-    fs::write_atomically(&public, public_text.as_bytes())?;
+    for path in &public {
+        fs::write_atomically(path, public_text.as_bytes())?;
+    }
     Ok(signer.public)
 }
 

@@ -197,15 +197,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("keys");
         let secret = Passphrases::fixed("correct horse");
-        let plain = create(&keys, "plain", None).unwrap();
-        let locked = create(&keys, "locked", Some("correct horse")).unwrap();
+        let plain = create(&keys, &keys, "plain", None).unwrap();
+        let locked = create(&keys, &keys, "locked", Some("correct horse")).unwrap();
         assert_ne!(plain, locked);
         assert!(matches!(
-            create(&keys, "plain", None),
+            create(&keys, &keys, "plain", None),
             Err(KeyError::Exists { .. })
         ));
         assert!(matches!(
-            create(&keys, "../x", None),
+            create(&keys, &keys, "../x", None),
             Err(KeyError::Name { .. })
         ));
         let ring = Keyring::open(vec![keys.clone()], Vec::new()).unwrap();
@@ -235,8 +235,8 @@ mod tests {
     #[test]
     fn a_private_key_of_another_public_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        create(folder.path(), "one", None).unwrap();
-        create(folder.path(), "two", None).unwrap();
+        create(folder.path(), folder.path(), "one", None).unwrap();
+        create(folder.path(), folder.path(), "two", None).unwrap();
         std::fs::copy(folder.path().join("two.pem"), folder.path().join("one.pem")).unwrap();
         let ring = Keyring::open(vec![folder.path().into()], Vec::new()).unwrap();
         let result = ring.signer(ring.named("one").unwrap(), &Passphrases::default());

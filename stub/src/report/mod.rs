@@ -46,7 +46,7 @@ const WINDOW_GRACE: Duration = Duration::from_secs(1);
 /// Nor for what is nearly done by then.
 const NEARLY_DONE: f64 = 0.9;
 /// How often a window is looked at.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(200);
 
 /// Shows events to the user: on standard error if that is a terminal, else in
 /// a window.

@@ -4,6 +4,7 @@ use super::super::{Texts, View, texts::Text};
 use crate::launch;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A window of another program.
 pub enum Window {
@@ -63,6 +64,9 @@ fn percent(view: &View) -> u32 {
     (view.part * 100.0).clamp(0.0, 99.0) as u32
 }
 
+/// zenity's exit code for its button, for Escape, and for a closed window.
+const CANCELLED: i32 = 42;
+
 /// <https://help.gnome.org/users/zenity/stable/progress.html>
 pub struct Zenity {
     child: Child,
@@ -78,6 +82,9 @@ impl Zenity {
             .args(["--progress", "--auto-close", "--width=420"])
             .arg(format!("--title={}", view.title))
             .arg(format!("--text={}", Self::text(view)))
+            // Else it ends with 1, as it does if it cannot show a window.
+            .env("ZENITY_CANCEL", CANCELLED.to_string())
+            .env("ZENITY_ESC", CANCELLED.to_string())
             .arg(format!("--percentage={}", percent(view)))
             .arg(format!(
                 "--cancel-label={}",
@@ -114,7 +121,8 @@ impl Zenity {
     }
 
     fn cancelled(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
+        let ended = self.child.try_wait();
+        matches!(ended, Ok(Some(status)) if status.code() == Some(CANCELLED))
     }
 }
 
@@ -135,8 +143,11 @@ fn end(child: &mut Child) {
 pub struct KDialog {
     service: String,
     path: String,
-    last: Option<View>,
+    last: Option<(Instant, View)>,
 }
+
+/// Each change takes two programs that run.
+const KDIALOG_REFRESH: Duration = Duration::from_millis(500);
 
 const KDIALOG: &str = "org.kde.kdialog.ProgressDialog";
 
@@ -183,16 +194,18 @@ impl KDialog {
             .args([&self.path, method])
             .args(arguments)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
             .output()?;
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            false => Err(io::Error::other("its window is closed")),
+            false => Err(io::Error::other(
+                String::from_utf8_lossy(&output.stderr).into_owned(),
+            )),
         }
     }
 
     fn show(&mut self, view: &View) -> io::Result<()> {
-        if self.last.as_ref() == Some(view) {
+        let shown = self.last.as_ref();
+        if shown.is_some_and(|(when, last)| last == view || when.elapsed() < KDIALOG_REFRESH) {
             return Ok(());
         }
         let value = format!("variant:int32:{}", percent(view));
@@ -201,14 +214,15 @@ impl KDialog {
         self.call(set, &[&name, "string:value", &value])?;
         let text = format!("string:{}\n{}", view.title, below(view));
         self.call(&format!("{KDIALOG}.setLabelText"), &[&text])?;
-        self.last = Some(view.clone());
+        self.last = Some((Instant::now(), view.clone()));
         Ok(())
     }
 
     fn cancelled(&mut self) -> bool {
         match self.call(&format!("{KDIALOG}.wasCancelled"), &[]) {
             Ok(answer) => answer.contains("true"),
-            Err(_) => true,
+            // It was closed.
+            Err(e) => e.to_string().contains("ServiceUnknown"),
         }
     }
 }

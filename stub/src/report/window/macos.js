@@ -1,6 +1,6 @@
 // The window of an update, for osascript. Lines of input, fields with tabs
 // between: part of the bar (0 to 1), title, detail, notes, name of the button.
-// Ends when the button is pressed or the input ends.
+// Ends with 42 when the button is pressed, with 0 when the input ends.
 ObjC.import("Cocoa");
 
 const app = $.NSApplication.sharedApplication;
@@ -16,7 +16,7 @@ const label = (y, small) => {
 
 ObjC.registerSubclass({
   name: "Button",
-  methods: { "press:": { types: ["void", ["id"]], implementation: () => $.exit(1) } },
+  methods: { "press:": { types: ["void", ["id"]], implementation: () => $.exit(42) } },
 });
 const target = $.Button.alloc.init;
 

@@ -9,6 +9,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 const SCRIPT: &str = include_str!("macos.js");
 
+/// The script's exit code for its button.
+const CANCELLED: i32 = 42;
+
 /// A window of another program.
 pub struct Window {
     child: Child,
@@ -63,7 +66,8 @@ impl Window {
 
     /// Whether the button was pressed, or the window closed.
     pub fn cancelled(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
+        let ended = self.child.try_wait();
+        matches!(ended, Ok(Some(status)) if status.code() == Some(CANCELLED))
     }
 }
 

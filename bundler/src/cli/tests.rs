@@ -1,0 +1,94 @@
+//! What help says.
+
+use super::*;
+use clap::CommandFactory;
+
+/// A command and those below it, with their names as they are typed.
+fn every_command(name: String, command: clap::Command) -> Vec<(String, clap::Command)> {
+    let below = command.get_subcommands().filter(|c| c.get_name() != "help");
+    let below: Vec<_> = below
+        .flat_map(|c| every_command(format!("{name} {}", c.get_name()), c.clone()))
+        .collect();
+    [vec![(name, command)], below].concat()
+}
+
+fn commands() -> Vec<(String, clap::Command)> {
+    let mut cli = Cli::command().term_width(100);
+    cli.build();
+    every_command("notsotuf".into(), cli)
+}
+
+/// What `notsotuf help` says, all of it. `UPDATE_DOCS=1` writes it.
+#[test]
+fn the_reference_of_commands_is_what_help_says() {
+    let mut text = String::from(
+        "# Commands of the bundler\n\nAs `notsotuf help COMMAND` says it. This file is made by a test; \
+         `UPDATE_DOCS=1 cargo test -p notsotuf reference` makes it again.\n",
+    );
+    for (name, mut command) in commands() {
+        let help = command.render_long_help().to_string();
+        let help: Vec<_> = help.lines().map(str::trim_end).collect();
+        text.push_str(&format!(
+            "\n## `{name}`\n\n```text\n{}\n```\n",
+            help.join("\n").trim()
+        ));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        there == text,
+        "docs/commands.md is old: UPDATE_DOCS=1 makes it again"
+    );
+}
+
+/// Words as a shell takes them apart, without what follows ` #` or a pipe.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, false);
+    for c in line.chars() {
+        match c {
+            '\'' => {
+                quote = !quote;
+                word.get_or_insert_default();
+            }
+            ' ' if !quote => words.extend(word.take()),
+            '#' | '>' | '|' if !quote && word.is_none() => break,
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[test]
+fn the_examples_of_help_are_commands() {
+    let mut count = 0;
+    for (name, command) in commands() {
+        let after = command.get_after_help().map(ToString::to_string);
+        for line in after.unwrap_or_default().lines() {
+            let Some(at) = line.find("notsotuf ").filter(|_| line.starts_with("  ")) else {
+                continue;
+            };
+            let example = words(&line[at..]);
+            let parsed = Cli::try_parse_from(&example);
+            assert!(parsed.is_ok(), "{name}: {line}: {}", parsed.unwrap_err());
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn meta_is_an_object_that_can_be_signed() {
+    assert!(parse_meta(r#"{"notes": "x", "n": 1}"#).is_ok());
+    for bad in ["[]", "{\"x\": 1.5}", "{\"a\":1,\"a\":2}", "{"] {
+        assert!(parse_meta(bad).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,278 @@
+//! Every command that the documentation shows is run, in its order, as it
+//! stands there but for names of servers and folders.
+
+use notsotuf_tests::{Server, program, root, run};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Whatever begins with one of these, in a block of code, is a command.
+const PROGRAMS: [&str; 10] = [
+    "notsotuf",
+    "pyinstaller",
+    "pyupdater",
+    "echo",
+    "cp",
+    "cd",
+    "cargo",
+    "HelloApp/hello",
+    "scripts/demo",
+    "scripts/test",
+];
+
+/// A folder in which the commands of a document are run.
+struct Scene {
+    folder: tempfile::TempDir,
+    replaced: Vec<(&'static str, String)>,
+    /// What runs beside.
+    background: Vec<Child>,
+    repository: Server,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["repository", "served/rsync", "media/dave"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let repository = Server::start(&folder.path().join("repository"));
+        let served = |name: &str| folder.path().join("served").join(name);
+        let text = |path: PathBuf| path.to_str().unwrap().to_owned();
+        let replaced = vec![
+            ("https://example.com/updates", repository.url.clone()),
+            ("s3://bucket/updates", text(served("bucket"))),
+            (
+                "rsync:user@host:/srv/www",
+                format!("rsync:{}", text(served("rsync"))),
+            ),
+            ("/srv/www/updates", text(served("www"))),
+            ("/media/dave", text(folder.path().join("media/dave"))),
+        ];
+        Scene {
+            folder,
+            replaced,
+            background: Vec::new(),
+            repository,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn replace(mut self, from: &'static str, to: &str) -> Self {
+        self.replaced.push((from, to.into()));
+        self
+    }
+
+    fn command(&self, line: &str, folder: &Path) -> Command {
+        let programs = program("notsotuf");
+        let path = std::env::join_paths([
+            programs.parent().unwrap().to_path_buf(),
+            root().join(".venv/bin"),
+            root().join(".work/venv-pyupdater/bin"),
+            "/usr/local/bin".into(),
+            "/usr/bin".into(),
+            "/bin".into(),
+        ]);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", line])
+            .current_dir(folder)
+            .env("PATH", path.unwrap())
+            .env("NOTSOTUF_PASSPHRASE", "correct horse");
+        command
+    }
+
+    /// Runs the commands of a document, but for those in `skipped`.
+    fn run(&mut self, document: &str, skipped: &[&str]) {
+        let mut skipped = skipped.to_vec();
+        let mut folder = self.path("");
+        for shown in commands(document) {
+            if let Some(at) = skipped.iter().position(|skip| *skip == shown) {
+                skipped.remove(at);
+                continue;
+            }
+            let mut line = shown.clone();
+            for (from, to) in &self.replaced {
+                line = line.replace(from, to);
+            }
+            if let Some(name) = line.strip_prefix("cd ") {
+                folder = folder.join(name);
+                continue;
+            }
+            if line.starts_with("notsotuf serve") {
+                let mut command = self.command(&format!("exec {line}"), &folder);
+                let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+                let mut child = child.unwrap();
+                // It says where it listens once it does.
+                let mut said = String::new();
+                let out = child.stdout.as_mut().unwrap();
+                std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut said).unwrap();
+                self.background.push(child);
+                continue;
+            }
+            let mut command = self.command(&line, &folder);
+            let done = run(&mut command);
+            assert!(
+                done.status.success(),
+                "{document}: {shown}\n{line}: {done:?}"
+            );
+            // What the document says it says.
+            if let Some((_, says)) = shown_output(document, &shown) {
+                let out = String::from_utf8_lossy(&done.stdout).into_owned();
+                assert_eq!(out.trim(), says, "{shown}");
+            }
+        }
+        assert!(
+            skipped.is_empty(),
+            "{document} does not show {skipped:?} any more"
+        );
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for child in &mut self.background {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+fn lines(document: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let code = text.lines().filter_map(|line| line.strip_prefix("    "));
+    code.filter(|line| PROGRAMS.iter().any(|p| line.split(' ').next() == Some(p)))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Without what is said about them.
+fn commands(document: &str) -> Vec<String> {
+    let bare = |line: String| line.split("  #").next().unwrap().trim_end().to_owned();
+    lines(document)
+        .into_iter()
+        .map(bare)
+        .map(|l| l.trim().to_owned())
+        .collect()
+}
+
+/// A comment `# This is …` is what a command prints.
+fn shown_output(document: &str, command: &str) -> Option<(String, String)> {
+    let line = lines(document)
+        .into_iter()
+        .find(|line| line.starts_with(command))?;
+    let (_, says) = line.split_once("# This is")?;
+    Some((line.clone(), format!("This is{says}")))
+}
+
+const SPEC: &str = "\
+a = Analysis(['myapp.py'])
+pyz = PYZ(a.pure)
+exe = EXE(pyz, a.scripts, exclude_binaries=True, name='myapp')
+coll = COLLECT(exe, a.binaries, a.datas, name='myapp')
+";
+
+fn application(scene: &Scene) {
+    scene.write("myapp.py", "print('myapp')");
+    scene.write("myapp.spec", SPEC);
+    scene.write("NOTES.md", "# 2.0\n\n- Faster start\n");
+}
+
+/// The folder of a PyUpdater repository, called `myapp`.
+fn pyupdater(scene: &Scene) {
+    let old = scene.path("myapp");
+    let copied = run(Command::new("cp")
+        .arg("-a")
+        .arg(root().join(".work/bundles/pyupdater"))
+        .arg(&old));
+    assert!(copied.status.success());
+    let done = run(&mut scene.command("pyupdater pkg --process --sign", &old));
+    assert!(done.status.success(), "{done:?}");
+}
+
+#[test]
+fn the_tutorial_works_as_it_stands() {
+    let free = notsotuf_tests::peers::free_address();
+    let port = free.split(':').next_back().unwrap();
+    let mut scene = Scene::new().replace("8000", port);
+    scene.run("docs/tutorial.md", &[]);
+}
+
+#[test]
+fn the_readme_works_as_it_stands() {
+    let mut scene = Scene::new();
+    application(&scene);
+    pyupdater(&scene);
+    fs::create_dir(scene.path("updates")).unwrap();
+    // They run all this, or are run by whoever runs this.
+    scene.run("README.md", &["scripts/demo", "scripts/test"]);
+    let requests = scene.repository.requests();
+    assert!(
+        requests.iter().any(|line| line.contains("timestamp.json")),
+        "{requests:?}"
+    );
+}
+
+/// A project with a release, as the other documents take for granted.
+fn released(scene: &Scene, add: &str) {
+    application(scene);
+    for line in [
+        "pyinstaller myapp.spec",
+        "notsotuf init --app myapp --url https://example.com/updates --plain",
+        add,
+        "notsotuf publish",
+    ] {
+        let line = line.replace("https://example.com/updates", &scene.repository.url);
+        let done = run(&mut scene.command(&line, &scene.path("")));
+        assert!(done.status.success(), "{line}: {done:?}");
+    }
+}
+
+#[test]
+fn hosting_works_as_it_stands() {
+    let mut scene = Scene::new();
+    released(&scene, "notsotuf add 1.0 dist/myapp");
+    let settings = scene.path("notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let upload = format!("upload = \"{}\"", scene.path("repository-copy").display());
+    fs::write(
+        &settings,
+        text.replace("# upload = \"s3://bucket/prefix\"", &upload),
+    )
+    .unwrap();
+    scene.run("docs/hosting.md", &[]);
+    for place in [
+        "served/bucket",
+        "served/www",
+        "served/rsync/updates",
+        "repository-copy",
+    ] {
+        let timestamp = scene.path(place).join("metadata/timestamp.json");
+        assert!(timestamp.exists(), "{timestamp:?}");
+    }
+}
+
+#[test]
+fn migration_works_as_it_stands() {
+    let mut scene = Scene::new();
+    application(&scene);
+    let built = run(&mut scene.command("pyinstaller myapp.spec", &scene.path("")));
+    assert!(built.status.success(), "{built:?}");
+    pyupdater(&scene);
+    let uploads = scene.path("uploads");
+    fs::create_dir(scene.path("updates")).unwrap();
+    // Three repositories in one document; the other two have tests of their own.
+    let text = fs::read_to_string(root().join("docs/migration.md")).unwrap();
+    let first = text.split("## From the Python package").next().unwrap();
+    let part = scene.path("migration.md");
+    let upload = format!("notsotuf -C updates upload {}", uploads.display());
+    fs::write(&part, first.replace("notsotuf -C updates upload", &upload)).unwrap();
+    scene.run(part.to_str().unwrap(), &["pyupdater upload --service s3"]);
+    assert!(uploads.join("metadata/timestamp.json").exists());
+}

@@ -1,0 +1,126 @@
+//! The window of an update that takes longer, on a real X server.
+//! `scripts/screenshots` runs this, too: it sets NOTSOTUF_SCREENSHOTS to the
+//! folder for pictures.
+
+#![cfg(target_os = "linux")]
+
+use notsotuf_tests::World;
+use notsotuf_tests::desktop::Desktop;
+use std::fs;
+use std::process::{Child, Stdio};
+
+/// An install that has the full archive to fetch, slowly, with notes.
+fn slow_update() -> World {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let notes = world.path("notes.md");
+    fs::write(
+        &notes,
+        "# 1.1\n\n- Opens *large* files <twice> as fast & more\n",
+    )
+    .unwrap();
+    world.release("1.1", &["--notes", notes.to_str().unwrap()]);
+    fs::remove_file(world.path("install/app/.notsotuf-release")).unwrap();
+    world.add_settings("max_rate = 3000000");
+    world
+}
+
+/// The stub, as a click in a menu starts it.
+fn start(world: &World, desktop: &Desktop, more: &[(&str, &str)]) -> Child {
+    let mut command = world.stub();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.envs(desktop.environment());
+    command.env("LANG", "en_US.UTF-8");
+    command.envs(more.iter().copied());
+    command.spawn().unwrap()
+}
+
+fn version(child: Child) -> String {
+    let output = child.wait_with_output().unwrap();
+    let said: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+    said["version"].as_str().unwrap().to_owned()
+}
+
+const TITLE: &str = "Updating app to 1.1";
+
+fn goes_on_without(world: &World, desktop: &Desktop, kind: &[(&str, &str)], picture: &str) {
+    // The user looks, and waits.
+    let mut child = start(world, desktop, kind);
+    desktop.wait_for(TITLE, &mut child);
+    desktop.picture(TITLE, picture);
+    assert_eq!(version(child), "1.1");
+    desktop.wait_until_gone(TITLE);
+    let log = world.log();
+    assert!(log.contains("updated to version 1.1"), "{log}");
+}
+
+fn can_be_cancelled(world: &World, desktop: &Desktop, kind: &[(&str, &str)]) {
+    let mut child = start(world, desktop, kind);
+    let window = desktop.wait_for(TITLE, &mut child);
+    desktop.press(&window, "Escape");
+    assert_eq!(version(child), "1.0");
+    let log = world.log();
+    assert!(
+        log.contains("the update was cancelled by the user"),
+        "{log}"
+    );
+    assert!(!log.contains("updated to version"), "{log}");
+    desktop.wait_until_gone(TITLE);
+    // What was downloaded is not lost, and where nobody looks there is no window.
+    let partial: u64 = fs::read_dir(world.path("install/.notsotuf/downloads"))
+        .unwrap()
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(partial > 0);
+    assert_eq!(world.start_version(), "1.1");
+}
+
+#[test]
+fn zenity_shows_an_update() {
+    let desktop = Desktop::start();
+    let german = [("LANG", "de_DE.UTF-8")];
+    can_be_cancelled(&slow_update(), &desktop, &[]);
+    goes_on_without(&slow_update(), &desktop, &[], "zenity");
+    let world = slow_update();
+    let mut child = start(&world, &desktop, &german);
+    let title = "app wird auf 1.1 aktualisiert";
+    desktop.wait_for(title, &mut child);
+    desktop.picture(title, "zenity-de");
+    assert_eq!(version(child), "1.1");
+}
+
+#[test]
+fn kdialog_shows_an_update() {
+    let desktop = Desktop::start();
+    let kde = [("XDG_CURRENT_DESKTOP", "KDE")];
+    can_be_cancelled(&slow_update(), &desktop, &kde);
+    goes_on_without(&slow_update(), &desktop, &kde, "kdialog");
+}
+
+#[test]
+fn there_is_no_window_where_none_is_wanted() {
+    let desktop = Desktop::start();
+    for setting in ["quiet", "window"] {
+        let world = slow_update();
+        if setting == "quiet" {
+            world.set("quiet", "true");
+        } else {
+            world.set("window", "false");
+        }
+        let mut child = start(&world, &desktop, &[]);
+        while child.try_wait().unwrap().is_none() {
+            assert_eq!(desktop.find(TITLE), None, "{setting}");
+        }
+        assert_eq!(version(child), "1.1");
+    }
+    // Nor where there is nothing to make one with.
+    let world = slow_update();
+    let child = start(&world, &desktop, &[("PATH", "/nowhere")]);
+    assert_eq!(version(child), "1.1");
+    // A window that cannot be shown is not one that was closed.
+    let world = slow_update();
+    let child = start(&world, &desktop, &[("DISPLAY", ":4711")]);
+    assert_eq!(version(child), "1.1");
+}
