@@ -44,6 +44,16 @@ need_debian() {
   die "$2 is missing: install it (Debian: apt-get install $1)"
 }
 
+# A desktop that nobody looks at, with what shows windows on it.
+need_desktop() {
+  need_debian xvfb Xvfb
+  need_debian dbus dbus-daemon
+  need_debian xdotool xdotool
+  need_debian zenity zenity
+  need_debian kdialog kdialog
+  need_debian_file fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+}
+
 # need_tool NAME VERSION OPTION...: a program from crates.io, in .work/tools/bin.
 need_tool() {
   local name=$1 version=$2

@@ -88,6 +88,7 @@ pub fn make(project: &Project, order: &Order) -> Result<Made, BridgeError> {
         project,
         &Order {
             name: Some(&name),
+            title: Some(&old.name),
             output: &folder,
             ..order.clone()
         },

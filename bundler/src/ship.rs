@@ -83,6 +83,8 @@ pub struct Order<'a> {
     pub executable: Option<&'a str>,
     /// The stub's name; `None`: that of the program.
     pub name: Option<&'a str>,
+    /// What users know the application as; `None`: its name.
+    pub title: Option<&'a str>,
     /// Where the repository is published.
     pub url: Option<&'a str>,
     /// The new folder.
@@ -143,7 +145,7 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
         .url
         .or(project.settings.client.url.as_deref())
         .ok_or(ShipError::NoUrl)?;
-    let text = stub_settings(project, order.app, url, &executable);
+    let text = stub_settings(project, order, url, &executable);
     settings::Settings::parse(&text).map_err(ShipError::Settings)?;
     fs::write_atomically(&layout.root().join(settings::FILE), text.as_bytes())?;
     fs::write_atomically(&layout.shipped_root(), &published.root.to_bytes())?;
@@ -222,7 +224,7 @@ fn program(manifest: &Manifest, order: &Order) -> Result<String, ShipError> {
     }
 }
 
-fn stub_settings(project: &Project, app: &str, url: &str, executable: &str) -> String {
+fn stub_settings(project: &Project, order: &Order, url: &str, executable: &str) -> String {
     let url = url.trim_end_matches('/');
     let client = &project.settings.client;
     let mode = match client.mode {
@@ -236,6 +238,9 @@ fn stub_settings(project: &Project, app: &str, url: &str, executable: &str) -> S
 
 # The application's name in the repository, and where that is.
 name = {name}
+# What is shown of that; else the name.
+{title}
+
 metadata_url = {metadata}
 targets_url = {targets}
 
@@ -283,7 +288,11 @@ window = true
 # The language of what is shown, as \"de\"; else the user's.
 # language = \"en\"
 ",
-        name = toml_string(app),
+        name = toml_string(order.app),
+        title = match order.title {
+            Some(title) => format!("title = {}", toml_string(title)),
+            None => "# title = \"My App\"".into(),
+        },
         metadata = toml_string(&format!("{url}/metadata")),
         targets = toml_string(&format!("{url}/targets")),
         executable = toml_string(executable),
@@ -337,6 +346,7 @@ mod tests {
             stub: Path::new(""),
             executable: None,
             name: None,
+            title: None,
             url: None,
             output: Path::new(""),
         };

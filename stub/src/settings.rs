@@ -34,6 +34,9 @@ pub enum Mode {
 pub struct Settings {
     /// The application's name in the repository.
     pub name: String,
+    /// What the user knows it as; else `name`.
+    #[serde(default)]
+    pub title: Option<String>,
     /// Where the metadata files are, with or without a final slash.
     pub metadata_url: String,
     /// Where the target files are, with or without a final slash.

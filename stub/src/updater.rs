@@ -717,8 +717,9 @@ impl<'a> Updater<'a> {
     }
 
     fn found(&self, checked: &Checked, version: &Version, size: u64) {
+        let settings = &self.settings;
         (self.tell)(Event::Found {
-            name: self.settings.name.clone(),
+            name: settings.title.as_ref().unwrap_or(&settings.name).clone(),
             version: version.to_string(),
             size,
             notes: checked.catalog.archives[version].notes.clone(),

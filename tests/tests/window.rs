@@ -11,15 +11,15 @@ use std::process::{Child, Stdio};
 
 /// An install that has the full archive to fetch, slowly, with notes.
 fn slow_update() -> World {
+    with_notes("Opens *large* pictures twice as fast")
+}
+
+fn with_notes(first: &str) -> World {
     let world = World::new();
     world.release("1.0", &[]);
-    world.ship("1.0");
+    world.ship_with(&["--version", "1.0", "--title", "Photo Desk"]);
     let notes = world.path("notes.md");
-    fs::write(
-        &notes,
-        "# 1.1\n\n- Opens *large* files <twice> as fast & more\n",
-    )
-    .unwrap();
+    fs::write(&notes, format!("# 1.1\n\n- {first}\n")).unwrap();
     world.release("1.1", &["--notes", notes.to_str().unwrap()]);
     fs::remove_file(world.path("install/app/.notsotuf-release")).unwrap();
     world.add_settings("max_rate = 3000000");
@@ -43,7 +43,7 @@ fn version(child: Child) -> String {
     said["version"].as_str().unwrap().to_owned()
 }
 
-const TITLE: &str = "Updating app to 1.1";
+const TITLE: &str = "Updating Photo Desk to 1.1";
 
 fn goes_on_without(world: &World, desktop: &Desktop, kind: &[(&str, &str)], picture: &str) {
     // The user looks, and waits.
@@ -83,9 +83,10 @@ fn zenity_shows_an_update() {
     let german = [("LANG", "de_DE.UTF-8")];
     can_be_cancelled(&slow_update(), &desktop, &[]);
     goes_on_without(&slow_update(), &desktop, &[], "zenity");
-    let world = slow_update();
+    // Signs that would mean something to it.
+    let world = with_notes("<b>1 & 2</b> \\n %s größer");
     let mut child = start(&world, &desktop, &german);
-    let title = "app wird auf 1.1 aktualisiert";
+    let title = "Photo Desk wird auf 1.1 aktualisiert";
     desktop.wait_for(title, &mut child);
     desktop.picture(title, "zenity-de");
     assert_eq!(version(child), "1.1");

@@ -43,9 +43,15 @@ fn bundle(world: &World, version: &str, more: &[&str]) -> PathBuf {
     let deep = ["long name of a folder"; 12].join("/");
     fs::create_dir_all(folder.join("_internal").join(&deep)).unwrap();
     compile(version, more, &folder.join("myapp.exe"));
-    let data: Vec<u8> = (0..300_000u32)
-        .map(|n| (n.wrapping_mul(n) >> 7) as u8)
-        .collect();
+    // Nothing that could be compressed.
+    let mut state = 1u32;
+    let random = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as u8
+    };
+    let data: Vec<u8> = std::iter::repeat_with(random).take(300_000).collect();
     fs::write(folder.join("_internal/data.bin"), data).unwrap();
     fs::write(folder.join("_internal").join(deep).join("file"), version).unwrap();
     fs::write(folder.join("_internal/größe ✓.txt"), version).unwrap();
@@ -354,9 +360,10 @@ fn a_window_shows_an_update_that_takes_longer() {
     assert!(copied.status.success(), "{copied:?}");
     let settings = install.folder.join("notsotuf.toml");
     let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, format!("max_rate = 20000\n{text}")).unwrap();
+    let more = "max_rate = 40000\ntitle = 'Photo Desk'\n";
+    fs::write(&settings, format!("{more}{text}")).unwrap();
     let notes = install.world.path("notes.md");
-    fs::write(&notes, "# 1.1\n\n- Opens *large* files twice as fast\n").unwrap();
+    fs::write(&notes, "# 1.1\n\n- Opens *large* pictures twice as fast\n").unwrap();
     let notes = notes.to_str().unwrap();
     install.release("1.1", &[], &["--skip-patch", "--notes", notes]);
     let start = || {
@@ -368,7 +375,7 @@ fn a_window_shows_an_update_that_takes_longer() {
             .stderr(Stdio::piped());
         command.spawn().unwrap()
     };
-    let title = "Updating app to 1.1";
+    let title = "Updating Photo Desk to 1.1";
     let mut child = start();
     let window = desktop.wait_for(title, &mut child);
     desktop.picture(title, "windows");

@@ -279,6 +279,7 @@ pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), E
         stub: &args.stub.clone().unwrap_or_else(beside_this_program),
         executable: args.executable.as_deref(),
         name: None,
+        title: None,
         url: args.url.as_deref(),
         output: &args.output,
     };

@@ -231,6 +231,9 @@ struct Ship {
     /// What users start: the stub's file name; else that of the program
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// What users know the application as, for messages; else its name here
+    #[arg(long, value_name = "TITLE")]
+    title: Option<String>,
     /// The stub; else the notsotuf-stub beside this program
     #[arg(long, value_name = "FILE")]
     stub: Option<PathBuf>,
@@ -461,6 +464,7 @@ fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
         stub: &args.stub.unwrap_or_else(stub::beside_this_program),
         executable: args.executable.as_deref(),
         name: args.name.as_deref(),
+        title: args.title.as_deref(),
         url: args.url.as_deref(),
         output: &args.output,
     };

@@ -82,6 +82,9 @@ impl Zenity {
             .args(["--progress", "--auto-close", "--width=420"])
             .arg(format!("--title={}", view.title))
             .arg(format!("--text={}", Self::text(view)))
+            // It refuses text that its locale cannot have, and the user's may
+            // not be installed.
+            .env("LC_ALL", "C.UTF-8")
             // Else it ends with 1, as it does if it cannot show a window.
             .env("ZENITY_CANCEL", CANCELLED.to_string())
             .env("ZENITY_ESC", CANCELLED.to_string())
@@ -102,13 +105,12 @@ impl Zenity {
         })
     }
 
-    /// Its texts are in markup, and a line of its input is one text.
+    /// A line of its input is one text, which is markup for zenity 4 and none
+    /// for zenity 3: there are no signs in it that mean something.
     fn text(view: &View) -> String {
         let text = format!("{}\n{}", view.title, below(view));
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        text.replace('>', "&gt;")
-            .replace('\\', "\\\\")
-            .replace('\n', "\\n")
+        let text = text.replace('&', "+").replace('<', "‹").replace('>', "›");
+        text.replace('\\', "/").replace('\n', "\\n")
     }
 
     fn show(&mut self, view: &View) -> io::Result<()> {
