@@ -166,6 +166,22 @@ fn to_an_s3_compatible_store() {
         + &String::from_utf8_lossy(&refused.stdout);
     assert!(said.contains("Credentials are taken from"), "{said}");
     assert!(!said.contains("wrong-secret"), "{said}");
+    // By a profile, as the tools of Amazon have them.
+    let aws = world.path(".aws");
+    fs::create_dir(&aws).unwrap();
+    let keys = "[ci]\naws_access_key_id = AKEXAMPLE\naws_secret_access_key = secret-example\n";
+    fs::write(aws.join("credentials"), keys).unwrap();
+    let config = format!(
+        "[profile ci]\nregion = us-east-1\nendpoint_url = {}\n",
+        s3.url
+    );
+    fs::write(aws.join("config"), config).unwrap();
+    let mut command = world.command(&["upload", "s3://bucket/my/updates"]);
+    command.env("HOME", world.path("")).env("AWS_PROFILE", "ci");
+    command.env("AWS_ALLOW_HTTP", "true");
+    let by_profile = notsotuf_tests::json(&mut command);
+    let always = json!(["metadata/root.json", "metadata/timestamp.json"]);
+    assert_eq!(by_profile["uploaded"], always);
     // A client updates from what was uploaded.
     world.ship("1.0");
     let server = notsotuf_tests::Server::start(&there);

@@ -25,7 +25,8 @@ looks at any time sees a whole repository. Interrupted, it can just be run again
 
 Credentials come from the environment, as the tools of each cloud take them:
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT (for compatible
-stores), or the identity of the machine or container; GOOGLE_APPLICATION_CREDENTIALS;
+stores), or the profile AWS_PROFILE of ~/.aws, or the identity of the machine or container;
+GOOGLE_APPLICATION_CREDENTIALS, or what `gcloud auth application-default login` left;
 AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY.")]
 pub struct Upload {
     /// Where to; else `upload` of the project settings

@@ -4,6 +4,7 @@
 //! client that looks at any time sees a whole repository.
 
 mod order;
+mod profile;
 
 use crate::progress::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,6 +16,7 @@ use object_store::{
     PutPayload, WriteMultipart,
 };
 use order::{File, Files, Steps};
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -74,7 +76,8 @@ fn credentials_hint(error: &object_store::Error) -> &'static str {
     match refused {
         true => {
             "\nCredentials are taken from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
-             AWS_REGION; GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"
+             AWS_REGION, or AWS_PROFILE; GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME and \
+             AZURE_STORAGE_ACCOUNT_KEY"
         }
         false => "",
     }
@@ -186,8 +189,14 @@ impl Remote {
         // The provider that the stub uses too; an error only says that there
         // is one already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let (store, prefix) = object_store::parse_url_opts(&url, std::env::vars()).map_err(
-            |source| match source {
+        let profile = profile::Files::of_user().options();
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let environment = std::env::vars_os().filter_map(text).collect();
+        let options = profile::merge(profile, environment);
+        let (store, prefix) =
+            object_store::parse_url_opts(&url, options).map_err(|source| match source {
                 object_store::Error::Generic { .. } | object_store::Error::NotSupported { .. } => {
                     unknown()
                 }
@@ -195,8 +204,7 @@ impl Remote {
                     place: to.into(),
                     source,
                 },
-            },
-        )?;
+            })?;
         Ok(Remote {
             store,
             prefix,
