@@ -276,3 +276,35 @@ fn migration_works_as_it_stands() {
     scene.run(part.to_str().unwrap(), &["pyupdater upload --service s3"]);
     assert!(uploads.join("metadata/timestamp.json").exists());
 }
+
+/// The least that is a program for Windows.
+fn pe(path: &Path) {
+    let mut pe = vec![0; 0x200];
+    pe[..2].copy_from_slice(b"MZ");
+    pe[0x3c] = 0x80;
+    pe[0x80..0x84].copy_from_slice(b"PE\0\0");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, pe).unwrap();
+}
+
+#[test]
+fn several_applications_work_as_it_stands() {
+    let mut scene = Scene::new();
+    for (name, bundle) in [("paint", "1.0"), ("viewer", "1.1")] {
+        fs::create_dir_all(scene.path("dist")).unwrap();
+        let to = scene.path("dist").join(name);
+        let from = notsotuf_tests::bundle(bundle);
+        assert!(
+            run(Command::new("cp").arg("-a").args([&from, &to]))
+                .status
+                .success()
+        );
+        fs::rename(to.join("program"), to.join(name)).unwrap();
+    }
+    pe(&scene.path("dist/paint-windows/paint.exe"));
+    pe(&scene.path("notsotuf-stub.exe"));
+    scene.run("docs/several.md", &[]);
+    assert!(scene.path("Paint-windows/paint.exe").exists());
+    let started = run(&mut Command::new(scene.path("Paint/paint")));
+    assert!(started.status.success(), "{started:?}");
+}

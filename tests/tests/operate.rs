@@ -1,9 +1,10 @@
 //! What is done with releases that are out: rolling out step by step,
 //! withdrawing, notes.
 
-use notsotuf_tests::{World, json, run};
+use notsotuf_tests::{World, bundle, json, run};
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Command;
 
 fn check(world: &World) -> Value {
     json(world.stub().args(["--updater", "check", "--json"]))
@@ -111,4 +112,48 @@ fn notes_are_shown_from_what_is_installed_on() {
             { "version": "1.1", "text": "Faster." },
         ])
     );
+}
+
+#[test]
+fn applications_in_one_repository_do_not_disturb_each_other() {
+    let world = World::with(&["--app", "other"]);
+    let add = |app: &str, version: &str, bundle_version: &str, more: &[&str]| {
+        world.add(
+            version,
+            &bundle(bundle_version),
+            &[&["--app", app], more].concat(),
+        );
+        world.bundler(&["publish"]);
+    };
+    add("app", "1.0", "1.0", &[]);
+    add("other", "7.0", "1.1", &[]);
+    world.ship_with(&["--app", "app"]);
+    let other = world.path("other");
+    let output = other.to_str().unwrap();
+    world.bundler(&["ship", "--app", "other", "--output", output]);
+    let start_other = || notsotuf_tests::json(&mut Command::new(other.join("program")));
+    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(start_other()["version"], "1.1");
+
+    add("other", "8.0", "1.2", &["--required"]);
+    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(start_other()["version"], "1.2");
+    add("app", "1.1", "1.3", &["--rollout", "0%"]);
+    world.bundler(&["yank", "8.0", "--app", "other"]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(start_other()["version"], "1.1");
+    world.bundler(&["rollout", "1.1", "100%", "--app", "app"]);
+    world.bundler(&["prune", "--keep", "1", "--app", "app"]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.3");
+    assert_eq!(
+        world.bundler(&["verify"])["problems"],
+        serde_json::json!([])
+    );
+    // Which one is meant must be said.
+    let unclear = notsotuf_tests::run(&mut world.command(&["yank", "7.0"]));
+    assert_eq!(unclear.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&unclear.stderr).into_owned();
+    assert!(said.contains("name one with --app"), "{said}");
 }
