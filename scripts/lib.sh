@@ -14,7 +14,7 @@ need_cargo() {
 need_python() {
   # PyInstaller looks into libraries with objdump.
   need_debian binutils objdump
-  need_venv .venv scripts/requirements.txt
+  need_venv .venv scripts/requirements.txt || die "pip cannot install scripts/requirements.txt"
 }
 
 # need_venv FOLDER REQUIREMENTS: a virtual environment with those packages.
@@ -24,8 +24,17 @@ need_venv() {
   say "installing Python packages into $1"
   rm -rf "$1"
   python3 -m venv "$1" || die "python3 -m venv failed: on Debian, apt-get install python3-venv"
-  "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+  "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2" || return
   cp "$2" "$1/.requirements"
+}
+
+# The packages that users come from. They are old: if this Python is too new for
+# them, their tests are left out, which is said.
+need_old_packages() {
+  need_venv .work/venv-notsotuf scripts/requirements-notsotuf.txt &&
+    need_venv .work/venv-pyupdater scripts/requirements-pyupdater.txt && return
+  say "PyUpdater 4.0 or notsotuf 0.1 cannot be installed with $(python3 --version) (3.11 can): tests of migration are left out"
+  return 1
 }
 
 # need_debian_file PACKAGE FILE: installs a Debian package where a file of it is missing.

@@ -308,3 +308,31 @@ fn several_applications_work_as_it_stands() {
     let started = run(&mut Command::new(scene.path("Paint/paint")));
     assert!(started.status.success(), "{started:?}");
 }
+
+/// Names in code and in the text that explains them.
+#[test]
+fn formats_are_explained_in_full() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let text = read("docs/formats.md");
+    // What the stub reads of an entry, and what is where on disk.
+    let select = read("stub/src/select.rs");
+    let select = select.split("#[cfg(test)]").next().unwrap();
+    let mut names = Vec::new();
+    for before in ["internal[\"", "tree(\"", "version(\"", "text(\""] {
+        let found = select.split(before).skip(1);
+        names.extend(found.map(|rest| rest.split('"').next().unwrap().to_owned()));
+    }
+    assert!(names.len() > 8, "{names:?}");
+    let layout = read("stub/src/install/mod.rs");
+    let found = layout.split("self.state().join(\"").skip(1);
+    let places: Vec<_> = found
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect();
+    assert!(places.len() > 8, "{places:?}");
+    for name in names {
+        assert!(text.contains(&format!("`{name}`")), "{name}");
+    }
+    for place in places {
+        assert!(text.contains(&place), "{place}");
+    }
+}

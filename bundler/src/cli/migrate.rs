@@ -15,7 +15,7 @@ use crate::project::{self, Project, ProjectError};
 use crate::release::{self, Addition, Pending};
 use crate::ship::Order;
 use clap::{Args, Subcommand};
-use notsotuf_stub::fs::FsError;
+use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::report::bytes;
 use pep440_rs::Version;
 use serde_json::{Map, json};
@@ -198,8 +198,12 @@ fn take(project: &Project, release: &OldRelease, progress: Progress) -> Result<b
     if known.iter().any(|(version, _)| *version == release.version) {
         return Ok(false);
     }
-    let work = tempfile::tempdir()
-        .map_err(|e| FsError::new("create a folder in", &std::env::temp_dir(), e))?;
+    let pending = project.pending();
+    fs::create_dir_all(&pending)?;
+    let work = tempfile::Builder::new()
+        .prefix(".import-")
+        .tempdir_in(&pending)
+        .map_err(|e| FsError::new("create a folder in", &pending, e))?;
     let bundle = pyupdater::unpack(&release.archive, work.path())?;
     let addition = Addition {
         app: &release.app,

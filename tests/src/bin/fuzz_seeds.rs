@@ -65,6 +65,31 @@ fn main() {
     write("patch", "whole", &[&[0], &golden[..]].concat());
     write("patch", "streams", &[&[1], &patch_streams()[..]].concat());
     write("manifest", "small", tree.to_text().as_bytes());
+    write("archive", "small", &[&[1], &small_tar()[..]].concat());
+}
+
+/// An entry of each kind that archives may have.
+fn small_tar() -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut entry = |path: &str, kind: tar::EntryType, mode: u32, content: &[u8]| {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(content.len() as u64);
+        let done = match kind {
+            tar::EntryType::Symlink | tar::EntryType::Link => {
+                tar.append_link(&mut header, path, "a")
+            }
+            _ => tar.append_data(&mut header, path, content),
+        };
+        done.expect("in memory");
+    };
+    entry("a", tar::EntryType::Regular, 0o644, b"content");
+    entry("d/b", tar::EntryType::Regular, 0o755, b"new content");
+    entry("e", tar::EntryType::Directory, 0o755, b"");
+    entry("h", tar::EntryType::Link, 0o644, b"");
+    entry("l", tar::EntryType::Symlink, 0o777, b"");
+    tar.into_inner().expect("in memory")
 }
 
 /// The streams of a small patch, each with its length before it: a changed
