@@ -38,6 +38,11 @@ def version():
     return os.environ.get("NOTSOTUF_VERSION")
 
 
+def previous():
+    """The version before, which is kept for going back; None after a fresh install or without a stub."""
+    return os.environ.get("NOTSOTUF_PREVIOUS")
+
+
 def ready():
     """Says that this version works, if it is on probation."""
     path = os.environ.get("NOTSOTUF_READY_FILE")
@@ -46,7 +51,8 @@ def ready():
 
 
 def status():
-    """What is installed, staged, and kept from before: see `--updater status --json`."""
+    """What is installed, staged, and kept from before, and the notes of the last update: see
+    `--updater status --json`."""
     return _ask("status")
 
 

@@ -5,6 +5,7 @@ use crate::fs;
 use crate::install::{Layout, Probation, Quarantine, Record, Release};
 use crate::launcher::now;
 use crate::log as log_file;
+use crate::notes::{self, Note};
 use crate::own;
 use crate::report::{Event, Screen};
 use crate::select::Choice;
@@ -138,7 +139,9 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         .map(ToString::to_string)
         .collect();
     let on_probation = matches!(Probation::load(layout), Ok(Some(_)));
-    let text = format!(
+    let newest = staged.iter().chain(&current).map(|r| &r.version).max();
+    let notes = newest.map_or(Ok(Vec::new()), |newest| notes::kept(layout, newest))?;
+    let mut text = format!(
         "installed   {}{}\nready       {}\nprevious    {}\nfailed here {}\nchannel     {}\nmetadata    {}\ntargets     {}\nlog         {}\n",
         describe(current.as_ref()),
         if on_probation { " (on probation)" } else { "" },
@@ -154,6 +157,7 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         settings.targets_url,
         layout.log().display(),
     );
+    text.push_str(&in_words(&notes));
     let json = json!({
         "updater": own::version().to_string(),
         "installed": current.map(release),
@@ -161,12 +165,19 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         "previous": previous.map(release),
         "probation": on_probation,
         "failed": held,
+        "notes": notes,
         "channel": settings.channel.to_string(),
         "metadata_url": settings.metadata_url,
         "targets_url": settings.targets_url,
         "log": layout.log(),
     });
     Ok(Answer { text, json })
+}
+
+/// Each under its version.
+fn in_words(notes: &[Note]) -> String {
+    let words = |note: &Note| format!("\n{}\n{}\n", note.version, note.text.trim_end());
+    notes.iter().map(words).collect()
 }
 
 fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
@@ -188,18 +199,12 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
             *required,
         ),
     };
-    let notes: Vec<(String, String)> = match &checked.choice {
+    let notes = match &checked.choice {
         Choice::UpToDate => Vec::new(),
         Choice::Update { version, .. } => checked.notes(version),
     };
     let mut text = text;
-    for (version, notes) in &notes {
-        text.push_str(&format!("\n{version}\n{}\n", notes.trim_end()));
-    }
-    let notes: Vec<Value> = notes
-        .into_iter()
-        .map(|(version, text)| json!({ "version": version, "text": text }))
-        .collect();
+    text.push_str(&in_words(&notes));
     let json = json!({
         "installed": installed.map(release),
         "update": update,

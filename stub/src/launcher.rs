@@ -209,6 +209,7 @@ pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
     for (name, folder) in [
         ("NOTSOTUF_VERSION", layout.app()),
         ("NOTSOTUF_STAGED", layout.staged()),
+        ("NOTSOTUF_PREVIOUS", layout.previous()),
     ] {
         if let Ok(Some(release)) = Record::load_release(&folder) {
             told.push((name, release.version.to_string().into()));

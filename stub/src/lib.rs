@@ -17,6 +17,7 @@ pub mod install;
 pub mod launch;
 pub mod launcher;
 pub mod log;
+pub mod notes;
 pub mod own;
 pub mod plan;
 pub mod report;

@@ -11,6 +11,7 @@ use crate::install::{
     self, CommitError, Committed, How, Layout, Lock, Quarantine, Record, RecordError, Release,
     StateError,
 };
+use crate::notes::{self, Note};
 use crate::own::{self, OwnError};
 use crate::plan::{self, Plan};
 use crate::report::{self, Event};
@@ -162,13 +163,17 @@ pub struct Checked {
 
 impl Checked {
     /// What the makers say is new, from what is installed up to `version`:
-    /// version and Markdown, newest first.
-    pub fn notes(&self, version: &Version) -> Vec<(String, String)> {
+    /// newest first.
+    pub fn notes(&self, version: &Version) -> Vec<Note> {
         let installed = self.installed.as_ref().map(|release| &release.version);
         let archives = self.catalog.archives.iter().rev();
         archives
             .filter(|(v, _)| *v <= version && installed.is_none_or(|installed| *v > installed))
-            .filter_map(|(v, archive)| Some((v.to_string(), archive.notes.clone()?)))
+            .filter_map(|(v, archive)| {
+                let text = archive.notes.clone()?;
+                let version = v.clone();
+                Some(Note { version, text })
+            })
             .collect()
     }
 }
@@ -645,7 +650,7 @@ impl<'a> Updater<'a> {
         let manifest = tree
             .gather(&self.layout.staged(), &mut observer)
             .map_err(|source| failed_patch(last, source))?;
-        self.seal(version, manifest)?;
+        self.seal(checked, version, manifest)?;
         Ok(Staged {
             version: version.clone(),
             patches: patches.len(),
@@ -690,7 +695,7 @@ impl<'a> Updater<'a> {
                 expected,
             });
         }
-        self.seal(version, manifest)?;
+        self.seal(checked, version, manifest)?;
         Ok(Staged {
             version: version.clone(),
             patches: 0,
@@ -698,7 +703,12 @@ impl<'a> Updater<'a> {
         })
     }
 
-    fn seal(&self, version: &Version, manifest: Manifest) -> Result<(), UpdateError> {
+    fn seal(
+        &self,
+        checked: &Checked,
+        version: &Version,
+        manifest: Manifest,
+    ) -> Result<(), UpdateError> {
         let executable = &self.settings.executable;
         // A release that cannot be started must not replace one that can.
         if !manifest.entries.contains_key(executable) {
@@ -708,6 +718,10 @@ impl<'a> Updater<'a> {
             });
         }
         debug_assert!(!manifest.entries.contains_key(RECORD));
+        // An update is not to fail for what it says of itself.
+        if let Err(e) = notes::keep(self.layout, &checked.notes(version)) {
+            log::warn!("{e}");
+        }
         let release = Release {
             name: self.settings.name.clone(),
             version: version.clone(),

@@ -30,7 +30,7 @@ fn release(world: &World, version: &str, script: &str) {
 fn an_application_stages_an_update_and_restarts_into_it() {
     let world = World::new();
     let say = "print(json.dumps({'version': n.version(), 'args': sys.argv[1:], \
-               'staged': os.environ.get('NOTSOTUF_STAGED')}))";
+               'staged': os.environ.get('NOTSOTUF_STAGED'), 'previous': n.previous()}))";
     release(
         &world,
         "1.0",
@@ -46,7 +46,12 @@ fn an_application_stages_an_update_and_restarts_into_it() {
     let said = json(&mut world.stub());
     assert_eq!(
         said,
-        json!({ "version": "1.1", "args": ["after", "the restart"], "staged": null })
+        json!({
+            "version": "1.1",
+            "args": ["after", "the restart"],
+            "staged": null,
+            "previous": "1.0",
+        })
     );
 }
 

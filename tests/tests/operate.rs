@@ -112,6 +112,22 @@ fn notes_are_shown_from_what_is_installed_on() {
             { "version": "1.1", "text": "Faster." },
         ])
     );
+    // And are there afterwards, for the application to show.
+    assert_eq!(world.start_version(), "1.2");
+    let status = json(world.stub().args(["--updater", "status", "--json"]));
+    assert_eq!(status["notes"], notes);
+    let words = run(world.stub().args(["--updater", "status"]));
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.contains("\n1.1\nFaster.\n"), "{words}");
+    // Not those of a version that is not there (any more).
+    world.release("1.3", &[]);
+    json(world.stub().args(["--updater", "rollback", "--json"]));
+    let status = json(world.stub().args(["--updater", "status", "--json"]));
+    assert_eq!(status["notes"], json!([]));
+    // All since the one that is left.
+    assert_eq!(world.start_version(), "1.3");
+    let status = json(world.stub().args(["--updater", "status", "--json"]));
+    assert_eq!(status["notes"], notes);
 }
 
 #[test]

@@ -144,6 +144,10 @@ impl Layout {
     pub fn failed_stub(&self) -> PathBuf {
         self.state().join("failed-stub")
     }
+    /// What the makers said is new in the update that was staged last.
+    pub fn notes(&self) -> PathBuf {
+        self.state().join("notes")
+    }
     /// A random text of this install's own.
     pub fn client_id(&self) -> PathBuf {
         self.state().join("id")

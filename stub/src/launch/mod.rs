@@ -160,8 +160,16 @@ pub fn clean(command: &mut Command) {
 /// Whether a variable is one that the stub sets for the application, and not
 /// one by which users or the bundler's tools are set up.
 fn is_told(name: &str) -> bool {
+    const TOLD: [&str; 6] = [
+        "STUB",
+        "VERSION",
+        "STAGED",
+        "PREVIOUS",
+        "READY_FILE",
+        "WAIT_FOR",
+    ];
     name.strip_prefix(PREFIX)
-        .is_some_and(|rest| ["STUB", "VERSION", "STAGED", "READY_FILE", "WAIT_FOR"].contains(&rest))
+        .is_some_and(|rest| TOLD.contains(&rest))
 }
 
 /// What has to change in the environment of a PyInstaller application that
