@@ -241,6 +241,23 @@ pub struct Addition<'a> {
     pub notes: Option<String>,
 }
 
+impl<'a> Addition<'a> {
+    /// Nothing special about it, and no patch.
+    pub fn plain(app: &'a str, version: Version, bundle: &'a Path) -> Self {
+        Addition {
+            app,
+            version,
+            bundle,
+            required: false,
+            meta: Map::new(),
+            skip_patch: true,
+            stub: None,
+            rollout: 100,
+            notes: None,
+        }
+    }
+}
+
 /// What was added.
 #[derive(Debug, Clone)]
 pub struct Added {

@@ -205,18 +205,8 @@ fn take(project: &Project, release: &OldRelease, progress: Progress) -> Result<b
         .tempdir_in(&pending)
         .map_err(|e| FsError::new("create a folder in", &pending, e))?;
     let bundle = pyupdater::unpack(&release.archive, work.path())?;
-    let addition = Addition {
-        app: &release.app,
-        version: release.version.clone(),
-        bundle: &bundle,
-        required: false,
-        meta: Map::new(),
-        // Nobody has the version before by notsotuf.
-        skip_patch: true,
-        stub: None,
-        rollout: 100,
-        notes: None,
-    };
+    // No patch: nobody has the version before by notsotuf.
+    let addition = Addition::plain(&release.app, release.version.clone(), &bundle);
     release::add(project, &published, &addition, progress)?;
     Ok(true)
 }

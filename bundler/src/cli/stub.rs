@@ -11,7 +11,7 @@ use clap::Args;
 use notsotuf_stub::fs;
 use notsotuf_stub::own;
 use notsotuf_stub::report::bytes;
-use serde_json::{Map, json};
+use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -51,17 +51,7 @@ pub fn add(
         fs::read_optional(&stub, 256 << 20)?.ok_or_else(|| ShipError::NoStub(stub.clone()))?;
     let version = own::version_of(&program).ok_or_else(|| ReleaseError::NotAStub(stub.clone()))?;
     let published = Published::load(&project.metadata())?;
-    let addition = Addition {
-        app: &app,
-        version: version.clone(),
-        bundle: &stub,
-        required: false,
-        meta: Map::new(),
-        skip_patch: true,
-        stub: None,
-        rollout: 100,
-        notes: None,
-    };
+    let addition = Addition::plain(&app, version.clone(), &stub);
     let (path, size) = release::add(project, &published, &addition, progress)?.archive;
     let text = format!(
         "{path}  {}\n`notsotuf publish` signs and publishes it",
