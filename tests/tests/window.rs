@@ -4,10 +4,10 @@
 
 #![cfg(target_os = "linux")]
 
-use notsotuf_tests::World;
 use notsotuf_tests::desktop::Desktop;
+use notsotuf_tests::{World, run};
 use std::fs;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// An install that has the full archive to fetch, slowly, with notes.
 fn slow_update() -> World {
@@ -124,4 +124,39 @@ fn there_is_no_window_where_none_is_wanted() {
     let world = slow_update();
     let child = start(&world, &desktop, &[("DISPLAY", ":4711")]);
     assert_eq!(version(child), "1.1");
+}
+
+/// `script` gives it a terminal.
+#[test]
+fn a_terminal_shows_an_update() {
+    let world = slow_update();
+    let stub = world.path("install/program");
+    let mut command = Command::new("script");
+    command
+        .args([
+            "--quiet",
+            "--return",
+            "--command",
+            stub.to_str().unwrap(),
+            "/dev/null",
+        ])
+        .env("LANG", "en_US.UTF-8");
+    let output = run(&mut command);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut lines: Vec<_> = said.split('\r').map(str::trim_end).collect();
+    assert_eq!(lines[0].trim(), "Opens large pictures twice as fast");
+    lines.retain(|line| line.starts_with(TITLE));
+    assert!(lines.len() > 5, "{said:?}");
+    let first = lines[0];
+    assert!(first.contains(" MB of ") && first.contains(" %"), "{first}");
+    assert!(lines.iter().any(|line| line.ends_with(" left")), "{said:?}");
+    // And it is gone in the end: the application has the line for itself.
+    let (_, after) = said.rsplit_once(TITLE).unwrap();
+    let after: Vec<_> = after.split('\r').collect();
+    assert!(
+        after[1].chars().all(|c| c == ' ') && after[1].len() > 60,
+        "{after:?}"
+    );
+    assert!(after[2].starts_with("{\"version\": \"1.1\""), "{after:?}");
 }
