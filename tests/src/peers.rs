@@ -41,11 +41,14 @@ impl Drop for Daemon {
 }
 
 /// nginx over `folder`; `place` is its own folder, and gets its `log`.
-/// `tls` are lines of its configuration, or nothing.
-pub fn nginx(world: &World, folder: &Path, place: &Path, address: &str, tls: &str) -> Daemon {
+/// `more` are lines of its configuration, for TLS say.
+pub fn nginx(world: &World, folder: &Path, place: &Path, address: &str, more: &str) -> Daemon {
     std::fs::create_dir_all(place).expect("a folder");
     let (ssl, here, folder) = (
-        if tls.is_empty() { "" } else { " ssl" },
+        match more.contains("ssl_certificate") {
+            true => " ssl",
+            false => "",
+        },
         place.display(),
         folder.display(),
     );
@@ -53,7 +56,7 @@ pub fn nginx(world: &World, folder: &Path, place: &Path, address: &str, tls: &st
         "daemon off; pid {here}/pid; error_log {here}/errors; events {{}}\n\
          http {{ access_log {here}/log; client_body_temp_path {here}/1; proxy_temp_path {here}/2;\n\
          fastcgi_temp_path {here}/3; uwsgi_temp_path {here}/4; scgi_temp_path {here}/5;\n\
-         server {{ listen {address}{ssl}; root {folder};\n{tls} }} }}\n"
+         server {{ listen {address}{ssl}; root {folder};\n{more} }} }}\n"
     );
     std::fs::write(place.join("conf"), configuration).expect("written");
     // Its worker is another user, if it is started by root.

@@ -1,5 +1,5 @@
-//! Uploading to folders, by rsync, and to an S3-compatible store, and what
-//! clients then get from there.
+//! Uploading to folders, by rsync, and to the stores of clouds, and what clients
+//! then get from there.
 
 use notsotuf_tests::peers::{Daemon, free_address, nginx};
 use notsotuf_tests::{World, root, run};
@@ -98,22 +98,24 @@ struct S3 {
 }
 
 impl S3 {
-    fn start(folder: &Path) -> Self {
+    fn start(folder: &Path, signed: bool) -> Self {
         let program = root().join(".work/tools/bin/s3s-fs");
         assert!(program.exists(), "scripts/test installs {program:?}");
         fs::create_dir_all(folder.join("bucket")).unwrap();
         let address = free_address();
         let port = address.rsplit(':').next().unwrap();
         let mut command = Command::new(program);
-        command
-            .args(["--host", "127.0.0.1", "--port", port])
-            .args([
+        command.args(["--host", "127.0.0.1", "--port", port]);
+        if signed {
+            let keys = [
                 "--access-key",
                 "AKEXAMPLE",
                 "--secret-key",
                 "secret-example",
-            ])
-            .arg(folder);
+            ];
+            command.args(keys);
+        }
+        command.arg(folder);
         S3 {
             _daemon: Daemon::start(&mut command, &address),
             url: format!("http://{address}"),
@@ -134,7 +136,7 @@ impl S3 {
 fn to_an_s3_compatible_store() {
     let world = World::new();
     let folder = world.path("store");
-    let s3 = S3::start(&folder);
+    let s3 = S3::start(&folder, true);
     let upload = |more: &[&str]| {
         let mut command = world.command(&[&["upload", "s3://bucket/my/updates"], more].concat());
         s3.environment(&mut command, "secret-example");
@@ -187,6 +189,82 @@ fn to_an_s3_compatible_store() {
     let server = notsotuf_tests::Server::start(&there);
     world.point_to(&server.url);
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+/// The client for Google Cloud Storage uses an interface that is that of S3 but for
+/// who signs how. There is no server of Google's to be had, so this is the other
+/// one, behind nginx, which takes Google's signature away.
+#[test]
+fn to_google_cloud_storage() {
+    let world = World::new();
+    let folder = world.path("store");
+    let s3 = S3::start(&folder, false);
+    let (address, place) = (free_address(), world.path("nginx"));
+    let more = format!(
+        "client_max_body_size 0; location / {{ proxy_set_header Authorization \"\";\n\
+         proxy_set_header Host $http_host; proxy_pass {}; }}\n",
+        s3.url
+    );
+    let _nginx = nginx(&world, &folder, &place, &address, &more);
+    let account = world.path("account.json");
+    let text = json!({
+        "gcs_base_url": format!("http://{address}"),
+        "disable_oauth": true,
+        "client_email": "",
+        "private_key": "",
+        "private_key_id": "",
+    });
+    fs::write(&account, text.to_string()).unwrap();
+    let upload = |more: &[&str]| {
+        let mut command = world.command(&[&["upload", "gs://bucket/my/updates"], more].concat());
+        command.env("GOOGLE_SERVICE_ACCOUNT", &account);
+        notsotuf_tests::json(&mut command)
+    };
+    two_releases(&world, &upload);
+    let there = folder.join("bucket/my/updates");
+    for part in ["metadata", "targets"] {
+        assert_same_files(&world.repository().join(part), &there.join(part));
+    }
+}
+
+#[test]
+#[ignore = "scripts/test-clouds"]
+fn to_azure_blob_storage() {
+    let world = World::new();
+    let program = root().join(".work/tools/azurite/node_modules/.bin/azurite-blob");
+    let address = free_address();
+    let port = address.rsplit(':').next().unwrap();
+    let mut command = Command::new(program);
+    command
+        .args(["--blobHost", "127.0.0.1", "--blobPort", port])
+        .args(["--skipApiVersionCheck", "--silent", "--location"])
+        .arg(world.path("azurite"));
+    let _azurite = Daemon::start(&mut command, &address);
+    let url = format!("http://{address}");
+    let mut container = Command::new(root().join(".venv/bin/python"));
+    container.arg(root().join("tests/python/azure_container.py"));
+    let made = run(container.args([&url, "container"]));
+    assert!(made.status.success(), "{made:?}");
+    let command = |more: &[&str]| {
+        let mut command = world.command(&[&["upload", "az://container/my/updates"], more].concat());
+        command
+            .env("AZURE_STORAGE_USE_EMULATOR", "true")
+            .env("AZURITE_BLOB_STORAGE_URL", &url)
+            .env("AZURE_ALLOW_HTTP", "true");
+        command
+    };
+    two_releases(&world, &|more| notsotuf_tests::json(&mut command(more)));
+    // All that was sent can be had back, and what is gone is removed.
+    let always = json!(["metadata/root.json", "metadata/timestamp.json"]);
+    assert_eq!(notsotuf_tests::json(&mut command(&[]))["uploaded"], always);
+    world.bundler(&["remove-latest"]);
+    world.bundler(&["publish"]);
+    let done = notsotuf_tests::json(&mut command(&["--delete"]));
+    let removed = list(&done["removed"]);
+    assert!(
+        removed.iter().any(|path| path.ends_with("app-1.1.patch")),
+        "{removed:?}"
+    );
 }
 
 /// nginx over what was uploaded to a folder: another server than ours, with
