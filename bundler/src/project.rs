@@ -123,6 +123,9 @@ pub struct Client {
     /// When the stub looks for updates.
     #[serde(default)]
     pub mode: Mode,
+    /// Other settings of the stub.
+    #[serde(default)]
+    pub settings: toml::Table,
 }
 
 /// The settings file.
@@ -409,6 +412,8 @@ patch_format = \"{format}\"
 channel = \"final\"
 # \"before-launch\": look for updates before the application starts; \"off\".
 mode = \"before-launch\"
+# Any other setting of the stub, for example:
+# settings = {{ probation = 0.0, preserve = [\"config/*.ini\"] }}
 "
         ));
         for (app, old) in &self.pyupdater {

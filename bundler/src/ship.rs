@@ -13,6 +13,7 @@ use notsotuf_stub::settings;
 use pep440_rs::Version;
 use std::io;
 use std::path::{Path, PathBuf};
+use toml_edit::{DocumentMut, Item};
 
 /// Why nothing can be shipped.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +147,7 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
         .or(project.settings.client.url.as_deref())
         .ok_or(ShipError::NoUrl)?;
     let text = stub_settings(project, order, url, &executable);
-    settings::Settings::parse(&text).map_err(ShipError::Settings)?;
+    let text = with_own(&text, &project.settings.client.settings).map_err(ShipError::Settings)?;
     fs::write_atomically(&layout.root().join(settings::FILE), text.as_bytes())?;
     fs::write_atomically(&layout.shipped_root(), &published.root.to_bytes())?;
     let record = Record { release, manifest };
@@ -300,6 +301,33 @@ window = true
     )
 }
 
+/// The settings with those of the project in their places, or after them.
+fn with_own(text: &str, own: &toml::Table) -> Result<String, String> {
+    let own = toml_edit::ser::to_document(own).map_err(|e| e.to_string())?;
+    let mut document: DocumentMut = text.parse().expect("it is TOML");
+    for (key, item) in own.iter() {
+        if ["name", "metadata_url", "targets_url", "executable"].contains(&key) {
+            return Err(format!("{key} is not for the project to set"));
+        }
+        match (document.get_mut(key), item) {
+            // So that the comment before it stays.
+            (Some(Item::Value(there)), Item::Value(value)) => {
+                let decor = there.decor().clone();
+                *there = value.clone();
+                *there.decor_mut() = decor;
+            }
+            _ => document[key] = item.clone(),
+        }
+    }
+    let text = document.to_string();
+    let settings = settings::Settings::parse(&text)?;
+    let known = serde_json::to_value(settings).map_err(|e| e.to_string())?;
+    match own.iter().find(|(key, _)| known.get(key).is_none()) {
+        Some((key, _)) => Err(format!("there is no setting {key:?}")),
+        None => Ok(text),
+    }
+}
+
 /// Makes the stub a console or a windowed program, as the application is:
 /// the field Subsystem of the PE optional header
 /// (<https://learn.microsoft.com/windows/win32/debug/pe-format>). Sign the
@@ -372,6 +400,36 @@ mod tests {
         order.executable = None;
         manifest.entries.insert("App.exe".into(), file(0o644));
         assert_eq!(program(&manifest, &order).unwrap(), "App.exe");
+    }
+
+    #[test]
+    fn the_project_has_settings_of_its_own() {
+        let text = "# A comment.\nname = 'a'\nmetadata_url = 'http://a'\ntargets_url = 'http://a'\n\
+                    executable = 'a'\n\n# Seconds.\nprobation = 10.0 # really\n\n# window = true\n";
+        let own = |own: &str| with_own(text, &own.parse().unwrap());
+        let done = own(
+            "probation = 0.5\nwindow = false\npreserve = ['a', 'b']\n[texts]\nleft = 'noch {time}'\n\
+             [[authorization]]\norigin = 'https://a'\nbearer = 'x'\n",
+        )
+        .unwrap();
+        assert!(done.starts_with("# A comment.\nname"), "{done}");
+        assert!(
+            done.contains("\n# Seconds.\nprobation = 0.5 # really\n"),
+            "{done}"
+        );
+        let settings = settings::Settings::parse(&done).unwrap();
+        assert_eq!((settings.probation, settings.window), (0.5, false));
+        assert_eq!(settings.preserve, ["a", "b"]);
+        assert_eq!(settings.texts["left"], "noch {time}");
+        assert_eq!(settings.authorization().len(), 1);
+        for (bad, told) in [
+            ("probtion = 1.0", "no setting \"probtion\""),
+            ("name = 'b'", "not for the project"),
+            ("probation = -1.0", "probation must be"),
+        ] {
+            assert!(own(bad).unwrap_err().contains(told), "{bad}");
+        }
+        assert_eq!(own("").unwrap(), text);
     }
 
     #[test]

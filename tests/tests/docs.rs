@@ -336,3 +336,58 @@ fn formats_are_explained_in_full() {
         assert!(text.contains(&place), "{place}");
     }
 }
+
+#[test]
+fn every_setting_of_a_project_is_explained() {
+    let world = notsotuf_tests::World::new();
+    let written = fs::read_to_string(world.path("project/notsotuf-project.toml")).unwrap();
+    let text = fs::read_to_string(root().join("docs/settings.md")).unwrap();
+    let (_, text) = text.split_once("## Of a project").unwrap();
+    let mut names = Vec::new();
+    for line in written.lines() {
+        let line = line.trim_start_matches("# ");
+        let name = match line.strip_prefix('[') {
+            Some(table) => table.trim_matches(['[', ']']),
+            None => line.split_once(" = ").map_or("", |(name, _)| name),
+        };
+        if !name.is_empty() && !name.contains(' ') {
+            names.push(name.to_owned());
+        }
+    }
+    assert!(names.len() > 15, "{names:?}");
+    for name in names {
+        let named = ["`{}`", "`[{}]`", "`[[{}]]`"];
+        let named = named
+            .iter()
+            .any(|form| text.contains(&form.replace("{}", &name)));
+        assert!(named, "docs/settings.md does not explain {name}");
+    }
+}
+
+#[test]
+fn a_project_sets_what_new_installs_have() {
+    let world = notsotuf_tests::World::new();
+    let path = world.path("project/notsotuf-project.toml");
+    let before = fs::read_to_string(&path).unwrap();
+    let more =
+        "settings = { probation = 0.0, preserve = [\"config/*\"], texts = { left = \"!\" } }\n";
+    fs::write(&path, before.clone() + more).unwrap();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let settings = fs::read_to_string(world.path("install/notsotuf.toml")).unwrap();
+    assert!(settings.contains("\nprobation = 0.0\n"), "{settings}");
+    assert!(
+        settings.contains("\npreserve = [\"config/*\"]\n"),
+        "{settings}"
+    );
+    assert_eq!(world.start_version(), "1.0");
+    // A slip is not found by users.
+    fs::write(&path, before + "settings = { probtion = 0.0 }\n").unwrap();
+    let output = world.path("other");
+    let mut ship = world.command(&["ship", "--output", output.to_str().unwrap()]);
+    let refused = run(&mut ship);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("there is no setting \"probtion\""), "{said}");
+    assert!(!output.exists());
+}
