@@ -84,6 +84,8 @@ impl Scene {
             .args(["-c", line])
             .current_dir(folder)
             .env("PATH", path.unwrap())
+            // Its cache, which others use at the same time.
+            .env("PYINSTALLER_CONFIG_DIR", self.path("pyinstaller"))
             .env("NOTSOTUF_PASSPHRASE", "correct horse");
         command
     }
@@ -125,7 +127,9 @@ impl Scene {
             // What the document says it says.
             if let Some((_, says)) = shown_output(document, &shown) {
                 let out = String::from_utf8_lossy(&done.stdout).into_owned();
-                assert_eq!(out.trim(), says, "{shown}");
+                let log = self.path("HelloApp/.notsotuf/log");
+                let log = fs::read_to_string(log).unwrap_or_default();
+                assert_eq!(out.trim(), says, "{shown}: {log}");
             }
         }
         assert!(
