@@ -345,20 +345,17 @@ pub fn add(
                 "tar_size": tar.size,
                 "tar_hash_algorithm": "sha256",
             });
-            let summary = match project.settings.patch_format {
-                PatchFormat::Bsdiff4 => {
-                    custom["format"] = "bsdiff4".into();
-                    whole::patch(&old_file, &files[0].0, &patch_file, progress)?;
-                    None
-                }
-                PatchFormat::PerFile | PatchFormat::None => {
-                    let old = open_old(&old_file, &work.path().join("old"), progress)?;
-                    custom["format"] = patch::FORMAT.into();
-                    custom["from_tree"] = old.manifest.tree_hash().to_string().into();
-                    custom["tree"] = tree.to_string().into();
-                    let check = work.path().join("check");
-                    Some(make_patch(&old, &new, &patch_file, &check, progress)?)
-                }
+            let summary = if project.settings.patch_format == PatchFormat::Bsdiff4 {
+                custom["format"] = "bsdiff4".into();
+                whole::patch(&old_file, &files[0].0, &patch_file, progress)?;
+                None
+            } else {
+                let old = open_old(&old_file, &work.path().join("old"), progress)?;
+                custom["format"] = patch::FORMAT.into();
+                custom["from_tree"] = old.manifest.tree_hash().to_string().into();
+                custom["tree"] = tree.to_string().into();
+                let check = work.path().join("check");
+                Some(make_patch(&old, &new, &patch_file, &check, progress)?)
             };
             let (patch_entry, size) = entry(&patch_file, &Map::new(), custom)?;
             added.from = Some(from);

@@ -9,9 +9,9 @@ use crate::install::{self, Elevated, Layout, Record};
 use crate::launcher::now;
 use crate::log::user_folder;
 use crate::report::Event;
+use crate::repository::content_hash;
 use crate::select::Choice;
 use crate::settings::Settings;
-use crate::tuf::key::encode_hex;
 use crate::updater::{self, Outcome, UpdateError};
 
 /// Looks for an update, and has it installed if the user allows that. Who
@@ -29,8 +29,7 @@ pub fn update(
         .ok_or_else(|| failed("this user has no folder for settings".into()))?;
     // Of this root of trust: another application may have had this name.
     let root = fs::read_optional(&layout.shipped_root(), 1 << 20)?.unwrap_or_default();
-    let root = ring::digest::digest(&ring::digest::SHA256, &root);
-    let metadata = format!("metadata-{}", &encode_hex(root.as_ref())[..16]);
+    let metadata = format!("metadata-{}", &content_hash(&root)[..16]);
     let choice = updater::look(layout, settings, now(), &folder.join(metadata))?;
     let Choice::Update { version, .. } = choice else {
         return Ok(Outcome::UpToDate);

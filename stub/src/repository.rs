@@ -316,7 +316,8 @@ fn slashed(url: &str) -> String {
     format!("{}/", url.trim_end_matches('/'))
 }
 
-fn content_hash(bytes: &[u8]) -> String {
+/// SHA-256, in hexadecimal.
+pub(crate) fn content_hash(bytes: &[u8]) -> String {
     let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
     tuf::key::encode_hex(hash.as_ref())
 }

@@ -53,6 +53,33 @@ pub fn json(command: &mut Command) -> Value {
         .unwrap_or_else(|e| panic!("{command:?}: {e}: {output:?}"))
 }
 
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("Unicode")
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_tree(from: &Path, to: &Path) {
+    let done = run(Command::new("cp").arg("-a").args([from, to]));
+    assert!(done.status.success(), "{done:?}");
+}
+
+/// Writes the least that is a program for Windows.
+pub fn write_windows_program(path: &Path) {
+    let mut pe = vec![0; 0x200];
+    pe[..2].copy_from_slice(b"MZ");
+    pe[0x3c] = 0x80;
+    pe[0x80..0x84].copy_from_slice(b"PE\0\0");
+    std::fs::write(path, pe).expect("written");
+}
+
+/// The bundler, in the project `folder`, with JSON for an answer.
+pub fn bundler_in(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program("notsotuf"));
+    command.arg("--json").arg("-C").arg(folder).args(args);
+    command
+}
+
 /// Runs tests/python/interop.py in `folder`.
 pub fn python_in(folder: &Path, args: &[&str]) -> Value {
     let mut command = Command::new(root().join(".venv/bin/python"));
@@ -199,13 +226,7 @@ impl World {
 
     /// The bundler, in the project.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(program("notsotuf"));
-        command
-            .arg("--json")
-            .arg("-C")
-            .arg(self.path("project"))
-            .args(args);
-        command
+        bundler_in(&self.path("project"), args)
     }
 
     /// Runs the bundler, which must succeed.

@@ -1,7 +1,7 @@
 //! Every command that the documentation shows is run, in its order, as it
 //! stands there but for names of servers and folders.
 
-use notsotuf_tests::{Server, program, root, run};
+use notsotuf_tests::{Server, copy_tree, program, root, run, write_windows_program};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -94,7 +94,7 @@ impl Scene {
     fn run(&mut self, document: &str, skipped: &[&str]) {
         let mut skipped = skipped.to_vec();
         let mut folder = self.path("");
-        for shown in commands(document) {
+        for (shown, says) in commands(document) {
             if let Some(at) = skipped.iter().position(|skip| *skip == shown) {
                 skipped.remove(at);
                 continue;
@@ -125,7 +125,7 @@ impl Scene {
                 "{document}: {shown}\n{line}: {done:?}"
             );
             // What the document says it says.
-            if let Some((_, says)) = shown_output(document, &shown) {
+            if let Some(says) = says {
                 let out = String::from_utf8_lossy(&done.stdout).into_owned();
                 let log = self.path("HelloApp/.notsotuf/log");
                 let log = fs::read_to_string(log).unwrap_or_default();
@@ -148,31 +148,21 @@ impl Drop for Scene {
     }
 }
 
-fn lines(document: &str) -> Vec<String> {
+/// Without what is said about them; and what they print, which a comment
+/// `# This is …` says.
+fn commands(document: &str) -> Vec<(String, Option<String>)> {
     let text = fs::read_to_string(root().join(document)).unwrap();
     let code = text.lines().filter_map(|line| line.strip_prefix("    "));
     code.filter(|line| PROGRAMS.iter().any(|p| line.split(' ').next() == Some(p)))
-        .map(str::to_owned)
+        .map(|line| {
+            let says = line.split_once("# This is");
+            let bare = line.split("  #").next().unwrap().trim();
+            (
+                bare.to_owned(),
+                says.map(|(_, says)| format!("This is{says}")),
+            )
+        })
         .collect()
-}
-
-/// Without what is said about them.
-fn commands(document: &str) -> Vec<String> {
-    let bare = |line: String| line.split("  #").next().unwrap().trim_end().to_owned();
-    lines(document)
-        .into_iter()
-        .map(bare)
-        .map(|l| l.trim().to_owned())
-        .collect()
-}
-
-/// A comment `# This is …` is what a command prints.
-fn shown_output(document: &str, command: &str) -> Option<(String, String)> {
-    let line = lines(document)
-        .into_iter()
-        .find(|line| line.starts_with(command))?;
-    let (_, says) = line.split_once("# This is")?;
-    Some((line.clone(), format!("This is{says}")))
 }
 
 const SPEC: &str = "\
@@ -191,11 +181,7 @@ fn application(scene: &Scene) {
 /// The folder of a PyUpdater repository, called `myapp`.
 fn pyupdater(scene: &Scene) {
     let old = scene.path("myapp");
-    let copied = run(Command::new("cp")
-        .arg("-a")
-        .arg(root().join(".work/bundles/pyupdater"))
-        .arg(&old));
-    assert!(copied.status.success());
+    copy_tree(&root().join(".work/bundles/pyupdater"), &old);
     let done = run(&mut scene.command("pyupdater pkg --process --sign", &old));
     assert!(done.status.success(), "{done:?}");
 }
@@ -281,16 +267,6 @@ fn migration_works_as_it_stands() {
     assert!(uploads.join("metadata/timestamp.json").exists());
 }
 
-/// The least that is a program for Windows.
-fn pe(path: &Path) {
-    let mut pe = vec![0; 0x200];
-    pe[..2].copy_from_slice(b"MZ");
-    pe[0x3c] = 0x80;
-    pe[0x80..0x84].copy_from_slice(b"PE\0\0");
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, pe).unwrap();
-}
-
 #[test]
 fn several_applications_work_as_it_stands() {
     let mut scene = Scene::new();
@@ -298,15 +274,12 @@ fn several_applications_work_as_it_stands() {
         fs::create_dir_all(scene.path("dist")).unwrap();
         let to = scene.path("dist").join(name);
         let from = notsotuf_tests::bundle(bundle);
-        assert!(
-            run(Command::new("cp").arg("-a").args([&from, &to]))
-                .status
-                .success()
-        );
+        copy_tree(&from, &to);
         fs::rename(to.join("program"), to.join(name)).unwrap();
     }
-    pe(&scene.path("dist/paint-windows/paint.exe"));
-    pe(&scene.path("notsotuf-stub.exe"));
+    fs::create_dir(scene.path("dist/paint-windows")).unwrap();
+    write_windows_program(&scene.path("dist/paint-windows/paint.exe"));
+    write_windows_program(&scene.path("notsotuf-stub.exe"));
     scene.run("docs/several.md", &[]);
     assert!(scene.path("Paint-windows/paint.exe").exists());
     let started = run(&mut Command::new(scene.path("Paint/paint")));

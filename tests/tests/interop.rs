@@ -1,15 +1,11 @@
 //! Interoperability with python-tuf and tufup, both ways.
 
 use notsotuf_stub::tuf::key::{Key, decode_hex};
-use notsotuf_tests::{Server, World, bundle, python, python_in};
+use notsotuf_tests::{Server, World, bundle, bundler_in, python, python_in, text};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("Unicode")
-}
 
 #[test]
 fn python_clients_read_our_repository() {
@@ -138,11 +134,7 @@ fn a_tufup_repository_is_taken_over_in_place_and_its_clients_keep_updating() {
     python_in(&theirs, &["rotate", "timestamp", "timestamp-2"]);
     let repository = theirs.join("repository");
     let server = Server::start(&repository);
-    let notsotuf = |args: &[&str]| {
-        let mut command = Command::new(notsotuf_tests::program("notsotuf"));
-        command.arg("--json").arg("-C").arg(&theirs).args(args);
-        notsotuf_tests::json(&mut command)
-    };
+    let notsotuf = |args: &[&str]| notsotuf_tests::json(&mut bundler_in(&theirs, args));
     let imported = notsotuf(&["import", "tufup", "--url", &server.url]);
     assert_eq!(imported["app"], "app");
     assert_eq!(imported["targets"], 3);
@@ -190,11 +182,7 @@ fn clients_of_tufup_cross_over_to_the_stub() {
     python_in(&theirs, &["release", "app", "1.0", text(&bundle("1.0"))]);
     let repository = theirs.join("repository");
     let server = Server::start(&repository);
-    let notsotuf = |args: &[&str]| {
-        let mut command = Command::new(notsotuf_tests::program("notsotuf"));
-        command.arg("--json").arg("-C").arg(&theirs).args(args);
-        notsotuf_tests::json(&mut command)
-    };
+    let notsotuf = |args: &[&str]| notsotuf_tests::json(&mut bundler_in(&theirs, args));
     notsotuf(&["import", "tufup", "--url", &server.url]);
     let settings = theirs.join("notsotuf-project.toml");
     let before = fs::read_to_string(&settings).unwrap();

@@ -1,23 +1,14 @@
 //! From the older updaters, with the real packages: PyUpdater 4, and the
 //! Python package notsotuf 0.1. (tufup is in interop.rs.)
 
-use notsotuf_tests::{Server, World, bundle, json as run_json, program, root, run};
+use notsotuf_tests::{
+    Server, World, bundle, bundler_in, copy_tree, json as run_json, program, root, run, text,
+    write_windows_program,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("Unicode")
-}
-
-fn copy(from: &Path, to: &Path) {
-    assert!(
-        run(Command::new("cp").arg("-a").args([from, to]))
-            .status
-            .success()
-    );
-}
 
 /// A repository of PyUpdater with 1.0 of a program that updates itself by it,
 /// and an install of that.
@@ -28,7 +19,7 @@ struct PyUpdater {
 impl PyUpdater {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        copy(
+        copy_tree(
             &root().join(".work/bundles/pyupdater"),
             &folder.path().join("repository"),
         );
@@ -80,9 +71,7 @@ impl PyUpdater {
     }
 
     fn bundler(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(program("notsotuf"));
-        command.arg("--json").arg("-C").arg(self.path("project"));
-        run(command.args(args))
+        run(&mut bundler_in(&self.path("project"), args))
     }
 
     fn bundler_json(&self, args: &[&str]) -> Value {
@@ -254,14 +243,10 @@ fn windows_users_get_a_zip() {
     fs::write(&settings, as_windows).unwrap();
     let bundle = old.path("bundle");
     fs::create_dir(&bundle).unwrap();
-    // The least that is a program for Windows; the stub is none here.
-    let mut pe = vec![0; 0x200];
-    pe[..2].copy_from_slice(b"MZ");
-    pe[0x3c] = 0x80;
-    pe[0x80..0x84].copy_from_slice(b"PE\0\0");
-    fs::write(bundle.join("program.exe"), &pe).unwrap();
+    // The stub is none here.
+    write_windows_program(&bundle.join("program.exe"));
     fs::write(bundle.join("data"), "data").unwrap();
-    fs::write(old.path("stub.exe"), &pe).unwrap();
+    write_windows_program(&old.path("stub.exe"));
     old.bundler_json(&["add", "1.1", text(&bundle)]);
     old.bundler_json(&["publish"]);
     let stub = old.path("stub.exe");
@@ -443,10 +428,7 @@ fn clients_of_original_notsotuf_keep_updating() {
     }
     let repository = theirs.join("repository");
     let server = Server::start(&repository);
-    let bundler = |args: &[&str]| {
-        let mut command = Command::new(program("notsotuf"));
-        run_json(command.arg("--json").arg("-C").arg(&theirs).args(args))
-    };
+    let bundler = |args: &[&str]| run_json(&mut bundler_in(&theirs, args));
     let imported = bundler(&["import", "notsotuf", "--url", &server.url]);
     assert_eq!(
         (&imported["app"], &imported["targets"]),

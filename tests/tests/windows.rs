@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::desktop::Desktop;
-use notsotuf_tests::{World, json, program, root, run};
+use notsotuf_tests::{World, copy_tree, json, program, root, run};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -353,11 +353,8 @@ fn a_window_shows_an_update_that_takes_longer() {
     let desktop = Desktop::start();
     let install = Install::new();
     let prefix = install.world.path("prefix");
-    let copied = run(Command::new("cp")
-        .arg("-a")
-        .arg(std::env::var("WINEPREFIX").expect("scripts/test-windows sets it"))
-        .arg(&prefix));
-    assert!(copied.status.success(), "{copied:?}");
+    let made = std::env::var("WINEPREFIX").expect("scripts/test-windows sets it");
+    copy_tree(Path::new(&made), &prefix);
     let settings = install.folder.join("notsotuf.toml");
     let text = fs::read_to_string(&settings).unwrap();
     let more = "max_rate = 40000\ntitle = 'Photo Desk'\n";

@@ -176,13 +176,16 @@ fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> R
         }
         Err(e) => return Err(e.into()),
     };
+    let published = Published::load(&project.metadata())?;
     let mut taken = Vec::new();
     for name in &names {
         let app = project.app(Some(name))?;
+        let known = Pending::open(&project, &published)?.releases(app);
         let releases: Vec<_> = old.releases.iter().filter(|r| r.app == app).collect();
         let count = args.last.map_or(releases.len(), |last| last as usize);
         for release in &releases[releases.len().saturating_sub(count)..] {
-            if take(&project, release, context.progress)? {
+            if known.iter().all(|(version, _)| *version != release.version) {
+                take(&project, &published, release, context.progress)?;
                 taken.push(*release);
             }
         }
@@ -191,13 +194,13 @@ fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> R
     Ok(())
 }
 
-/// Adds one release, unless it is there.
-fn take(project: &Project, release: &OldRelease, progress: Progress) -> Result<bool, Error> {
-    let published = Published::load(&project.metadata())?;
-    let known = Pending::open(project, &published)?.releases(&release.app);
-    if known.iter().any(|(version, _)| *version == release.version) {
-        return Ok(false);
-    }
+/// Adds one release.
+fn take(
+    project: &Project,
+    published: &Published,
+    release: &OldRelease,
+    progress: Progress,
+) -> Result<(), Error> {
     let pending = project.pending();
     fs::create_dir_all(&pending)?;
     let work = tempfile::Builder::new()
@@ -207,8 +210,8 @@ fn take(project: &Project, release: &OldRelease, progress: Progress) -> Result<b
     let bundle = pyupdater::unpack(&release.archive, work.path())?;
     // No patch: nobody has the version before by notsotuf.
     let addition = Addition::plain(&release.app, release.version.clone(), &bundle);
-    release::add(project, &published, &addition, progress)?;
-    Ok(true)
+    release::add(project, published, &addition, progress)?;
+    Ok(())
 }
 
 fn say_taken(project: &Project, old: &Old, taken: &[&OldRelease], output: &Output) {

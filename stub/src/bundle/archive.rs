@@ -398,12 +398,14 @@ impl Installed {
         let place = fs::join(&self.folder, path);
         let parent = place.parent()?;
         // What a link leads to is not of the installation.
-        let known = self.last.as_ref().filter(|(last, _)| last == parent);
-        let real = match known {
-            Some((_, real)) => *real,
-            None => parent.canonicalize().is_ok_and(|found| found == parent),
+        let real = match &self.last {
+            Some((last, real)) if last == parent => *real,
+            _ => {
+                let real = parent.canonicalize().is_ok_and(|found| found == parent);
+                self.last = Some((parent.to_owned(), real));
+                real
+            }
         };
-        self.last = Some((parent.to_owned(), real));
         if !real {
             return None;
         }
