@@ -43,12 +43,32 @@ need_debian_file() {
   need_debian "$1" "$2"
 }
 
+# apt-get, which waits while another program has the package manager's lock: on a
+# new machine that is often its own first update.
+apt_patiently() {
+  local try errors
+  errors=$(mktemp)
+  for try in $(seq 60); do
+    if apt-get -o DPkg::Lock::Timeout=600 "$@" 2> "$errors"; then
+      rm -f "$errors"
+      return
+    fi
+    # Not all of its locks know the time-out.
+    grep -q 'Could not get lock\|Unable to lock' "$errors" || break
+    [ "$try" != 1 ] || say "waiting for the package manager's lock"
+    sleep 10
+  done
+  cat "$errors" >&2
+  rm -f "$errors"
+  return 1
+}
+
 # need_debian PACKAGE COMMAND: installs a Debian package where a command is missing.
 need_debian() {
   command -v "$2" >/dev/null && return
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "installing the Debian package $1"
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1" >/dev/null && return
+    apt_patiently update -qq && apt_patiently install -y -qq --no-install-recommends "$1" >/dev/null && return
   fi
   die "$2 is missing: install it (Debian: apt-get install $1)"
 }
