@@ -7,6 +7,7 @@ pub mod peers;
 pub mod simulator;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
+pub mod wine;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};

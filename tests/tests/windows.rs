@@ -3,26 +3,12 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::desktop::Desktop;
+use notsotuf_tests::wine::{built, kill_all, wine};
 use notsotuf_tests::{World, copy_tree, json, program, root, run};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-
-const WINE: &str = "/usr/lib/wine/wine64";
-
-/// A program for Windows.
-fn wine(program: &Path) -> Command {
-    let mut command = Command::new(WINE);
-    command.arg(program).stdin(Stdio::null());
-    command.env_remove("DISPLAY");
-    command
-}
-
-fn built(name: &str) -> PathBuf {
-    let folder = std::env::var("NOTSOTUF_WINDOWS").expect("scripts/test-windows sets it");
-    Path::new(&folder).join(name)
-}
 
 fn compile(version: &str, more: &[&str], to: &Path) {
     let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
@@ -128,9 +114,7 @@ fn started(mut command: Command) -> Child {
 fn end(mut child: Child, image: &Path) {
     child.kill().unwrap();
     child.wait().unwrap();
-    let name = image.file_name().unwrap().to_str().unwrap();
-    let mut kill = wine(Path::new("taskkill"));
-    run(kill.args(["/f", "/im", name]));
+    kill_all(image.file_name().unwrap().to_str().unwrap());
 }
 
 #[test]

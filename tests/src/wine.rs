@@ -1,0 +1,44 @@
+//! Programs for Windows, under wine: scripts/test-windows sets all of this up.
+
+use crate::{root, run};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const WINE: &str = "/usr/lib/wine/wine64";
+
+/// Prepares to run a program for Windows, with nothing on standard input and no display.
+pub fn wine(program: &Path) -> Command {
+    let mut command = Command::new(WINE);
+    command.arg(program).stdin(Stdio::null());
+    command.env_remove("DISPLAY");
+    command
+}
+
+/// Names one of our programs in the build for Windows.
+///
+/// # Panics
+/// If scripts/test-windows did not say where that is.
+pub fn built(name: &str) -> PathBuf {
+    let folder = std::env::var("NOTSOTUF_WINDOWS").expect("scripts/test-windows sets it");
+    Path::new(&folder).join(name)
+}
+
+/// Names a bundle that `scripts/make-windows-bundles` built: `console` or `windowed`, a
+/// folder, or `onefile.exe`.
+///
+/// # Panics
+/// If it is not there.
+pub fn windows_bundle(version: &str, kind: &str) -> PathBuf {
+    let bundles = root().join(".work/windows/bundles");
+    let path = bundles.join(version).join(kind);
+    assert!(
+        path.exists(),
+        "{path:?} is missing: run scripts/make-windows-bundles (scripts/test-windows does)"
+    );
+    path
+}
+
+/// Ends all programs of this name: on Windows, children outlive what started them.
+pub fn kill_all(image: &str) {
+    run(wine(Path::new("taskkill")).args(["/f", "/im", image]));
+}
