@@ -84,16 +84,6 @@ pub enum TufError {
         /// Bytes listed.
         expected: u64,
     },
-    /// Listed as longer than a client takes.
-    #[error("{role} is listed with {listed} bytes, more than the {limit} that are allowed")]
-    TooLong {
-        /// Role name.
-        role: String,
-        /// Bytes listed.
-        listed: u64,
-        /// The bound.
-        limit: u64,
-    },
     /// Not the listed hash.
     #[error("{name} does not match its {algorithm} hash")]
     Hash {
