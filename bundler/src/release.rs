@@ -345,6 +345,7 @@ pub fn add(
                 "tar_size": tar.size,
                 "tar_hash_algorithm": "sha256",
             });
+            let mut too_much_memory = false;
             let summary = if project.settings.patch_format == PatchFormat::Bsdiff4 {
                 custom["format"] = "bsdiff4".into();
                 whole::patch(&old_file, &files[0].0, &patch_file, progress)?;
@@ -355,11 +356,21 @@ pub fn add(
                 custom["from_tree"] = old.manifest.tree_hash().to_string().into();
                 custom["tree"] = tree.to_string().into();
                 let check = work.path().join("check");
-                Some(make_patch(&old, &new, &patch_file, &check, progress)?)
+                match make_patch(&old, &new, &patch_file, &check, progress) {
+                    Ok(summary) => Some(summary),
+                    // No client would take it.
+                    Err(ReleaseError::Check(PatchError::Memory)) => {
+                        too_much_memory = true;
+                        None
+                    }
+                    Err(e) => return Err(e),
+                }
             };
             let (patch_entry, size) = entry(&patch_file, &Map::new(), custom)?;
             added.from = Some(from);
-            if size * MAX_SIZE_RATIO.1 > archive_size * MAX_SIZE_RATIO.0 {
+            if too_much_memory {
+                added.no_patch = Some("applying it would take a client too much memory");
+            } else if size * MAX_SIZE_RATIO.1 > archive_size * MAX_SIZE_RATIO.0 {
                 added.no_patch = Some("it would be about as large as the archive");
             } else {
                 let path = project.target(addition.app, &addition.version, TargetKind::Patch);

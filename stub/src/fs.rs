@@ -208,12 +208,24 @@ pub fn sweep(folder: &Path) -> Result<()> {
 /// Replaces `path` by a file with `bytes` that everyone may read: after a
 /// crash at any instant it is the old file or the new one, whole.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_with(path, &mut |file| file.write_all(bytes))
+}
+
+/// The same with what `write` writes.
+pub fn write_atomically_with(
+    path: &Path,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(TEMPORARY)
         .tempfile_in(folder)
         .named("create a file in", folder)?;
-    file.write_all(bytes).named("write", path)?;
+    let mut buffered = io::BufWriter::new(&mut file);
+    write(&mut buffered)
+        .and_then(|()| buffered.flush())
+        .named("write", path)?;
+    drop(buffered);
     set_mode(file.as_file(), path, 0o644)?;
     file.as_file().sync_all().named("sync", path)?;
     let mut file = Some(file);

@@ -115,7 +115,6 @@ mod tests {
     use super::*;
     use crate::select::Archive;
     use crate::tuf::TargetFile;
-    use serde_json::Value;
     use std::str::FromStr;
 
     fn v(n: u8) -> Version {
@@ -125,7 +124,7 @@ mod tests {
         TargetFile {
             length,
             hashes: Default::default(),
-            custom: Value::Null,
+            custom: Default::default(),
         }
     }
     fn patch(n: u8, length: u64) -> Patch {

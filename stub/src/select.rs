@@ -199,7 +199,8 @@ impl Catalog {
             else {
                 continue;
             };
-            let internal = &file.custom["tufup"];
+            let custom = file.custom.value();
+            let internal = &custom["tufup"];
             let tree = |key: &str| internal[key].as_str().and_then(TreeHash::parse);
             let version = |key: &str| {
                 let text = internal[key].as_str()?;
@@ -355,8 +356,8 @@ mod tests {
         for (text, required) in archives {
             let file = TargetFile {
                 length: 100,
-                hashes: BTreeMap::new(),
-                custom: Value::Null,
+                hashes: Default::default(),
+                custom: Default::default(),
             };
             let archive = Archive {
                 path: format!("app-{text}.tar.gz"),

@@ -743,7 +743,7 @@ impl<'a> Updater<'a> {
     /// Where a target is downloaded to: named for its content, so that an
     /// interrupted download is found again, and nothing else is.
     fn partial(&self, target: &TargetFile, index: usize) -> PathBuf {
-        let hash = target.hashes.values().next().map_or("", String::as_str);
+        let hash = target.hashes.values().next().unwrap_or_default();
         let name = match hash.get(..32) {
             Some(name) if name.bytes().all(|c| c.is_ascii_hexdigit()) => name.to_owned(),
             _ => format!("{index}-{}", target.length),

@@ -5,7 +5,8 @@
 //! several names, become files of their own.
 
 use super::manifest::{Entry, Kind, Manifest};
-use super::rules::{MAX_ENTRIES, MAX_TOTAL, Refusal, Rules};
+use super::members::{Member, Members};
+use super::rules::{MAX_TOTAL, Refusal, Rules, Tally, folders};
 use crate::fs::{self, FsError};
 use ring::digest;
 use std::fs::File;
@@ -17,6 +18,9 @@ use tar::EntryType;
 /// The most that may follow the last entry: tar programs fill up a block,
 /// whose size can be chosen.
 const MAX_PADDING: u64 = 4 << 20;
+
+/// The mode of a folder in which something is, until the archive says it or ends.
+const IMPLIED: u32 = u32::MAX;
 
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -126,19 +130,20 @@ fn unpack_tar(
     observer: &mut dyn Observer,
     written: SyncSender<File>,
 ) -> Result<Manifest, ArchiveError> {
-    let mut archive = tar::Archive::new(tar);
+    let mut archive = Members::new(tar);
     let mut unpacker = Unpacker {
         into,
         rules,
         tree: Manifest::default(),
+        tally: Tally::default(),
         total: 0,
         buffer: vec![0; 1 << 18],
         installed: installed.and_then(Installed::at),
         observer,
         written,
     };
-    for entry in archive.entries().map_err(ArchiveError::Read)? {
-        unpacker.entry(entry.map_err(ArchiveError::Read)?)?;
+    while let Some(member) = archive.next()? {
+        unpacker.entry(&member, &mut archive)?;
     }
     // On to the end of the compressed data, whose checksum is checked there.
     let rest = io::copy(
@@ -207,6 +212,7 @@ struct Unpacker<'a> {
     into: &'a Path,
     rules: Rules,
     tree: Manifest,
+    tally: Tally,
     total: u64,
     buffer: Vec<u8>,
     installed: Option<Installed>,
@@ -216,32 +222,26 @@ struct Unpacker<'a> {
 }
 
 impl Unpacker<'_> {
-    fn entry<R: Read>(&mut self, mut entry: tar::Entry<'_, R>) -> Result<(), ArchiveError> {
-        let kind = entry.header().entry_type();
-        if kind == EntryType::XGlobalHeader {
-            return Ok(());
-        }
-        let Some(path) = clean(&entry.path_bytes())? else {
+    fn entry(&mut self, member: &Member, content: &mut dyn Read) -> Result<(), ArchiveError> {
+        let Some(path) = clean(&member.path)? else {
             return Ok(()); // the bundle folder itself, "."
         };
         self.rules.check_path(&path)?;
-        let mode = entry.header().mode().map_err(ArchiveError::Read)? & 0o777;
-        match kind {
+        let mode = member.mode & 0o777;
+        match member.kind {
             EntryType::Directory => {
                 self.add(&path, Kind::Dir, mode)?;
                 fs::create_dir_all(&self.place(&path))?;
             }
             EntryType::Regular | EntryType::Continuous => {
                 // Before anything is written of what it says it has.
-                if entry.size() > MAX_TOTAL.saturating_sub(self.total) {
+                if member.size > MAX_TOTAL.saturating_sub(self.total) {
                     return Err(Refusal::TooLarge.into());
                 }
-                let size = entry.size();
-                self.file(&path, mode, size, &mut entry)?;
+                self.file(&path, mode, member.size, content)?;
             }
             EntryType::Link => {
-                let target = entry.link_name_bytes().unwrap_or_default();
-                let target = clean(&target)?.unwrap_or_default();
+                let target = clean(&member.link)?.unwrap_or_default();
                 let earlier = self.tree.entries.get(&target).map(|e| &e.kind);
                 let Some(&Kind::File { size, .. }) = earlier else {
                     return Err(ArchiveError::HardLink { path, target });
@@ -250,8 +250,7 @@ impl Unpacker<'_> {
                 self.file(&path, mode, size, &mut source)?;
             }
             EntryType::Symlink => {
-                let target = entry.link_name_bytes().unwrap_or_default();
-                let target = utf8(&target)?.to_owned();
+                let target = utf8(&member.link)?.to_owned();
                 self.add(&path, Kind::Link { target }, 0o777)?;
             }
             _ => return Err(ArchiveError::EntryType { path }),
@@ -263,14 +262,30 @@ impl Unpacker<'_> {
         fs::join(self.into, path)
     }
 
+    /// Takes an entry into the tree, with the folders it is in: archives need
+    /// not list those, but they are made, so they count.
     fn add(&mut self, path: &str, kind: Kind, mode: u32) -> Result<(), ArchiveError> {
-        if self.tree.entries.len() >= MAX_ENTRIES {
-            return Err(Refusal::TooMany.into());
+        for folder in folders(path) {
+            match self.tree.entries.get(folder).map(|entry| &entry.kind) {
+                Some(Kind::Dir) => break,
+                Some(_) => return Err(Refusal::NotAFolder(path.into(), folder.into()).into()),
+                None => self.insert(folder, Kind::Dir, IMPLIED)?,
+            }
         }
-        let entry = Entry { kind, mode };
-        if self.tree.entries.insert(path.into(), entry).is_some() {
-            return Err(Refusal::Duplicate(path.into()).into());
+        let known = self.tree.entries.get(path);
+        match known.map(|entry| (&entry.kind, entry.mode, &kind)) {
+            None => self.insert(path, kind, mode),
+            Some((Kind::Dir, IMPLIED, Kind::Dir)) => {
+                self.tree.entries.insert(path.into(), Entry { kind, mode });
+                Ok(())
+            }
+            Some(_) => Err(Refusal::Duplicate(path.into()).into()),
         }
+    }
+
+    fn insert(&mut self, path: &str, kind: Kind, mode: u32) -> Result<(), ArchiveError> {
+        self.tally.add(path, &kind)?;
+        self.tree.entries.insert(path.into(), Entry { kind, mode });
         Ok(())
     }
 
@@ -283,7 +298,11 @@ impl Unpacker<'_> {
         from: &mut dyn Read,
     ) -> Result<(), ArchiveError> {
         // Its place in the tree is taken before anything is written.
-        self.add(path, Kind::Dir, mode)?;
+        let nothing = Kind::File {
+            size: 0,
+            sha256: [0; 32],
+        };
+        self.add(path, nothing, mode)?;
         let place = self.place(path);
         if let Some(parent) = place.parent() {
             fs::create_dir_all(parent)?;
@@ -336,20 +355,10 @@ impl Unpacker<'_> {
     }
 
     fn finish(mut self) -> Result<Manifest, ArchiveError> {
-        // Archives need not list the folders their files are in.
-        let implied: Vec<String> = self
-            .tree
-            .entries
-            .keys()
-            .flat_map(|path| path.match_indices('/').map(|(at, _)| path[..at].to_owned()))
-            .filter(|folder| !self.tree.entries.contains_key(folder))
-            .collect();
-        for folder in implied {
-            let entry = Entry {
-                kind: Kind::Dir,
-                mode: 0o755,
-            };
-            self.tree.entries.insert(folder, entry);
+        for entry in self.tree.entries.values_mut() {
+            if entry.mode == IMPLIED {
+                entry.mode = 0o755;
+            }
         }
         self.rules.check_tree(&self.tree)?;
         for (path, entry) in &self.tree.entries {
@@ -481,6 +490,7 @@ fn clean(bytes: &[u8]) -> Result<Option<String>, ArchiveError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::rules::{MAX_DEPTH, MAX_ENTRIES, MAX_PATHS};
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use tar::Header;
@@ -625,6 +635,142 @@ mod tests {
             Err(ArchiveError::Refused(Refusal::TooLarge))
         ));
         place.assert_nothing_outside("bombs");
+    }
+
+    #[test]
+    fn what_headers_and_paths_take_in_memory_is_bounded() {
+        let refusal = |entries: &[Vec<u8>]| match Place::new().unpack(&gzip(entries)) {
+            Err(ArchiveError::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        };
+        let of = |kind: EntryType, size: usize| entry("long", kind, "", &vec![b'a'; size]);
+        for kind in [
+            EntryType::GNULongName,
+            EntryType::GNULongLink,
+            EntryType::XHeader,
+        ] {
+            let long = refusal(&[of(kind, (1 << 16) + 1), file("x")]);
+            assert_eq!(long, Refusal::Extension, "{kind:?}");
+        }
+        // Announced only, however much it is.
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::GNULongName);
+        header.set_size(1 << 33);
+        header.set_cksum();
+        let announced = refusal(&[header.as_bytes().to_vec()]);
+        assert_eq!(announced, Refusal::Extension);
+        // What says nothing of a member is passed by.
+        let global = [of(EntryType::XGlobalHeader, 1 << 20), file("x")];
+        assert!(Place::new().unpack(&gzip(&global)).is_ok());
+
+        let long = |path: &str| {
+            let name = [path.as_bytes(), b"\0"].concat();
+            [entry("@", EntryType::GNULongName, "", &name), file("cut")].concat()
+        };
+        let deep = |depth: usize| long(&format!("{}x", "d/".repeat(depth)));
+        let place = Place::new();
+        // Folders that nothing lists count.
+        let tree = place.unpack(&gzip(&[deep(MAX_DEPTH)])).unwrap();
+        assert_eq!(tree.entries.len(), MAX_DEPTH + 1);
+        let too_deep = refusal(&[deep(MAX_DEPTH + 1)]);
+        assert!(matches!(too_deep, Refusal::TooDeep(_)));
+
+        let linked = |n: usize| {
+            let target = entry("@", EntryType::GNULongLink, "", &vec![b'x'; 4000]);
+            [target, link(&format!("l{n}"), "cut")].concat()
+        };
+        let linked: Vec<_> = (0..=MAX_PATHS as usize / 4000).map(linked).collect();
+        assert_eq!(refusal(&linked), Refusal::Paths);
+    }
+
+    #[test]
+    fn names_come_in_headers_of_their_own() {
+        fn record(key: &str, value: &str) -> String {
+            let rest = format!(" {key}={value}\n");
+            let mut length = rest.len();
+            while length != rest.len() + length.to_string().len() {
+                length = rest.len() + length.to_string().len();
+            }
+            format!("{length}{rest}")
+        }
+        let pax = |records: &[(&str, &str)]| {
+            let text: String = records.iter().map(|(k, v)| record(k, v)).collect();
+            entry("pax", EntryType::XHeader, "", text.as_bytes())
+        };
+        let gnu = |kind, name: &str| entry("@", kind, "", name.as_bytes());
+        let (name, target) = ("n/".repeat(60) + "x", "./".repeat(80) + "real");
+        let tree = Place::new()
+            .unpack(&gzip(&[
+                gnu(EntryType::GNULongName, &format!("{name}\0")),
+                file("cut"),
+                pax(&[("mtime", "1.5"), ("path", "ü\n".trim()), ("size", "7")]),
+                file("cut"),
+                file("real"),
+                gnu(EntryType::GNULongLink, &target),
+                pax(&[("comment", "a=b\nc")]),
+                link("l1", "cut"),
+                pax(&[("linkpath", &target)]),
+                link("l2", "cut"),
+            ]))
+            .unwrap();
+        for path in [name.as_str(), "ü", "real"] {
+            let kind = &tree.entries[path].kind;
+            assert!(matches!(kind, Kind::File { size: 7, .. }), "{path}");
+        }
+        for path in ["l1", "l2"] {
+            assert_eq!(
+                tree.entries[path].kind,
+                Kind::Link {
+                    target: target.clone()
+                }
+            );
+        }
+        for (what, entries) in [
+            ("nothing follows", vec![file("x"), pax(&[("path", "y")])]),
+            (
+                "two names",
+                vec![
+                    gnu(EntryType::GNULongName, "a\0"),
+                    gnu(EntryType::GNULongName, "b\0"),
+                    file("x"),
+                ],
+            ),
+            ("two headers", vec![pax(&[]), pax(&[]), file("x")]),
+            (
+                "two paths",
+                vec![pax(&[("path", "a"), ("path", "b")]), file("x")],
+            ),
+            ("no size", vec![pax(&[("size", "-1")]), file("x")]),
+            ("a larger size", vec![pax(&[("size", "99999")]), file("x")]),
+            (
+                "no records",
+                vec![
+                    entry("pax", EntryType::XHeader, "", b"99 path=x\n"),
+                    file("x"),
+                ],
+            ),
+        ] {
+            assert!(Place::new().unpack(&gzip(&entries)).is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn folders_may_be_listed_after_what_is_in_them_but_once() {
+        let folder = || entry("d/", EntryType::Directory, "", b"");
+        let place = Place::new();
+        let tree = place.unpack(&gzip(&[file("d/e/x"), folder()])).unwrap();
+        let dirs = tree.entries.iter().filter(|(_, e)| e.kind == Kind::Dir);
+        let dirs: Vec<_> = dirs.map(|(path, e)| (path.as_str(), e.mode)).collect();
+        assert_eq!(dirs, [("d", 0o755), ("d/e", 0o755)]);
+        for twice in [
+            vec![file("d/x"), folder(), folder()],
+            vec![folder(), file("d/x"), folder()],
+            vec![file("d/x"), file("d")],
+            vec![file("d/x"), link("d", "e")],
+            vec![file("d"), file("d/x")],
+        ] {
+            assert!(Place::new().unpack(&gzip(&twice)).is_err());
+        }
     }
 
     #[test]

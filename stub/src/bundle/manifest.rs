@@ -11,13 +11,16 @@
 //! are percent-encoded. The SHA-256 of this text is the *tree hash*, which
 //! the repository signs.
 
-use super::rules::{Refusal, Rules};
+use super::entries::Entries;
+use super::rules::{MAX_PATH, Refusal, Rules, Tally};
 use crate::tuf::key::{decode_hex, encode_hex};
 use ring::digest;
-use std::collections::BTreeMap;
 use std::fmt;
 
 const HEADER: &str = "notsotuf-manifest 1";
+
+/// What an entry of a tree takes in memory besides its texts.
+const ENTRY_WEIGHT: u64 = 96;
 
 /// SHA-256 of a manifest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,7 +77,7 @@ pub struct Entry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// Entries by `/`-separated relative path.
-    pub entries: BTreeMap<String, Entry>,
+    pub entries: Entries,
 }
 
 /// Why a text is not a manifest.
@@ -98,9 +101,17 @@ impl Manifest {
     /// The canonical text.
     pub fn to_text(&self) -> String {
         let mut out = String::with_capacity(64 + self.entries.len() * 128);
-        out.push_str(HEADER);
-        out.push('\n');
+        self.lines(&mut |line| out.push_str(line));
+        out
+    }
+
+    /// Passes on the canonical text, line by line.
+    pub fn lines(&self, sink: &mut dyn FnMut(&str)) {
+        sink(HEADER);
+        sink("\n");
+        let mut out = String::new();
         for (path, entry) in &self.entries {
+            out.clear();
             match &entry.kind {
                 Kind::Dir => out.push_str(&format!("d {:03o} ", entry.mode)),
                 Kind::File { size, sha256 } => out.push_str(&format!(
@@ -116,14 +127,20 @@ impl Manifest {
             }
             escape(path, false, &mut out);
             out.push('\n');
+            sink(&out);
         }
-        out
     }
 
     /// The tree hash: SHA-256 of [`Manifest::to_text`].
     pub fn tree_hash(&self) -> TreeHash {
-        let hash = digest::digest(&digest::SHA256, self.to_text().as_bytes());
-        TreeHash(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+        let mut hash = digest::Context::new(&digest::SHA256);
+        self.lines(&mut |line| hash.update(line.as_bytes()));
+        TreeHash(
+            hash.finish()
+                .as_ref()
+                .try_into()
+                .expect("SHA-256 has 32 bytes"),
+        )
     }
 
     /// Reads the canonical text and checks the tree against `rules`.
@@ -131,23 +148,20 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`]; text that is not canonical is refused.
     pub fn parse(text: &str, rules: Rules) -> Result<Self, ManifestError> {
-        let mut lines = text.split_terminator('\n');
-        if lines.next() != Some(HEADER) {
-            return Err(ManifestError::Version);
+        let mut parser = Parser::new(rules);
+        for line in text.split_terminator('\n') {
+            parser.line(line)?;
         }
-        let mut tree = Manifest::default();
-        for (index, line) in lines.enumerate() {
-            let number = index + 2;
-            let (path, entry) = parse_line(line).ok_or(ManifestError::Line(number))?;
-            if let Some((last, _)) = tree.entries.last_key_value()
-                && last.as_bytes() >= path.as_bytes()
-            {
-                return Err(ManifestError::Order(number));
-            }
-            tree.entries.insert(path, entry);
-        }
-        rules.check_tree(&tree)?;
-        Ok(tree)
+        parser.finish()
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn weight(&self) -> u64 {
+        let entries = self.entries.iter().map(|(path, entry)| match &entry.kind {
+            Kind::Link { target } => path.len() + target.len(),
+            _ => path.len(),
+        });
+        entries.map(|bytes| bytes as u64 + ENTRY_WEIGHT).sum()
     }
 
     /// The number of regular files and their bytes.
@@ -158,6 +172,67 @@ impl Manifest {
                 Kind::File { size, .. } => (n + 1, sum + size),
                 _ => (n, sum),
             })
+    }
+}
+
+/// Reads the canonical text line by line.
+#[derive(Debug)]
+pub struct Parser {
+    rules: Rules,
+    tree: Manifest,
+    tally: Tally,
+    /// Lines so far.
+    lines: usize,
+}
+
+impl Parser {
+    /// The most bytes of a line: escapes take three times as many.
+    pub const MAX_LINE: usize = 3 * 2 * MAX_PATH + 128;
+
+    /// For a tree that must obey `rules`.
+    pub fn new(rules: Rules) -> Self {
+        Parser {
+            rules,
+            tree: Manifest::default(),
+            tally: Tally::default(),
+            lines: 0,
+        }
+    }
+
+    /// Takes the next line, without its end.
+    ///
+    /// # Errors
+    /// [`ManifestError`].
+    pub fn line(&mut self, line: &str) -> Result<(), ManifestError> {
+        self.lines += 1;
+        if self.lines == 1 {
+            return match line == HEADER {
+                true => Ok(()),
+                false => Err(ManifestError::Version),
+            };
+        }
+        let (path, entry) = parse_line(line).ok_or(ManifestError::Line(self.lines))?;
+        if let Some((last, _)) = self.tree.entries.last_key_value()
+            && last.as_bytes() >= path.as_bytes()
+        {
+            return Err(ManifestError::Order(self.lines));
+        }
+        // Before there is more of it than may be.
+        self.tally.add(&path, &entry.kind)?;
+        self.tree.entries.insert(path, entry);
+        Ok(())
+    }
+
+    /// The tree, checked.
+    ///
+    /// # Errors
+    /// [`ManifestError`].
+    pub fn finish(self) -> Result<Manifest, ManifestError> {
+        if self.lines == 0 {
+            return Err(ManifestError::Version);
+        }
+        self.rules.check_tree(&self.tree)?;
+        Ok(self.tree)
     }
 }
 
@@ -264,6 +339,50 @@ mod tests {
             Manifest::parse(&swapped, Rules::portable()),
             Err(ManifestError::Order(3))
         );
+    }
+
+    /// 25 kB of nested folders took 2 GB.
+    #[test]
+    fn what_a_tree_takes_is_bounded_with_the_folders_that_it_only_implies() {
+        use crate::bundle::rules::{MAX_ENTRIES, MAX_PATHS};
+        for rules in [Rules::portable(), Rules::host()] {
+            let refused = |text: &str| match Manifest::parse(text, rules) {
+                Err(ManifestError::Refused(refusal)) => refusal,
+                other => panic!("{:?}", other.map(|tree| tree.entries.len())),
+            };
+            let text = |paths: &mut dyn Iterator<Item = String>| {
+                let lines = paths.map(|path| format!("d 755 {path}\n"));
+                lines.fold(format!("{HEADER}\n"), |text, line| text + &line)
+            };
+            // Each of them implies folders with 150 kB of paths.
+            let folders = "f".repeat(30) + "/";
+            let nested = |n: u64| format!("{n:04}/{}x", folders.repeat(100));
+            let few = text(&mut (0..100).map(nested));
+            assert!(Manifest::parse(&few, rules).is_ok());
+            let many = text(&mut (0..MAX_PATHS / 150_000).map(nested));
+            assert_eq!(refused(&many), Refusal::Paths);
+            let long = |n: u64| format!("{n:08}{}", "/x".repeat(9));
+            let many = text(&mut (0..=MAX_ENTRIES as u64 / 10).map(long));
+            assert_eq!(refused(&many), Refusal::TooMany);
+            let listed = |n: u64| format!("{n:08}");
+            let most = text(&mut (0..MAX_ENTRIES as u64).map(listed));
+            assert!(Manifest::parse(&most, rules).is_ok());
+            let more = text(&mut (0..=MAX_ENTRIES as u64).map(listed));
+            assert_eq!(refused(&more), Refusal::TooMany);
+        }
+    }
+
+    #[test]
+    fn links_through_links_are_followed_for_a_bounded_time() {
+        // 39 of the longest, and many that lead through all of them.
+        let long = |n: usize| format!("{}l{n}", "./".repeat(2000));
+        let chain = (0..38).map(|n| (format!("l{n}"), link(&long(n + 1))));
+        let many = (0..20_000).map(|n| (format!("m{n}"), link("l0")));
+        let all: Vec<_> = chain.chain(many).chain([("l38".into(), file())]).collect();
+        let all: Vec<_> = all.iter().map(|(p, k)| (p.as_str(), k.clone())).collect();
+        let refused = Rules::host().check_tree(&tree(&all));
+        assert_eq!(refused, Err(Refusal::Links));
+        assert_eq!(Rules::host().check_tree(&tree(&all[..100])), Ok(()));
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //! two of them.
 
 pub mod archive;
+mod entries;
 pub mod manifest;
+mod members;
 pub mod patch;
 pub mod rules;
 
+pub use entries::Entries;
 pub use manifest::{Entry, Kind, Manifest, TreeHash};
 pub use rules::Rules;

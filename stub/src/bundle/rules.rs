@@ -2,12 +2,20 @@
 //! patch, stored record) passes here before a file is touched.
 
 use super::manifest::{Kind, Manifest};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 /// The longest path in a bundle, in bytes.
 pub const MAX_PATH: usize = 4096;
 /// The most entries in a bundle.
 pub const MAX_ENTRIES: usize = 200_000;
+/// The most folders inside each other.
+pub const MAX_DEPTH: usize = 128;
+/// The most bytes of all paths of a bundle and of the targets of its links, with
+/// folders that are only implied.
+pub const MAX_PATHS: u64 = 24 << 20;
+/// The most bytes of paths that are looked up, and of steps, to follow all links.
+const MAX_FOLLOWED: usize = 1 << 30;
 /// The most bytes a bundle may unpack to.
 pub const MAX_TOTAL: u64 = 16 << 30;
 /// The record of a release, at the top of its folder; no bundle may bring one.
@@ -55,12 +63,81 @@ pub enum Refusal {
     /// A link that leads to itself.
     #[error("the link {0:?} leads in a circle")]
     LinkLoop(String),
+    /// Inside too many folders.
+    #[error("{0:?} lies more than {MAX_DEPTH} folders deep")]
+    TooDeep(String),
+    /// Links through links through links.
+    #[error("its links lead through too many others")]
+    Links,
+    /// A header that names a member has too much to say.
+    #[error("a name or header in it is far too long")]
+    Extension,
+    /// Too many bytes of paths.
+    #[error("more than {MAX_PATHS} bytes of paths")]
+    Paths,
     /// Too many entries.
     #[error("more than {MAX_ENTRIES} entries")]
     TooMany,
     /// Too many bytes.
     #[error("more than {MAX_TOTAL} bytes")]
     TooLarge,
+}
+
+/// Counts what a tree has, folders that are only implied too: entries and the
+/// bytes of their paths are what it costs in memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tally {
+    entries: usize,
+    bytes: u64,
+}
+
+impl Tally {
+    /// Takes in one more.
+    pub fn add(&mut self, path: &str, kind: &Kind) -> Result<(), Refusal> {
+        let target = match kind {
+            Kind::Link { target } => target.len(),
+            _ => 0,
+        };
+        self.entries += 1;
+        self.bytes += (path.len() + target) as u64;
+        if self.entries > MAX_ENTRIES {
+            return Err(Refusal::TooMany);
+        }
+        if self.bytes > MAX_PATHS {
+            return Err(Refusal::Paths);
+        }
+        Ok(())
+    }
+}
+
+/// The folders that `path` is in, the nearest first.
+pub(crate) fn folders(path: &str) -> impl Iterator<Item = &str> {
+    path.rmatch_indices('/').map(|(at, _)| &path[..at])
+}
+
+/// Paths of a tree by what is left of them where case does not count. Found
+/// by a hash, so that no second copy of all paths is needed.
+#[derive(Default)]
+struct Folded<'a> {
+    paths: HashMap<u64, &'a str>,
+    hashes: RandomState,
+}
+
+impl<'a> Folded<'a> {
+    fn get(&self, lower: &str) -> Option<&'a str> {
+        let found = self.paths.get(&self.hashes.hash_one(lower)).copied();
+        found.filter(|path| path.to_lowercase() == lower)
+    }
+
+    /// Takes in a path; the other one that is the same to it.
+    fn insert(&mut self, path: &'a str) -> Result<(), Refusal> {
+        let lower = path.to_lowercase();
+        if let Some(other) = self.get(&lower) {
+            return Err(Refusal::CaseCollision(other.into(), path.into()));
+        }
+        self.paths.insert(self.hashes.hash_one(&lower), path);
+        Ok(())
+    }
 }
 
 impl Rules {
@@ -91,6 +168,9 @@ impl Rules {
         }
         if path.is_empty() || path.len() > MAX_PATH {
             return Err(Refusal::Malformed(owned()));
+        }
+        if path.bytes().filter(|&b| b == b'/').count() > MAX_DEPTH {
+            return Err(Refusal::TooDeep(owned()));
         }
         for segment in path.split('/') {
             // A backslash separates segments on Windows, so it is refused on
@@ -127,63 +207,51 @@ impl Rules {
     /// # Errors
     /// The first [`Refusal`].
     pub fn check_tree(&self, tree: &Manifest) -> Result<(), Refusal> {
-        if tree.entries.len() > MAX_ENTRIES {
-            return Err(Refusal::TooMany);
-        }
-        let mut folded: HashMap<String, &str> = HashMap::new();
+        let mut tally = Tally::default();
+        let mut folded = Folded::default();
+        let mut before = "";
         for (path, entry) in &tree.entries {
             self.check_path(path)?;
-            if self.case_insensitive
-                && let Some(other) = folded.insert(path.to_lowercase(), path)
-            {
-                return Err(Refusal::CaseCollision(other.into(), path.clone()));
-            }
-            let mut parent = path.as_str();
-            while let Some((folder, _)) = parent.rsplit_once('/') {
-                parent = folder;
-                // A folder without an entry of its own is only implied, which
-                // a difference in case could turn into a link.
-                let found = tree.entries.get(folder).map(|e| &e.kind);
-                if found.is_some_and(|kind| *kind != Kind::Dir) {
-                    return Err(Refusal::NotAFolder(path.clone(), folder.into()));
+            tally.add(path, &entry.kind)?;
+            for folder in folders(path) {
+                match tree.entries.get(folder).map(|e| &e.kind) {
+                    // Its own folders are looked at with itself.
+                    Some(Kind::Dir) => break,
+                    Some(_) => return Err(Refusal::NotAFolder(path.clone(), folder.into())),
+                    // Without an entry of its own it is only implied, which a
+                    // difference in case could turn into a link. What is in one
+                    // folder comes one after the other.
+                    None if is_in(before, folder) => break,
+                    None => {
+                        tally.add(folder, &Kind::Dir)?;
+                        if self.case_insensitive {
+                            folded.insert(folder)?;
+                        }
+                    }
                 }
             }
-            if let Kind::Link { target } = &entry.kind {
-                self.check_link(tree, path, target)?;
+            if self.case_insensitive {
+                folded.insert(path)?;
             }
+            before = path;
         }
-        if self.case_insensitive {
-            self.check_implied_folders(tree, &folded)?;
+        let mut followed = 0;
+        for (path, entry) in &tree.entries {
+            if let Kind::Link { target } = &entry.kind {
+                self.check_link(tree, &folded, path, target, &mut followed)?;
+            }
         }
         Ok(())
     }
 
-    fn check_implied_folders(
+    fn check_link(
         &self,
         tree: &Manifest,
-        folded: &HashMap<String, &str>,
+        folded: &Folded,
+        path: &str,
+        target: &str,
+        followed: &mut usize,
     ) -> Result<(), Refusal> {
-        let mut spelled: BTreeMap<String, &str> = BTreeMap::new();
-        for path in tree.entries.keys() {
-            let mut parent = path.as_str();
-            while let Some((folder, _)) = parent.rsplit_once('/') {
-                parent = folder;
-                let lower = folder.to_lowercase();
-                let known = folded
-                    .get(&lower)
-                    .copied()
-                    .or_else(|| spelled.insert(lower, folder));
-                if let Some(other) = known
-                    && other != folder
-                {
-                    return Err(Refusal::CaseCollision(other.into(), folder.into()));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn check_link(&self, tree: &Manifest, path: &str, target: &str) -> Result<(), Refusal> {
         let escapes = || Refusal::LinkEscapes(path.into(), target.into());
         let mut left = 40; // as many hops as Linux follows
         let mut place: Vec<String> = path.split('/').map(str::to_owned).collect();
@@ -191,6 +259,11 @@ impl Rules {
         let mut todo: Vec<String> = Vec::new();
         push_target(&mut todo, target).ok_or_else(escapes)?;
         while let Some(segment) = todo.pop() {
+            // What a step costs, however short the path.
+            *followed += 64;
+            if *followed > MAX_FOLLOWED {
+                return Err(Refusal::Links);
+            }
             match segment.as_str() {
                 "." => continue,
                 ".." => {
@@ -200,16 +273,11 @@ impl Rules {
                 _ => place.push(segment),
             }
             let here = place.join("/");
+            *followed += here.len();
             let entry = tree.entries.get(&here).or_else(|| {
                 // Where case does not count, so does a link's way through.
                 self.case_insensitive
-                    .then(|| {
-                        let lower = here.to_lowercase();
-                        tree.entries
-                            .iter()
-                            .find(|(p, _)| p.to_lowercase() == lower)
-                            .map(|(_, e)| e)
-                    })
+                    .then(|| tree.entries.get(folded.get(&here.to_lowercase())?))
                     .flatten()
             });
             if let Some(Kind::Link { target }) = entry.map(|e| &e.kind) {
@@ -223,6 +291,12 @@ impl Rules {
         }
         Ok(())
     }
+}
+
+/// Whether `path` is in `folder`, however deep.
+fn is_in(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Puts the segments of a link's target on the stack, first one on top.

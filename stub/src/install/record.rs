@@ -1,18 +1,16 @@
 //! The record of what a bundle folder holds. It travels inside that folder,
 //! so one rename moves both.
 
-use crate::bundle::manifest::ManifestError;
+use crate::bundle::manifest::{ManifestError, Parser};
 use crate::bundle::rules::RECORD;
 use crate::bundle::{Manifest, Rules};
-use crate::fs::{self, FsError};
+use crate::fs::FsError;
 use pep440_rs::Version;
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 const HEADER: &str = "notsotuf-release 1";
-/// 200,000 entries with long paths still fit.
-const MAX_SIZE: u64 = 256 << 20;
 /// More than the three lines before the manifest take.
 const MAX_HEAD: u64 = 4096;
 
@@ -71,27 +69,73 @@ impl Record {
 
     /// The text that is stored.
     pub fn to_text(&self) -> String {
-        let Release { name, version } = &self.release;
-        let manifest = self.manifest.to_text();
-        format!("{HEADER}\nname {name}\nversion {version}\n{manifest}")
+        format!("{}{}", self.head(), self.manifest.to_text())
     }
 
-    /// Reads the record of the bundle in `folder`; `None` if it has none.
+    fn head(&self) -> String {
+        let Release { name, version } = &self.release;
+        format!("{HEADER}\nname {name}\nversion {version}\n")
+    }
+
+    /// Writes the text that is stored.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut result = out.write_all(self.head().as_bytes());
+        self.manifest.lines(&mut |line| {
+            if result.is_ok() {
+                result = out.write_all(line.as_bytes());
+            }
+        });
+        result
+    }
+
+    /// Reads the record of the bundle in `folder`; `None` if it has none. Line
+    /// by line: the file may be of any size.
     ///
     /// # Errors
     /// [`RecordError`], naming the file.
     pub fn load(folder: &Path, rules: Rules) -> Result<Option<Self>, RecordError> {
         let path = Self::path(folder);
-        let Some(bytes) = fs::read_optional(&path, MAX_SIZE)? else {
-            return Ok(None);
+        let mut file = match std::fs::File::open(&path) {
+            Ok(file) => BufReader::new(file),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(FsError::new("open", &path, e).into()),
         };
         let form = || RecordError::Form { path: path.clone() };
-        let text = String::from_utf8(bytes).map_err(|_| form())?;
-        let (release, rest) = parse_head(&text).ok_or_else(form)?;
-        let manifest = Manifest::parse(rest, rules).map_err(|source| RecordError::Manifest {
+        let mut next = |line: &mut String| -> Result<bool, RecordError> {
+            line.clear();
+            let mut limited = (&mut file).take(Parser::MAX_LINE as u64);
+            match limited.read_line(line) {
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::InvalidData => return Err(form()),
+                Err(e) => return Err(FsError::new("read", &path, e).into()),
+            }
+            let more = !line.is_empty();
+            if line.ends_with('\n') {
+                line.pop();
+            } else if line.len() >= Parser::MAX_LINE {
+                return Err(form());
+            }
+            Ok(more)
+        };
+        let (mut head, mut line) = (String::new(), String::new());
+        for _ in 0..3 {
+            next(&mut line)?;
+            head.push_str(&line);
+            head.push('\n');
+        }
+        let (release, _) = parse_head(&head).ok_or_else(form)?;
+        let damaged = |source| RecordError::Manifest {
             path: path.clone(),
             source,
-        })?;
+        };
+        let mut manifest = Parser::new(rules);
+        while next(&mut line)? {
+            manifest.line(&line).map_err(damaged)?;
+        }
+        let manifest = manifest.finish().map_err(damaged)?;
         Ok(Some(Record { release, manifest }))
     }
 

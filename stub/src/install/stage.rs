@@ -78,7 +78,7 @@ pub fn seal(layout: &Layout, record: &Record) -> Result<(), SealError> {
     // would then be in the bundle.
     fs::create_dir_all(&layout.work())?;
     let pending = layout.work().join("record");
-    fs::write_atomically(&pending, record.to_text().as_bytes())?;
+    fs::write_atomically_with(&pending, &mut |out| record.write(out))?;
     fs::rename(&pending, &Record::path(&tree))?;
     fs::remove_tree(&layout.work())?;
     fs::sync_dir(&layout.staging())

@@ -16,6 +16,20 @@ pub enum JsonError {
     /// A number that canonical JSON cannot carry.
     #[error("canonical JSON has no floating-point numbers, found {0}")]
     Float(Number),
+    /// Not acceptable, found without making values of it.
+    #[error("not acceptable JSON: {what} (at byte {at})")]
+    Text {
+        /// What is wrong.
+        what: &'static str,
+        /// Where.
+        at: usize,
+    },
+    /// A metadata file without one of its two parts.
+    #[error("it has no {name:?}")]
+    Field {
+        /// Its name.
+        name: &'static str,
+    },
 }
 
 /// A JSON value read strictly: an object that names a key twice is refused,

@@ -4,6 +4,7 @@
 //! TUF specification 1.0.34, section 5
 //! (<https://theupdateframework.github.io/specification/latest/>).
 
+pub mod canonical;
 mod error;
 pub mod json;
 pub mod key;

@@ -4,7 +4,7 @@
 use super::error::TufError;
 use super::schema::{TargetFile, UnixTime};
 use super::trusted::{RootChange, TrustedSet};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bounds on what a repository can make the client fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,10 +13,13 @@ pub struct Bounds {
     pub root: u64,
     /// Bytes of a timestamp file.
     pub timestamp: u64,
-    /// Bytes of a snapshot file whose length is not listed.
+    /// Bytes of a snapshot file, whatever length is listed.
     pub snapshot: u64,
-    /// Bytes of a targets file whose length is not listed.
+    /// Bytes of a targets file, whatever length is listed.
     pub targets: u64,
+    /// Bytes of all targets files that are trusted at the same time: those of
+    /// delegated roles come together in a search.
+    pub all_targets: u64,
     /// New root versions in one refresh.
     pub root_rotations: u32,
     /// Targets roles visited in one search.
@@ -30,6 +33,7 @@ impl Default for Bounds {
             timestamp: 16_384,
             snapshot: 2_000_000,
             targets: 5_000_000,
+            all_targets: 6_000_000,
             root_rotations: 256,
             delegations: 32,
         }
@@ -88,6 +92,8 @@ pub struct Refresh {
     rotations: u32,
     actions: VecDeque<Step>,
     search: Search,
+    /// Bytes of the targets files that are trusted, by role.
+    sizes: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +122,7 @@ impl Refresh {
                 stack: vec![("targets".into(), "root".into())],
                 ..Search::default()
             },
+            sizes: BTreeMap::new(),
         })
     }
 
@@ -158,7 +165,7 @@ impl Refresh {
                 Step::Fetch {
                     role: "snapshot".into(),
                     file: version(listed.version, "snapshot"),
-                    max_length: listed.length.unwrap_or(self.bounds.snapshot),
+                    max_length: least(listed.length, self.bounds.snapshot),
                 }
             }
             State::Targets { local } => {
@@ -171,7 +178,7 @@ impl Refresh {
                 Step::Fetch {
                     role: role.clone(),
                     file: version(listed.map_or(1, |l| l.version), role),
-                    max_length: listed.and_then(|l| l.length).unwrap_or(self.bounds.targets),
+                    max_length: least(listed.and_then(|l| l.length), self.targets_bound(role)),
                 }
             }
             State::Done => Step::Done,
@@ -255,13 +262,17 @@ impl Refresh {
 
     fn targets(&mut self, bytes: Option<Vec<u8>>, local: bool) -> Result<(), TufError> {
         let (role, delegator) = self.search.stack.last().expect("a role is wanted").clone();
-        match (bytes, local) {
+        let limit = self.targets_bound(&role);
+        let size = bytes.as_ref().map_or(0, Vec::len) as u64;
+        // A stored file that does not fit is as good as none.
+        match (bytes.filter(|_| size <= limit), local) {
             (Some(bytes), true) => {
                 if self
                     .trusted
                     .update_targets(&bytes, &role, &delegator)
                     .is_ok()
                 {
+                    self.sizes.insert(role.clone(), size);
                     self.visited(&role);
                 } else {
                     self.state = State::Targets { local: false };
@@ -270,12 +281,22 @@ impl Refresh {
             (None, true) => self.state = State::Targets { local: false },
             (Some(bytes), false) => {
                 self.trusted.update_targets(&bytes, &role, &delegator)?;
+                self.sizes.insert(role.clone(), size);
                 self.store(&role, bytes);
                 self.visited(&role);
             }
             (None, false) => return Err(missing(&format!("{role}.json"))),
         }
         Ok(())
+    }
+
+    /// How long the targets file of `role` may be, beside those of the other
+    /// roles that are trusted.
+    fn targets_bound(&self, role: &str) -> u64 {
+        let others = self.sizes.iter().filter(|(other, _)| *other != role);
+        let others = others.map(|(_, size)| size).sum();
+        let left = self.bounds.all_targets.saturating_sub(others);
+        left.min(self.bounds.targets)
     }
 
     /// Looks for `path` in the targets roles, in pre-order (5.6.7), after the
@@ -350,6 +371,11 @@ impl Refresh {
 
 fn load(role: &str) -> Step {
     Step::Load { role: role.into() }
+}
+
+/// What is listed never lifts a bound.
+fn least(listed: Option<u64>, bound: u64) -> u64 {
+    listed.map_or(bound, |listed| listed.min(bound))
 }
 
 fn missing(file: &str) -> TufError {

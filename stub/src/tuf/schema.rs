@@ -1,15 +1,26 @@
 //! The form of the metadata files: TUF specification section 4.
 
+use super::canonical::{self, Envelope};
 use super::error::TufError;
-use super::json;
 use super::key::{Key, decode_hex, encode_hex};
 use ring::digest;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The four roles that root metadata delegates to.
 pub const TOP_LEVEL: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
+
+/// The most keys of one role: each may cost the verification of a signature
+/// over the whole file.
+pub const MAX_KEYS: usize = 64;
+/// The most signatures of one file, of which only those count that are by keys
+/// of the role.
+pub const MAX_SIGNATURES: usize = 1024;
+/// The most values and names in what an application put beside a target.
+pub const MAX_CUSTOM: usize = 10_000;
 
 /// Seconds since 1970-01-01T00:00:00Z; the only form of time in this module,
 /// always handed in.
@@ -36,9 +47,15 @@ pub struct Metadata<T> {
 }
 
 /// The signed part of a role: what all roles have in common.
-pub trait Signed: for<'de> Deserialize<'de> {
+pub trait Signed: Sized {
     /// The value of `_type`.
     const TYPE: &'static str;
+    /// Reads the fields, straight from the text: `serde(flatten)` would keep
+    /// a copy of all of it in between.
+    ///
+    /// # Errors
+    /// If it is not of the form of this role.
+    fn read(signed: &[u8]) -> serde_json::Result<Self>;
     /// Fields all roles have.
     fn common(&self) -> &Common;
     /// Constraints that the field types do not express.
@@ -120,6 +137,9 @@ impl RoleKeys {
         if self.threshold < 1 {
             return Err(format!("the threshold of {role} is not positive"));
         }
+        if self.keyids.len() > MAX_KEYS {
+            return Err(format!("{role} has more than {MAX_KEYS} keys"));
+        }
         if self.keyids.iter().collect::<BTreeSet<_>>().len() != self.keyids.len() {
             return Err(format!("{role} lists a key id twice"));
         }
@@ -128,13 +148,11 @@ impl RoleKeys {
 }
 
 /// Root metadata, section 4.3.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Root {
     /// Common fields.
-    #[serde(flatten)]
     pub common: Common,
     /// Whether file names carry versions and hashes; section 6.2.
-    #[serde(default)]
     pub consistent_snapshot: bool,
     /// All keys, by id.
     pub keys: BTreeMap<String, Key>,
@@ -144,6 +162,22 @@ pub struct Root {
 
 impl Signed for Root {
     const TYPE: &'static str = "root";
+    fn read(signed: &[u8]) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Own {
+            #[serde(default)]
+            consistent_snapshot: bool,
+            keys: BTreeMap<String, Key>,
+            roles: BTreeMap<String, RoleKeys>,
+        }
+        let own: Own = serde_json::from_slice(signed)?;
+        Ok(Root {
+            common: serde_json::from_slice(signed)?,
+            consistent_snapshot: own.consistent_snapshot,
+            keys: own.keys,
+            roles: own.roles,
+        })
+    }
     fn common(&self) -> &Common {
         &self.common
     }
@@ -158,6 +192,80 @@ impl Signed for Root {
     }
 }
 
+/// Hexadecimal hashes by algorithm. There is one set for each file that is
+/// listed, so it is kept small.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hashes(Box<[(Box<str>, Box<str>)]>);
+
+impl Hashes {
+    /// The hash of this algorithm.
+    pub fn get(&self, algorithm: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(name, _)| **name == *algorithm);
+        found.map(|(_, hash)| &**hash)
+    }
+
+    /// The hashes, sorted by algorithm.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, hash)| &**hash)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(String, String)> for Hashes {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(hashes: I) -> Self {
+        let sorted: BTreeMap<_, _> = hashes.into_iter().collect();
+        Hashes(
+            sorted
+                .into_iter()
+                .map(|(a, h)| (a.into(), h.into()))
+                .collect(),
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for Hashes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::<String, String>::deserialize(deserializer).map(Self::from_iter)
+    }
+}
+
+impl Serialize for Hashes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, hash)| (name, hash)))
+    }
+}
+
+/// What an application put beside a target: kept as text, as values would take
+/// many times as much.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Custom(Option<Box<str>>);
+
+impl Custom {
+    /// The value; `null` if there is none.
+    pub fn value(&self) -> Value {
+        let text = self.0.as_deref().unwrap_or("null");
+        serde_json::from_str(text).unwrap_or_default()
+    }
+}
+
+impl<'de> Deserialize<'de> for Custom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
+        if text.len() > MAX_CUSTOM {
+            let values = canonical::count(text.as_bytes()).map_err(D::Error::custom)?;
+            if values > MAX_CUSTOM {
+                let limit = format!("there are more than {MAX_CUSTOM} values in a `custom`");
+                return Err(D::Error::custom(limit));
+            }
+        }
+        Ok(Custom((&*text != "null").then_some(text)))
+    }
+}
+
 /// What one metadata file says of another.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct MetaFile {
@@ -166,7 +274,7 @@ pub struct MetaFile {
     /// Its length in bytes, if listed.
     pub length: Option<u64>,
     /// Its hashes, if listed.
-    pub hashes: Option<BTreeMap<String, String>>,
+    pub hashes: Option<Hashes>,
 }
 
 impl MetaFile {
@@ -174,7 +282,7 @@ impl MetaFile {
         if self.version < 1 {
             return Err(format!("the version of {name} is not positive"));
         }
-        if self.hashes.as_ref().is_some_and(BTreeMap::is_empty) {
+        if self.hashes.as_ref().is_some_and(Hashes::is_empty) {
             return Err(format!("the hashes of {name} are empty"));
         }
         Ok(())
@@ -199,11 +307,16 @@ impl MetaFile {
     }
 }
 
+/// What timestamp and snapshot metadata have besides the common fields.
+#[derive(Deserialize)]
+struct Listing {
+    meta: BTreeMap<String, MetaFile>,
+}
+
 /// Timestamp metadata, section 4.6.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Timestamp {
     /// Common fields.
-    #[serde(flatten)]
     pub common: Common,
     meta: BTreeMap<String, MetaFile>,
 }
@@ -217,6 +330,13 @@ impl Timestamp {
 
 impl Signed for Timestamp {
     const TYPE: &'static str = "timestamp";
+    fn read(signed: &[u8]) -> serde_json::Result<Self> {
+        let listing: Listing = serde_json::from_slice(signed)?;
+        Ok(Timestamp {
+            common: serde_json::from_slice(signed)?,
+            meta: listing.meta,
+        })
+    }
     fn common(&self) -> &Common {
         &self.common
     }
@@ -229,10 +349,9 @@ impl Signed for Timestamp {
 }
 
 /// Snapshot metadata, section 4.4.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Common fields.
-    #[serde(flatten)]
     pub common: Common,
     /// All targets metadata files, by file name.
     pub meta: BTreeMap<String, MetaFile>,
@@ -240,6 +359,13 @@ pub struct Snapshot {
 
 impl Signed for Snapshot {
     const TYPE: &'static str = "snapshot";
+    fn read(signed: &[u8]) -> serde_json::Result<Self> {
+        let listing: Listing = serde_json::from_slice(signed)?;
+        Ok(Snapshot {
+            common: serde_json::from_slice(signed)?,
+            meta: listing.meta,
+        })
+    }
     fn common(&self) -> &Common {
         &self.common
     }
@@ -256,10 +382,10 @@ pub struct TargetFile {
     /// Length in bytes.
     pub length: u64,
     /// Hexadecimal hashes by algorithm.
-    pub hashes: BTreeMap<String, String>,
+    pub hashes: Hashes,
     /// Whatever the application put there.
     #[serde(default)]
-    pub custom: Value,
+    pub custom: Custom,
 }
 
 impl TargetFile {
@@ -288,10 +414,9 @@ impl TargetFile {
 }
 
 /// Targets metadata, section 4.5, of the top-level role or a delegated one.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Targets {
     /// Common fields.
-    #[serde(flatten)]
     pub common: Common,
     /// Target files by path.
     pub targets: BTreeMap<String, TargetFile>,
@@ -301,6 +426,19 @@ pub struct Targets {
 
 impl Signed for Targets {
     const TYPE: &'static str = "targets";
+    fn read(signed: &[u8]) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Own {
+            targets: BTreeMap<String, TargetFile>,
+            delegations: Option<Delegations>,
+        }
+        let own: Own = serde_json::from_slice(signed)?;
+        Ok(Targets {
+            common: serde_json::from_slice(signed)?,
+            targets: own.targets,
+            delegations: own.delegations,
+        })
+    }
     fn common(&self) -> &Common {
         &self.common
     }
@@ -327,11 +465,11 @@ pub struct Delegations {
 
 /// One delegation.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(from = "DelegatedRoleFields")]
 pub struct DelegatedRole {
     /// Role name.
     pub name: String,
     /// Whose signatures it needs.
-    #[serde(flatten)]
     pub keys: RoleKeys,
     /// Whether the search for a path it covers ends with it.
     pub terminating: bool,
@@ -341,16 +479,62 @@ pub struct DelegatedRole {
     pub path_hash_prefixes: Option<Vec<String>>,
 }
 
+#[derive(Deserialize)]
+struct DelegatedRoleFields {
+    name: String,
+    keyids: Vec<String>,
+    threshold: u64,
+    terminating: bool,
+    paths: Option<Vec<String>>,
+    path_hash_prefixes: Option<Vec<String>>,
+}
+
+impl From<DelegatedRoleFields> for DelegatedRole {
+    fn from(fields: DelegatedRoleFields) -> Self {
+        DelegatedRole {
+            name: fields.name,
+            keys: RoleKeys {
+                keyids: fields.keyids,
+                threshold: fields.threshold,
+            },
+            terminating: fields.terminating,
+            paths: fields.paths,
+            path_hash_prefixes: fields.path_hash_prefixes,
+        }
+    }
+}
+
 /// Hash bin delegation, TAP 15.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(from = "SuccinctRolesFields")]
 pub struct SuccinctRoles {
     /// Whose signatures each bin needs.
-    #[serde(flatten)]
     pub keys: RoleKeys,
     /// 1 to 32: there are 2^bit_length bins.
     pub bit_length: u32,
     /// Bins are named `<prefix>-<hexadecimal number>`.
     pub name_prefix: String,
+}
+
+#[derive(Deserialize)]
+struct SuccinctRolesFields {
+    keyids: Vec<String>,
+    threshold: u64,
+    bit_length: u32,
+    name_prefix: String,
+}
+
+impl From<SuccinctRolesFields> for SuccinctRoles {
+    fn from(fields: SuccinctRolesFields) -> Self {
+        SuccinctRoles {
+            keys: RoleKeys {
+                keyids: fields.keyids,
+                threshold: fields.threshold,
+            },
+            bit_length: fields.bit_length,
+            name_prefix: fields.name_prefix,
+        }
+    }
 }
 
 impl Delegations {
@@ -463,7 +647,7 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    fn new(name: &str, hashes: &BTreeMap<String, String>) -> Result<Self, TufError> {
+    fn new(name: &str, hashes: &Hashes) -> Result<Self, TufError> {
         let mut contexts = Vec::new();
         for (algorithm, digest) in [("sha256", &digest::SHA256), ("sha512", &digest::SHA512)] {
             if let Some(expected) = hashes.get(algorithm) {
@@ -517,57 +701,145 @@ pub fn verify_length(name: &str, expected: u64, found: u64) -> Result<(), TufErr
     })
 }
 
-impl<T: Signed> Metadata<T> {
-    /// Parses a metadata file of role `role` (which, for delegated roles, is
-    /// not the same as its type).
+/// A metadata file whose JSON is sound, and of whose signed part nothing is
+/// understood yet: what can be had of a file without believing it.
+#[derive(Debug)]
+pub struct Sealed<'a> {
+    role: &'a str,
+    signed: &'a [u8],
+    payload: Vec<u8>,
+    signatures: Vec<Signature>,
+}
+
+impl<'a> Sealed<'a> {
+    /// Takes apart a metadata file of role `role` (which, for delegated roles,
+    /// is not the same as its type).
     ///
     /// # Errors
     /// [`TufError::Json`] or [`TufError::Form`].
-    pub fn parse(role: &str, bytes: &[u8]) -> Result<Self, TufError> {
+    pub fn read(role: &'a str, bytes: &'a [u8]) -> Result<Self, TufError> {
         let form = |reason: String| TufError::Form {
             role: role.into(),
             reason,
         };
-        let json = |source| TufError::Json {
+        let envelope = Envelope::read(bytes).map_err(|source| TufError::Json {
             role: role.into(),
             source,
-        };
-        #[derive(Deserialize)]
-        struct Envelope {
-            signed: Value,
-            signatures: Vec<Signature>,
+        })?;
+        let signatures: Vec<Signature> =
+            serde_json::from_slice(envelope.signatures).map_err(|e| form(e.to_string()))?;
+        if signatures.len() > MAX_SIGNATURES {
+            return Err(form(format!(
+                "it has more than {MAX_SIGNATURES} signatures"
+            )));
         }
-        let value = json::parse(bytes).map_err(json)?;
-        let envelope: Envelope = serde_json::from_value(value).map_err(|e| form(e.to_string()))?;
-        let payload = json::canonical(&envelope.signed).map_err(json)?;
-        let signed: T = serde_json::from_value(envelope.signed).map_err(|e| form(e.to_string()))?;
-        signed.common().check(T::TYPE).map_err(form)?;
-        signed.check().map_err(form)?;
-        let ids: BTreeSet<_> = envelope.signatures.iter().map(|s| &s.keyid).collect();
-        if ids.len() != envelope.signatures.len() {
+        let ids: BTreeSet<_> = signatures.iter().map(|s| &s.keyid).collect();
+        if ids.len() != signatures.len() {
             return Err(form("it has two signatures by one key id".into()));
         }
+        Ok(Sealed {
+            role,
+            signed: envelope.signed,
+            payload: envelope.payload,
+            signatures,
+        })
+    }
+
+    /// Checks that a threshold of the role's keys signed this.
+    ///
+    /// # Errors
+    /// [`TufError::Unsigned`].
+    pub fn verify(
+        &self,
+        keys: &BTreeMap<String, Key>,
+        role_keys: &RoleKeys,
+    ) -> Result<(), TufError> {
+        let valid = count_valid(&self.payload, &self.signatures, keys, role_keys);
+        enough(self.role, valid, role_keys)
+    }
+
+    /// Reads the signed part.
+    ///
+    /// # Errors
+    /// [`TufError::Form`].
+    pub fn open<T: Signed>(self) -> Result<Metadata<T>, TufError> {
+        let form = |reason: String| TufError::Form {
+            role: self.role.into(),
+            reason,
+        };
+        let signed = T::read(self.signed).map_err(|e| form(e.to_string()))?;
+        signed.common().check(T::TYPE).map_err(form)?;
+        signed.check().map_err(form)?;
         Ok(Metadata {
             signed,
-            payload,
-            signatures: envelope.signatures,
+            payload: self.payload,
+            signatures: self.signatures,
         })
+    }
+}
+
+/// How many distinct keys of `role_keys` have a valid signature. Keys are told
+/// apart by what they are, not by their ids.
+fn count_valid(
+    payload: &[u8],
+    signatures: &[Signature],
+    keys: &BTreeMap<String, Key>,
+    role_keys: &RoleKeys,
+) -> usize {
+    role_keys
+        .keyids
+        .iter()
+        .take(MAX_KEYS)
+        .filter_map(|id| {
+            let key = keys.get(id)?;
+            let signature = signatures.iter().find(|s| &s.keyid == id)?;
+            let bytes = decode_hex(&signature.sig)?;
+            key.verifies(payload, &bytes).then(|| key.material())
+        })
+        .collect::<BTreeSet<_>>()
+        .len()
+}
+
+fn enough(role: &str, valid: usize, role_keys: &RoleKeys) -> Result<(), TufError> {
+    if (valid as u64) < role_keys.threshold {
+        return Err(TufError::Unsigned {
+            role: role.into(),
+            valid,
+            threshold: role_keys.threshold,
+        });
+    }
+    Ok(())
+}
+
+impl<T: Signed> Metadata<T> {
+    /// Parses a metadata file of role `role`, whoever signed it.
+    ///
+    /// # Errors
+    /// [`TufError::Json`] or [`TufError::Form`].
+    pub fn parse(role: &str, bytes: &[u8]) -> Result<Self, TufError> {
+        Sealed::read(role, bytes)?.open()
+    }
+
+    /// Parses a metadata file that a threshold of these keys must have signed.
+    /// What they did not sign is not looked into.
+    ///
+    /// # Errors
+    /// [`TufError::Json`], [`TufError::Unsigned`] or [`TufError::Form`].
+    pub fn parse_signed(
+        role: &str,
+        bytes: &[u8],
+        keys: &BTreeMap<String, Key>,
+        role_keys: &RoleKeys,
+    ) -> Result<Self, TufError> {
+        let sealed = Sealed::read(role, bytes)?;
+        sealed.verify(keys, role_keys)?;
+        sealed.open()
     }
 
     /// How many distinct keys of `role_keys` have a valid signature here.
     /// Keys are told apart by what they are, not by their ids.
     pub fn count_valid(&self, keys: &BTreeMap<String, Key>, role_keys: &RoleKeys) -> usize {
-        role_keys
-            .keyids
-            .iter()
-            .filter_map(|id| {
-                let key = keys.get(id)?;
-                let signature = self.signatures.iter().find(|s| &s.keyid == id)?;
-                let bytes = decode_hex(&signature.sig)?;
-                key.verifies(&self.payload, &bytes).then(|| key.material())
-            })
-            .collect::<BTreeSet<_>>()
-            .len()
+        count_valid(&self.payload, &self.signatures, keys, role_keys)
     }
 
     /// Checks that a threshold of the role's keys signed this.
@@ -580,15 +852,7 @@ impl<T: Signed> Metadata<T> {
         keys: &BTreeMap<String, Key>,
         role_keys: &RoleKeys,
     ) -> Result<(), TufError> {
-        let valid = self.count_valid(keys, role_keys);
-        if (valid as u64) < role_keys.threshold {
-            return Err(TufError::Unsigned {
-                role: role.into(),
-                valid,
-                threshold: role_keys.threshold,
-            });
-        }
-        Ok(())
+        enough(role, self.count_valid(keys, role_keys), role_keys)
     }
 
     /// Checks the expiry date; metadata expires *at* its date.

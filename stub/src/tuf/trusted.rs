@@ -72,9 +72,8 @@ impl TrustedSet {
     /// is not exactly the next version. Expiry does not matter here (5.3.7).
     pub fn update_root(&mut self, bytes: &[u8]) -> Result<RootChange, TufError> {
         assert!(!self.root_final, "roots come before all other metadata");
-        let new = Metadata::<Root>::parse("root", bytes)?;
         // 5.3.4: signed by a threshold of the old keys and of the new ones.
-        verify_by_root(&new, "root", &self.root.signed)?;
+        let new: Metadata<Root> = parse_by_root("root", bytes, &self.root.signed)?;
         verify_by_root(&new, "root", &new.signed)?;
         // 5.3.5: exactly the next version, so that none is skipped.
         let expected = self.root.signed.common.version.saturating_add(1);
@@ -112,9 +111,8 @@ impl TrustedSet {
     /// trusted one has this very version, which is then kept.
     pub fn update_timestamp(&mut self, bytes: &[u8]) -> Result<(), TufError> {
         assert!(self.root_final, "timestamp comes after root");
-        let new = Metadata::<Timestamp>::parse("timestamp", bytes)?;
         // 5.4.2: signatures.
-        verify_by_root(&new, "timestamp", &self.root.signed)?;
+        let new: Metadata<Timestamp> = parse_by_root("timestamp", bytes, &self.root.signed)?;
         if let Some(old) = &self.timestamp {
             // 5.4.3.1: no older timestamp.
             let (found, trusted) = (new.signed.common.version, old.signed.common.version);
@@ -159,9 +157,8 @@ impl TrustedSet {
         if !local {
             listed.verify("snapshot", bytes)?;
         }
-        let new = Metadata::<Snapshot>::parse("snapshot", bytes)?;
         // 5.5.3: signatures.
-        verify_by_root(&new, "snapshot", &self.root.signed)?;
+        let new: Metadata<Snapshot> = parse_by_root("snapshot", bytes, &self.root.signed)?;
         // 5.5.4: the version the timestamp lists. A local one may be older;
         // it is then good for rollback checks only.
         let found = new.signed.common.version;
@@ -218,10 +215,9 @@ impl TrustedSet {
             })?;
         // 5.6.2: hashes, where the snapshot lists them.
         listed.verify(role, bytes)?;
-        let new = Metadata::<Targets>::parse(role, bytes)?;
         // 5.6.3: signatures, by the keys the delegator gives this role now.
         let (keys, role_keys) = self.delegated_keys(role, delegator)?;
-        new.verify(role, keys, role_keys)?;
+        let new = Metadata::<Targets>::parse_signed(role, bytes, keys, role_keys)?;
         // 5.6.4: the version the snapshot lists.
         check_version(role, new.signed.common.version, listed.version)?;
         // 5.6.5: not expired.
@@ -258,6 +254,15 @@ fn verify_by_root<T: Signed>(
     root: &Root,
 ) -> Result<(), TufError> {
     metadata.verify(role, &root.keys, &root.roles[role])
+}
+
+/// Parses what the keys that `root` gives `role` must have signed.
+fn parse_by_root<T: Signed>(
+    role: &str,
+    bytes: &[u8],
+    root: &Root,
+) -> Result<Metadata<T>, TufError> {
+    Metadata::parse_signed(role, bytes, &root.keys, &root.roles[role])
 }
 
 /// Whether `role` has lost a key from `old` to `new`, by what the key is.

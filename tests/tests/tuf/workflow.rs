@@ -44,8 +44,8 @@ fn targets_are_stored_under_their_hash_in_consistent_snapshots() {
     let hashes = [("sha256".to_owned(), "ab".to_owned())];
     let target = TargetFile {
         length: 1,
-        hashes: hashes.into(),
-        custom: Value::Null,
+        hashes: hashes.into_iter().collect(),
+        custom: Default::default(),
     };
     assert_eq!(target.stored_name("a/b/file", true), "a/b/ab.file");
     assert_eq!(target.stored_name("file", true), "ab.file");

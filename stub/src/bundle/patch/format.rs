@@ -1,6 +1,7 @@
 //! Reading the parts of a patch.
 
 use super::PatchError;
+use super::budget::Budget;
 use super::covers::Cover;
 use super::references::{
     Kind, MAX_REGIONS, MAX_SEGMENTS, MAX_SPANS, References, Region, Segment, Span,
@@ -18,8 +19,7 @@ pub const FORMAT: &str = "notsotuf-1";
 /// How many streams a patch has.
 pub const STREAMS: usize = 5;
 /// The largest LZMA dictionary of all streams but that of the literals, and,
-/// four times as large, of that one. What applying takes in memory is about
-/// eight times this.
+/// four times as large, of that one.
 pub const MAX_DICTIONARY: u32 = 4 << 20;
 /// The most bytes in a stream.
 pub const MAX_STREAM: u64 = MAX_TOTAL;
@@ -52,6 +52,12 @@ pub mod stream {
 /// Bytes of the first and last parts of the header, and the most bytes of a
 /// stream's entry in it.
 const MAX_HEADER: usize = 8 + STREAMS * (2 + 10 + 10);
+
+/// What an operation takes in memory besides its texts: itself, the place of
+/// the file it makes and the entry for it, and its path among the changed ones.
+const OPERATION_WEIGHT: u64 = 512;
+/// What a stream takes besides its dictionary.
+const STREAM_WEIGHT: u64 = 64 << 10;
 
 pub(super) enum Operation {
     Remove(String),
@@ -94,11 +100,38 @@ impl Operation {
             | Operation::Copy { path, .. } => path,
         }
     }
+
+    /// The same, for good.
+    pub fn into_path(self) -> String {
+        match self {
+            Operation::Remove(path)
+            | Operation::Dir { path, .. }
+            | Operation::Link { path, .. }
+            | Operation::Full { path, .. }
+            | Operation::Diff { path, .. }
+            | Operation::Copy { path, .. } => path,
+        }
+    }
+
+    /// About how many bytes of memory it takes, with what it makes.
+    fn weight(&self) -> u64 {
+        let texts = self.path().len()
+            + match self {
+                Operation::Link { target, .. } => 2 * target.len(),
+                Operation::Copy { old, .. } => 2 * old.len(),
+                Operation::Diff {
+                    old, references, ..
+                } => old.len() + references.as_ref().map_or(0, |r| r.weight()),
+                _ => 0,
+            };
+        texts as u64 + OPERATION_WEIGHT
+    }
 }
 
 /// One stream, decompressed on the way.
 struct Stream {
-    reader: BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>,
+    /// `None` once its end was reached.
+    reader: Option<BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>>,
     left: u64,
 }
 
@@ -108,7 +141,10 @@ impl Stream {
             .left
             .checked_sub(buffer.len() as u64)
             .ok_or(PatchError::Malformed("a stream is too short"))?;
-        self.reader.read_exact(buffer).map_err(PatchError::Read)
+        match &mut self.reader {
+            Some(reader) => reader.read_exact(buffer).map_err(PatchError::Read),
+            None => Ok(()),
+        }
     }
 
     fn byte(&mut self) -> Result<u8, PatchError> {
@@ -211,6 +247,8 @@ impl Stream {
 /// A patch that is being read.
 pub(super) struct Patch {
     streams: [Stream; STREAMS],
+    /// What the stream of operations takes in memory.
+    first: u64,
     /// Bytes of all files so far.
     total: u64,
     /// Of the runs: zero bytes still to come, and different ones after them.
@@ -220,7 +258,7 @@ pub(super) struct Patch {
 
 impl Patch {
     /// Opens a patch and checks its header.
-    pub fn open(path: &Path) -> Result<Self, PatchError> {
+    pub fn open(path: &Path, budget: &mut Budget) -> Result<Self, PatchError> {
         let mut head = Vec::new();
         let mut file = fs::open(path)?;
         let length = file
@@ -241,6 +279,7 @@ impl Patch {
         }
         let mut at = (head.len() - rest.len()) as u64;
         let mut streams = Vec::new();
+        let first = entries[stream::OPERATIONS].weight();
         for (index, entry) in entries.into_iter().enumerate() {
             let limit = match index {
                 stream::LITERALS => 4 * MAX_DICTIONARY,
@@ -249,6 +288,7 @@ impl Patch {
             if entry.dictionary > limit || entry.size > MAX_STREAM {
                 return Err(PatchError::Malformed("a stream is too large"));
             }
+            budget.take(entry.weight())?;
             let mut file = fs::open(path)?;
             file.seek(SeekFrom::Start(at))
                 .map_err(|e| FsError::new("read", path, e))?;
@@ -257,11 +297,14 @@ impl Patch {
                 BufReader::with_capacity(1 << 14, file.take(entry.compressed)),
                 entry.size,
                 entry.props,
-                entry.dictionary,
+                entry.window(),
                 None,
             );
             streams.push(Stream {
-                reader: BufReader::with_capacity(1 << 14, lzma.map_err(PatchError::Read)?),
+                reader: Some(BufReader::with_capacity(
+                    1 << 14,
+                    lzma.map_err(PatchError::Read)?,
+                )),
                 left: entry.size,
             });
         }
@@ -273,6 +316,7 @@ impl Patch {
         };
         Ok(Patch {
             streams,
+            first,
             total: 0,
             zeros: 0,
             others: 0,
@@ -280,24 +324,27 @@ impl Patch {
     }
 
     /// All operations, whose paths are proper ones.
-    pub fn operations(&mut self, rules: Rules) -> Result<Vec<Operation>, PatchError> {
+    pub fn operations(
+        &mut self,
+        rules: Rules,
+        budget: &mut Budget,
+    ) -> Result<Vec<Operation>, PatchError> {
         let count = self.streams[stream::OPERATIONS].number()?;
         if count > 2 * MAX_ENTRIES as u64 {
             return Err(Refusal::TooMany.into());
         }
         let mut operations = Vec::new();
-        let mut described = 0;
         for _ in 0..count {
             let operation = self.operation(rules)?;
-            if let Operation::Diff { references, .. } = &operation {
-                described += references.as_ref().map_or(0, |r| r.regions.len() + 1);
-            }
-            // A description takes some 50 bytes of memory per region.
-            if described > MAX_ENTRIES {
-                return Err(Refusal::TooMany.into());
-            }
+            budget.take(operation.weight())?;
             operations.push(operation);
         }
+        if self.streams[stream::OPERATIONS].left > 0 {
+            return Err(unused());
+        }
+        // It has said all.
+        self.streams[stream::OPERATIONS].reader = None;
+        budget.give_back(self.first);
         Ok(operations)
     }
 
@@ -357,13 +404,14 @@ impl Patch {
 
     /// The covers of the next file, which make up `size` bytes together with
     /// the literals before, between, and after them.
-    pub fn covers(&mut self, size: u64) -> Result<Vec<Cover>, PatchError> {
+    pub fn covers(&mut self, size: u64, budget: &mut Budget) -> Result<Vec<Cover>, PatchError> {
         let input = &mut self.streams[stream::COVERS];
         let count = input.number()?;
         if count > MAX_COVERS {
             return Err(PatchError::Malformed("a file has too many covers"));
         }
-        let mut covers = Vec::new();
+        budget.take(count * size_of::<Cover>() as u64)?;
+        let mut covers = Vec::with_capacity(count as usize);
         let mut left = size;
         for _ in 0..count {
             let cover = Cover {
@@ -433,10 +481,14 @@ impl Patch {
     /// Checks that everything was used.
     pub fn finish(&self) -> Result<(), PatchError> {
         if self.zeros + self.others > 0 || self.streams.iter().any(|s| s.left > 0) {
-            return Err(PatchError::Malformed("there is data that nothing uses"));
+            return Err(unused());
         }
         Ok(())
     }
+}
+
+fn unused() -> PatchError {
+    PatchError::Malformed("there is data that nothing uses")
 }
 
 fn unzigzag(value: u64) -> i64 {
@@ -449,6 +501,23 @@ struct Entry {
     dictionary: u32,
     compressed: u64,
     size: u64,
+}
+
+impl Entry {
+    /// A dictionary is of no use beyond the size of its stream.
+    fn window(&self) -> u32 {
+        let size = u32::try_from(self.size).unwrap_or(u32::MAX);
+        self.dictionary.min(size.max(1 << 12))
+    }
+
+    /// About how many bytes of memory decoding takes.
+    fn weight(&self) -> u64 {
+        // Two bytes for each probability of a literal: the properties say how
+        // many contexts they have.
+        let (lc, lp) = (self.props % 9, self.props / 9 % 5);
+        let literals = (2 * 0x300) << (lc + lp);
+        u64::from(self.window()) + literals + STREAM_WEIGHT
+    }
 }
 
 fn entry(from: &mut &[u8]) -> Option<Entry> {

@@ -1,10 +1,12 @@
 //! Applying patches. The format is described in `docs/patch-format.md`.
 
+mod budget;
 mod covers;
 mod format;
 mod rebuild;
 pub mod references;
 
+pub use budget::MEMORY;
 pub use covers::{Cover, Start};
 pub use format::{
     FORMAT, MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_STREAM, STREAMS, op, stream,
@@ -14,13 +16,15 @@ pub use rebuild::BLOCK;
 use super::manifest::{Entry, Kind, Manifest, TreeHash};
 use super::rules::{Refusal, Rules};
 use crate::fs::{self, FsError};
+use budget::Budget;
 use format::{Operation, Patch};
 use rebuild::Output;
 use ring::digest;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a patch cannot be applied.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,9 @@ pub enum PatchError {
     /// A path or link that may not be.
     #[error("the patch is refused: {0}")]
     Refused(#[from] Refusal),
+    /// It is large, or made to be.
+    #[error("applying the patch would take more than {MEMORY} bytes of memory")]
+    Memory,
     /// An installed file is not what was installed.
     #[error("{path:?} was changed since it was installed")]
     Changed {
@@ -77,44 +84,70 @@ struct Place {
     free: bool,
 }
 
+impl Place {
+    /// Of a file that a patch has just made.
+    fn built(path: &Path, mode: u32) -> Self {
+        Place {
+            path: path.into(),
+            built: true,
+            mode,
+            verified: true,
+            free: false,
+        }
+    }
+}
+
+/// What a [`Place`] takes in memory besides its paths.
+const PLACE_WEIGHT: u64 = 160;
+
 /// A tree whose files are still scattered: some where the installed version
 /// has them, some just made by a patch.
 #[derive(Debug, Clone)]
 pub struct Scattered {
+    /// Where the installed version is.
+    folder: PathBuf,
     manifest: Manifest,
+    /// Of the files that are elsewhere than the installed version has them.
     places: BTreeMap<String, Place>,
+    /// Files that may have been changed since they were installed.
+    free: BTreeSet<String>,
+    /// Whether the files that are where they were installed are known to be
+    /// what the manifest says.
+    checked: bool,
 }
 
 impl Scattered {
     /// The tree that is installed in `folder` according to `manifest`.
     pub fn installed(folder: &Path, manifest: Manifest) -> Self {
-        let files = manifest
-            .entries
-            .iter()
-            .filter(|(_, entry)| matches!(entry.kind, Kind::File { .. }));
-        let places = files.map(|(path, entry)| {
-            let place = Place {
-                path: fs::join(folder, path),
-                built: false,
-                mode: entry.mode,
-                verified: false,
-                free: false,
-            };
-            (path.clone(), place)
-        });
         Scattered {
-            places: places.collect(),
+            folder: folder.into(),
             manifest,
+            places: BTreeMap::new(),
+            free: BTreeSet::new(),
+            checked: false,
         }
     }
 
     /// Files that may have been changed since they were installed.
     #[must_use]
     pub fn with_free(mut self, free: &dyn Fn(&str) -> bool) -> Self {
-        for (path, place) in &mut self.places {
-            place.free = free(path);
-        }
+        let files = self.manifest.entries.iter();
+        let files = files.filter(|(_, entry)| matches!(entry.kind, Kind::File { .. }));
+        let free = files.map(|(path, _)| path).filter(|path| free(path));
+        self.free = free.cloned().collect();
         self
+    }
+
+    /// About how many bytes of memory it takes.
+    fn weight(&self) -> u64 {
+        let places = self.places.iter();
+        let places = places
+            .map(|(path, place)| (path.len() + place.path.as_os_str().len()) as u64 + PLACE_WEIGHT);
+        let free = self
+            .free
+            .iter()
+            .map(|path| path.len() as u64 + PLACE_WEIGHT);
+        self.manifest.weight() + places.sum::<u64>() + free.sum::<u64>()
     }
 
     /// What the tree holds.
@@ -129,90 +162,87 @@ impl Scattered {
     /// [`PatchError`]; in particular if the result does not have tree hash
     /// `expected`. The installed files are only read.
     pub fn apply(
-        &self,
+        mut self,
         patch: &Path,
         expected: TreeHash,
         work: &Path,
         rules: Rules,
         observer: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Scattered, PatchError> {
-        let mut patch = Patch::open(patch)?;
-        let operations = patch.operations(rules)?;
-        // What stays is checked while the rest is made.
+        let mut budget = Budget::default();
+        budget.take(self.weight())?;
+        let mut patch = Patch::open(patch, &mut budget)?;
+        let operations = patch.operations(rules, &mut budget)?;
+        // What stays is checked while the rest is made. Old paths mean the
+        // old tree, so that is changed when all is made.
         let changed: HashSet<&str> = operations.iter().map(Operation::path).collect();
-        let kept = self.unverified(|path| !changed.contains(path));
         let stop = AtomicBool::new(false);
-        let mut new = self.clone();
-        std::thread::scope(|scope| {
-            let checks = scope.spawn(|| verify(&kept, &stop));
+        let made = std::thread::scope(|scope| {
+            let kept = || verify(self.unverified(|path| !changed.contains(path)), &stop);
+            let checks = std::thread::Builder::new()
+                .spawn_scoped(scope, kept)
+                .map_err(|e| FsError::new("start a thread for", work, e))?;
             let mut perform = || {
-                // Old paths mean the old tree, so removals and changes are
-                // made on a copy, in one pass.
+                let mut made = Vec::with_capacity(operations.len());
                 for (index, operation) in operations.iter().enumerate() {
                     let built = work.join(index.to_string());
-                    self.perform(&mut new, operation, &mut patch, &built, observer)?;
+                    let source = Source {
+                        patch: &mut patch,
+                        budget,
+                    };
+                    made.push(self.perform(operation, source, &built, observer)?);
                 }
-                patch.finish()
+                patch.finish().map(|()| made)
             };
             let performed = perform();
             stop.store(performed.is_err(), Ordering::Relaxed);
             let checked = checks.join().expect("no thread panics");
-            performed.and(checked)
+            performed.and_then(|made| checked.map(|()| made))
         })?;
-        for (path, _, _) in kept {
-            if let Some(place) = new.places.get_mut(path) {
-                place.verified = true;
-            }
+        self.checked = true;
+        for (path, place) in &mut self.places {
+            place.verified |= !place.free && !changed.contains(path.as_str());
         }
-        rules.check_tree(&new.manifest)?;
-        let found = new.manifest.tree_hash();
+        drop(changed);
+        for (operation, made) in operations.into_iter().zip(made) {
+            self.change(operation.into_path(), made)?;
+        }
+        rules.check_tree(&self.manifest)?;
+        let found = self.manifest.tree_hash();
         if found != expected {
             return Err(PatchError::WrongTree { found, expected });
         }
-        Ok(new)
+        Ok(self)
     }
 
+    /// Makes what one operation brings; `None` if it takes something away.
     fn perform(
         &self,
-        new: &mut Scattered,
         operation: &Operation,
-        patch: &mut Patch,
+        source: Source,
         built: &Path,
         observer: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<(), PatchError> {
-        let path = operation.path();
-        let (mode, kind) = match operation {
-            Operation::Remove(_) => {
-                new.places.remove(path);
-                return match new.manifest.entries.remove(path) {
-                    Some(_) => Ok(()),
-                    None => Err(PatchError::NoOld(path.into())),
-                };
-            }
-            Operation::Dir { mode, .. } => {
-                new.places.remove(path);
-                (*mode, Kind::Dir)
-            }
+    ) -> Result<Option<Made>, PatchError> {
+        let (kind, mode, place) = match operation {
+            Operation::Remove(_) => return Ok(None),
+            Operation::Dir { mode, .. } => (Kind::Dir, *mode, None),
             Operation::Link { target, .. } => {
-                new.places.remove(path);
                 let target = target.clone();
-                (0o777, Kind::Link { target })
+                (Kind::Link { target }, 0o777, None)
             }
             Operation::Copy { mode, old, .. } => {
                 let place = Place {
                     free: false,
-                    ..self.old(old)?.clone()
+                    ..self.old(old)?
                 };
-                let kind = self.manifest.entries[old].kind.clone();
-                new.places.insert(path.into(), place);
-                (*mode, kind)
+                (self.manifest.entries[old].kind.clone(), *mode, Some(place))
             }
             &Operation::Full { mode, size, .. } => {
                 let mut out = Output::create(built, size, mode, observer)?;
-                patch.literals(size, &mut |bytes| out.write(bytes))?;
+                source.patch.literals(size, &mut |bytes| out.write(bytes))?;
                 let sha256 = out.finish()?;
-                new.built(path, built, mode);
-                (mode, Kind::File { size, sha256 })
+                let place = Place::built(built, mode);
+                (Kind::File { size, sha256 }, mode, Some(place))
             }
             Operation::Diff {
                 mode,
@@ -221,44 +251,72 @@ impl Scattered {
                 references,
                 ..
             } => {
-                let source = &self.old(old)?.path;
+                let old = self.old(old)?.path;
                 let mut out = Output::create(built, *size, *mode, observer)?;
-                rebuild::rebuild(source, references.as_deref(), *size, patch, &mut out)?;
+                rebuild::rebuild(&old, references.as_deref(), *size, source, &mut out)?;
                 let (size, sha256) = (*size, out.finish()?);
-                new.built(path, built, *mode);
-                (*mode, Kind::File { size, sha256 })
+                let place = Place::built(built, *mode);
+                (Kind::File { size, sha256 }, *mode, Some(place))
             }
         };
-        new.manifest
-            .entries
-            .insert(path.into(), Entry { kind, mode });
+        let entry = Entry { kind, mode };
+        Ok(Some(Made { entry, place }))
+    }
+
+    /// Puts what was made into the tree.
+    fn change(&mut self, path: String, made: Option<Made>) -> Result<(), PatchError> {
+        self.places.remove(&path);
+        let Some(Made { entry, place }) = made else {
+            return match self.manifest.entries.remove(&path) {
+                Some(_) => Ok(()),
+                None => Err(PatchError::NoOld(path)),
+            };
+        };
+        if let Some(place) = place {
+            self.places.insert(path.clone(), place);
+        }
+        self.manifest.entries.insert(path, entry);
         Ok(())
     }
 
-    fn old(&self, path: &str) -> Result<&Place, PatchError> {
-        self.places
-            .get(path)
+    /// Where the file at `path` of the tree is.
+    fn old(&self, path: &str) -> Result<Place, PatchError> {
+        let entry = self.manifest.entries.get(path);
+        entry
+            .and_then(|entry| self.place(path, entry))
             .ok_or_else(|| PatchError::NoOld(path.into()))
     }
 
-    fn built(&mut self, path: &str, built: &Path, mode: u32) {
-        let place = Place {
-            path: built.into(),
-            built: true,
-            mode,
-            verified: true,
-            free: false,
-        };
-        self.places.insert(path.into(), place);
+    /// Where a file is that has this entry; `None` if it is none.
+    fn place(&self, path: &str, entry: &Entry) -> Option<Place> {
+        if !matches!(entry.kind, Kind::File { .. }) {
+            return None;
+        }
+        Some(match self.places.get(path) {
+            Some(place) => place.clone(),
+            None => Place {
+                path: fs::join(&self.folder, path),
+                built: false,
+                mode: entry.mode,
+                verified: self.checked,
+                free: self.free.contains(path),
+            },
+        })
     }
 
-    /// The installed files of `wanted` paths that were not hashed yet.
-    fn unverified(&self, wanted: impl Fn(&str) -> bool) -> Vec<(&String, &Place, &Entry)> {
-        self.places
+    /// The files of `wanted` paths that were not hashed yet.
+    fn unverified<'a>(
+        &'a self,
+        wanted: impl Fn(&str) -> bool + Send + 'a,
+    ) -> impl Iterator<Item = (&'a str, Place, &'a Entry)> + Send {
+        let wanted = self
+            .manifest
+            .entries
             .iter()
-            .filter(|(path, place)| !place.verified && !place.free && wanted(path))
-            .map(|(path, place)| (path, place, &self.manifest.entries[path]))
-            .collect()
+            .filter(move |(path, _)| wanted(path));
+        let files = wanted
+            .filter_map(|(path, entry)| Some((path.as_str(), self.place(path, entry)?, entry)));
+        files.filter(|(_, place, _)| !place.verified && !place.free)
     }
 
     /// Puts the whole tree into the existing, empty folder `into`. Files made
@@ -268,11 +326,11 @@ impl Scattered {
     /// # Errors
     /// [`PatchError::Changed`] if an installed file is not as recorded.
     pub fn gather(
-        mut self,
+        self,
         into: &Path,
         observer: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Manifest, PatchError> {
-        verify(&self.unverified(|_| true), &AtomicBool::new(false))?;
+        verify(self.unverified(|_| true), &AtomicBool::new(false))?;
         // A built file may be wanted under two paths.
         let mut wanted: HashMap<PathBuf, usize> = HashMap::new();
         for place in self.places.values().filter(|place| place.built) {
@@ -292,7 +350,7 @@ impl Scattered {
                 Kind::Dir => fs::create_dir_all(&to)?,
                 Kind::Link { target } => fs::symlink(target, &to)?,
                 Kind::File { size, .. } => {
-                    let place = self.places.remove(path).expect("every file has a place");
+                    let place = self.old(path)?;
                     let last = wanted.get_mut(&place.path).is_none_or(|wanted| {
                         *wanted -= 1;
                         *wanted == 0
@@ -313,11 +371,28 @@ impl Scattered {
     }
 }
 
+/// What an operation makes.
+struct Made {
+    entry: Entry,
+    /// Of a file.
+    place: Option<Place>,
+}
+
+/// What files are made from, and what that may take in memory.
+struct Source<'a> {
+    patch: &'a mut Patch,
+    budget: Budget,
+}
+
 /// Whether installed files are as recorded; on all cores, until `stop` is set.
-fn verify(files: &[(&String, &Place, &Entry)], stop: &AtomicBool) -> Result<(), PatchError> {
-    let next = AtomicUsize::new(0);
+fn verify<'a>(
+    files: impl Iterator<Item = (&'a str, Place, &'a Entry)> + Send,
+    stop: &AtomicBool,
+) -> Result<(), PatchError> {
+    let files = Mutex::new(files);
+    let next = || files.lock().ok()?.next();
     let work = || {
-        while let Some((path, place, entry)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some((path, place, entry)) = next() {
             let Kind::File { size, sha256 } = &entry.kind else {
                 continue;
             };
@@ -326,15 +401,15 @@ fn verify(files: &[(&String, &Place, &Entry)], stop: &AtomicBool) -> Result<(), 
             }
             if !verify_file(&place.path, *size, sha256)? {
                 stop.store(true, Ordering::Relaxed);
-                return Err(PatchError::Changed {
-                    path: (*path).clone(),
-                });
+                return Err(PatchError::Changed { path: path.into() });
             }
         }
         Ok(())
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads()).map(|_| scope.spawn(work)).collect();
+        // One that cannot be started is done without.
+        let other = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads()).filter_map(other).collect();
         let mine = work();
         others
             .into_iter()

@@ -1,8 +1,8 @@
 //! Making a new file of an old one.
 
-use super::PatchError;
-use super::format::{MAX_DIFF_SIZE, Patch};
+use super::format::MAX_DIFF_SIZE;
 use super::references::{Predictor, References};
+use super::{PatchError, Source as From};
 use crate::fs::{self, FsError};
 use ring::digest;
 use std::fs::File;
@@ -15,16 +15,32 @@ use std::thread::JoinHandle;
 /// reference goes across the end of one. Part of the format.
 pub const BLOCK: usize = 1 << 17;
 
-/// Makes the next file of `patch`, of `size` bytes, from the one at `old`.
+/// What writing a new file takes in memory: its buffers, and that of a block.
+const OUTPUT_WEIGHT: u64 = 8 << 17;
+
+/// Makes the next file of the patch in `from`, of `size` bytes, from the one
+/// at `old`.
 pub(super) fn rebuild(
     old: &Path,
     references: Option<&References>,
     size: u64,
-    patch: &mut Patch,
+    from: From,
     out: &mut Output,
 ) -> Result<(), PatchError> {
-    let covers = patch.covers(size)?;
-    let mut source = Source::open(old)?;
+    let From { patch, mut budget } = from;
+    budget.take(OUTPUT_WEIGHT)?;
+    let covers = patch.covers(size, &mut budget)?;
+    let mut predictor = match references {
+        Some(references) => {
+            let most = budget.left().saturating_sub(Source::LEAST);
+            let (predictor, weight) =
+                Predictor::within(references, &covers, most).ok_or(PatchError::Memory)?;
+            budget.take(weight)?;
+            Some(predictor)
+        }
+        None => None,
+    };
+    let mut source = Source::open(old, budget.left())?;
     if size > MAX_DIFF_SIZE || source.size > MAX_DIFF_SIZE {
         return Err(PatchError::Malformed("a file is too large to be patched"));
     }
@@ -35,7 +51,6 @@ pub(super) fn rebuild(
             return Err(PatchError::Malformed("it needs more than the old file has"));
         }
     }
-    let mut predictor = references.map(|references| Predictor::new(references, &covers));
     let mut buffer = Vec::new();
     let (mut old_end, mut new_end) = (0, 0);
     for cover in &covers {
@@ -76,14 +91,21 @@ impl<'a> Source<'a> {
     /// 16 MiB of pages at most: code and data that went somewhere else are
     /// asked for in another order than they stand in.
     const SLOTS: u64 = 256;
+    /// With fewer pages than this it is no use.
+    const LEAST: u64 = 16 * Self::PAGE;
 
-    fn open(path: &'a Path) -> Result<Self, FsError> {
+    /// Keeps pages of `memory` bytes at the most.
+    fn open(path: &'a Path, memory: u64) -> Result<Self, PatchError> {
+        if memory < Self::LEAST {
+            return Err(PatchError::Memory);
+        }
         let file = fs::open(path)?;
         let size = file
             .metadata()
             .map_err(|e| FsError::new("inspect", path, e))?
             .len();
-        let slots = size.div_ceil(Self::PAGE).clamp(1, Self::SLOTS);
+        let most = (memory / Self::PAGE).min(Self::SLOTS);
+        let slots = size.div_ceil(Self::PAGE).clamp(1, most);
         Ok(Source {
             file,
             path,

@@ -12,6 +12,8 @@
 //! and sends a [`References`].
 
 use super::covers::Cover;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// The most segments of a file.
 pub const MAX_SEGMENTS: usize = 64;
@@ -105,6 +107,14 @@ pub struct References {
 }
 
 impl References {
+    /// About how many bytes of memory it takes.
+    pub fn weight(&self) -> usize {
+        let segments = self.old_segments.len() + self.new_segments.len();
+        128 + segments * size_of::<Segment>()
+            + self.regions.len() * size_of::<Region>()
+            + self.spans.len() * size_of::<Span>()
+    }
+
     /// Whether it is sound: within its bounds, regions sorted and apart.
     pub fn is_valid(&self) -> bool {
         let fits = |offset: u64, size: u64| offset.checked_add(size).is_some();
@@ -162,8 +172,17 @@ struct Map {
     high: u64,
 }
 
+/// What a span takes in memory while spans are put apart: as it was found, in
+/// the heap, and as two parts.
+const SPAN_WEIGHT: u64 = 4 * size_of::<Span>() as u64;
+
 impl Map {
-    fn new(references: &References, covers: &[Cover]) -> Self {
+    /// Bytes of memory of what does not depend on the number of spans.
+    const WEIGHT: u64 = 2 * LEARNED as u64 * 8 + MAX_INDEX * 4;
+
+    /// With what it takes in memory; `None` if that would be more than `most`.
+    fn new(references: &References, covers: &[Cover], most: u64) -> Option<(Self, u64)> {
+        let most = most.checked_sub(Self::WEIGHT)? / SPAN_WEIGHT;
         let mut all = references.spans.clone();
         let (mut old_at, mut new_at) = (0, 0);
         for cover in covers {
@@ -176,6 +195,9 @@ impl Map {
                 }
                 let new = start.new + (from - start.old);
                 if let Some(new) = address(&references.new_segments, new) {
+                    if all.len() as u64 == most {
+                        return None;
+                    }
                     all.push(Span {
                         old: segment.address + (from - segment.offset),
                         new,
@@ -184,6 +206,7 @@ impl Map {
                 }
             }
         }
+        let weight = Self::WEIGHT + all.len() as u64 * SPAN_WEIGHT;
         let spans = paint(all);
         let segments = references.old_segments.iter();
         let low = segments.clone().map(|s| s.address).min().unwrap_or(0);
@@ -205,7 +228,7 @@ impl Map {
             }
             index.push(count as u32);
         }
-        Map {
+        let map = Map {
             spans,
             index,
             shift,
@@ -214,7 +237,8 @@ impl Map {
             learned_new: vec![0; LEARNED],
             low,
             high,
-        }
+        };
+        Some((map, weight))
     }
 
     fn knows(&self, old: u64) -> bool {
@@ -260,30 +284,57 @@ impl Map {
     }
 }
 
-/// Spans without overlap: where several say something, the longest is right.
+/// Spans without overlap: where several say something, the longest is right,
+/// then the one with the smaller old address, then with the smaller new one.
 fn paint(mut all: Vec<Span>) -> Vec<Span> {
-    let mut painted: std::collections::BTreeMap<u64, Span> = Default::default();
-    all.sort_by_key(|s| (std::cmp::Reverse(s.size), s.old, s.new));
-    for span in all {
-        let (mut at, end) = (span.old, span.old + span.size);
-        while at < end {
-            if let Some((_, under)) = painted.range(..=at).next_back()
-                && under.old + under.size > at
-            {
-                at = under.old + under.size;
-                continue;
-            }
-            let next = painted.range(at..).next().map_or(end, |(&n, _)| n.min(end));
-            let part = Span {
-                old: at,
-                new: span.new.wrapping_add(at - span.old),
-                size: next - at,
-            };
-            painted.insert(at, part);
-            at = next;
+    all.retain(|span| span.size > 0);
+    all.sort_unstable_by_key(|span| span.old);
+    let mut painted: Vec<Span> = Vec::new();
+    // Those that began and may not have ended, the one that is right on top.
+    let mut begun = BinaryHeap::new();
+    let mut next = 0;
+    let mut at = 0;
+    loop {
+        while let Some((size, Reverse(old), _)) = begun.peek()
+            && old + size <= at
+        {
+            begun.pop();
         }
+        if begun.is_empty() {
+            let Some(span) = all.get(next) else {
+                return painted;
+            };
+            at = span.old;
+        }
+        while let Some(span) = all.get(next).filter(|span| span.old == at) {
+            begun.push((span.size, Reverse(span.old), Reverse(span.new)));
+            next += 1;
+        }
+        let Some(&(size, Reverse(old), Reverse(new))) = begun.peek() else {
+            continue;
+        };
+        let end = (old + size).min(all.get(next).map_or(u64::MAX, |span| span.old));
+        let part = Span {
+            old: at,
+            new: new.wrapping_add(at - old),
+            size: end - at,
+        };
+        match painted.last_mut() {
+            // It goes on, as the one that began here is not right.
+            Some(last) if last.old + last.size == at && last.shift() == part.shift() => {
+                last.size += part.size;
+            }
+            _ => painted.push(part),
+        }
+        at = end;
     }
-    painted.into_values().collect()
+}
+
+impl Span {
+    /// How far it moved.
+    fn shift(&self) -> u64 {
+        self.new.wrapping_sub(self.old)
+    }
 }
 
 /// Rewrites old bytes to what they are likely to be in the new file.
@@ -295,10 +346,15 @@ pub struct Predictor<'a> {
 impl<'a> Predictor<'a> {
     /// For a file of which the new one has `covers`.
     pub fn new(references: &'a References, covers: &[Cover]) -> Self {
-        Predictor {
-            map: Map::new(references, covers),
-            references,
-        }
+        let (map, _) = Map::new(references, covers, u64::MAX).expect("there is no bound");
+        Predictor { map, references }
+    }
+
+    /// The same with the bytes of memory that it takes; `None` if that would
+    /// be more than `most`.
+    pub fn within(references: &'a References, covers: &[Cover], most: u64) -> Option<(Self, u64)> {
+        let (map, weight) = Map::new(references, covers, most)?;
+        Some((Predictor { map, references }, weight))
     }
 
     /// Works on `bytes`, which come from `old_at` of the old file and go to
@@ -640,5 +696,77 @@ impl Part<'_> {
             && back >= 8
             && back % 4 == 0
             && u64::from(back) <= place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// The rule of the format, word by word: the larger spans first, each where
+    /// nothing is yet.
+    fn by_the_rule(mut all: Vec<Span>, at: u64) -> Option<u64> {
+        all.sort_by_key(|s| (Reverse(s.size), s.old, s.new));
+        let right = all.iter().find(|s| (s.old..s.old + s.size).contains(&at))?;
+        Some(at - right.old + right.new)
+    }
+
+    #[test]
+    fn overlapping_spans_are_put_apart_by_the_rule() {
+        let mut seed = 7u32;
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            u64::from((seed >> 8) % below)
+        };
+        for _ in 0..300 {
+            let all: Vec<Span> = (0..random(12))
+                .map(|_| Span {
+                    old: random(60),
+                    new: random(60),
+                    size: random(20),
+                })
+                .collect();
+            let painted = paint(all.clone());
+            assert!(painted.len() <= 2 * all.len());
+            let apart = painted.windows(2).all(|p| p[0].old + p[0].size <= p[1].old);
+            assert!(apart, "{painted:?}");
+            let found: BTreeMap<u64, u64> = painted
+                .iter()
+                .flat_map(|s| (0..s.size).map(|n| (s.old + n, s.new + n)))
+                .collect();
+            for at in 0..90 {
+                assert_eq!(
+                    found.get(&at).copied(),
+                    by_the_rule(all.clone(), at),
+                    "{all:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_spans_take_in_memory_is_bounded() {
+        let segment = Segment {
+            offset: 0,
+            address: 0,
+            size: 1 << 30,
+        };
+        // One cover is in every one of the segments.
+        let references = References {
+            old_segments: vec![segment; MAX_SEGMENTS],
+            new_segments: vec![segment],
+            ..References::default()
+        };
+        let cover = Cover {
+            literal: 0,
+            skip: 0,
+            length: 64,
+        };
+        let covers = [cover; 1000];
+        let (_, weight) = Predictor::within(&references, &covers, u64::MAX).unwrap();
+        assert!(weight > 64 * 1000 * SPAN_WEIGHT);
+        assert!(Predictor::within(&references, &covers, weight).is_some());
+        assert!(Predictor::within(&references, &covers, weight - 1).is_none());
     }
 }

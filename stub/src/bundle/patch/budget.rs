@@ -1,0 +1,39 @@
+//! What applying a patch may take in memory. What a patch asks for is counted
+//! before it is there; one that asks for too much is refused, and the full
+//! archive taken, which needs little.
+
+use super::PatchError;
+
+/// The most bytes of memory: the manifest, the operations, the dictionaries,
+/// and what belongs to one file at a time.
+pub const MEMORY: u64 = 44 << 20;
+
+/// What is left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    left: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget { left: MEMORY }
+    }
+}
+
+impl Budget {
+    /// Takes `bytes` of it.
+    pub fn take(&mut self, bytes: u64) -> Result<(), PatchError> {
+        self.left = self.left.checked_sub(bytes).ok_or(PatchError::Memory)?;
+        Ok(())
+    }
+
+    /// Gives back what is not needed any more.
+    pub fn give_back(&mut self, bytes: u64) {
+        self.left += bytes;
+    }
+
+    /// What may still be taken.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+}
