@@ -2,6 +2,7 @@
 
 use crate::error::Class;
 use crate::fs;
+use crate::http::shown;
 use crate::install::{Layout, Probation, Quarantine, Record, Release};
 use crate::launcher::now;
 use crate::log as log_file;
@@ -153,8 +154,8 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
             held.join(", ")
         },
         settings.channel,
-        settings.metadata_url,
-        settings.targets_url,
+        shown(&settings.metadata_url),
+        shown(&settings.targets_url),
         layout.log().display(),
     );
     text.push_str(&in_words(&notes));
@@ -167,8 +168,8 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         "failed": held,
         "notes": notes,
         "channel": settings.channel.to_string(),
-        "metadata_url": settings.metadata_url,
-        "targets_url": settings.targets_url,
+        "metadata_url": shown(&settings.metadata_url),
+        "targets_url": shown(&settings.targets_url),
         "log": layout.log(),
     });
     Ok(Answer { text, json })

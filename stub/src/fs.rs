@@ -117,6 +117,14 @@ pub fn open_to_append(path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<(File,
     Ok((file, size))
 }
 
+/// Opens a file that is there already to write over it from its start.
+pub fn open_to_overwrite(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .named("open", path)
+}
+
 /// Passes all that a file has from here on to `tell`, and returns how much
 /// that was.
 pub fn read_through(file: &mut File, path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<u64> {

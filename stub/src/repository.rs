@@ -4,10 +4,12 @@
 
 use crate::error::Class;
 use crate::fs::{self, FsError};
-use crate::http::{Answer, Http, HttpError};
+use crate::http::{Answer, Http, HttpError, Oddity, Rest, shown};
 use crate::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Why metadata could not be refreshed or a target not be had.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,16 @@ pub enum RepositoryError {
     /// Refused.
     #[error(transparent)]
     Tuf(#[from] TufError),
+    /// Refused, and it is plain to see why.
+    #[error("{source}: {url} {oddity}")]
+    NotMetadata {
+        /// What was asked for.
+        url: String,
+        /// What came instead.
+        oddity: Oddity,
+        /// Why it was refused.
+        source: TufError,
+    },
     /// The network.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -37,6 +49,10 @@ impl RepositoryError {
     pub fn class(&self) -> Class {
         match self {
             RepositoryError::Tuf(e) => e.class(),
+            RepositoryError::NotMetadata { oddity, source, .. } => match oddity {
+                Oddity::Cut(_) => Class::Unavailable,
+                _ => source.class(),
+            },
             RepositoryError::Http(e) => e.class(),
             RepositoryError::Fs(_) | RepositoryError::NoPlace | RepositoryError::NoRoot { .. } => {
                 Class::Local
@@ -45,8 +61,29 @@ impl RepositoryError {
     }
 }
 
+impl RepositoryError {
+    /// How much it tells, where several places failed: that something was
+    /// refused is more than that nothing came; but a copy that is merely old
+    /// says nothing of the place that it is a copy of.
+    fn weight(&self) -> u8 {
+        match self {
+            RepositoryError::Tuf(TufError::Rollback { .. }) => 0,
+            e if e.class() == Class::Refused => 1,
+            _ => 0,
+        }
+    }
+
+    fn is_slowness(&self) -> bool {
+        matches!(self, RepositoryError::Http(e) if e.is_slowness())
+    }
+}
+
 /// How often a download is gone on with after its connection broke.
 const ATTEMPTS: u32 = 10;
+
+/// How often the bytes of a target may come in one run, over all places and
+/// attempts.
+const TIMES: u64 = 2;
 
 /// One repository.
 pub struct Repository {
@@ -54,10 +91,12 @@ pub struct Repository {
     pub metadata: PathBuf,
     /// The root to start from while that folder has none.
     pub shipped_root: PathBuf,
-    /// Where its files are: the first that answers is used.
+    /// Where its files are: the first that has them is used.
     pub places: Vec<Place>,
     /// How they are fetched.
     pub http: Http,
+    /// The place that had something last.
+    preferred: AtomicUsize,
 }
 
 /// Where files of a repository are, with or without a final slash.
@@ -70,35 +109,100 @@ pub struct Place {
 }
 
 impl Repository {
+    /// The repository at these places.
+    pub fn new(metadata: PathBuf, shipped_root: PathBuf, places: Vec<Place>, http: Http) -> Self {
+        Repository {
+            metadata,
+            shipped_root,
+            places,
+            http,
+            preferred: AtomicUsize::new(0),
+        }
+    }
+
     /// Brings the trusted metadata up to date, as of the time `now`: the top
     /// level of the client workflow of the TUF specification, section 5.
     ///
     /// # Errors
     /// [`RepositoryError`]; what was accepted before the error stays trusted.
     pub fn refresh(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
-        self.anywhere(|place| {
+        self.anywhere(self.time_to_decide(), &mut |place, http| {
+            // From what is stored, each time: what one place had that can be
+            // trusted is kept, and no place is believed to be older.
             let mut refresh = self.start(now)?;
-            self.proceed(&mut refresh, place)?;
+            self.proceed(&mut refresh, place, http)?;
             Ok(refresh)
         })
     }
 
-    /// Does `work` at the first place; where that is out of reach, at the
-    /// next one.
+    fn time_to_decide(&self) -> Duration {
+        let options = self.http.options();
+        // The deadline began a little earlier than this.
+        let deadline = options.deadline.map(|deadline| deadline.mul_f32(0.9));
+        deadline.unwrap_or(options.silence)
+    }
+
+    /// Does `work` at the place that is known to have something, and where
+    /// that fails at the others, so that each gets its turn in `time`. Those
+    /// that were too slow then are asked again, with patience.
     fn anywhere<T>(
         &self,
-        mut work: impl FnMut(&Place) -> Result<T, RepositoryError>,
+        time: Duration,
+        work: &mut dyn FnMut(&Place, &Http) -> Result<T, RepositoryError>,
     ) -> Result<T, RepositoryError> {
-        let mut places = self.places.iter().peekable();
-        while let Some(place) = places.next() {
-            match work(place) {
-                Err(e) if e.class() == Class::Unavailable && places.peek().is_some() => {
-                    log::warn!("{e}; trying the next mirror");
+        let start = Instant::now();
+        let count = self.places.len();
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut slow = Vec::new();
+        let mut worst = None;
+        for turn in 0..count {
+            let index = (first + turn) % count;
+            let place = &self.places[index];
+            let left = time.saturating_sub(start.elapsed());
+            let error = match work(place, &self.hurried(left, count - turn)) {
+                Ok(done) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(done);
                 }
-                result => return result,
+                Err(e) if e.class() == Class::Local => return Err(e),
+                Err(e) => e,
+            };
+            if error.is_slowness() {
+                slow.push(index);
+            }
+            let what_next = match () {
+                () if turn + 1 < count => "; trying the next mirror",
+                () if !slow.is_empty() => "; trying again",
+                () => "",
+            };
+            if count > 1 || !what_next.is_empty() {
+                log::warn!("{}{what_next}", place.says(&error));
+            }
+            keep_worst(&mut worst, error);
+        }
+        for index in slow {
+            match work(&self.places[index], &self.http) {
+                Ok(done) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(done);
+                }
+                Err(e) if e.class() == Class::Local => return Err(e),
+                Err(e) => keep_worst(&mut worst, e),
             }
         }
-        Err(RepositoryError::NoPlace)
+        Err(worst.unwrap_or(RepositoryError::NoPlace))
+    }
+
+    /// The client for a place, where `places` have to share the time that is
+    /// left: one that says nothing must not use up that of the others.
+    fn hurried(&self, left: Duration, places: usize) -> Http {
+        let share = left / places.max(1) as u32;
+        match places {
+            // There is nobody else; but there may be other addresses, and it
+            // is better to say that none answers than nothing.
+            0 | 1 => self.http.hurried(share.mul_f32(0.7), Duration::MAX),
+            _ => self.http.hurried(share, share / 2),
+        }
     }
 
     /// Looks for a target, in delegated roles too, fetching their metadata.
@@ -111,13 +215,20 @@ impl Repository {
         path: &str,
     ) -> Result<Option<TargetFile>, RepositoryError> {
         refresh.search(path);
-        let place = self.places.first().ok_or(RepositoryError::NoPlace)?;
-        self.proceed(refresh, place)?;
+        // What one place does not have is still wanted from the next.
+        self.anywhere(self.time_to_decide(), &mut |place, http| {
+            self.proceed(refresh, place, http)
+        })?;
         Ok(refresh.found().cloned())
     }
 
     /// Does what `refresh` asks for until it is done.
-    fn proceed(&self, refresh: &mut Refresh, place: &Place) -> Result<(), RepositoryError> {
+    fn proceed(
+        &self,
+        refresh: &mut Refresh,
+        place: &Place,
+        http: &Http,
+    ) -> Result<(), RepositoryError> {
         let base = slashed(&place.metadata_url);
         // The stored timestamp, once loaded: a conditional request may say
         // that it still is the one.
@@ -144,17 +255,29 @@ impl Repository {
                         .as_ref()
                         .filter(|_| role == "timestamp")
                         .and_then(|bytes| self.etag(bytes));
-                    let bytes = match self.http.get(&url, max_length, etag.as_deref())? {
-                        Answer::Found { bytes, etag } => {
+                    let (bytes, oddity) = match http.get(&url, max_length, etag.as_deref())? {
+                        Answer::Found {
+                            bytes,
+                            etag,
+                            oddity,
+                        } => {
                             if role == "timestamp" {
                                 self.keep_etag(&bytes, etag.as_deref());
                             }
-                            Some(bytes)
+                            let oddity = oddity.or_else(|| oddity_of(&bytes));
+                            (Some(bytes), oddity)
                         }
-                        Answer::NotModified => timestamp.take(),
-                        Answer::Absent => None,
+                        Answer::NotModified => (timestamp.take(), None),
+                        Answer::Absent => (None, None),
                     };
-                    refresh.answer(bytes)?;
+                    refresh.answer(bytes).map_err(|source| match oddity {
+                        Some(oddity) => RepositoryError::NotMetadata {
+                            url: shown(&url),
+                            oddity,
+                            source,
+                        },
+                        None => source.into(),
+                    })?;
                 }
             }
         }
@@ -163,7 +286,8 @@ impl Repository {
     /// Downloads a target to the file `to`, checks its length and hashes, and
     /// tells how many bytes have come. What `to` has already, from an earlier
     /// call that failed, is not asked for again; nor is what came before a
-    /// connection broke.
+    /// connection broke, from whichever place. Not much more than the target's
+    /// length is received in all.
     ///
     /// # Errors
     /// [`RepositoryError`]; the file then is incomplete, and may be given
@@ -178,84 +302,16 @@ impl Repository {
     ) -> Result<(), RepositoryError> {
         let stored = target.stored_name(path, consistent_snapshot);
         let stored = tuf::percent_encode(&stored, true);
-        self.anywhere(|place| {
+        let mut wanted = Wanted {
+            path,
+            target,
+            to,
+            most: target.length.saturating_mul(TIMES),
+        };
+        self.anywhere(self.http.options().silence, &mut |place, http| {
             let url = format!("{}{stored}", slashed(&place.targets_url));
-            self.download_from(&url, path, target, to, tell)
+            download_from(http, &url, &mut wanted, tell)
         })
-    }
-
-    fn download_from(
-        &self,
-        url: &str,
-        path: &str,
-        target: &TargetFile,
-        to: &Path,
-        tell: &mut dyn FnMut(u64),
-    ) -> Result<(), RepositoryError> {
-        for attempt in 1.. {
-            let before = fs::size(to)?;
-            let Err(error) = self.attempt(url, path, target, to, tell) else {
-                break;
-            };
-            match &error {
-                RepositoryError::Http(HttpError::Broken { .. })
-                    if attempt < ATTEMPTS && fs::size(to)? > before =>
-                {
-                    log::info!("{error}; going on from there");
-                }
-                RepositoryError::Http(e) if e.class() == Class::Unavailable => return Err(error),
-                // Whatever it is that is there, it does not lead on.
-                _ => {
-                    fs::remove_file(to)?;
-                    let resumed = matches!(error, RepositoryError::Tuf(_)) && before > 0;
-                    if !resumed || attempt == ATTEMPTS {
-                        return Err(error);
-                    }
-                    log::warn!("{error}; what was there from an earlier download is dropped");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// One request for what is missing of a target.
-    fn attempt(
-        &self,
-        url: &str,
-        path: &str,
-        target: &TargetFile,
-        to: &Path,
-        tell: &mut dyn FnMut(u64),
-    ) -> Result<(), RepositoryError> {
-        let mut hasher = target.hasher(path)?;
-        let (mut file, mut received) = fs::open_to_append(to, &mut |data| hasher.update(data))?;
-        if received > target.length {
-            (file, received) = (fs::create_empty(to)?, 0);
-            hasher = target.hasher(path)?;
-        }
-        if received < target.length || target.length == 0 {
-            self.http.stream_from::<RepositoryError>(
-                url,
-                received,
-                target.length,
-                &mut |place, data| {
-                    if place == 0 && received > 0 {
-                        // The server sends all of it again.
-                        (file, received) = (fs::create_empty(to)?, 0);
-                        hasher = target.hasher(path)?;
-                    }
-                    hasher.update(data);
-                    file.write_all(data)
-                        .map_err(|e| FsError::new("write", to, e))?;
-                    received += data.len() as u64;
-                    tell(received);
-                    Ok(())
-                },
-            )?;
-        }
-        tuf::schema::verify_length(path, target.length, received)?;
-        hasher.finish(path)?;
-        Ok(())
     }
 
     /// Starts from the stored root, or from the shipped one if there is none
@@ -309,6 +365,153 @@ impl Repository {
         if let Err(e) = fs::write_atomically(&self.etag_path(), text.as_bytes()) {
             log::debug!("{e}");
         }
+    }
+}
+
+/// A target that is being downloaded.
+struct Wanted<'a> {
+    path: &'a str,
+    target: &'a TargetFile,
+    to: &'a Path,
+    /// How many bytes may still come.
+    most: u64,
+}
+
+/// All that is missing of a target, from one place.
+fn download_from(
+    http: &Http,
+    url: &str,
+    wanted: &mut Wanted,
+    tell: &mut dyn FnMut(u64),
+) -> Result<(), RepositoryError> {
+    // What came earlier, or from elsewhere, may be what is wrong.
+    let mut from_elsewhere = fs::size(wanted.to)? > 0;
+    let mut attempt = 1;
+    loop {
+        let (before, most) = (fs::size(wanted.to)?, wanted.most);
+        if wanted.target.length.saturating_sub(before) > most {
+            return Err(HttpError::Again { url: shown(url) }.into());
+        }
+        let mut begun_anew = false;
+        let Err(error) = request_rest(http, url, wanted, &mut begun_anew, tell) else {
+            return Ok(());
+        };
+        match &error {
+            RepositoryError::Http(HttpError::Broken { .. })
+                if attempt < ATTEMPTS && fs::size(wanted.to)? > before =>
+            {
+                // Would it begin anew once more, there must be room for that.
+                if begun_anew && wanted.most < wanted.target.length {
+                    return Err(error);
+                }
+                log::info!("{error}; going on from there");
+            }
+            RepositoryError::Http(HttpError::TooLong { .. } | HttpError::Encoded { .. })
+                if wanted.most == most =>
+            {
+                // It did not even begin; what is there is not to blame.
+                return Err(error);
+            }
+            RepositoryError::Http(HttpError::TooLong { .. } | HttpError::Encoded { .. })
+            | RepositoryError::Tuf(_) => {
+                // Whatever it is that is there, it does not lead on.
+                fs::remove_file(wanted.to)?;
+                if !from_elsewhere || wanted.most < wanted.target.length {
+                    return Err(error);
+                }
+                from_elsewhere = false;
+                log::warn!("{error}; what was there from an earlier download is dropped");
+            }
+            RepositoryError::Fs(_) => {
+                fs::remove_file(wanted.to)?;
+                return Err(error);
+            }
+            _ => return Err(error),
+        }
+        attempt += 1;
+    }
+}
+
+/// One request for what is missing of a target.
+fn request_rest(
+    http: &Http,
+    url: &str,
+    wanted: &mut Wanted,
+    begun_anew: &mut bool,
+    tell: &mut dyn FnMut(u64),
+) -> Result<(), RepositoryError> {
+    let (path, target, to) = (wanted.path, wanted.target, wanted.to);
+    let mut hasher = target.hasher(path)?;
+    let (mut file, mut received) = fs::open_to_append(to, &mut |data| hasher.update(data))?;
+    if received > target.length {
+        (file, received) = (fs::create_empty(to)?, 0);
+        hasher = target.hasher(path)?;
+    }
+    let mut oddity = None;
+    if received < target.length || target.length == 0 {
+        let rest = Rest {
+            from: received,
+            length: target.length,
+            most: wanted.most,
+        };
+        let had = received;
+        let most = &mut wanted.most;
+        oddity = http.stream_rest::<RepositoryError>(url, rest, &mut |place, data| {
+            *most = most.saturating_sub(data.len() as u64);
+            if place == 0 && received > 0 {
+                // The server sends all of it again. What is there is written
+                // over, not dropped: it may break off earlier this time.
+                file = fs::open_to_overwrite(to)?;
+                received = 0;
+                hasher = target.hasher(path)?;
+                *begun_anew = true;
+            }
+            hasher.update(data);
+            file.write_all(data)
+                .map_err(|e| FsError::new("write", to, e))?;
+            received += data.len() as u64;
+            tell(received.max(had));
+            Ok(())
+        })?;
+    }
+    let checked = tuf::schema::verify_length(path, target.length, received)
+        .and_then(|()| hasher.finish(path));
+    checked.map_err(|source| match oddity {
+        Some(Oddity::Encoded(encoding)) => HttpError::Encoded {
+            url: shown(url),
+            encoding,
+        }
+        .into(),
+        _ => source.into(),
+    })
+}
+
+impl Place {
+    /// An error, with the place where that is not named.
+    fn says(&self, error: &RepositoryError) -> String {
+        match error {
+            RepositoryError::Tuf(_) => format!("{}: {error}", shown(&self.metadata_url)),
+            _ => error.to_string(),
+        }
+    }
+}
+
+fn keep_worst(worst: &mut Option<RepositoryError>, error: RepositoryError) {
+    if worst.as_ref().is_none_or(|w| w.weight() < error.weight()) {
+        *worst = Some(error);
+    }
+}
+
+/// What was sent in place of metadata, where that can be seen: all of it is
+/// one JSON object.
+fn oddity_of(bytes: &[u8]) -> Option<Oddity> {
+    let text = bytes.trim_ascii();
+    match (text.first(), text.last()) {
+        (Some(b'<'), _) => Some(Oddity::Page(None)),
+        (Some(0x1f), _) if bytes.get(1) == Some(&0x8b) => Some(Oddity::Encoded("gzip".into())),
+        (Some(b'{'), Some(b'}')) => None,
+        (Some(b'{'), _) | (None, _) => Some(Oddity::Cut(bytes.len() as u64)),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::bundle::Rules;
 use crate::fs::{self, FsError};
+use crate::http;
 use crate::select::Channel;
 use crate::tuf::pattern::path_matches;
 use base64ct::{Base64, Encoding};
@@ -199,7 +200,7 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, String> {
         // An editor on Windows may put a byte order mark first.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let settings: Settings = toml::from_str(text).map_err(|e| e.to_string())?;
+        let settings: Settings = toml::from_str(text).map_err(|e| in_words(text, &e))?;
         settings.check()?;
         Ok(settings)
     }
@@ -208,28 +209,22 @@ impl Settings {
         if self.name.is_empty() {
             return Err("name is empty".into());
         }
-        for (key, url) in [
+        let mirrors = self.mirrors.iter().map(|url| ("a mirror:", url));
+        let urls = [
             ("metadata_url", &self.metadata_url),
             ("targets_url", &self.targets_url),
-        ] {
-            if !(url.starts_with("https://") || url.starts_with("http://")) {
-                return Err(format!("{key} {url:?} is not an http or https address"));
-            }
-        }
-        for mirror in &self.mirrors {
-            if !(mirror.starts_with("https://") || mirror.starts_with("http://")) {
-                return Err(format!(
-                    "the mirror {mirror:?} is not an http or https address"
-                ));
-            }
+        ];
+        for (key, url) in urls.into_iter().chain(mirrors) {
+            http::check_url(url).map_err(|e| format!("{key} {e}"))?;
         }
         for who in &self.authorization {
+            http::check_url(&who.origin).map_err(|e| format!("authorization: origin {e}"))?;
             let parts = who.origin.splitn(4, '/').collect::<Vec<_>>();
-            let origin = matches!(parts.as_slice(), ["https:" | "http:", "", host] | ["https:" | "http:", "", host, ""] if !host.is_empty());
-            if !origin {
+            let origin = matches!(parts.as_slice(), [_, "", _] | [_, "", _, ""]);
+            if !origin || who.origin.contains(['?', '#']) {
                 return Err(format!(
                     "authorization: {:?} is not of the form https://host:port",
-                    who.origin
+                    http::shown(&who.origin)
                 ));
             }
         }
@@ -278,6 +273,23 @@ impl Settings {
     }
 }
 
+/// What is wrong with the text, and where. Not the line itself, as the library
+/// would: a password may stand in it.
+fn in_words(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message();
+    let message = match message.split_once(", expected ") {
+        Some((wrong, expected)) if wrong.starts_with("invalid ") => {
+            format!("{expected} is expected here")
+        }
+        _ => message.to_owned(),
+    };
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,12 +316,66 @@ mod tests {
         assert_eq!(bearer.authorization()[0].1, "Bearer token");
         let nowhere = settings("origin = 'https://a'\nenv = 'NO_SUCH_VARIABLE'\n").unwrap();
         assert_eq!(nowhere.authorization(), []);
-        for bad in ["a", "https://", "https://a/path", "ftp://a"] {
+        for bad in [
+            "a",
+            "https://",
+            "https://a/path",
+            "https://a?b",
+            "ftp://a",
+            "https://me:pw@a",
+        ] {
             assert!(
                 settings(&format!("origin = '{bad}'\nbearer = 'x'\n")).is_err(),
                 "{bad}"
             );
         }
+    }
+
+    /// A password in the settings is shown by no message, wherever it stands.
+    #[test]
+    fn no_message_has_a_password() {
+        let url = "https://me:SECRET@x/m";
+        let in_place_of = |from: &str, to: &str| {
+            assert!(LEAST.contains(from));
+            LEAST.replace(from, to)
+        };
+        let authorization =
+            |rest: &str| format!("{LEAST}[[authorization]]\norigin = 'https://x'\n{rest}\n");
+        for text in [
+            in_place_of("https://x/m", url),
+            in_place_of("https://x/t/", url),
+            in_place_of("https://x/m", "https://me%3ASECRET%40x/m"),
+            in_place_of("https://x/m", "https:/me:SECRET@x/m"),
+            in_place_of("'https://x/m'", &format!("['{url}']")),
+            in_place_of("'https://x/m'", &format!("\"{url}")),
+            in_place_of("'https://x/m'", url),
+            format!("mirrors = ['{url}']\n{LEAST}"),
+            format!("mirrors = '{url}'\n{LEAST}"),
+            format!("mirrors = [['{url}']]\n{LEAST}"),
+            format!("{LEAST}[[authorization]]\norigin = '{url}'\nbearer = 'x'\n"),
+            format!("{LEAST}[[authorization]]\nurl = '{url}'\n"),
+            format!("{LEAST}[authorization]\norigin = '{url}'\n"),
+            authorization("password = 'SECRET"),
+            authorization("password = SECRET"),
+            authorization("password = ['SECRET']"),
+            authorization("pasword = 'SECRET'"),
+            authorization("password = 'SECRET'\npassword = 'SECRET'"),
+        ] {
+            let said = Settings::parse(&text).unwrap_err();
+            assert!(!said.contains("SECRET"), "{said}");
+        }
+        let numbers = authorization("password = 735310");
+        let said = Settings::parse(&numbers).unwrap_err();
+        assert!(said.contains("line ") && !said.contains("735310"), "{said}");
+    }
+
+    #[test]
+    fn a_message_says_where() {
+        let said = Settings::parse(&format!("{LEAST}mode = 'sometimes'\n")).unwrap_err();
+        assert!(
+            said.starts_with("line 5: ") && said.contains("before-launch"),
+            "{said}"
+        );
     }
 
     #[test]

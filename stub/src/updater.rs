@@ -355,16 +355,17 @@ fn repository(
     };
     let options = http::Options {
         silence: settings.stall(),
+        deadline: Some(settings.deadline()),
         roots,
         authorization: settings.authorization(),
         max_rate: (settings.max_rate > 0).then_some(settings.max_rate),
     };
-    Ok(Repository {
+    Ok(Repository::new(
         metadata,
-        shipped_root: layout.shipped_root(),
-        places: std::iter::once(first).chain(mirrors).collect(),
-        http: Http::with(options).map_err(RepositoryError::from)?,
-    })
+        layout.shipped_root(),
+        std::iter::once(first).chain(mirrors).collect(),
+        Http::with(options).map_err(RepositoryError::from)?,
+    ))
 }
 
 fn check(

@@ -2,8 +2,9 @@
 //! the log says why there was no update.
 
 use notsotuf_tests::fault::{Fault, FaultyServer};
-use notsotuf_tests::{World, json, python, run};
+use notsotuf_tests::{World, copy_tree, json, python, run};
 use std::fs;
+use std::sync::atomic::Ordering;
 
 /// With `fault` on files that contain `what`, 1.0 starts and the log has
 /// `reason`; without it, the update comes.
@@ -261,6 +262,48 @@ fn a_partial_download_that_is_damaged_is_dropped() {
     world.point_to(&server.url);
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
     assert!(world.log().contains("is dropped"), "{}", world.log());
+}
+
+/// Whatever a server does, the bytes of a file come twice at the most in one
+/// start, from all places together.
+#[test]
+fn bandwidth_is_bounded() {
+    let (world, size) = archive_only();
+    // What is lost on the way is not received, but sent.
+    world.set("deadline", "10.0");
+    copy_tree(&world.path("install"), &world.path("shipped"));
+    for (fault, places) in [
+        (Fault::Truncated(size / 2), 1),
+        (Fault::Truncated(size / 2), 3),
+        (Fault::Breaking(size / 20), 1),
+        (Fault::Breaking(size / 20), 3),
+        (Fault::Anew(size / 10), 1),
+        (Fault::Anew(size / 10), 3),
+        (Fault::Anew(size / 3), 3),
+        (Fault::Closed(size / 2), 3),
+        (Fault::WrongRange, 3),
+        (Fault::Flipped, 1),
+        (Fault::Flipped, 4),
+        (Fault::Longer, 4),
+        (Fault::Gzipped, 4),
+    ] {
+        fs::remove_dir_all(world.path("install")).unwrap();
+        copy_tree(&world.path("shipped"), &world.path("install"));
+        let case = format!("{places} x {fault:?}");
+        let server = FaultyServer::start(&world.repository(), ".tar.gz", fault.clone());
+        let mirrors = vec![format!("\"{}\"", server.url); places - 1];
+        world.add_settings(&format!("mirrors = [{}]", mirrors.join(", ")));
+        world.point_to(&server.url);
+        let version = world.start_version();
+        let complete = matches!(fault, Fault::Breaking(_)) && places > 1;
+        assert_eq!(version == "1.1", complete, "{case}: {}", world.log());
+        let sent = server.sent.load(Ordering::Relaxed);
+        assert!(
+            sent <= 2 * size,
+            "{case}: {sent} of {size}: {}",
+            world.log()
+        );
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Networks as companies have them: mirrors, proxies, private authorities,
 //! servers that ask for a name.
 
-use notsotuf_tests::fault::{Fault, FaultyServer};
+use notsotuf_tests::fault::{ClosingServer, Fault, FaultyServer, Hole};
 use notsotuf_tests::peers::{Daemon, free_address, nginx};
-use notsotuf_tests::{World, json, run};
+use notsotuf_tests::{Server, World, copy_tree, json, run};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::Ordering;
 
 #[test]
 fn a_mirror_is_used_where_the_first_place_is_out_of_reach() {
@@ -91,10 +92,9 @@ fn openssl(folder: &Path, arguments: &[&str]) {
     assert!(done.status.success(), "{arguments:?}: {done:?}");
 }
 
-/// An authority of a company's own, and a server that it vouches for.
-#[test]
-fn a_private_authority() {
-    let world = World::with_update();
+/// A certificate for 127.0.0.1 and the authority that vouches for it
+/// (`ca.pem`); both are in the folder that is returned.
+fn certificates(world: &World) -> PathBuf {
     let tls = world.path("tls");
     fs::create_dir_all(&tls).unwrap();
     let key = [
@@ -136,13 +136,29 @@ fn a_private_authority() {
         "server.pem",
     ];
     openssl(&tls, &[&sign[..], &files].concat());
+    tls
+}
+
+/// nginx over the repository by https, and its URL; `more` are lines of its
+/// configuration.
+fn nginx_tls(world: &World, tls: &Path, more: &str) -> (Daemon, String) {
     let address = free_address();
     let lines = format!(
-        "ssl_certificate {place}/server.pem; ssl_certificate_key {place}/server.key;",
-        place = tls.display()
+        "ssl_certificate {tls}/server.pem; ssl_certificate_key {tls}/server.key;\n{more}",
+        tls = tls.display()
     );
-    let _nginx = nginx(&world, &world.repository(), &tls, &address, &lines);
-    world.point_to(&format!("https://{address}"));
+    let place = world.path(&format!("nginx-{}", address.replace(':', "-")));
+    let nginx = nginx(world, &world.repository(), &place, &address, &lines);
+    (nginx, format!("https://{address}"))
+}
+
+/// An authority of a company's own, and a server that it vouches for.
+#[test]
+fn a_private_authority() {
+    let world = World::with_update();
+    let tls = certificates(&world);
+    let (_nginx, url) = nginx_tls(&world, &tls, "");
+    world.point_to(&url);
     assert_eq!(world.start_version(), "1.0");
     let log = world.log();
     assert!(
@@ -154,6 +170,51 @@ fn a_private_authority() {
     assert!(world.log().contains("(local)"), "{}", world.log());
     fs::copy(tls.join("ca.pem"), world.path("install/company.pem")).unwrap();
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+/// Whoever has got at a server could otherwise have everything fetched in
+/// clear.
+#[test]
+fn https_is_not_left_by_a_redirect() {
+    let world = World::with_update();
+    let tls = certificates(&world);
+    fs::copy(tls.join("ca.pem"), world.path("install/company.pem")).unwrap();
+    world.add_settings("ca_file = \"company.pem\"");
+    let plain = world.url();
+    let mut daemons = Vec::new();
+    let mut by_tls = |more: String| {
+        let (daemon, url) = nginx_tls(&world, &tls, &more);
+        daemons.push(daemon);
+        url
+    };
+    let all = by_tls(format!("return 302 {plain}$request_uri;"));
+    // To https first, and from there to http.
+    let hop = by_tls(format!("return 307 {all}$request_uri;"));
+    let targets = by_tls(format!(
+        "location /targets/ {{ return 301 {plain}$request_uri; }}"
+    ));
+    // What begins in clear does not leave https again either.
+    let clear = FaultyServer::start(&world.repository(), "/", Fault::Redirect(all.clone()));
+    let server = world.server.as_ref().unwrap();
+    for url in [&all, &hop, &targets, &clear.url] {
+        server.requests();
+        world.point_to(url);
+        assert_eq!(world.start_version(), "1.0");
+        assert_eq!(server.requests(), Vec::<String>::new(), "{url}");
+        let log = world.log();
+        assert!(log.contains("which is not https"), "{log}");
+    }
+    // Other redirects are followed: relative ones, to another server, to https.
+    let relative = by_tls(format!(
+        "absolute_redirect off; location /moved/ {{ alias {}/; }}\n\
+         location /metadata/ {{ return 308 /moved$request_uri; }}",
+        world.repository().display()
+    ));
+    let other = by_tls(format!("return 303 {relative}$request_uri;"));
+    let from_clear = FaultyServer::start(&world.repository(), "/", Fault::Redirect(other));
+    world.point_to(&from_clear.url);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert_eq!(server.requests(), Vec::<String>::new());
 }
 
 /// tinyproxy, which asks for a password.
@@ -185,4 +246,379 @@ fn a_proxy_with_a_password() {
     assert!(!world.log().contains("secret"), "{}", world.log());
     let used = fs::read_to_string(log).unwrap();
     assert!(used.contains("127.0.0.1"), "{used}");
+}
+
+/// The proxy's own rules allow CONNECT to port 443 only (ureq PR #587, synapse
+/// #3708): http goes through it as it is, and https by CONNECT.
+#[test]
+fn a_proxy_for_each_scheme() {
+    let world = World::with_update();
+    let tls = certificates(&world);
+    fs::copy(tls.join("ca.pem"), world.path("install/company.pem")).unwrap();
+    world.add_settings("ca_file = \"company.pem\"");
+    let (_nginx, https) = nginx_tls(&world, &tls, "");
+    let port = https.rsplit(':').next().unwrap();
+    let plain = tinyproxy(&world, "plain", "ConnectPort 443\n");
+    let connecting = tinyproxy(&world, "connecting", &format!("ConnectPort {port}\n"));
+    let check = |variables: &[(&str, &str)]| {
+        let mut command = world.stub();
+        command.args(["--updater", "check", "--json"]);
+        command.env_remove("NO_PROXY").env_remove("no_proxy");
+        let output = run(command.envs(variables.iter().copied()));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let nowhere = "http://127.0.0.1:9";
+    for (variables, found) in [
+        (vec![("http_proxy", plain.url.as_str())], true),
+        (
+            vec![("HTTP_PROXY", &plain.url), ("HTTPS_PROXY", nowhere)],
+            true,
+        ),
+        (vec![("ALL_PROXY", &plain.url)], true),
+        (vec![("http_proxy", nowhere)], false),
+        (
+            vec![("http_proxy", nowhere), ("HTTP_PROXY", &plain.url)],
+            false,
+        ),
+        (
+            vec![
+                ("http_proxy", nowhere),
+                ("NO_PROXY", "10.0.0.0/8,127.0.0.0/8"),
+            ],
+            true,
+        ),
+        (
+            vec![("http_proxy", nowhere), ("NO_PROXY", "10.0.0.0/8")],
+            false,
+        ),
+        (
+            vec![("HTTP_PROXY", nowhere), ("REQUEST_METHOD", "GET")],
+            true,
+        ),
+        (vec![("ALL_PROXY", "socks5://me:secret@127.0.0.1:9")], false),
+    ] {
+        let said = check(&variables);
+        assert_eq!(said["update"] == "1.1", found, "{variables:?}: {said}");
+    }
+    assert!(
+        world
+            .log()
+            .contains("names a proxy of a kind that cannot be used")
+    );
+    assert!(!world.log().contains("secret"), "{}", world.log());
+    assert!(
+        plain
+            .log()
+            .contains(&format!("GET {}/metadata/timestamp.json", world.url()))
+    );
+    world.point_to(&https);
+    for (variables, found) in [
+        (vec![("https_proxy", connecting.url.as_str())], true),
+        (
+            vec![("HTTPS_PROXY", &connecting.url), ("http_proxy", nowhere)],
+            true,
+        ),
+        (vec![("HTTP_PROXY", nowhere)], true),
+        (vec![("HTTPS_PROXY", nowhere)], false),
+        (vec![("HTTPS_PROXY", &plain.url)], false),
+    ] {
+        let said = check(&variables);
+        assert_eq!(said["update"] == "1.1", found, "{variables:?}: {said}");
+    }
+    assert!(world.log().contains("answers 403"), "{}", world.log());
+    assert!(
+        connecting
+            .log()
+            .contains(&format!("CONNECT 127.0.0.1:{port}"))
+    );
+    // All of the update, by both ways.
+    let mut start = world.stub();
+    start
+        .env("HTTPS_PROXY", &connecting.url)
+        .env_remove("NO_PROXY");
+    assert_eq!(json(&mut start)["version"], "1.1", "{}", world.log());
+}
+
+struct Tinyproxy {
+    url: String,
+    log: PathBuf,
+    _daemon: Daemon,
+}
+
+impl Tinyproxy {
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+fn tinyproxy(world: &World, name: &str, more: &str) -> Tinyproxy {
+    let address = free_address();
+    let port = address.rsplit(':').next().unwrap();
+    let log = world.path(&format!("{name}.log"));
+    let configuration = format!(
+        "Port {port}\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n\
+         LogFile \"{}\"\nLogLevel Connect\n{more}",
+        log.display()
+    );
+    let path = world.path(&format!("{name}.conf"));
+    fs::write(&path, configuration).unwrap();
+    let mut command = Command::new("tinyproxy");
+    Tinyproxy {
+        url: format!("http://{address}"),
+        _daemon: Daemon::start(command.arg("-d").arg("-c").arg(path), &address),
+        log,
+    }
+}
+
+/// The install as it was shipped, again and again.
+struct Fresh<'a>(&'a World);
+
+impl<'a> Fresh<'a> {
+    fn new(world: &'a World) -> Self {
+        // Each place gets its share of this.
+        world.set("deadline", "6.0");
+        world.add_settings(&format!("mirrors = [\"{}\"]", world.url()));
+        copy_tree(&world.path("install"), &world.path("shipped"));
+        Fresh(world)
+    }
+
+    /// Starts it, with `url` as the first place; the version that started.
+    fn start_with(&self, url: &str) -> String {
+        fs::remove_dir_all(self.0.path("install")).unwrap();
+        copy_tree(&self.0.path("shipped"), &self.0.path("install"));
+        self.0.point_to(url);
+        self.0.start_version()
+    }
+}
+
+/// nefarius/vicius PR #152, and all else that a first place can answer.
+#[test]
+fn a_mirror_is_used_whatever_is_wrong_with_the_metadata() {
+    let world = World::with_update();
+    let fresh = Fresh::new(&world);
+    let portal = Fault::Leads("/login?from=secret".into());
+    for (what, fault, said) in [
+        (
+            "metadata/",
+            Fault::Portal,
+            "sends a web page instead of the file",
+        ),
+        ("metadata/", portal, "after a redirect to http://127.0.0.1:"),
+        ("metadata/", Fault::Gzipped, "sends gzip though"),
+        ("metadata/", Fault::Part, "answers 206"),
+        ("timestamp", Fault::Closed(100), "was cut short"),
+        (
+            "timestamp",
+            Fault::Truncated(100),
+            "the connection broke after 100 of",
+        ),
+        ("metadata/", Fault::Status(403), "has no timestamp.json"),
+        ("metadata/", Fault::Status(500), "answers 500"),
+        ("metadata/", Fault::Status(511), "asks for a login"),
+        ("snapshot", Fault::Status(404), "has no snapshot.json"),
+        ("targets.json", Fault::Flipped, "targets metadata"),
+        ("metadata/", Fault::Refused, "cannot reach http://"),
+        ("metadata/", Fault::Silent, "there is no answer in time"),
+        ("timestamp", Fault::Stalled, "there is no answer in time"),
+        ("timestamp", Fault::Dripping, "sends too slowly"),
+    ] {
+        let case = format!("{what}: {fault:?}");
+        let server = FaultyServer::start(&world.repository(), what, fault);
+        assert_eq!(
+            fresh.start_with(&server.url),
+            "1.1",
+            "{case}: {}",
+            world.log()
+        );
+        let log = world.log();
+        assert!(
+            log.contains(said) && log.contains("trying the next mirror"),
+            "{case}: {log}"
+        );
+        assert!(!log.contains("secret"), "{log}");
+    }
+    // Where the mirror does no better, the first place's error is told.
+    let page = FaultyServer::start(&world.repository(), "metadata/", Fault::Portal);
+    world.set("mirrors", "[\"http://127.0.0.1:9\"]");
+    fs::remove_dir_all(world.path("shipped")).unwrap();
+    copy_tree(&world.path("install"), &world.path("shipped"));
+    assert_eq!(fresh.start_with(&page.url), "1.1");
+    let log = world.log();
+    let log = log.lines().last().unwrap();
+    assert!(
+        log.contains("(refused): timestamp metadata is malformed"),
+        "{log}"
+    );
+    assert!(log.contains("sends a web page"), "{log}");
+}
+
+#[test]
+fn a_mirror_is_used_whatever_is_wrong_with_the_files() {
+    let world = World::with_update();
+    world.set("stall", "4.0");
+    let fresh = Fresh::new(&world);
+    let portal = Fault::Leads("/login".into());
+    for (fault, said) in [
+        (Fault::Portal, "sends a web page instead of the file"),
+        (portal, "after a redirect to http://127.0.0.1:"),
+        (Fault::Gzipped, "sends gzip though"),
+        (Fault::Part, "answers 206"),
+        (Fault::Closed(500), "the connection broke after 500 of"),
+        (Fault::Truncated(500), "the connection broke after 500 of"),
+        (Fault::Status(404), "answers 404"),
+        (Fault::Flipped, "does not match its sha256 hash"),
+        (Fault::Longer, "are signed"),
+        (Fault::Refused, "cannot reach http://"),
+        (Fault::Stalled, "there is no answer in time"),
+        (Fault::Dripping, "sends too slowly"),
+    ] {
+        let case = format!("{fault:?}");
+        let server = FaultyServer::start(&world.repository(), "targets/", fault);
+        assert_eq!(
+            fresh.start_with(&server.url),
+            "1.1",
+            "{case}: {}",
+            world.log()
+        );
+        let log = world.log();
+        assert!(
+            log.contains(said) && log.contains("trying the next mirror"),
+            "{case}: {log}"
+        );
+        assert!(log.contains("by 1 patch"), "{case}: {log}");
+    }
+    // Some servers say of a .gz that it is compressed, and send it as it is.
+    let server = FaultyServer::start(&world.repository(), "", Fault::Labelled);
+    assert_eq!(fresh.start_with(&server.url), "1.1");
+    assert!(!world.log().contains("mirror"), "{}", world.log());
+}
+
+/// As broken networks do (ureq #1150, pi-hole #6542).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_that_swallows_packets() {
+    let world = World::with_update();
+    let hole = Hole::new();
+    world.point_to(&format!("http://127.0.0.1:{}", hole.port()));
+    assert_eq!(world.start_version(), "1.0");
+    assert!(
+        world.log().contains("no answer from 127.0.0.1:"),
+        "{}",
+        world.log()
+    );
+    world.add_settings(&format!("mirrors = [\"{}\"]", world.url()));
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+/// The same with one of the addresses of a name, the first.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_address_that_swallows_packets() {
+    let world = World::with_update();
+    let hole = Hole::new();
+    let port = hole.port();
+    // The resolver puts 127.0.0.1 first.
+    let address = format!("127.0.0.77:{port}");
+    let _nginx = nginx(
+        &world,
+        &world.repository(),
+        &world.path("nginx"),
+        &address,
+        "",
+    );
+    let hosts = world.path("hosts");
+    let lines = "127.0.0.1 localhost\n127.0.0.1 updates.test\n127.0.0.77 updates.test\n";
+    fs::write(&hosts, lines).unwrap();
+    let mut command = Command::new("unshare");
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    command.args(["--mount", "sh", "-c", script]).arg(&hosts);
+    if !run(Command::new("unshare").args(["--mount", "true"]))
+        .status
+        .success()
+    {
+        eprintln!("skipped: naming hosts takes root");
+        return;
+    }
+    world.point_to(&format!("http://updates.test:{port}"));
+    let started = json(command.arg(world.path("install/program")));
+    assert_eq!(started["version"], "1.1", "{}", world.log());
+}
+
+#[test]
+fn a_connection_that_was_just_closed_is_made_again() {
+    let world = World::with_update();
+    let server = ClosingServer::start(&world.repository());
+    world.point_to(&server.url);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    // For metadata, and for the patch.
+    assert!(server.closed.load(Ordering::Relaxed) > 1);
+    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+}
+
+/// A copy that is not up to date takes nothing back, and its error is not
+/// what is told.
+#[test]
+fn an_old_mirror_is_not_believed() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    copy_tree(&world.repository(), &world.path("old"));
+    world.release("1.1", &[]);
+    assert_eq!(world.start_version(), "1.1");
+    let old = Server::start(&world.path("old"));
+    world.add_settings(&format!("mirrors = [\"{}\"]", old.url));
+    world.point_to("http://127.0.0.1:9");
+    assert_eq!(world.start_version(), "1.1");
+    let log = world.log();
+    assert!(log.contains("is older than version"), "{log}");
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("(unavailable): cannot reach"), "{log}");
+    // Once it is, it is used.
+    fs::remove_dir_all(world.path("old")).unwrap();
+    copy_tree(&world.repository(), &world.path("old"));
+    assert_eq!(world.start_version(), "1.1");
+    assert!(world.log().ends_with("up to date\n"), "{}", world.log());
+}
+
+/// A name and a password in a URL come into logs, which users attach to their
+/// reports.
+#[test]
+fn a_password_in_a_url_is_refused_and_not_shown() {
+    let world = World::with_update();
+    let settings = world.path("install/notsotuf.toml");
+    let good = fs::read_to_string(&settings).unwrap();
+    let with = world.url().replace("http://", "http://me:S3cret@");
+    let metadata = good.replace(&world.url(), &with);
+    let mirror = format!("mirrors = [\"{with}\"]\n{good}");
+    let hidden = good.replace("http://", "http://me%3AS3cret%40");
+    let torn = metadata.replace("/metadata\"", "/metadata");
+    for text in [metadata, mirror, hidden, torn] {
+        fs::write(&settings, &text).unwrap();
+        assert_eq!(world.start_version(), "1.0");
+        for command in ["status", "check", "update"] {
+            for json in [&[][..], &["--json"]] {
+                let output = run(world.stub().args(["--updater", command]).args(json));
+                assert_eq!(output.status.code(), Some(5), "{output:?}");
+                assert!(!format!("{output:?}").contains("S3cret"), "{output:?}");
+            }
+        }
+    }
+    let log = world.log();
+    assert!(
+        log.contains("[[authorization]]") && !log.contains("S3cret"),
+        "{log}"
+    );
+    // A query is no password to everybody, but may be.
+    fs::write(
+        &settings,
+        good.replace("/metadata\"", "/metadata?token=S3cret\""),
+    )
+    .unwrap();
+    assert_eq!(world.start_version(), "1.0");
+    let status = run(world.stub().args(["--updater", "status"]));
+    assert!(status.status.success());
+    let said = format!("{status:?}{}", world.log());
+    assert!(!said.contains("S3cret"), "{said}");
+    fs::write(&settings, good).unwrap();
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
 }

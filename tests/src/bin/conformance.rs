@@ -79,15 +79,12 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
 }
 
 fn repository(cli: &Cli, root: PathBuf) -> Repository {
-    Repository {
-        metadata: cli.metadata_dir.clone(),
-        shipped_root: root,
-        places: vec![Place {
-            metadata_url: cli.metadata_url.clone(),
-            targets_url: cli.target_base_url.clone(),
-        }],
-        http: Http::new(Duration::from_secs(30)),
-    }
+    let place = Place {
+        metadata_url: cli.metadata_url.clone(),
+        targets_url: cli.target_base_url.clone(),
+    };
+    let http = Http::new(Duration::from_secs(30));
+    Repository::new(cli.metadata_dir.clone(), root, vec![place], http)
 }
 
 fn download(

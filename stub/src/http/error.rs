@@ -1,0 +1,261 @@
+//! Why a request failed.
+
+use super::dial::ProxyError;
+use super::url::shown;
+use crate::error::Class;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+use ureq::http::StatusCode;
+
+/// Why a request failed. Every variant names the URL, without what is secret
+/// in it.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No connection, no answer, a broken one, TLS, a proxy, …
+    #[error("cannot reach {url}: {source}")]
+    Unreachable {
+        /// What was asked for.
+        url: String,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// An answer other than "here it is".
+    #[error("{url} answers {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: StatusCode,
+    },
+    /// The network wants a login first (RFC 6585, section 6).
+    #[error(
+        "{url} answers 511: this network asks for a login (a captive portal); log in with a browser"
+    )]
+    Login {
+        /// What was asked for.
+        url: String,
+    },
+    /// The proxy wants to know who asks.
+    #[error(
+        "{url}: the proxy asks for a name and a password; put them into the environment variable \
+         {variable}, as http://name:password@host:port"
+    )]
+    ProxyPassword {
+        /// What was asked for.
+        url: String,
+        /// The variable for URLs of this scheme.
+        variable: &'static str,
+    },
+    /// A redirect from https to something that is not.
+    #[error(
+        "{url} redirects to {to}, which is not https; what is fetched by https is not fetched in \
+         clear"
+    )]
+    Downgrade {
+        /// What was asked for.
+        url: String,
+        /// Where the redirect leads.
+        to: String,
+    },
+    /// A redirect that cannot be followed.
+    #[error("{url} redirects {why}")]
+    Redirect {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with that.
+        why: &'static str,
+    },
+    /// The connection broke while the body was read.
+    #[error("{url}: the connection broke after {received}{}: {source}", of(*.expected))]
+    Broken {
+        /// What was asked for.
+        url: String,
+        /// Bytes that had come.
+        received: u64,
+        /// Bytes that were to come, where that is known.
+        expected: Option<u64>,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The certificates of the settings cannot be read.
+    #[error("the certificates of ca_file cannot be used: {0}")]
+    Roots(String),
+    /// More data than the metadata allows.
+    #[error("{url} sends more than the {limit} bytes allowed")]
+    TooLong {
+        /// What was asked for.
+        url: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// The server says beforehand that it has something else.
+    #[error("{url} sends {found} bytes, though {expected} are signed")]
+    WrongLength {
+        /// What was asked for.
+        url: String,
+        /// The length of what the server has.
+        found: u64,
+        /// The signed length.
+        expected: u64,
+    },
+    /// A page for people.
+    #[error("{url} {}", Oddity::Page(.led_to.clone()))]
+    Page {
+        /// What was asked for.
+        url: String,
+        /// Where a redirect led.
+        led_to: Option<String>,
+    },
+    /// A compressed answer.
+    #[error("{url} {}", Oddity::Encoded(.encoding.clone()))]
+    Encoded {
+        /// What was asked for.
+        url: String,
+        /// The value of `Content-Encoding`.
+        encoding: String,
+    },
+    /// A part where all of it was asked for.
+    #[error(
+        "{url} answers 206 with a part of the file, though all of it was asked for; the server or \
+         a cache before it is broken"
+    )]
+    UnaskedPart {
+        /// What was asked for.
+        url: String,
+    },
+    /// It would all be sent once more.
+    #[error(
+        "{url} sends from the start again what had come already; it is tried again at the next \
+         start"
+    )]
+    Again {
+        /// What was asked for.
+        url: String,
+    },
+    /// Data came, but too slowly.
+    #[error("{url} sends too slowly, less than {least} bytes in {} s", window.as_secs_f32())]
+    TooSlow {
+        /// What was asked for.
+        url: String,
+        /// What would have been enough.
+        least: u64,
+        /// The time.
+        window: Duration,
+    },
+}
+
+fn of(expected: Option<u64>) -> String {
+    match expected {
+        Some(expected) => format!(" of {expected} bytes"),
+        None => " bytes".into(),
+    }
+}
+
+/// What an answer is instead of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Oddity {
+    /// A page for people; where a redirect led to it.
+    Page(Option<String>),
+    /// Compressed, in this way.
+    Encoded(String),
+    /// The beginning of the file.
+    Cut(u64),
+}
+
+impl std::fmt::Display for Oddity {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Oddity::Page(led_to) => {
+                f.write_str("sends a web page instead of the file")?;
+                if let Some(to) = led_to {
+                    write!(f, ", after a redirect to {to}")?;
+                }
+                f.write_str(
+                    "; that may be the login of this network (a captive portal), a block page, \
+                     or another owner of the address: open it in a browser",
+                )
+            }
+            Oddity::Encoded(encoding) => write!(
+                f,
+                "sends {encoding} though the file was asked for as it is; the server, or a proxy \
+                 before it, must not compress it"
+            ),
+            Oddity::Cut(received) => write!(
+                f,
+                "was cut short: the connection was closed after {received} bytes"
+            ),
+        }
+    }
+}
+
+impl HttpError {
+    /// The class of problem.
+    pub fn class(&self) -> Class {
+        match self {
+            HttpError::TooLong { .. }
+            | HttpError::WrongLength { .. }
+            | HttpError::Page { .. }
+            | HttpError::Encoded { .. } => Class::Refused,
+            HttpError::Roots(_) => Class::Local,
+            _ => Class::Unavailable,
+        }
+    }
+
+    /// Whether more patience might have helped.
+    pub fn is_slowness(&self) -> bool {
+        match self {
+            HttpError::TooSlow { .. } => true,
+            HttpError::Unreachable { source, .. } | HttpError::Broken { source, .. } => {
+                source.kind() == ErrorKind::TimedOut
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn unreachable(url: &str, error: ureq::Error) -> Self {
+        if let ureq::Error::Other(other) = &error
+            && let Some(ProxyError::Password) = other.downcast_ref()
+        {
+            return Self::proxy_password(url);
+        }
+        HttpError::Unreachable {
+            url: shown(url),
+            source: plain(error),
+        }
+    }
+
+    pub(super) fn status(url: &str, status: StatusCode) -> Self {
+        let shown = shown(url);
+        match status {
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Self::proxy_password(url),
+            StatusCode::NETWORK_AUTHENTICATION_REQUIRED => HttpError::Login { url: shown },
+            StatusCode::PARTIAL_CONTENT => HttpError::UnaskedPart { url: shown },
+            status => HttpError::Status { url: shown, status },
+        }
+    }
+
+    fn proxy_password(url: &str) -> Self {
+        let variable = match url.starts_with("https:") {
+            true => "HTTPS_PROXY",
+            false => "HTTP_PROXY",
+        };
+        let url = shown(url);
+        HttpError::ProxyPassword { url, variable }
+    }
+}
+
+/// What the library says, in fewer words, and never a URL.
+pub(super) fn plain(error: ureq::Error) -> io::Error {
+    match error {
+        ureq::Error::Io(e) => e,
+        ureq::Error::Timeout(_) => {
+            io::Error::new(ErrorKind::TimedOut, "there is no answer in time")
+        }
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            io::Error::new(ErrorKind::InvalidInput, "this is no address")
+        }
+        ureq::Error::Other(e) => io::Error::other(e),
+        ureq::Error::ConnectionFailed => io::Error::other("the proxy's answer is none"),
+        e => io::Error::other(e),
+    }
+}
