@@ -110,7 +110,7 @@ impl Repository {
         refresh: &mut Refresh,
         path: &str,
     ) -> Result<Option<TargetFile>, RepositoryError> {
-        refresh.search(path);
+        refresh.search(path)?;
         let place = self.places.first().ok_or(RepositoryError::NoPlace)?;
         self.proceed(refresh, place)?;
         Ok(refresh.found().cloned())

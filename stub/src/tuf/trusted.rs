@@ -16,6 +16,7 @@ pub struct TrustedSet {
     root_final: bool,
     timestamp: Option<Metadata<Timestamp>>,
     snapshot: Option<Metadata<Snapshot>>,
+    /// By role; that one delegator vouches for it says nothing of others.
     targets: BTreeMap<String, Metadata<Targets>>,
 }
 
@@ -60,9 +61,40 @@ impl TrustedSet {
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref().map(|m| &m.signed)
     }
-    /// The trusted targets metadata of `role`.
+    /// The targets metadata of `role`, trusted by the delegator it was taken
+    /// for; see [`TrustedSet::targets_by`].
     pub fn targets(&self, role: &str) -> Option<&Targets> {
         self.targets.get(role).map(|m| &m.signed)
+    }
+
+    /// The targets metadata of `role` as far as `delegator` trusts it: the
+    /// signatures are checked by the keys that this delegator gives the role,
+    /// whoever else it was taken for before.
+    ///
+    /// # Errors
+    /// Signatures; that the delegator does not know the role.
+    pub fn targets_by(&self, role: &str, delegator: &str) -> Result<Option<&Targets>, TufError> {
+        let Some(metadata) = self.targets.get(role) else {
+            return Ok(None);
+        };
+        let (keys, role_keys) = self.delegated_keys(role, delegator)?;
+        metadata.verify(role, keys, role_keys)?;
+        Ok(Some(&metadata.signed))
+    }
+
+    /// Whether the snapshot lists the targets metadata of `role`.
+    ///
+    /// # Errors
+    /// [`TufError::NotListed`] if not: then it is not to be asked for.
+    pub fn check_listed(&self, role: &str) -> Result<(), TufError> {
+        let file = format!("{role}.json");
+        match self.snapshot().is_some_and(|s| s.meta.contains_key(&file)) {
+            true => Ok(()),
+            false => Err(TufError::NotListed {
+                role: role.into(),
+                by: "snapshot".into(),
+            }),
+        }
     }
 
     /// Takes the next root version (5.3.4 to 5.3.8).
