@@ -4,7 +4,8 @@
 use crate::bundle::manifest::ManifestError;
 use crate::bundle::rules::RECORD;
 use crate::bundle::{Manifest, Rules};
-use crate::fs::{self, FsError};
+use crate::fs::FsError;
+use crate::plain_file;
 use pep440_rs::Version;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -82,7 +83,7 @@ impl Record {
     /// [`RecordError`], naming the file.
     pub fn load(folder: &Path, rules: Rules) -> Result<Option<Self>, RecordError> {
         let path = Self::path(folder);
-        let Some(bytes) = fs::read_optional(&path, MAX_SIZE)? else {
+        let Some(bytes) = plain_file::read(&path, MAX_SIZE)? else {
             return Ok(None);
         };
         let form = || RecordError::Form { path: path.clone() };
@@ -101,10 +102,8 @@ impl Record {
     /// [`RecordError`], naming the file.
     pub fn load_release(folder: &Path) -> Result<Option<Release>, RecordError> {
         let path = Self::path(folder);
-        let file = match std::fs::File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(FsError::new("open", &path, e).into()),
+        let Some(file) = plain_file::open(&path)? else {
+            return Ok(None);
         };
         let mut head = Vec::new();
         file.take(MAX_HEAD)

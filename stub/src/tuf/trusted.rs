@@ -111,16 +111,13 @@ impl TrustedSet {
         // 5.3.5: exactly the next version, so that none is skipped.
         let expected = self.root.signed.common.version.saturating_add(1);
         check_version("root", new.signed.common.version, expected)?;
-        let rotated = ["timestamp", "snapshot"]
-            .iter()
-            .any(|role| keys_taken_away(&self.root.signed, &new.signed, role));
+        let change = root_change(&self.root.signed, &new.signed);
         self.root = new;
-        if rotated {
+        if change == RootChange::KeysRotated {
             self.timestamp = None;
             self.snapshot = None;
-            return Ok(RootChange::KeysRotated);
         }
-        Ok(RootChange::KeysKept)
+        Ok(change)
     }
 
     /// Ends the walk over root versions: the last one must not be expired
@@ -284,7 +281,29 @@ impl TrustedSet {
     }
 }
 
-fn verify_by_root<T: Signed>(
+/// Targets metadata that was trusted before, and is to say now what an earlier
+/// refresh accepted: signed by the keys that `root` gives the role. When it
+/// expires does not matter.
+///
+/// # Errors
+/// If one of the two is malformed or not signed.
+pub fn verify_stored_targets(root: &[u8], targets: &[u8]) -> Result<Targets, TufError> {
+    let root = TrustedSet::new(root, 0)?.root;
+    let targets = Metadata::<Targets>::parse("targets", targets)?;
+    verify_by_root(&targets, "targets", &root.signed)?;
+    Ok(targets.signed)
+}
+
+/// What a later root does to trust in files obtained under an earlier one.
+pub(super) fn root_change(old: &Root, new: &Root) -> RootChange {
+    let mut roles = ["timestamp", "snapshot"].iter();
+    match roles.any(|role| keys_taken_away(old, new, role)) {
+        true => RootChange::KeysRotated,
+        false => RootChange::KeysKept,
+    }
+}
+
+pub(super) fn verify_by_root<T: Signed>(
     metadata: &Metadata<T>,
     role: &str,
     root: &Root,
