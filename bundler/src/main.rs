@@ -1,6 +1,9 @@
 //! `notsotuf`: archives, patches, metadata and signatures for release
 //! engineers.
 
+// What is shown goes through `safe_text`.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod archive;
 mod audit;
 mod bridge;
@@ -23,18 +26,30 @@ mod upload;
 mod whole;
 
 use clap::Parser;
+use notsotuf_stub::safe_text::{self, Lines, complain, complain_in, print};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help, or the version: nothing in it is from outside.
+        Err(e) if !e.use_stderr() => e.exit(),
+        Err(e) => {
+            let mut text = Lines::new();
+            text.paragraph(&e.to_string());
+            complain_in(&text);
+            return ExitCode::from(2);
+        }
+    };
     let as_json = cli.json;
     match cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             if as_json {
-                println!("{}", serde_json::json!({ "error": e.to_string() }));
+                let error = serde_json::json!({ "error": e.to_string() });
+                print(&safe_text::json(&error).into());
             }
-            eprintln!("error: {e}");
+            complain(format!("error: {e}"));
             e.exit_code()
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use notsotuf_stub::fs;
+use notsotuf_stub::safe_text::{complain, print};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -23,11 +24,12 @@ pub fn serve(folder: &Path, port: u16, quiet: bool) -> Result<(), Error> {
         address: address.to_string(),
         source,
     })?;
-    println!(
+    let text = format!(
         "serving {} on http://{}",
         folder.display(),
         server.server_addr()
     );
+    print(&text.into());
     let server = Arc::new(server);
     let workers: Vec<_> = (0..WORKERS)
         .map(|_| {
@@ -36,9 +38,9 @@ pub fn serve(folder: &Path, port: u16, quiet: bool) -> Result<(), Error> {
                 for request in server.incoming_requests() {
                     let line = format!("{} {}", request.method(), request.url());
                     match answer(&folder, request) {
-                        Ok(status) if !quiet => eprintln!("{status} {line}"),
+                        Ok(status) if !quiet => complain(format!("{status} {line}")),
                         Ok(_) => {}
-                        Err(e) => eprintln!("{line}: {e}"),
+                        Err(e) => complain(format!("{line}: {e}")),
                     }
                 }
             })
@@ -46,7 +48,7 @@ pub fn serve(folder: &Path, port: u16, quiet: bool) -> Result<(), Error> {
         .collect();
     for worker in workers {
         if worker.join().is_err() {
-            eprintln!("a worker ended unexpectedly");
+            complain("a worker ended unexpectedly");
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use crate::log as log_file;
 use crate::notes::{self, Note};
 use crate::own;
 use crate::report::{Event, Screen};
+use crate::safe_text::{self, Lines, complain};
 use crate::select::Choice;
 use crate::settings::Settings;
 use crate::updater::{self, Outcome, Repaired, UpdateError, Updater};
@@ -49,7 +50,7 @@ const USAGE: u8 = 2;
 
 /// What a command has to say, in both forms.
 struct Answer {
-    text: String,
+    text: Lines,
     json: Value,
 }
 
@@ -68,7 +69,7 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
     }
     let command = match words.as_slice() {
         [] | ["help", ..] => {
-            return print(HELP, ExitCode::SUCCESS);
+            return write(HELP, ExitCode::SUCCESS);
         }
         [command] => *command,
         [command, ..] => {
@@ -102,8 +103,10 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
 fn version(layout: &Layout) -> Answer {
     let installed = installed(&layout.app());
     let own = own::version().to_string();
+    let mut text = Lines::from(format!("notsotuf {own}"));
+    text.line(describe(installed.as_ref()));
     Answer {
-        text: format!("notsotuf {own}\n{}\n", describe(installed.as_ref())),
+        text,
         json: json!({ "updater": own, "installed": installed.map(release) }),
     }
 }
@@ -142,23 +145,28 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     let on_probation = matches!(Probation::load(layout), Ok(Some(_)));
     let newest = staged.iter().chain(&current).map(|r| &r.version).max();
     let notes = newest.map_or(Ok(Vec::new()), |newest| notes::kept(layout, newest))?;
-    let mut text = format!(
-        "installed   {}{}\nready       {}\nprevious    {}\nfailed here {}\nchannel     {}\nmetadata    {}\ntargets     {}\nlog         {}\n",
-        describe(current.as_ref()),
-        if on_probation { " (on probation)" } else { "" },
-        or_none(&staged),
-        or_none(&previous),
-        if held.is_empty() {
-            "none".into()
-        } else {
-            held.join(", ")
-        },
-        settings.channel,
-        shown(&settings.metadata_url),
-        shown(&settings.targets_url),
-        layout.log().display(),
-    );
-    text.push_str(&in_words(&notes));
+    let probation = if on_probation { " (on probation)" } else { "" };
+    let failed = match held.is_empty() {
+        true => "none".into(),
+        false => held.join(", "),
+    };
+    let mut text = Lines::new();
+    for (what, value) in [
+        (
+            "installed",
+            format!("{}{probation}", describe(current.as_ref())),
+        ),
+        ("ready", or_none(&staged)),
+        ("previous", or_none(&previous)),
+        ("failed here", failed),
+        ("channel", settings.channel.to_string()),
+        ("metadata", shown(&settings.metadata_url).into()),
+        ("targets", shown(&settings.targets_url).into()),
+        ("log", layout.log().display().to_string()),
+    ] {
+        text.line(format!("{what:11} {value}"));
+    }
+    add_notes(&mut text, &notes);
     let json = json!({
         "updater": own::version().to_string(),
         "installed": current.map(release),
@@ -176,9 +184,12 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
 }
 
 /// Each under its version.
-fn in_words(notes: &[Note]) -> String {
-    let words = |note: &Note| format!("\n{}\n{}\n", note.version, note.text.trim_end());
-    notes.iter().map(words).collect()
+fn add_notes(text: &mut Lines, notes: &[Note]) {
+    for note in notes {
+        text.line("");
+        text.line(note.version.to_string());
+        text.paragraph(note.text.trim_end());
+    }
 }
 
 fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
@@ -187,13 +198,13 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     let installed = checked.installed.clone();
     let (text, update, required) = match &checked.choice {
         Choice::UpToDate => (
-            format!("{} is up to date\n", describe(installed.as_ref())),
+            format!("{} is up to date", describe(installed.as_ref())),
             Value::Null,
             false,
         ),
         Choice::Update { version, required } => (
             format!(
-                "{version} is available (installed: {})\n",
+                "{version} is available (installed: {})",
                 describe(installed.as_ref())
             ),
             version.to_string().into(),
@@ -204,8 +215,8 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         Choice::UpToDate => Vec::new(),
         Choice::Update { version, .. } => checked.notes(version),
     };
-    let mut text = text;
-    text.push_str(&in_words(&notes));
+    let mut text = Lines::from(text);
+    add_notes(&mut text, &notes);
     let json = json!({
         "installed": installed.map(release),
         "update": update,
@@ -227,7 +238,7 @@ fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, U
     let outcome = result?;
     log::info!("{outcome}");
     Ok(Answer {
-        text: format!("{outcome}\n"),
+        text: outcome.to_string().into(),
         json: describe_outcome(&outcome),
     })
 }
@@ -236,7 +247,7 @@ fn stage(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     let outcome = updater::run_behind(layout, settings, now(), &|_| {})?;
     log::info!("{outcome}");
     Ok(Answer {
-        text: format!("{outcome}\n"),
+        text: outcome.to_string().into(),
         json: describe_outcome(&outcome),
     })
 }
@@ -259,19 +270,24 @@ fn rollback(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError>
     };
     log::info!("{text}");
     Ok(Answer {
-        text: format!("{text}\n"),
+        text: text.into(),
         json: describe_outcome(&outcome),
     })
 }
 
 fn repair(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     let Repaired { damaged, outcome } = Updater::new(layout, settings, now(), &|_| {})?.repair()?;
-    let list: String = damaged.iter().map(|path| format!("  {path}\n")).collect();
-    let text = match &outcome {
-        Outcome::UpToDate => "all files are as they were installed\n".into(),
-        Outcome::Deferred { .. } => format!("damaged or missing:\n{list}{outcome}\n"),
-        _ => format!("damaged or missing, and restored:\n{list}"),
-    };
+    let mut text = Lines::from(match &outcome {
+        Outcome::UpToDate => "all files are as they were installed",
+        Outcome::Deferred { .. } => "damaged or missing:",
+        _ => "damaged or missing, and restored:",
+    });
+    for path in &damaged {
+        text.line(format!("  {path}"));
+    }
+    if let Outcome::Deferred { .. } = outcome {
+        text.line(outcome.to_string());
+    }
     log::info!("repair: {} files restored", damaged.len());
     let mut json = describe_outcome(&outcome);
     json["damaged"] = damaged.into();
@@ -280,7 +296,7 @@ fn repair(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
 
 fn finish(as_json: bool, result: Result<Answer, UpdateError>) -> ExitCode {
     match result {
-        Ok(answer) if as_json => print(&format!("{}\n", answer.json), ExitCode::SUCCESS),
+        Ok(answer) if as_json => print_json(&answer.json, ExitCode::SUCCESS),
         Ok(answer) => print(&answer.text, ExitCode::SUCCESS),
         Err(e) => {
             log::error!("{e}");
@@ -293,18 +309,27 @@ fn failure(as_json: bool, class: Class, message: &str) -> ExitCode {
     let code = ExitCode::from(class.exit_code());
     if as_json {
         let error = json!({ "error": message, "class": class.as_str() });
-        return print(&format!("{error}\n"), code);
+        return print_json(&error, code);
     }
-    eprintln!("{class}: {message}");
+    complain(format!("{class}: {message}"));
     code
 }
 
 fn wrong_use(message: &str) -> ExitCode {
-    eprintln!("{message}; --updater help lists the commands");
+    complain(format!("{message}; --updater help lists the commands"));
     ExitCode::from(USAGE)
 }
 
-fn print(text: &str, code: ExitCode) -> ExitCode {
+fn print_json(value: &Value, code: ExitCode) -> ExitCode {
+    write(&format!("{}\n", safe_text::json(value)), code)
+}
+
+fn print(text: &Lines, code: ExitCode) -> ExitCode {
+    write(text.as_str(), code)
+}
+
+/// Only for what is safe to be shown.
+fn write(text: &str, code: ExitCode) -> ExitCode {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => code,
         Err(_) => ExitCode::FAILURE,

@@ -8,6 +8,8 @@ use crate::fs;
 use crate::install::{self, Elevated, Layout, Record};
 use crate::launcher::now;
 use crate::log::user_folder;
+use crate::log_folder::own_folder;
+use crate::plain_file;
 use crate::report::Event;
 use crate::repository::content_hash;
 use crate::select::Choice;
@@ -27,6 +29,7 @@ pub fn update(
     let failed = |reason: String| UpdateError::Elevation(reason);
     let folder = user_folder(&settings.name)
         .ok_or_else(|| failed("this user has no folder for settings".into()))?;
+    own_folder(&folder).map_err(|e| failed(format!("{folder:?} is not used: {e}")))?;
     // Of this root of trust: another application may have had this name.
     let root = fs::read_optional(&layout.shipped_root(), 1 << 20)?.unwrap_or_default();
     let metadata = format!("metadata-{}", &content_hash(&root)[..16]);
@@ -36,7 +39,7 @@ pub fn update(
     };
     let declined = folder.join("declined");
     let text = version.to_string();
-    let before = fs::read_optional(&declined, 256)?.unwrap_or_default();
+    let before = plain_file::read(&declined, 256)?.unwrap_or_default();
     if before == text.as_bytes() {
         return Err(failed(format!(
             "version {version} is there, but the user did not allow to install it"

@@ -108,11 +108,7 @@ pub fn open_to_append(path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<(File,
         Some(_) => return Ok((create_empty(path)?, 0)),
         None => return Ok((create_new(path)?, 0)),
     }
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .open(path)
-        .named("open", path)?;
+    let mut file = crate::plain_file::open_to_append(path)?;
     let size = read_through(&mut file, path, tell)?;
     Ok((file, size))
 }
@@ -272,6 +268,13 @@ pub fn remove_file(path: &Path) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result.named("remove", path),
     }
+}
+
+/// Removes a link, which on Windows may be one of the folder kind.
+pub fn remove_link(path: &Path) -> Result<()> {
+    fs::remove_file(path)
+        .or_else(|_| fs::remove_dir(path))
+        .named("remove", path)
 }
 
 /// Removes a folder and all in it, if it is there; never follows links.

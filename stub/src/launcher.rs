@@ -5,6 +5,7 @@ use crate::flow::{self, GaveUp, Next, Patience, Phase};
 use crate::install::{self, Layout, Lock, Record};
 use crate::launch::{self, LaunchError};
 use crate::report::{Event, Screen};
+use crate::safe_text::complain;
 use crate::settings::{Mode, Settings};
 use crate::tuf::UnixTime;
 use crate::updater::{self, Outcome, UpdateError, Updater};
@@ -22,7 +23,7 @@ pub fn main() -> ExitCode {
     let layout = match Layout::of_this_program() {
         Ok(layout) => layout,
         Err(e) => {
-            eprintln!("notsotuf: cannot tell where this program is: {e}");
+            complain(format!("notsotuf: cannot tell where this program is: {e}"));
             return ExitCode::from(Class::Local.exit_code());
         }
     };
@@ -77,7 +78,9 @@ fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
         Mode::Background | Mode::Off => {}
     }
     finish_interrupted(layout);
-    if let Err(e) = own::drop_old(layout) {
+    if install::owns_state(layout)
+        && let Err(e) = own::drop_old(layout)
+    {
         log::warn!("{e}");
     }
     if let Some(trial) = tried.or_else(|| trial::begin(layout, settings)) {
@@ -237,6 +240,9 @@ fn wait_for_restart() {
 /// While this is held, nobody replaces the bundle; and from the start of the
 /// application on the running instance is visible.
 pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
+    if !install::owns_state(layout) {
+        return None;
+    }
     Lock::shared(&layout.launch_lock(), COMMIT_PATIENCE).unwrap_or_else(|e| {
         log::debug!("{e}");
         None
@@ -251,10 +257,11 @@ pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
         );
     }
     let stub = std::env::current_exe().unwrap_or_default();
-    eprintln!(
-        "{error}\nTry {stub:?} --updater repair, or install the application again; the log is {:?}.",
+    complain(error.to_string());
+    complain(format!(
+        "Try {stub:?} --updater repair, or install the application again; the log is {:?}.",
         layout.log()
-    );
+    ));
     // As a shell says it.
     ExitCode::from(127)
 }
@@ -286,7 +293,7 @@ fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
 /// An update may have been killed in the middle of its renames, and this run
 /// may not have updated (mode off, no settings).
 fn finish_interrupted(layout: &Layout) {
-    if !layout.journal().exists() {
+    if !layout.journal().exists() || !install::owns_state(layout) {
         return;
     }
     let result = Lock::exclusive(&layout.update_lock(), COMMIT_PATIENCE)

@@ -6,6 +6,9 @@
 //! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
 //! and the rest.
 
+// What is shown goes through `safe_text`.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod bundle;
 pub mod control;
 pub mod elevated;
@@ -17,13 +20,17 @@ pub mod install;
 pub mod launch;
 pub mod launcher;
 pub mod log;
+mod log_folder;
 pub mod notes;
 pub mod own;
+pub mod plain_file;
 pub mod plan;
 pub mod report;
 pub mod repository;
+pub mod safe_text;
 pub mod select;
 pub mod settings;
 pub mod trial;
 pub mod tuf;
 pub mod updater;
+pub mod vouch;

@@ -1,9 +1,10 @@
 //! The log file, rotated by size.
 
-use crate::fs::{self, FsError};
-use crate::install::{Layout, open_state};
+use crate::fs::FsError;
+use crate::install::{Layout, secure_state};
+use crate::log_folder;
+use crate::safe_text::SafeLogger;
 use simplelog::{ConfigBuilder, LevelFilter, WriteLogger};
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 /// Starts logging to the state dir, or, where that cannot be written, to the
@@ -11,12 +12,13 @@ use std::path::{Path, PathBuf};
 /// be, in which case nothing is logged.
 pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
     let own = layout.log();
-    let opened = open_state(layout).and_then(|()| Ok(open(&own, limit)?));
-    let (file, path, problem) = match opened {
-        Ok(file) => (file, own, None),
+    let opened = secure_state(layout).and_then(|done| Ok((open(&own, limit)?, done)));
+    let (file, path, problems) = match opened {
+        Ok((file, done)) => (file, own, done),
         Err(problem) => {
             let path = fallback(name)?;
-            (open(&path, limit).ok()?, path, Some(problem))
+            let problem = format!("{problem}; logging here instead");
+            (open(&path, limit).ok()?, path, vec![problem])
         }
     };
     let config = ConfigBuilder::new()
@@ -27,9 +29,12 @@ pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
         // The libraries have nothing to say that helps a user.
         .add_filter_allow_str("notsotuf_stub")
         .build();
-    WriteLogger::init(LevelFilter::Info, config, file).ok()?;
-    if let Some(problem) = problem {
-        log::warn!("{problem}; logging here instead");
+    let level = LevelFilter::Info;
+    let logger = SafeLogger(WriteLogger::new(level, config, file));
+    log::set_boxed_logger(Box::new(logger)).ok()?;
+    log::set_max_level(level);
+    for problem in problems {
+        log::warn!("{problem}");
     }
     Some(path)
 }
@@ -63,19 +68,7 @@ pub fn user_folder(name: &str) -> Option<PathBuf> {
 }
 
 fn open(path: &Path, limit: u64) -> Result<std::fs::File, FsError> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    if fs::inspect(path)?.is_some_and(|file| file.len() > limit) {
-        // Two stubs may do this at once; then the second renames a young log,
-        // which loses nothing but old lines.
-        fs::rename_unsynced(path, &path.with_extension("1"))?;
-    }
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|e| FsError::new("open", path, e))
+    log_folder::open_log(path, limit).map_err(|e| FsError::new("open", path, e))
 }
 
 #[cfg(test)]

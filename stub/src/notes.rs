@@ -3,6 +3,7 @@
 
 use crate::fs::{self, FsError};
 use crate::install::Layout;
+use crate::plain_file;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,7 @@ pub fn keep(layout: &Layout, notes: &[Note]) -> Result<(), FsError> {
 /// # Errors
 /// The file system's. A file of another form has no notes.
 pub fn kept(layout: &Layout, newest: &Version) -> Result<Vec<Note>, FsError> {
-    let bytes = fs::read_optional(&layout.notes(), MAX_SIZE)?.unwrap_or_default();
+    let bytes = plain_file::read(&layout.notes(), MAX_SIZE)?.unwrap_or_default();
     let notes: Vec<Note> = serde_json::from_slice(&bytes).unwrap_or_default();
     // An update that was staged and is not any more may have been newer.
     let known = notes.into_iter().filter(|note| note.version <= *newest);

@@ -9,6 +9,7 @@ use crate::bundle::archive::unpack;
 use crate::bundle::{Kind, Rules};
 use crate::fs::{self, FsError};
 use crate::install::Layout;
+use crate::plain_file;
 use pep440_rs::Version;
 use serde_json::Value;
 use std::io::{self, Read};
@@ -161,7 +162,7 @@ pub fn drop_old(layout: &Layout) -> Result<(), FsError> {
         return Ok(());
     };
     // In the very run that replaced it, this still is the old one.
-    let bytes = fs::read_optional(&old, found.len())?.unwrap_or_default();
+    let bytes = plain_file::read(&old, found.len())?.unwrap_or_default();
     match version_of(&bytes) == Some(version()) {
         true => Ok(()),
         false => fs::remove_file(&old),

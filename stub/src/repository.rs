@@ -5,7 +5,10 @@
 use crate::error::Class;
 use crate::fs::{self, FsError};
 use crate::http::{Answer, Http, HttpError, Oddity, Rest, shown};
-use crate::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
+use crate::plain_file;
+use crate::tuf::chain::{self, RootChain, SelfSignedRoot, Shipped};
+use crate::tuf::schema::Targets;
+use crate::tuf::{self, Bounds, Refresh, RootChange, Step, TargetFile, TufError, UnixTime};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,6 +87,9 @@ const ATTEMPTS: u32 = 10;
 /// How often the bytes of a target may come in one run, over all places and
 /// attempts.
 const TIMES: u64 = 2;
+/// The roots of the stored chain, in the folder of the metadata; see
+/// [`RootChain`].
+const CHAIN: &str = "root.chain";
 
 /// One repository.
 pub struct Repository {
@@ -214,7 +220,7 @@ impl Repository {
         refresh: &mut Refresh,
         path: &str,
     ) -> Result<Option<TargetFile>, RepositoryError> {
-        refresh.search(path);
+        refresh.search(path)?;
         // What one place does not have is still wanted from the next.
         self.anywhere(self.time_to_decide(), &mut |place, http| {
             self.proceed(refresh, place, http)
@@ -243,7 +249,7 @@ impl Repository {
                     }
                     refresh.answer(bytes)?;
                 }
-                Step::Store { role, bytes } => fs::write_atomically(&self.path(&role), &bytes)?,
+                Step::Store { role, bytes } => self.store(&role, &bytes)?,
                 Step::Remove { role } => fs::remove_file(&self.path(&role))?,
                 Step::Fetch {
                     role,
@@ -314,23 +320,145 @@ impl Repository {
         })
     }
 
-    /// Starts from the stored root, or from the shipped one if there is none
-    /// or it is damaged.
     fn start(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
-        if let Some(root) = self.load("root") {
-            match Refresh::new(&root, now, Bounds::default()) {
-                Ok(refresh) => return Ok(refresh),
-                Err(e) => {
-                    log::warn!("the stored root cannot be used ({e}), taking the shipped one");
+        let root = self.settle_root(&mut || Ok(()))?;
+        Ok(Refresh::new(&root, now, Bounds::default())?)
+    }
+
+    /// The root to start from: the stored one, unless the shipped one is newer
+    /// or of another chain, which then is stored. In the latter case all that
+    /// came by the stored one goes, and `forget` is called first, for what
+    /// is not in the metadata folder.
+    ///
+    /// # Errors
+    /// If there is no root to start from; the file system's.
+    pub fn settle_root(
+        &self,
+        forget: &mut dyn FnMut() -> Result<(), FsError>,
+    ) -> Result<Vec<u8>, RepositoryError> {
+        let stored = self.stored_root();
+        let (bytes, shipped) = match (self.shipped_root(), &stored) {
+            (Ok(shipped), _) => shipped,
+            (Err(RepositoryError::NoRoot { .. }), Some((bytes, _))) => return Ok(bytes.clone()),
+            (Err(e), Some((bytes, _))) => {
+                log::warn!("the shipped root cannot be used ({e}), keeping the stored one");
+                return Ok(bytes.clone());
+            }
+            (Err(e), None) => return Err(e),
+        };
+        let mut chain = self.chain();
+        let Some((kept, stored)) = stored else {
+            self.keep_chain(&RootChain::begin(&shipped))?;
+            fs::write_atomically(&self.path("root"), &bytes)?;
+            return Ok(bytes);
+        };
+        let (old, new) = (stored.version(), shipped.version());
+        match chain::compare(&stored, &shipped, &chain) {
+            Shipped::Known => {
+                if chain.add(&stored) | chain.add(&shipped) {
+                    self.keep_chain(&chain)?;
                 }
+                return Ok(kept);
+            }
+            Shipped::Newer(change) => {
+                log::info!("taking the shipped root, version {new}; version {old} was stored");
+                if change == RootChange::KeysRotated {
+                    // First, as when the repository rotates them.
+                    for role in ["timestamp", "snapshot"] {
+                        fs::remove_file(&self.path(role))?;
+                    }
+                }
+                chain.add(&stored);
+            }
+            Shipped::OtherChain => {
+                log::warn!(
+                    "the shipped root, version {new}, does not belong to the stored one, version {old}; starting over from it"
+                );
+                forget()?;
+                chain = RootChain::begin(&shipped);
+                chain.starting_over = true;
+                self.keep_chain(&chain)?;
+                self.forget_metadata()?;
             }
         }
+        chain.add(&shipped);
+        self.keep_chain(&chain)?;
+        fs::write_atomically(&self.path("root"), &bytes)?;
+        if chain.starting_over {
+            chain.starting_over = false;
+            self.keep_chain(&chain)?;
+        }
+        Ok(bytes)
+    }
+
+    fn stored_root(&self) -> Option<(Vec<u8>, SelfSignedRoot)> {
+        let bytes = self.load("root")?;
+        match SelfSignedRoot::parse(&bytes) {
+            Ok(root) => Some((bytes, root)),
+            Err(e) => {
+                log::warn!("the stored root cannot be used ({e}), taking the shipped one");
+                None
+            }
+        }
+    }
+
+    fn shipped_root(&self) -> Result<(Vec<u8>, SelfSignedRoot), RepositoryError> {
         let path = &self.shipped_root;
-        let root = fs::read_optional(path, Bounds::default().root)?
+        let bytes = fs::read_optional(path, Bounds::default().root)?
             .ok_or_else(|| RepositoryError::NoRoot { path: path.clone() })?;
-        let refresh = Refresh::new(&root, now, Bounds::default())?;
-        fs::write_atomically(&self.path("root"), &root)?;
-        Ok(refresh)
+        let root = SelfSignedRoot::parse(&bytes)?;
+        Ok((bytes, root))
+    }
+
+    /// Targets metadata that an earlier refresh accepted and the root that is
+    /// trusted now still does, expired or not; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Repository::settle_root`]; or it is not signed.
+    pub fn stored_targets(&self) -> Result<Option<Targets>, RepositoryError> {
+        let root = self.settle_root(&mut || Ok(()))?;
+        let Some(targets) = self.load("targets") else {
+            return Ok(None);
+        };
+        Ok(Some(tuf::verify_stored_targets(&root, &targets)?))
+    }
+
+    fn store(&self, role: &str, bytes: &[u8]) -> Result<(), RepositoryError> {
+        if role == "root" {
+            // Known before it is there: one that is not there does no harm.
+            let mut chain = self.chain();
+            if chain.add(&SelfSignedRoot::parse(bytes)?) {
+                self.keep_chain(&chain)?;
+            }
+        }
+        Ok(fs::write_atomically(&self.path(role), bytes)?)
+    }
+
+    fn chain_path(&self) -> PathBuf {
+        self.metadata.join(CHAIN)
+    }
+
+    fn chain(&self) -> RootChain {
+        let stored = plain_file::read(&self.chain_path(), 1 << 20).unwrap_or_else(|e| {
+            log::warn!("{e}");
+            None
+        });
+        RootChain::parse(&String::from_utf8_lossy(&stored.unwrap_or_default()))
+    }
+
+    fn keep_chain(&self, chain: &RootChain) -> Result<(), FsError> {
+        fs::write_atomically(&self.chain_path(), chain.to_text().as_bytes())
+    }
+
+    /// Removes the metadata that came by the stored root, but for that.
+    fn forget_metadata(&self) -> Result<(), FsError> {
+        let kept = [self.path("root"), self.chain_path()];
+        for path in fs::list(&self.metadata)? {
+            if !kept.contains(&path) && fs::inspect(&path)?.is_some_and(|found| !found.is_dir()) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, role: &str) -> PathBuf {
@@ -341,7 +469,7 @@ impl Repository {
     /// A stored file that cannot be read is as good as none: a fresh one
     /// takes its place, or cannot, which is an error then.
     fn load(&self, role: &str) -> Option<Vec<u8>> {
-        fs::read_optional(&self.path(role), Bounds::default().targets).unwrap_or_else(|e| {
+        plain_file::read(&self.path(role), Bounds::default().targets).unwrap_or_else(|e| {
             log::warn!("{e}");
             None
         })
@@ -353,7 +481,7 @@ impl Repository {
 
     /// The entity tag that the server gave for exactly these bytes.
     fn etag(&self, timestamp: &[u8]) -> Option<String> {
-        let stored = fs::read_optional(&self.etag_path(), 1024).ok()??;
+        let stored = plain_file::read(&self.etag_path(), 1024).ok()??;
         let text = String::from_utf8(stored).ok()?;
         let (hash, etag) = text.trim_end().split_once(' ')?;
         (hash == content_hash(timestamp) && !etag.is_empty()).then(|| etag.to_owned())

@@ -239,6 +239,13 @@ impl Catalog {
         }
         catalog
     }
+
+    /// Whether a bundle with this tree hash is signed as `version`.
+    pub fn signs_tree(&self, version: &Version, tree: TreeHash) -> bool {
+        let archive = self.archives.get(version).and_then(|archive| archive.tree);
+        let patch = self.patches.get(version).and_then(|patch| patch.tree);
+        archive == Some(tree) || patch == Some(tree)
+    }
 }
 
 /// As Python reads a flag.

@@ -6,6 +6,7 @@ use crate::fs;
 use crate::install::{self, Layout, Probation, Quarantine, Record};
 use crate::launch::{self, End, LaunchError, Verdict};
 use crate::launcher::{self, launch_lock, not_started, now};
+use crate::safe_text::complain;
 use crate::settings::Settings;
 use crate::updater::{Outcome, UpdateError, Updater};
 use pep440_rs::Version;
@@ -35,7 +36,7 @@ pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Trial<'a>
     let release = Record::load_release(&layout.app()).ok()??;
     // An administrator's affair: this user can neither go back nor note
     // anything.
-    if !fs::is_writable(&layout.state()) {
+    if !install::owns_state(layout) || !fs::is_writable(&layout.state()) {
         return None;
     }
     Some(Trial {
@@ -158,7 +159,7 @@ impl Trial<'_> {
                 );
                 log::warn!("{text}");
                 if !self.settings.quiet {
-                    eprintln!("{text}");
+                    complain(&text);
                 }
                 true
             }

@@ -8,18 +8,20 @@ use crate::error::Class;
 use crate::fs::{self, FsError};
 use crate::http::{self, Http, HttpError};
 use crate::install::{
-    self, CommitError, Committed, How, Layout, Lock, Quarantine, Record, RecordError, Release,
-    StateError,
+    self, CommitError, Committed, How, Layout, Lock, Origin, Quarantine, Record, RecordError,
+    Release, StateError, Why,
 };
 use crate::notes::{self, Note};
 use crate::own::{self, OwnError};
+use crate::plain_file;
 use crate::plan::{self, Plan};
 use crate::report::{self, Event};
-use crate::repository::{Place, Repository, RepositoryError};
+use crate::repository::{Place, Repository, RepositoryError, content_hash};
 use crate::select::{self, Archive, Catalog, Channel, Choice, Client, Patch};
 use crate::settings::Settings;
 use crate::tuf::key::encode_hex;
 use crate::tuf::{TargetFile, UnixTime};
+use crate::vouch::{InstalledBundle, StagedBundle, Unvouched, vouch};
 use pep440_rs::Version;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -301,8 +303,7 @@ pub fn run_behind(
     let Choice::Update { version, .. } = &checked.choice else {
         return Ok(Outcome::UpToDate);
     };
-    let staged = Record::load_release(&layout.staged())?;
-    if staged.is_none_or(|staged| staged.version != *version) {
+    if !updater.has_staged(&checked, version) {
         log::info!("found version {version}");
         updater.stage(&checked, version)?;
     }
@@ -431,7 +432,7 @@ fn check(
 /// rollout. It is not sent anywhere.
 fn client_id(layout: &Layout) -> String {
     let path = layout.client_id();
-    let stored = fs::read_optional(&path, 64).unwrap_or_default();
+    let stored = plain_file::read(&path, 64).unwrap_or_default();
     let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok());
     if let Some(id) = stored.filter(|id| id.len() == 32) {
         return id;
@@ -480,8 +481,15 @@ impl<'a> Updater<'a> {
         install::recover(layout, &lock)?;
         fs::sweep(&layout.state())?;
         fs::sweep(&layout.metadata())?;
+        let repository = repository(layout, settings, layout.metadata())?;
+        match repository.settle_root(&mut || install::forget(layout, &lock)) {
+            Err(e @ RepositoryError::Fs(_)) => return Err(e.into()),
+            // Not every command needs one; a check will say the same.
+            Err(e) => log::debug!("{e}"),
+            Ok(_) => {}
+        }
         Ok(Updater {
-            repository: repository(layout, settings, layout.metadata())?,
+            repository,
             layout,
             settings,
             now,
@@ -526,7 +534,13 @@ impl<'a> Updater<'a> {
         let result = match Record::load_release(&self.layout.staged()) {
             Ok(None) => Ok(Committed::Nothing),
             Ok(Some(release)) if release.name != self.settings.name => Ok(Committed::Nothing),
-            Ok(Some(_)) => self.install(true, true),
+            Ok(Some(_)) => match self.vouch_for_staged(self.stored_catalog().as_ref())? {
+                Ok(()) => self.install(true, true),
+                Err(e) => {
+                    log::warn!("what is staged is not installed: {e}; dropping it");
+                    Ok(Committed::Nothing)
+                }
+            },
             Err(e) => Err(e.into()),
         };
         match result {
@@ -541,6 +555,56 @@ impl<'a> Updater<'a> {
             }
             other => Ok(other?),
         }
+    }
+
+    /// What the stored metadata offers, as far as it is trusted still.
+    fn stored_catalog(&self) -> Option<Catalog> {
+        let stored = self.repository.stored_targets().unwrap_or_else(|e| {
+            log::warn!("{e}");
+            None
+        });
+        stored.map(|targets| Catalog::new(&self.settings.name, &targets.targets))
+    }
+
+    /// Whether what an earlier run staged may be installed, by the metadata
+    /// that `catalog` is from. A record that cannot be used is an error when
+    /// it is installed, not here.
+    fn vouch_for_staged(
+        &self,
+        catalog: Option<&Catalog>,
+    ) -> Result<Result<(), Unvouched>, UpdateError> {
+        let (app, staged) = (self.layout.app(), self.layout.staged());
+        let (Ok(Some(record)), Some(hash)) = (
+            Record::load(&staged, self.rules),
+            install::record_hash(&staged)?,
+        ) else {
+            return Ok(Ok(()));
+        };
+        let origin = Origin::load(self.layout);
+        let release = Record::load_release(&app).unwrap_or_else(|e| {
+            log::warn!("{e}; taking what is installed as unknown");
+            None
+        });
+        let installed = release.filter(|release| release.name == self.settings.name);
+        let installed_hash = install::record_hash(&app)?.unwrap_or_default();
+        let installed = installed.as_ref().map(|release| InstalledBundle {
+            release,
+            record: &installed_hash,
+        });
+        let staged = StagedBundle {
+            version: &record.release.version,
+            tree: record.manifest.tree_hash(),
+            record: &hash,
+            origin: origin.as_ref(),
+        };
+        Ok(vouch(staged, installed, catalog))
+    }
+
+    /// Whether exactly this version is staged already.
+    fn has_staged(&self, checked: &Checked, version: &Version) -> bool {
+        let staged = Record::load_release(&self.layout.staged());
+        matches!(staged, Ok(Some(release)) if release.version == *version)
+            && matches!(self.vouch_for_staged(Some(&checked.catalog)), Ok(Ok(())))
     }
 
     /// Refreshes the trusted metadata and chooses the version to update to.
@@ -727,7 +791,29 @@ impl<'a> Updater<'a> {
             name: self.settings.name.clone(),
             version: version.clone(),
         };
-        install::seal(self.layout, &Record { release, manifest })?;
+        let record = Record { release, manifest };
+        self.note_origin(checked, &record)?;
+        install::seal(self.layout, &record)?;
+        Ok(())
+    }
+
+    /// A later run can check a bundle by its signed tree hash. Where there is
+    /// none, it has to know of which target this is.
+    fn note_origin(&self, checked: &Checked, record: &Record) -> Result<(), UpdateError> {
+        let (catalog, version) = (&checked.catalog, &record.release.version);
+        if catalog.signs_tree(version, record.manifest.tree_hash()) {
+            return Ok(());
+        }
+        let archive = &catalog.archives[version];
+        if let Some((algorithm, hash)) = archive.file.hashes.iter().next() {
+            let why = Why::Target {
+                path: archive.path.clone(),
+                algorithm: algorithm.to_owned(),
+                hash: hash.to_owned(),
+            };
+            let record = content_hash(record.to_text().as_bytes());
+            Origin { record, why }.store(self.layout)?;
+        }
         Ok(())
     }
 
@@ -795,7 +881,7 @@ impl<'a> Updater<'a> {
         let Some((version, archive)) = &checked.stub else {
             return;
         };
-        let failed = fs::read_optional(&self.layout.failed_stub(), 256).unwrap_or_default();
+        let failed = plain_file::read(&self.layout.failed_stub(), 256).unwrap_or_default();
         if failed.is_some_and(|failed| failed == version.to_string().as_bytes()) {
             return;
         }

@@ -402,8 +402,18 @@ impl Client {
         path: &str,
     ) -> Result<Option<TargetFile>, TufError> {
         let mut refresh = self.refresh(simulator)?;
-        refresh.search(path);
-        self.proceed(&mut refresh, simulator)?;
+        self.find_in(&mut refresh, simulator, path)
+    }
+
+    /// Looks for one more target after a refresh.
+    pub fn find_in(
+        &mut self,
+        refresh: &mut Refresh,
+        simulator: &mut Simulator,
+        path: &str,
+    ) -> Result<Option<TargetFile>, TufError> {
+        refresh.search(path)?;
+        self.proceed(refresh, simulator)?;
         Ok(refresh.found().cloned())
     }
 

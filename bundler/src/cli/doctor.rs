@@ -12,6 +12,7 @@ use notsotuf_stub::fs;
 use notsotuf_stub::http::{Answer, Http};
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::own;
+use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,11 +68,14 @@ pub fn doctor(
     releases(project, &published, args, &mut found)?;
     place(project, &published, &mut found);
     program(&mut found);
-    let mut text = String::new();
+    let mut text = Lines::new();
     for Finding { what, mend } in &found.0 {
         match mend {
-            None => text.push_str(&format!("ok       {what}\n")),
-            Some(mend) => text.push_str(&format!("problem  {what}\n         {mend}\n")),
+            None => text.line(format!("ok       {what}")),
+            Some(mend) => {
+                text.line(format!("problem  {what}"));
+                text.line(format!("         {mend}"));
+            }
         }
     }
     let problems: Vec<_> = found.0.iter().filter(|f| f.mend.is_some()).collect();
@@ -79,7 +83,7 @@ pub fn doctor(
         .iter()
         .map(|f| json!({ "problem": f.what, "mend": f.mend }))
         .collect();
-    output.say(&text, &json!({ "checks": found.0.len(), "problems": list }));
+    output.say(text, &json!({ "checks": found.0.len(), "problems": list }));
     match problems.len() {
         0 => Ok(()),
         number => Err(Error::Problems(number)),

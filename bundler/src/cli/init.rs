@@ -8,6 +8,7 @@ use crate::project::{self, InPyUpdater, PatchFormat, Project, Template};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
+use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -132,16 +133,17 @@ pub fn init(
     } else {
         format!("made {}", made.join(", "))
     };
-    let text = format!(
-        "started a project in {}\n  settings    {}\n  keys        {} ({keys})\n  repository  {}\n\
-         Keep a copy of the keys in a safe place: without the root keys, nobody can ever \
-         change the others.\nNext: notsotuf add VERSION BUNDLE",
-        folder.display(),
-        project::FILE,
-        template.keystore.display(),
-        template.repository.display(),
+    let mut text = Lines::from(format!("started a project in {}", folder.display()));
+    let (keystore, repository) = (template.keystore.display(), template.repository.display());
+    text.line(format!("  settings    {}", project::FILE));
+    text.line(format!("  keys        {keystore} ({keys})"));
+    text.line(format!("  repository  {repository}"));
+    text.line(
+        "Keep a copy of the keys in a safe place: without the root keys, nobody can ever \
+         change the others.",
     );
-    output.say(&text, &json!({ "apps": template.apps, "keys_made": made }));
+    text.line("Next: notsotuf add VERSION BUNDLE");
+    output.say(text, &json!({ "apps": template.apps, "keys_made": made }));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::project::{Project, ROLES};
 use crate::release::Pending;
 use clap::Args;
 use notsotuf_stub::launcher::now;
+use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::tuf::schema::format_time;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -73,7 +74,7 @@ pub fn status(
     let published = Published::load(&project.metadata())?;
     let keyring = project.keyring(key_dirs)?;
     let now = now();
-    let mut text = String::new();
+    let mut text = Lines::new();
     let mut roles = serde_json::Map::new();
     let mut soon = Vec::new();
     for role in ROLES {
@@ -89,7 +90,7 @@ pub fn status(
         let threshold = &published.root.signed()["roles"][role]["threshold"];
         let by = format!("{threshold} of {}", names.join(", "));
         let Some(document) = document else {
-            text.push_str(&format!("{role:10} not published yet              {by}\n"));
+            text.line(format!("{role:10} not published yet              {by}"));
             roles.insert(
                 role.into(),
                 json!({ "keys": names, "threshold": threshold }),
@@ -106,8 +107,8 @@ pub fn status(
             format!("{} days left", left / DAY)
         };
         let (have, need) = document.signatures(role, &published.root)?;
-        text.push_str(&format!(
-            "{role:10} version {:<5} {when:14} signed by {by}{}\n",
+        text.line(format!(
+            "{role:10} version {:<5} {when:14} signed by {by}{}",
             document.version(),
             if (have as u64) < need {
                 format!(" (has {have}!)")
@@ -125,7 +126,7 @@ pub fn status(
     }
     let pending = pending(project, &published, &mut text)?;
     output.say(
-        &text,
+        text,
         &json!({ "roles": roles, "pending": pending, "expiring": soon }),
     );
     if soon.is_empty() {
@@ -134,7 +135,7 @@ pub fn status(
     Err(Error::Expiring(soon.join(", ")))
 }
 
-fn pending(project: &Project, published: &Published, text: &mut String) -> Result<Value, Error> {
+fn pending(project: &Project, published: &Published, text: &mut Lines) -> Result<Value, Error> {
     let entries = Pending::open(project, published)?.entries;
     let before = published.target_entries();
     let new = |(path, entry): &(&String, &Value)| before.get(*path) != Some(entry);
@@ -144,17 +145,17 @@ fn pending(project: &Project, published: &Published, text: &mut String) -> Resul
         .filter(|path| !entries.contains_key(*path))
         .collect();
     for path in &added {
-        text.push_str(&format!("pending  + {path}\n"));
+        text.line(format!("pending  + {path}"));
     }
     for path in &removed {
-        text.push_str(&format!("pending  - {path}\n"));
+        text.line(format!("pending  - {path}"));
     }
     let mut root = Value::Null;
     if let Some(draft) = metadata::root_draft(project, published)? {
         let (old, old_need) = draft.signatures("root", &published.root)?;
         let (new, new_need) = draft.signatures("root", &draft)?;
-        text.push_str(&format!(
-            "pending    root {}: {old} of {old_need} old, {new} of {new_need} new signatures\n",
+        text.line(format!(
+            "pending    root {}: {old} of {old_need} old, {new} of {new_need} new signatures",
             draft.version()
         ));
         root = json!({
@@ -187,17 +188,17 @@ pub fn verify(
         others,
         problems,
     } = audit::verify(&target, &root, args.metadata_only, now(), progress)?;
-    let mut text = format!(
-        "{roots} roots, {archives} archives, {patches} patches, {others} other targets checked\n"
-    );
+    let mut text = Lines::from(format!(
+        "{roots} roots, {archives} archives, {patches} patches, {others} other targets checked"
+    ));
     for problem in &problems {
-        text.push_str(&format!("problem: {problem}\n"));
+        text.line(format!("problem: {problem}"));
     }
     let json = json!({
         "roots": roots, "archives": archives, "patches": patches, "others": others,
         "problems": problems,
     });
-    output.say(&text, &json);
+    output.say(text, &json);
     if problems.is_empty() {
         return Ok(());
     }

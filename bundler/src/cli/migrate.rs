@@ -17,6 +17,7 @@ use crate::ship::Order;
 use clap::{Args, Subcommand};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::report::bytes;
+use notsotuf_stub::safe_text::Lines;
 use pep440_rs::Version;
 use serde_json::{Map, json};
 use std::path::{Path, PathBuf};
@@ -138,7 +139,7 @@ fn in_place(
 ) -> Result<(), Error> {
     let imported = tufup::import(context.folder, flavour, args.url)?;
     let app = &imported.app;
-    let mut text = format!("took over {app} with {} targets\n", imported.targets);
+    let mut text = Lines::from(format!("took over {app} with {} targets", imported.targets));
     let mut keys = Map::new();
     for (role, names) in imported.keys {
         let list = if names.is_empty() {
@@ -146,11 +147,11 @@ fn in_place(
         } else {
             names.join(", ")
         };
-        text.push_str(&format!("  {role:10} {list}\n"));
+        text.line(format!("  {role:10} {list}"));
         keys.insert(role.into(), names.into());
     }
     let json = json!({ "app": app, "targets": imported.targets, "keys": keys });
-    output.say(&text, &json);
+    output.say(text, &json);
     Ok(())
 }
 
@@ -215,22 +216,26 @@ fn take(
 }
 
 fn say_taken(project: &Project, old: &Old, taken: &[&OldRelease], output: &Output) {
-    let mut text = format!("took over {} release(s) of {}\n", taken.len(), old.app);
+    let mut text = Lines::from(format!(
+        "took over {} release(s) of {}",
+        taken.len(),
+        old.app
+    ));
     for release in taken {
-        text.push_str(&format!("  {} {}\n", release.app, release.version));
+        text.line(format!("  {} {}", release.app, release.version));
     }
     for it in &old.disagreements {
-        text.push_str(&format!(
-            "{} is listed as {}; taken as {}, by its name\n",
+        text.line(format!(
+            "{} is listed as {}; taken as {}, by its name",
             it.archive, it.listed, it.taken
         ));
     }
     for name in &old.missing {
-        text.push_str(&format!("{name} is listed and not here: not taken\n"));
+        text.line(format!("{name} is listed and not here: not taken"));
     }
     for name in &old.assets {
-        text.push_str(&format!(
-            "{name} is no release of {}: not taken (put it into the bundle)\n",
+        text.line(format!(
+            "{name} is no release of {}: not taken (put it into the bundle)",
             old.app
         ));
     }
@@ -238,7 +243,7 @@ fn say_taken(project: &Project, old: &Old, taken: &[&OldRelease], output: &Outpu
         Some(_) => "",
         None => "set `url` under [client] in the settings, then ",
     };
-    text.push_str(&format!(
+    text.line(format!(
         "Next: {next}notsotuf publish, and notsotuf bridge for the clients that are still PyUpdater's"
     ));
     let releases: Vec<_> = taken
@@ -265,7 +270,7 @@ fn say_taken(project: &Project, old: &Old, taken: &[&OldRelease], output: &Outpu
         "update_urls": old.urls,
         "settings": project::FILE,
     });
-    output.say(&text, &json);
+    output.say(text, &json);
 }
 
 pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), Error> {
@@ -281,17 +286,14 @@ pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), E
         output: &args.output,
     };
     let made = bridge::make(project, &order)?;
-    let text = format!(
-        "{}  {}\nNow let PyUpdater sign and upload it: pyupdater pkg --process --sign",
-        made.archive.display(),
-        bytes(made.size)
-    );
+    let mut text = Lines::from(format!("{}  {}", made.archive.display(), bytes(made.size)));
+    text.line("Now let PyUpdater sign and upload it: pyupdater pkg --process --sign");
     let json = json!({
         "app": app,
         "version": made.version.to_string(),
         "archive": made.archive,
         "size": made.size,
     });
-    output.say(&text, &json);
+    output.say(text, &json);
     Ok(())
 }

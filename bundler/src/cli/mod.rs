@@ -22,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
+use notsotuf_stub::safe_text::{self, Lines, print};
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -267,11 +268,10 @@ struct Output {
 }
 
 impl Output {
-    fn say(&self, text: &str, json: &Value) {
-        if self.json {
-            println!("{json}");
-        } else if !text.is_empty() {
-            println!("{}", text.trim_end());
+    fn say(&self, text: impl Into<Lines>, json: &Value) {
+        match self.json {
+            true => print(&safe_text::json(json).into()),
+            false => print(&text.into()),
         }
     }
 }
@@ -307,7 +307,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             let version = release::remove_latest(&project, &published, app)?;
             let text = format!("removed {app} {version}; `notsotuf publish` makes it so");
             let json = json!({ "app": app, "removed": version.to_string() });
-            output.say(&text, &json);
+            output.say(text, &json);
             Ok(())
         }
         Command::Rollout(args) => operate::rollout(&open()?, &args, &output),
@@ -325,7 +325,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
                     gone.join(", ")
                 ),
             };
-            output.say(&text, &json!({ "app": app, "removed": gone }));
+            output.say(text, &json!({ "app": app, "removed": gone }));
             Ok(())
         }
         Command::Explain(args) => explain(&open()?, &args, progress, &output),
@@ -358,7 +358,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             let command = <Cli as clap::CommandFactory>::command();
             clap_mangen::generate_to(command, &dir)
                 .map_err(|e| fs::FsError::new("write manual pages to", &dir, e))?;
-            output.say("", &json!({ "dir": dir }));
+            output.say(Lines::new(), &json!({ "dir": dir }));
             Ok(())
         }
         Command::Serve(args) => {
@@ -400,7 +400,7 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
     };
     let added = release::add(project, &published, &addition, progress)?;
     let (archive, size) = &added.archive;
-    let mut text = format!("{archive}  {}\n", bytes(*size));
+    let mut text = Lines::from(format!("{archive}  {}", bytes(*size)));
     let mut json = json!({
         "app": app,
         "version": args.version.to_string(),
@@ -413,40 +413,40 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        text.push_str(&format!("{patch}  {} from {from}", bytes(*size)));
+        let mut line = format!("{patch}  {} from {from}", bytes(*size));
         json["patch"] = json!({ "path": patch, "size": size, "from": from });
         if let Some(summary) = summary {
-            text.push_str(&format!(": {summary}"));
+            line.push_str(&format!(": {summary}"));
             json["patch"]["files"] = json!({
                 "kept": summary.kept, "changed": summary.changed, "moved": summary.moved,
                 "new": summary.new, "removed": summary.removed,
             });
         }
-        text.push('\n');
+        text.line(line);
     }
     if let Some(why) = added.no_patch {
-        text.push_str(&format!("no patch: {why}\n"));
+        text.line(format!("no patch: {why}"));
         json["no_patch"] = why.into();
     }
-    text.push_str("`notsotuf publish` signs and publishes it");
-    output.say(&text, &json);
+    text.line("`notsotuf publish` signs and publishes it");
+    output.say(text, &json);
     Ok(())
 }
 
 fn tell_published(project: &Project, report: &publish::Report, output: &Output) {
-    let mut text = String::new();
+    let mut text = Lines::new();
     for path in &report.added {
-        text.push_str(&format!("+ {path}\n"));
+        text.line(format!("+ {path}"));
     }
     for path in &report.removed {
-        text.push_str(&format!("- {path}\n"));
+        text.line(format!("- {path}"));
     }
     let versions = &report.update.versions;
     let list: Vec<_> = versions
         .iter()
         .map(|(role, v)| format!("{role} {v}"))
         .collect();
-    text.push_str(&format!(
+    text.line(format!(
         "published {} in {}",
         list.join(", "),
         project.repository().display()
@@ -454,7 +454,7 @@ fn tell_published(project: &Project, report: &publish::Report, output: &Output) 
     let json = json!({
         "added": report.added, "removed": report.removed, "versions": versions,
     });
-    output.say(&text, &json);
+    output.say(text, &json);
 }
 
 fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
@@ -472,7 +472,7 @@ fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
     let program = shipped.program.display().to_string();
     let text = format!("{program} starts version {}", shipped.version);
     let json = json!({ "program": program, "version": shipped.version.to_string() });
-    output.say(&text, &json);
+    output.say(text, &json);
     Ok(())
 }
 
@@ -487,10 +487,10 @@ fn explain(
     let explained = release::explain(project, &published, app, &args.version, progress)?;
     let mut parts = explained.parts;
     parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.path.cmp(&b.path)));
-    let mut text = format!(
-        "{app} {} from {}: {}\n",
+    let mut text = Lines::from(format!(
+        "{app} {} from {}: {}",
         args.version, explained.from, explained.summary
-    );
+    ));
     let shown = if args.all {
         parts.len()
     } else {
@@ -499,19 +499,19 @@ fn explain(
     for part in &parts[..shown] {
         let of = bytes(part.size);
         let (takes, what, path) = (bytes(part.bytes), part.what, &part.path);
-        text.push_str(&format!("{takes:>10}  {what:<8} {path} ({of})\n"));
+        text.line(format!("{takes:>10}  {what:<8} {path} ({of})"));
     }
     let rest = &parts[shown..];
     if !rest.is_empty() {
         let sum = bytes(rest.iter().map(|part| part.bytes).sum());
-        text.push_str(&format!("{sum:>10}  {} more\n", rest.len()));
+        text.line(format!("{sum:>10}  {} more", rest.len()));
     }
     let list: Vec<Value> = parts
         .iter()
         .map(|part| json!({ "path": part.path, "what": part.what, "bytes": part.bytes, "size": part.size }))
         .collect();
     let json = json!({ "app": app, "version": args.version.to_string(), "from": explained.from.to_string(), "files": list });
-    output.say(&text, &json);
+    output.say(text, &json);
     Ok(())
 }
 

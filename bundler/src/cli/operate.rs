@@ -62,7 +62,7 @@ pub fn rollout(project: &Project, args: &Rollout, output: &Output) -> Result<(),
         "{app} {version} is for {percent} % of the installs; `notsotuf publish` makes it so"
     );
     let json = json!({ "app": app, "version": version.to_string(), "percent": percent });
-    output.say(&text, &json);
+    output.say(text, &json);
     Ok(())
 }
 
@@ -73,7 +73,7 @@ pub fn yank(project: &Project, args: &Yank, output: &Output) -> Result<(), Error
     operate::yank(project, &published, app, version)?;
     let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");
     output.say(
-        &text,
+        text,
         &json!({ "app": app, "withdrawn": version.to_string() }),
     );
     Ok(())

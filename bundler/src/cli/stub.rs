@@ -11,6 +11,7 @@ use clap::Args;
 use notsotuf_stub::fs;
 use notsotuf_stub::own;
 use notsotuf_stub::report::bytes;
+use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -53,15 +54,13 @@ pub fn add(
     let published = Published::load(&project.metadata())?;
     let addition = Addition::plain(&app, version.clone(), &stub);
     let (path, size) = release::add(project, &published, &addition, progress)?.archive;
-    let text = format!(
-        "{path}  {}\n`notsotuf publish` signs and publishes it",
-        bytes(size)
-    );
+    let mut text = Lines::from(format!("{path}  {}", bytes(size)));
+    text.line("`notsotuf publish` signs and publishes it");
     let json = json!({
         "app": app,
         "version": version.to_string(),
         "archive": { "path": path, "size": size },
     });
-    output.say(&text, &json);
+    output.say(text, &json);
     Ok(())
 }

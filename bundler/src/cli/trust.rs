@@ -10,6 +10,7 @@ use crate::publish::{self, What};
 use crate::release::Pending;
 use clap::{Args, Subcommand, ValueEnum};
 use notsotuf_stub::launcher::now;
+use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -140,7 +141,7 @@ pub fn keys(
                 folder.display(),
                 key.id()
             );
-            output.say(&text, &json);
+            output.say(text, &json);
             return Ok(());
         }
         Keys::List => return list(project, &keyring, output),
@@ -189,22 +190,23 @@ fn tell_root(draft: &Document, published: &Published, output: &Output) -> Result
     } else {
         "`notsotuf sign root` adds signatures where more root keys are"
     };
-    let text = format!(
+    let mut text = Lines::from(format!(
         "root {} is drafted: {old} of {old_need} signatures by the old root keys, {new} of \
-         {new_need} by the new ones\n{next}",
+         {new_need} by the new ones",
         draft.version()
-    );
+    ));
+    text.line(next);
     let json = json!({
         "role": "root", "version": draft.version(), "ready": ready,
         "old": { "have": old, "need": old_need }, "new": { "have": new, "need": new_need },
     });
-    output.say(&text, &json);
+    output.say(text, &json);
     Ok(())
 }
 
 fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Error> {
     let published = Published::load(&project.metadata())?;
-    let mut text = String::new();
+    let mut text = Lines::new();
     let mut list = Vec::new();
     for Info {
         name,
@@ -226,8 +228,8 @@ fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Err
         };
         let roles: Vec<&str> = ROLES.into_iter().filter(signs).collect();
         let id = public.id();
-        text.push_str(&format!(
-            "{name:12} {state:12} {:20} {}  {}\n",
+        text.line(format!(
+            "{name:12} {state:12} {:20} {}  {}",
             public.scheme(),
             &id[..16],
             roles.join(", ")
@@ -236,10 +238,10 @@ fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Err
             "name": name, "keyid": id, "scheme": public.scheme(), "private": state, "roles": roles,
         }));
     }
-    if text.is_empty() {
+    if list.is_empty() {
         text = "there are no keys".into();
     }
-    output.say(&text, &json!({ "keys": list }));
+    output.say(text, &json!({ "keys": list }));
     Ok(())
 }
 
@@ -279,7 +281,7 @@ pub fn sign(
             let json = json!({
                 "role": "targets", "version": signed.version(), "have": have, "need": need,
             });
-            output.say(&text, &json);
+            output.say(text, &json);
             Ok(())
         }
         Role::Snapshot | Role::Timestamp => Err(metadata::MetadataError::Keys(

@@ -10,6 +10,7 @@ use crate::upload::{self, Options, UploadError};
 use clap::Args;
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
+use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 
 #[derive(Debug, Args)]
@@ -55,30 +56,31 @@ pub fn upload(
         delete: args.delete,
     };
     let report = upload::upload(&project.repository(), to, options, progress)?;
-    let mut text = String::new();
+    let mut text = Lines::new();
     for path in &report.uploaded {
-        text.push_str(&format!("{path}\n"));
+        text.line(path);
     }
     for path in &report.removed {
-        text.push_str(&format!("removed {path}\n"));
+        text.line(format!("removed {path}"));
     }
     let done = if args.dry_run {
         "to upload"
     } else {
         "uploaded"
     };
-    text.push_str(&format!(
+    let mut sum = format!(
         "{} files {done}, {}; {} unchanged",
         report.uploaded.len(),
         bytes(report.bytes),
         report.unchanged
-    ));
+    );
     if !report.extra.is_empty() {
-        text.push_str(&format!(
+        sum.push_str(&format!(
             "; {} there are not in the repository any more (--delete removes them)",
             report.extra.len()
         ));
     }
+    text.line(sum);
     let mut json = json!({
         "to": to,
         "uploaded": report.uploaded,
@@ -93,13 +95,13 @@ pub fn upload(
         let target = Target::remote(url.ok_or(ShipError::NoUrl)?);
         let root = project.metadata().join("1.root.json");
         problems = audit::verify(&target, &root, false, now(), progress)?.problems;
-        text.push_str("\nchecked what is published\n");
+        text.line("checked what is published");
         for problem in &problems {
-            text.push_str(&format!("problem: {problem}\n"));
+            text.line(format!("problem: {problem}"));
         }
         json["problems"] = problems.clone().into();
     }
-    output.say(&text, &json);
+    output.say(text, &json);
     match problems.len() {
         0 => Ok(()),
         number => Err(Error::Problems(number)),

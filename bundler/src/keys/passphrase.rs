@@ -3,6 +3,7 @@
 
 use super::KeyError;
 use notsotuf_stub::fs;
+use notsotuf_stub::safe_text::{complain, one_line};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -65,11 +66,11 @@ impl Passphrases {
         loop {
             let first = ask(name, &format!("New passphrase for the key {name}: "))?;
             if first.is_empty() {
-                eprintln!("An empty passphrase protects nothing; --plain makes keys without one.");
+                complain("An empty passphrase protects nothing; --plain makes keys without one.");
             } else if first == ask(name, "Once more: ")? {
                 return Ok(first);
             } else {
-                eprintln!("They differ; again.");
+                complain("They differ; again.");
             }
         }
     }
@@ -106,5 +107,5 @@ fn ask(name: &str, prompt: &str) -> Result<String, KeyError> {
     if !std::io::stdin().is_terminal() {
         return Err(none());
     }
-    rpassword::prompt_password(prompt).map_err(|_| none())
+    rpassword::prompt_password(one_line(prompt)).map_err(|_| none())
 }

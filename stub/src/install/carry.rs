@@ -20,7 +20,7 @@ pub fn carry_over(
     staged: &Path,
     update: &Manifest,
 ) -> Result<usize, FsError> {
-    drop_earlier(staged, update)?;
+    drop_unlisted(staged, update)?;
     let own = unlisted(app, &|path| {
         lists(update, path) || installed.is_some_and(|old| lists(old, path))
     })?;
@@ -71,8 +71,12 @@ pub fn keep_edits(
     Ok(())
 }
 
-/// Removes what an earlier, interrupted call brought: it may be outdated.
-fn drop_earlier(staged: &Path, update: &Manifest) -> Result<(), FsError> {
+/// Removes what the update's manifest does not list: an earlier, interrupted
+/// call brought it, and it may be outdated; or it was put there by others.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn drop_unlisted(staged: &Path, update: &Manifest) -> Result<(), FsError> {
     for path in unlisted(staged, &|path| lists(update, path))?.iter().rev() {
         let place = staged.join(path);
         match fs::inspect(&place)? {

@@ -1,11 +1,13 @@
 //! Putting a staged update in the place of the installed bundle, so that a
 //! kill at any instant leaves one of the two, whole.
 
+use super::origin::{Origin, Why};
 use super::probation::record_hash;
 use super::{Layout, Lock, Probation, Record, RecordError, Release, carry, exchange, running};
 use crate::bundle::patch::{hash_file, verify_file};
 use crate::bundle::{Kind, Rules};
 use crate::fs::{self, FsError};
+use crate::plain_file;
 use crate::tuf::key::encode_hex;
 use std::path::Path;
 use std::time::Duration;
@@ -100,7 +102,9 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
         None
     });
     let old = installed.as_ref().map(|record| &record.manifest);
-    if !how.purge {
+    if how.purge {
+        carry::drop_unlisted(&staged, &update.manifest)?;
+    } else {
         let count = carry::carry_over(&app, old, &staged, &update.manifest)?;
         log::debug!("{count} files of the application's own carried over");
     }
@@ -149,6 +153,11 @@ pub fn roll_back(
     }
     super::discard(layout)?;
     fs::create_dir_all(&layout.staging())?;
+    // So that a later start knows it from what was put there by others.
+    if let (Some(record), Some(from)) = (record_hash(&previous)?, record_hash(&layout.app())?) {
+        let why = Why::BackFrom(from);
+        Origin { record, why }.store(layout)?;
+    }
     fs::rename(&previous, &staged)?;
     let how = How {
         preserve: Some(preserve),
@@ -174,13 +183,24 @@ pub fn check_files(
             Kind::File { .. } if may_differ(path) => fs::inspect(&place)?.is_some(),
             Kind::File { size, sha256 } => verify_file(&place, *size, sha256)?,
             Kind::Dir => fs::inspect(&place)?.is_some_and(|found| found.is_dir()),
-            Kind::Link { .. } => fs::inspect(&place)?.is_some_and(|found| found.is_symlink()),
+            Kind::Link { target } => {
+                fs::inspect(&place)?.is_some_and(|found| found.is_symlink())
+                    && fs::read_link(&place)?.to_str().map(slashes).as_ref() == Some(target)
+            }
         };
         if !sound {
             damaged.push(path.clone());
         }
     }
     Ok(damaged)
+}
+
+/// On Windows links are made with backslashes.
+fn slashes(target: &str) -> String {
+    match cfg!(windows) {
+        true => target.replace('\\', "/"),
+        false => target.into(),
+    }
 }
 
 fn swap(layout: &Layout) -> Result<(), FsError> {
@@ -204,15 +224,24 @@ fn swap(layout: &Layout) -> Result<(), FsError> {
 /// A file system call that failed; [`Layout::launchable`] still names a
 /// complete bundle.
 pub fn recover(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
-    let Some(journal) = fs::read_optional(&layout.journal(), 1024)? else {
+    let Some(to) = interrupted(layout)? else {
         return Ok(());
     };
     log::warn!("an update was interrupted while it was put in place; completing it");
+    finish(layout, &to)
+}
+
+/// The hash of the record that an interrupted commit was putting in place;
+/// `None` if none was interrupted.
+pub(super) fn interrupted(layout: &Layout) -> Result<Option<String>, FsError> {
+    let Some(journal) = plain_file::read(&layout.journal(), 1024)? else {
+        return Ok(None);
+    };
     let journal = String::from_utf8_lossy(&journal);
     // The journal is written atomically; one of another form is of another
     // version, and then names no bundle that is here.
     let to = journal.strip_prefix(JOURNAL_HEADER).unwrap_or_default();
-    finish(layout, to.trim_end())
+    Ok(Some(to.trim_end().into()))
 }
 
 /// The end of a commit, from whatever state it is in. `to` is the hash of
@@ -241,7 +270,7 @@ fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
 }
 
 /// Removes a bundle, its record first: without one it counts as incomplete.
-fn remove_bundle(folder: &Path) -> Result<(), FsError> {
+pub(super) fn remove_bundle(folder: &Path) -> Result<(), FsError> {
     if fs::inspect(folder)?.is_some() {
         fs::remove_file(&Record::path(folder))?;
     }

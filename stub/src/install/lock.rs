@@ -2,7 +2,8 @@
 //! them with the process, however it ends.
 
 use crate::fs::FsError;
-use std::fs::{File, OpenOptions, TryLockError};
+use crate::plain_file;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -35,13 +36,7 @@ impl Lock {
         patience: Duration,
         try_lock: impl Fn(&File) -> Result<(), TryLockError>,
     ) -> Result<Option<Self>, FsError> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(|e| FsError::new("open", path, e))?;
+        let file = plain_file::open_or_create(path)?;
         let start = Instant::now();
         loop {
             match try_lock(&file) {

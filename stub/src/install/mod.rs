@@ -19,6 +19,7 @@ mod exchange;
 #[path = "exchange_none.rs"]
 mod exchange;
 mod lock;
+mod origin;
 mod probation;
 mod record;
 mod running;
@@ -28,12 +29,15 @@ mod state;
 pub use commit::{CommitError, Committed, How, check_files, commit, recover, roll_back};
 pub use elevate::run_elevated;
 pub use lock::Lock;
-pub use probation::{Probation, Quarantine};
+pub use origin::{Origin, Why};
+pub use probation::{Probation, Quarantine, record_hash};
 pub use record::{Record, RecordError, Release};
 pub use running::{instances, is_running};
 pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
 
-pub use state::{StateError, open_state, quarantined, translocated};
+pub use state::{
+    StateError, forget, open_state, owns_state, quarantined, secure_state, translocated,
+};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -108,6 +112,10 @@ impl Layout {
     pub fn staged(&self) -> PathBuf {
         self.staging().join("tree")
     }
+    /// Where the update is from, if its content alone does not say.
+    pub fn origin(&self) -> PathBuf {
+        self.staging().join("origin")
+    }
     /// Files made by patches, on their way into the update.
     pub fn work(&self) -> PathBuf {
         self.staging().join("work")
@@ -174,9 +182,14 @@ impl Layout {
         if app.exists() {
             return app;
         }
-        [self.staged(), self.previous()]
-            .into_iter()
-            .find(|folder| matches!(Record::load_release(folder), Ok(Some(_))))
-            .unwrap_or(app)
+        let is_whole = |folder: &PathBuf| matches!(Record::load_release(folder), Ok(Some(_)));
+        // Whatever else is staged was not checked yet.
+        let staged = Some(self.staged()).filter(|staged| {
+            let staged = probation::record_hash(staged);
+            let to = commit::interrupted(self);
+            matches!((staged, to), (Ok(Some(staged)), Ok(Some(to))) if staged == to)
+        });
+        let mut bundles = staged.into_iter().chain([self.previous()]);
+        bundles.find(is_whole).unwrap_or(app)
     }
 }

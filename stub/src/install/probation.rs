@@ -2,10 +2,11 @@
 //! version that failed is in quarantine: it is not installed again.
 
 use super::{Layout, Record};
-use crate::bundle::patch::hash_file;
 use crate::fs::{self, FsError};
+use crate::plain_file;
 use crate::tuf::key::encode_hex;
 use pep440_rs::Version;
+use ring::digest;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
@@ -85,12 +86,17 @@ impl Probation {
 }
 
 /// The hash of the record of the bundle in `folder`; `None` if it has none.
-pub(super) fn record_hash(folder: &Path) -> Result<Option<String>, FsError> {
-    let record = Record::path(folder);
-    if fs::inspect(&record)?.is_none() {
+///
+/// # Errors
+/// If it cannot be read.
+pub fn record_hash(folder: &Path) -> Result<Option<String>, FsError> {
+    let path = Record::path(folder);
+    let Some(mut record) = plain_file::open(&path)? else {
         return Ok(None);
-    }
-    Ok(Some(encode_hex(&hash_file(&record)?.1)))
+    };
+    let mut hash = digest::Context::new(&digest::SHA256);
+    fs::read_through(&mut record, &path, &mut |bytes| hash.update(bytes))?;
+    Ok(Some(encode_hex(hash.finish().as_ref())))
 }
 
 /// Versions that failed on this machine, a line of the file each.
@@ -142,7 +148,7 @@ impl Quarantine {
 }
 
 fn read(path: &Path) -> Option<String> {
-    let bytes = fs::read_optional(path, MAX_SIZE).unwrap_or_else(|e| {
+    let bytes = plain_file::read(path, MAX_SIZE).unwrap_or_else(|e| {
         // As of a user who may start the application, but not update it.
         log::debug!("{e}");
         None

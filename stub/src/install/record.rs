@@ -5,6 +5,7 @@ use crate::bundle::manifest::{ManifestError, Parser};
 use crate::bundle::rules::RECORD;
 use crate::bundle::{Manifest, Rules};
 use crate::fs::FsError;
+use crate::plain_file;
 use pep440_rs::Version;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -98,10 +99,9 @@ impl Record {
     /// [`RecordError`], naming the file.
     pub fn load(folder: &Path, rules: Rules) -> Result<Option<Self>, RecordError> {
         let path = Self::path(folder);
-        let mut file = match std::fs::File::open(&path) {
-            Ok(file) => BufReader::new(file),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(FsError::new("open", &path, e).into()),
+        let mut file = match plain_file::open(&path)? {
+            Some(file) => BufReader::new(file),
+            None => return Ok(None),
         };
         let form = || RecordError::Form { path: path.clone() };
         let mut next = |line: &mut String| -> Result<bool, RecordError> {
@@ -145,10 +145,8 @@ impl Record {
     /// [`RecordError`], naming the file.
     pub fn load_release(folder: &Path) -> Result<Option<Release>, RecordError> {
         let path = Self::path(folder);
-        let file = match std::fs::File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(FsError::new("open", &path, e).into()),
+        let Some(file) = plain_file::open(&path)? else {
+            return Ok(None);
         };
         let mut head = Vec::new();
         file.take(MAX_HEAD)

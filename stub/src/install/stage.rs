@@ -43,6 +43,9 @@ pub fn discard(layout: &Layout) -> Result<(), FsError> {
 /// # Errors
 /// A file system call that failed.
 pub fn tidy(layout: &Layout) -> Result<(), FsError> {
+    if fs::inspect(&layout.staged())?.is_none() {
+        fs::remove_file(&layout.origin())?;
+    }
     for folder in [layout.staging(), layout.downloads()] {
         if fs::list(&folder)?.is_empty() {
             fs::remove_tree(&folder)?;

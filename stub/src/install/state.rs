@@ -1,8 +1,9 @@
 //! The state dir belongs to the user who updates, and to nobody else: what is
 //! in it is renamed into the place of the application.
 
-use super::Layout;
+use super::{Layout, Lock};
 use crate::fs::{self, FsError};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 /// Why the state dir is not used.
@@ -23,49 +24,219 @@ pub enum StateError {
 }
 
 /// Makes the state dir, or makes sure that it is a folder of this user's
-/// which nobody else can write to. On Windows it has the permissions of the
-/// install dir.
+/// which nobody else can write to, or could: what is in it would be installed.
+/// On Windows it has the permissions of the install dir. What was removed is
+/// logged.
 ///
 /// # Errors
 /// [`StateError`]; then nothing in it may be used.
 pub fn open_state(layout: &Layout) -> Result<(), StateError> {
-    let path = layout.state();
-    loop {
-        let Some(found) = fs::inspect(&path)? else {
-            if fs::create_private_dir(&path)? {
-                return Ok(());
-            }
-            // Somebody else was quicker.
-            continue;
-        };
-        if !found.is_dir() {
-            return Err(StateError::NotAFolder(path));
-        }
-        return own(&path, &found);
-    }
-}
-
-#[cfg(unix)]
-fn own(path: &Path, found: &std::fs::Metadata) -> Result<(), StateError> {
-    use std::os::unix::fs::MetadataExt;
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(StateError::OtherOwner(path.into()));
-    }
-    if found.mode() & 0o077 != 0 {
-        fs::set_dir_mode(path, 0o700)?;
+    for done in secure_state(layout)? {
+        log::warn!("{done}");
     }
     Ok(())
 }
 
-#[cfg(windows)]
-fn own(path: &Path, found: &std::fs::Metadata) -> Result<(), StateError> {
-    use std::os::windows::fs::MetadataExt;
-    // A junction counts as a folder, and leads elsewhere.
-    const REPARSE_POINT: u32 = 0x400;
-    match found.file_attributes() & REPARSE_POINT {
-        0 => Ok(()),
-        _ => Err(StateError::NotAFolder(path.into())),
+/// As [`open_state`], for when there is no log yet: returns what is to be in
+/// it.
+///
+/// # Errors
+/// [`StateError`]; then nothing in it may be used.
+pub fn secure_state(layout: &Layout) -> Result<Vec<String>, StateError> {
+    let path = layout.state();
+    loop {
+        let Some(found) = fs::inspect(&path)? else {
+            if fs::create_private_dir(&path)? {
+                return Ok(Vec::new());
+            }
+            // Somebody else was quicker.
+            continue;
+        };
+        check(&path, &found)?;
+        let mut done = close(layout, &found)?;
+        done.extend(remove_strange(layout)?);
+        return Ok(done);
     }
+}
+
+/// Whether the state dir is there and a folder of this user's, so that files
+/// may be made in it. Looks, and changes nothing.
+pub fn owns_state(layout: &Layout) -> bool {
+    let path = layout.state();
+    matches!(fs::inspect(&path), Ok(Some(found)) if check(&path, &found).is_ok())
+}
+
+#[cfg(unix)]
+fn check(path: &Path, found: &Metadata) -> Result<(), StateError> {
+    if !found.is_dir() {
+        return Err(StateError::NotAFolder(path.into()));
+    }
+    match is_own(found) {
+        true => Ok(()),
+        false => Err(StateError::OtherOwner(path.into())),
+    }
+}
+
+#[cfg(windows)]
+fn check(path: &Path, found: &Metadata) -> Result<(), StateError> {
+    use std::os::windows::fs::MetadataExt;
+    // A junction may count as a folder, and leads elsewhere.
+    const REPARSE_POINT: u32 = 0x400;
+    match found.is_dir() && found.file_attributes() & REPARSE_POINT == 0 {
+        true => Ok(()),
+        false => Err(StateError::NotAFolder(path.into())),
+    }
+}
+
+#[cfg(unix)]
+fn is_own(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(found) == rustix::process::geteuid().as_raw()
+}
+
+/// Takes the state dir away from others. If they could write to it, what is
+/// in it may be theirs, and is removed.
+#[cfg(unix)]
+fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
+    use std::os::unix::fs::MetadataExt;
+    /// Left behind by a run that was killed before all was removed.
+    const NOT_YET_EMPTY: u32 = 0o1000;
+    let (path, mode) = (layout.state(), found.mode());
+    if mode & (0o022 | NOT_YET_EMPTY) == 0 {
+        if mode & 0o077 != 0 {
+            fs::set_dir_mode(&path, 0o700)?;
+        }
+        return Ok(Vec::new());
+    }
+    if fs::set_dir_mode(&path, 0o700 | NOT_YET_EMPTY).is_err()
+        || fs::inspect(&path)?.is_none_or(|found| found.mode() & 0o022 != 0)
+    {
+        // A file system without permissions, as on a memory stick: whoever can
+        // write to it can write to the install dir too.
+        fs::set_dir_mode(&path, 0o700)?;
+        return Ok(Vec::new());
+    }
+    // Unless a commit was interrupted: then the application is in there. Who
+    // can take it away from its place can write to the install dir.
+    let bundles = match fs::inspect(&layout.app())? {
+        Some(_) => Vec::new(),
+        None => vec![layout.staging(), layout.previous(), layout.journal()],
+    };
+    for entry in fs::list(&path)? {
+        if !bundles.contains(&entry) && !is_harmless(layout, &entry)? {
+            remove(&entry)?;
+        }
+    }
+    fs::set_dir_mode(&path, 0o700)?;
+    Ok(vec![format!(
+        "{path:?} could be written by others, so what was in it is thrown away"
+    )])
+}
+
+#[cfg(windows)]
+fn close(_: &Layout, _: &Metadata) -> Result<Vec<String>, StateError> {
+    Ok(Vec::new())
+}
+
+/// Logs, which nothing is done by, and locks, which others may hold: if they
+/// are this user's alone.
+#[cfg(unix)]
+fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
+    use std::os::unix::fs::MetadataExt;
+    let harmless = [
+        layout.log(),
+        layout.log().with_extension("1"),
+        layout.update_lock(),
+        layout.launch_lock(),
+    ];
+    Ok(harmless.iter().any(|path| path == entry)
+        && fs::inspect(entry)?.is_some_and(|found| {
+            found.is_file() && is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0
+        }))
+}
+
+/// Removes what is not of this program's making: links, pipes and the like,
+/// files in the place of folders, and folders that are another user's or in
+/// the place of files.
+fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
+    let made_here = [layout.metadata(), layout.downloads(), layout.staging()];
+    let folders = [&made_here[..], &[layout.previous(), layout.staged()]].concat();
+    let files = [
+        layout.log(),
+        layout.update_lock(),
+        layout.launch_lock(),
+        layout.journal(),
+        layout.probation(),
+        layout.quarantine(),
+        layout.notes(),
+        layout.client_id(),
+        layout.failed_stub(),
+        layout.ready(),
+    ];
+    let mut done = Vec::new();
+    for folder in [
+        layout.state(),
+        layout.metadata(),
+        layout.downloads(),
+        layout.staging(),
+    ] {
+        // One that is strange itself is gone by now.
+        for entry in fs::list(&folder)? {
+            let Some(found) = fs::inspect(&entry)? else {
+                continue;
+            };
+            let sound = match found.is_dir() {
+                true => !files.contains(&entry) && (own(&found) || !made_here.contains(&entry)),
+                false => found.is_file() && !folders.contains(&entry),
+            };
+            if !sound {
+                remove(&entry)?;
+                done.push(format!(
+                    "removed {entry:?}, which was not made by this program"
+                ));
+            }
+        }
+    }
+    Ok(done)
+}
+
+fn own(found: &Metadata) -> bool {
+    #[cfg(unix)]
+    return is_own(found);
+    #[cfg(windows)]
+    {
+        let _: &Metadata = found;
+        true
+    }
+}
+
+fn remove(entry: &Path) -> Result<(), FsError> {
+    match fs::inspect(entry)? {
+        Some(found) if found.is_dir() => fs::remove_tree(entry),
+        Some(found) if cfg!(windows) && found.is_symlink() => fs::remove_link(entry),
+        _ => fs::remove_file(entry),
+    }
+}
+
+/// Forgets all that came by metadata of another chain of roots: what is staged,
+/// the bundle before, versions that failed.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
+    super::discard(layout)?;
+    fs::remove_tree(&layout.downloads())?;
+    if fs::inspect(&layout.app())?.is_some() {
+        super::commit::remove_bundle(&layout.previous())?;
+    }
+    for path in [
+        layout.quarantine(),
+        layout.probation(),
+        layout.notes(),
+        layout.failed_stub(),
+    ] {
+        fs::remove_file(&path)?;
+    }
+    Ok(())
 }
 
 /// Whether macOS runs this program from a read-only copy of it somewhere

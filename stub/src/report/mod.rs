@@ -90,6 +90,7 @@ impl Screen {
         let Some(view) = self.tale.event(event, self.start.elapsed()) else {
             return;
         };
+        let view = view.safe();
         if let Place::Terminal(terminal) = &mut self.place {
             terminal.show(&view);
         }

@@ -3,6 +3,7 @@
 
 use super::texts::{Text, Texts};
 use super::{Event, bytes};
+use crate::safe_text;
 use std::time::Duration;
 
 /// How much of an update the download is taken for; the rest is unpacking.
@@ -23,6 +24,20 @@ pub struct View {
     pub notes: Option<String>,
     /// 0 to 1.
     pub part: f64,
+}
+
+impl View {
+    /// The same in characters that do nothing: for terminals, and for windows
+    /// that take a line for a command.
+    pub fn safe(self) -> Self {
+        let one_line = |text: String| safe_text::one_line(&text).into_owned();
+        View {
+            title: one_line(self.title),
+            detail: one_line(self.detail),
+            notes: self.notes.map(one_line),
+            part: self.part,
+        }
+    }
 }
 
 /// An update as it goes on.

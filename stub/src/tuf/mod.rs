@@ -5,6 +5,7 @@
 //! (<https://theupdateframework.github.io/specification/latest/>).
 
 pub mod canonical;
+pub mod chain;
 mod error;
 pub mod json;
 pub mod key;
@@ -16,7 +17,7 @@ mod trusted;
 pub use error::TufError;
 pub use refresh::{Bounds, Refresh, Step};
 pub use schema::{TargetFile, UnixTime};
-pub use trusted::{RootChange, TrustedSet};
+pub use trusted::{RootChange, TrustedSet, verify_stored_targets};
 
 /// Percent-encodes everything that is not unreserved (RFC 3986 section 2.3),
 /// slashes included unless `keep_slashes`: role names and target paths come

@@ -216,19 +216,17 @@ impl Refresh {
                 let usable = bytes
                     .map(|bytes| self.trusted.update_snapshot(&bytes, true).is_ok())
                     .unwrap_or(false);
-                self.state = if usable {
-                    State::Targets { local: true }
-                } else {
-                    State::Snapshot { local: false }
-                };
+                if usable {
+                    return self.want_targets("targets");
+                }
+                self.state = State::Snapshot { local: false };
                 Ok(())
             }
             State::Snapshot { local: false } => {
                 let bytes = bytes.ok_or_else(|| missing("snapshot.json"))?;
                 self.trusted.update_snapshot(&bytes, false)?;
                 self.store("snapshot", bytes);
-                self.state = State::Targets { local: true };
-                Ok(())
+                self.want_targets("targets")
             }
             State::Targets { local } => self.targets(bytes, local),
             State::Done => Ok(()),
@@ -273,17 +271,16 @@ impl Refresh {
                     .is_ok()
                 {
                     self.sizes.insert(role.clone(), size);
-                    self.visited(&role);
-                } else {
-                    self.state = State::Targets { local: false };
+                    return self.visited(&role);
                 }
+                self.state = State::Targets { local: false };
             }
             (None, true) => self.state = State::Targets { local: false },
             (Some(bytes), false) => {
                 self.trusted.update_targets(&bytes, &role, &delegator)?;
                 self.sizes.insert(role.clone(), size);
                 self.store(&role, bytes);
-                self.visited(&role);
+                return self.visited(&role);
             }
             (None, false) => return Err(missing(&format!("{role}.json"))),
         }
@@ -301,13 +298,24 @@ impl Refresh {
 
     /// Looks for `path` in the targets roles, in pre-order (5.6.7), after the
     /// refresh is done. Go on with [`Refresh::next_step`]; then [`Refresh::found`].
-    pub fn search(&mut self, path: &str) {
+    ///
+    /// # Errors
+    /// A role on the way is not trusted by the one that delegates to it, or
+    /// the snapshot does not list it.
+    pub fn search(&mut self, path: &str) -> Result<(), TufError> {
         self.search = Search {
             path: Some(path.into()),
             stack: vec![("targets".into(), "root".into())],
             ..Search::default()
         };
-        self.advance();
+        self.advance()
+    }
+
+    /// Asks for the metadata of `role`, stored or else fetched.
+    fn want_targets(&mut self, role: &str) -> Result<(), TufError> {
+        self.trusted.check_listed(role)?;
+        self.state = State::Targets { local: true };
+        Ok(())
     }
 
     /// The target the last search found.
@@ -316,19 +324,19 @@ impl Refresh {
     }
 
     /// Marks the role on top of the stack as seen, and goes on.
-    fn visited(&mut self, role: &str) {
+    fn visited(&mut self, role: &str) -> Result<(), TufError> {
         debug_assert!(self.trusted.targets(role).is_some());
         if self.search.path.is_none() {
             self.search.stack.clear();
             self.state = State::Done;
-            return;
+            return Ok(());
         }
-        self.advance();
+        self.advance()
     }
 
-    fn advance(&mut self) {
+    fn advance(&mut self) -> Result<(), TufError> {
         let path = self.search.path.clone().expect("a search is going on");
-        while let Some((role, _)) = self.search.stack.last().cloned() {
+        while let Some((role, delegator)) = self.search.stack.last().cloned() {
             // 5.6.7.1: each role once, and not too many of them.
             if self.search.visited.contains(&role)
                 || self.search.visited.len() > self.bounds.delegations
@@ -336,9 +344,8 @@ impl Refresh {
                 self.search.stack.pop();
                 continue;
             }
-            let Some(targets) = self.trusted.targets(&role) else {
-                self.state = State::Targets { local: true };
-                return;
+            let Some(targets) = self.trusted.targets_by(&role, &delegator)? else {
+                return self.want_targets(&role);
             };
             if let Some(target) = targets.targets.get(&path) {
                 self.search.found = Some(target.clone());
@@ -359,6 +366,7 @@ impl Refresh {
         }
         self.search.stack.clear();
         self.state = State::Done;
+        Ok(())
     }
 
     fn store(&mut self, role: &str, bytes: Vec<u8>) {

@@ -209,6 +209,11 @@ impl Hashes {
         self.0.iter().map(|(_, hash)| &**hash)
     }
 
+    /// The hashes with their algorithms, sorted by these.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, hash)| (&**name, &**hash))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -16,6 +16,7 @@ pub struct TrustedSet {
     root_final: bool,
     timestamp: Option<Metadata<Timestamp>>,
     snapshot: Option<Metadata<Snapshot>>,
+    /// By role; that one delegator vouches for it says nothing of others.
     targets: BTreeMap<String, Metadata<Targets>>,
 }
 
@@ -60,9 +61,40 @@ impl TrustedSet {
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref().map(|m| &m.signed)
     }
-    /// The trusted targets metadata of `role`.
+    /// The targets metadata of `role`, trusted by the delegator it was taken
+    /// for; see [`TrustedSet::targets_by`].
     pub fn targets(&self, role: &str) -> Option<&Targets> {
         self.targets.get(role).map(|m| &m.signed)
+    }
+
+    /// The targets metadata of `role` as far as `delegator` trusts it: the
+    /// signatures are checked by the keys that this delegator gives the role,
+    /// whoever else it was taken for before.
+    ///
+    /// # Errors
+    /// Signatures; that the delegator does not know the role.
+    pub fn targets_by(&self, role: &str, delegator: &str) -> Result<Option<&Targets>, TufError> {
+        let Some(metadata) = self.targets.get(role) else {
+            return Ok(None);
+        };
+        let (keys, role_keys) = self.delegated_keys(role, delegator)?;
+        metadata.verify(role, keys, role_keys)?;
+        Ok(Some(&metadata.signed))
+    }
+
+    /// Whether the snapshot lists the targets metadata of `role`.
+    ///
+    /// # Errors
+    /// [`TufError::NotListed`] if not: then it is not to be asked for.
+    pub fn check_listed(&self, role: &str) -> Result<(), TufError> {
+        let file = format!("{role}.json");
+        match self.snapshot().is_some_and(|s| s.meta.contains_key(&file)) {
+            true => Ok(()),
+            false => Err(TufError::NotListed {
+                role: role.into(),
+                by: "snapshot".into(),
+            }),
+        }
     }
 
     /// Takes the next root version (5.3.4 to 5.3.8).
@@ -78,16 +110,13 @@ impl TrustedSet {
         // 5.3.5: exactly the next version, so that none is skipped.
         let expected = self.root.signed.common.version.saturating_add(1);
         check_version("root", new.signed.common.version, expected)?;
-        let rotated = ["timestamp", "snapshot"]
-            .iter()
-            .any(|role| keys_taken_away(&self.root.signed, &new.signed, role));
+        let change = root_change(&self.root.signed, &new.signed);
         self.root = new;
-        if rotated {
+        if change == RootChange::KeysRotated {
             self.timestamp = None;
             self.snapshot = None;
-            return Ok(RootChange::KeysRotated);
         }
-        Ok(RootChange::KeysKept)
+        Ok(change)
     }
 
     /// Ends the walk over root versions: the last one must not be expired
@@ -248,7 +277,29 @@ impl TrustedSet {
     }
 }
 
-fn verify_by_root<T: Signed>(
+/// Targets metadata that was trusted before, and is to say now what an earlier
+/// refresh accepted: signed by the keys that `root` gives the role. When it
+/// expires does not matter.
+///
+/// # Errors
+/// If one of the two is malformed or not signed.
+pub fn verify_stored_targets(root: &[u8], targets: &[u8]) -> Result<Targets, TufError> {
+    let root = TrustedSet::new(root, 0)?.root;
+    let targets = Metadata::<Targets>::parse("targets", targets)?;
+    verify_by_root(&targets, "targets", &root.signed)?;
+    Ok(targets.signed)
+}
+
+/// What a later root does to trust in files obtained under an earlier one.
+pub(super) fn root_change(old: &Root, new: &Root) -> RootChange {
+    let mut roles = ["timestamp", "snapshot"].iter();
+    match roles.any(|role| keys_taken_away(old, new, role)) {
+        true => RootChange::KeysRotated,
+        false => RootChange::KeysKept,
+    }
+}
+
+pub(super) fn verify_by_root<T: Signed>(
     metadata: &Metadata<T>,
     role: &str,
     root: &Root,

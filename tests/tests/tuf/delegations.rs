@@ -206,3 +206,102 @@ fn odd_role_names_stay_one_file_name() {
         assert!(!encoded.contains(['/', '?', '#', ' ']), "{encoded}");
     }
 }
+
+/// Two teams delegate to one role name, each with a key of its own.
+fn diamond(signed_by: &[usize]) -> (Simulator, Client) {
+    let (mut simulator, client) = delegated(&[
+        ("targets", "a", json!({ "paths": ["a/*"] })),
+        ("targets", "b", json!({ "paths": ["b/*"] })),
+        ("a", "release", json!({ "paths": ["a/*"] })),
+        ("b", "release", json!({ "paths": ["b/*"] })),
+    ]);
+    let keys = simulator.keys["release"].clone();
+    let keys = signed_by.iter().map(|&at| keys[at].clone()).collect();
+    simulator.keys.insert("release".into(), keys);
+    for path in ["a/file", "b/file"] {
+        simulator.add_target("release", path, b"content");
+    }
+    simulator.release("release");
+    (simulator, client)
+}
+
+// TUF conformance suite: test_cached_role_is_verified_against_current_delegator.
+#[test]
+fn a_role_is_believed_only_for_the_delegator_through_which_it_is_reached() {
+    for (signed_by, a, b) in [
+        (&[0, 1][..], true, true),
+        (&[0], true, false),
+        (&[1], false, true),
+    ] {
+        // In both orders, in one run and from what was stored.
+        for [first, second] in [["a", "b"], ["b", "a"]] {
+            let (mut simulator, mut client) = diamond(signed_by);
+            for _ in 0..2 {
+                let mut refresh = client.refresh(&mut simulator).unwrap();
+                for team in [first, second, first] {
+                    let path = format!("{team}/file");
+                    let found = client.find_in(&mut refresh, &mut simulator, &path);
+                    match (team == "a" && a) || (team == "b" && b) {
+                        true => assert!(found.unwrap().is_some(), "{signed_by:?} {team}"),
+                        false => {
+                            let error = found.unwrap_err();
+                            assert!(matches!(error, TufError::Unsigned { .. }), "{error}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_role_delegates_counts_only_where_the_role_itself_does() {
+    let (mut simulator, mut client) = diamond(&[0]);
+    simulator.delegate("release", "deep", &json!({ "paths": ["*/*"] }));
+    simulator.add_target("deep", "a/deep", b"content");
+    simulator.add_target("deep", "b/deep", b"content");
+    simulator.release("deep");
+    simulator.release("release");
+    let mut refresh = client.refresh(&mut simulator).unwrap();
+    let mut find = |path: &str| client.find_in(&mut refresh, &mut simulator, path);
+    assert!(find("a/deep").unwrap().is_some());
+    let error = find("b/deep").unwrap_err();
+    assert!(matches!(error, TufError::Unsigned { .. }), "{error}");
+    assert!(find("a/deep").unwrap().is_some());
+}
+
+// TUF conformance suite: test_delegation_not_in_snapshot.
+#[test]
+fn what_the_snapshot_does_not_list_is_not_asked_for() {
+    let (mut simulator, mut client) = delegated(&[("targets", "A", json!({ "paths": ["*"] }))]);
+    simulator.add_target("A", "file", b"content");
+    simulator.release("A");
+    let listed = simulator.role("snapshot")["meta"]["A.json"].take();
+    let meta = simulator.role("snapshot")["meta"].as_object_mut().unwrap();
+    meta.remove("A.json");
+    simulator.release_snapshot();
+    let mut refresh = client.refresh(&mut simulator).unwrap();
+    simulator.asked.clear();
+    let error = client.find_in(&mut refresh, &mut simulator, "file");
+    let error = error.unwrap_err();
+    assert!(matches!(error, TufError::NotListed { .. }), "{error}");
+    assert_eq!(simulator.asked, Vec::<String>::new());
+    assert!(!client.stored.contains_key("A"));
+    // A stored copy does not change that; once it is listed, it is found.
+    client.stored.insert("A".into(), simulator.file("A"));
+    let error = client.find(&mut simulator, "file").unwrap_err();
+    assert!(matches!(error, TufError::NotListed { .. }), "{error}");
+    simulator.role("snapshot")["meta"]["A.json"] = listed;
+    simulator.release_snapshot();
+    assert!(client.find(&mut simulator, "file").unwrap().is_some());
+}
+
+#[test]
+fn a_snapshot_without_the_top_level_targets_is_refused_and_they_are_not_asked_for() {
+    let (mut simulator, mut client) = fresh();
+    simulator.role("snapshot")["meta"] = json!({});
+    simulator.release_snapshot();
+    let error = refused(&mut client, &mut simulator);
+    assert!(matches!(error, TufError::NotListed { .. }), "{error}");
+    assert!(!simulator.asked.iter().any(|file| file.contains("targets")));
+}
