@@ -6,6 +6,7 @@
 //! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
 //! and the rest.
 
+pub mod attributes;
 pub mod bundle;
 pub mod control;
 pub mod elevated;

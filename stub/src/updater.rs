@@ -782,6 +782,7 @@ impl<'a> Updater<'a> {
             purge: self.settings.purge,
             recheck,
             probation: probation && self.settings.probation().is_some(),
+            returning: false,
             preserve: Some(&|path| self.settings.preserves(path)),
         };
         (self.tell)(Event::Committing);

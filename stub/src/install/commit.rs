@@ -3,14 +3,19 @@
 
 use super::probation::record_hash;
 use super::{Layout, Lock, Probation, Record, RecordError, Release, carry, exchange, running};
+use crate::attributes::{self, with_access};
 use crate::bundle::patch::{hash_file, verify_file};
-use crate::bundle::{Kind, Rules};
+use crate::bundle::{Entry, Kind, Manifest, Rules};
 use crate::fs::{self, FsError};
 use crate::tuf::key::encode_hex;
+use std::cell::OnceCell;
 use std::path::Path;
 use std::time::Duration;
 
 const JOURNAL_HEADER: &str = "notsotuf-journal 1\nto ";
+/// The second line, once `previous` is a whole copy of `app`, which may be
+/// gone or in pieces from then on.
+const COPIED: &str = "\ncopied\n";
 /// How long stubs that are just starting the application may take.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -44,6 +49,17 @@ pub enum CommitError {
         /// The file.
         path: String,
     },
+    /// Neither can the folders be exchanged nor one be moved to the other's
+    /// place.
+    #[error(
+        "{staged:?} cannot take the place of {app:?}: they are on different file systems (or layers of one); the folder .notsotuf must be on that of the application"
+    )]
+    OtherFileSystem {
+        /// The staged bundle.
+        staged: std::path::PathBuf,
+        /// The installed one.
+        app: std::path::PathBuf,
+    },
 }
 
 /// How to install what is staged.
@@ -57,6 +73,8 @@ pub struct How<'a> {
     /// It has to prove itself before it counts as working. Not where there
     /// is nothing to go back to.
     pub probation: bool,
+    /// It was installed before, and what it holds besides is not outdated.
+    pub returning: bool,
     /// Which shipped files keep the changes made to them; `None`: none.
     pub preserve: Option<&'a dyn Fn(&str) -> bool>,
 }
@@ -79,6 +97,8 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
         return Ok(Committed::Nothing);
     };
     if how.recheck {
+        // A file that did not change is one with that of `app`.
+        restore_modes(&staged, &update, &|path| how.preserves(path))?;
         // An edited file may be in its place already, from an interrupted
         // commit.
         let damaged = check_files(&staged, &update, &|path| how.preserves(path))?;
@@ -99,15 +119,7 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
         log::warn!("{e}; all files that the update does not bring are kept");
         None
     });
-    let old = installed.as_ref().map(|record| &record.manifest);
-    if !how.purge {
-        let count = carry::carry_over(&app, old, &staged, &update.manifest)?;
-        log::debug!("{count} files of the application's own carried over");
-    }
-    if let Some(old) = old {
-        let wanted = |path: &str| how.preserves(path);
-        carry::keep_edits(&app, old, &staged, &update.manifest, &wanted)?;
-    }
+    prepare_tree(layout, installed.as_ref(), &update, how)?;
     let (_, hash) = hash_file(&Record::path(&staged))?;
     let hash = encode_hex(&hash);
     if how.probation && installed.is_some() {
@@ -115,13 +127,57 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
     }
     let journal = format!("{JOURNAL_HEADER}{hash}\n");
     fs::write_atomically(&layout.journal(), journal.as_bytes())?;
-    if let Err(error) = swap(layout) {
-        // Whatever state that left, recovery knows it.
-        finish(layout, &hash)?;
-        return Err(error.into());
+    let result = take_its_place(layout, installed.as_ref(), &update, how, &journal);
+    if let Err(e) = &result {
+        log::warn!("{e}; taking the update back");
     }
-    finish(layout, &hash)?;
+    // Whatever state that left after an error, this knows it.
+    finish(layout, journal.trim_start_matches(JOURNAL_HEADER))?;
+    result?;
     Ok(Committed::Done(update.release))
+}
+
+/// All that can be done to the staged bundle before anything is moved.
+fn prepare_tree(
+    layout: &Layout,
+    installed: Option<&Record>,
+    update: &Record,
+    how: How,
+) -> Result<(), FsError> {
+    let (app, staged) = (layout.app(), layout.staged());
+    let old = installed.map(|record| &record.manifest);
+    // On the way back, it is what found no room on the way there.
+    let older = installed.is_some_and(|old| update.release.version < old.release.version);
+    if !how.returning && !older {
+        carry::drop_unlisted(&staged, &update.manifest)?;
+    }
+    if let Some(old) = old {
+        let wanted = |path: &str| how.preserves(path);
+        carry::keep_edits(&app, old, &staged, &update.manifest, &wanted)?;
+    }
+    carry::adopt_owners(&app, old, &staged, &update.manifest)
+}
+
+fn take_its_place(
+    layout: &Layout,
+    installed: Option<&Record>,
+    update: &Record,
+    how: How,
+    journal: &str,
+) -> Result<(), CommitError> {
+    if !how.purge {
+        let old = installed.map(|record| &record.manifest);
+        let staged = layout.staged();
+        let count = carry::move_over(&layout.app(), old, &staged, &update.manifest)?;
+        log::debug!("{count} files and folders of the application's own moved");
+    }
+    match swap(layout) {
+        Err(e) if fs::is_across_file_systems(&e) => {
+            log::info!("{e}; copying the installed version instead");
+            swap_by_copy(layout, installed.is_some(), journal)
+        }
+        result => Ok(result?),
+    }
 }
 
 /// Goes back to the bundle that was there before the last update: stages it
@@ -139,6 +195,7 @@ pub fn roll_back(
     let Some(record) = Record::load(&previous, Rules::host())? else {
         return Ok(Committed::Nothing);
     };
+    restore_modes(&previous, &record, preserve)?;
     for path in check_files(&previous, &record, preserve)? {
         if fs::inspect(&fs::join(&previous, &path))?.is_none() {
             return Err(CommitError::Damaged { path });
@@ -151,6 +208,7 @@ pub fn roll_back(
     fs::create_dir_all(&layout.staging())?;
     fs::rename(&previous, &staged)?;
     let how = How {
+        returning: true,
         preserve: Some(preserve),
         ..How::default()
     };
@@ -168,19 +226,83 @@ pub fn check_files(
     may_differ: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<String>, FsError> {
     let mut damaged = Vec::new();
+    let modes = Modes::of(folder);
     for (path, entry) in &record.manifest.entries {
         let place = fs::join(folder, path);
+        let free = matches!(entry.kind, Kind::File { .. }) && may_differ(path);
         let sound = match &entry.kind {
-            Kind::File { .. } if may_differ(path) => fs::inspect(&place)?.is_some(),
+            Kind::File { .. } if free => fs::inspect(&place)?.is_some(),
             Kind::File { size, sha256 } => verify_file(&place, *size, sha256)?,
             Kind::Dir => fs::inspect(&place)?.is_some_and(|found| found.is_dir()),
             Kind::Link { .. } => fs::inspect(&place)?.is_some_and(|found| found.is_symlink()),
         };
-        if !sound {
+        if !sound || !(free || modes.are_right(&place, entry)?) {
             damaged.push(path.clone());
         }
     }
     Ok(damaged)
+}
+
+/// Gives the files and folders of the bundle in `folder` the permission bits
+/// that the record says, where they have others, and returns which those are.
+/// Those that `may_differ` stay as they are.
+///
+/// # Errors
+/// If something is there and cannot be inspected.
+pub fn restore_modes(
+    folder: &Path,
+    record: &Record,
+    may_differ: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>, FsError> {
+    let mut restored = Vec::new();
+    let modes = Modes::of(folder);
+    // A folder comes before what is in it, which may be out of reach so far.
+    for (path, entry) in &record.manifest.entries {
+        let place = fs::join(folder, path);
+        let free = matches!(entry.kind, Kind::File { .. }) && may_differ(path);
+        if free || modes.are_right(&place, entry)? {
+            continue;
+        }
+        match fs::set_path_mode(&place, entry.mode) {
+            Ok(()) => restored.push(path.clone()),
+            // Only a new file can have others then.
+            Err(e) => log::warn!("{e}"),
+        }
+    }
+    Ok(restored)
+}
+
+/// Whether files have the permission bits they should, where files can have
+/// such: only tried if some have not.
+struct Modes<'a> {
+    folder: &'a Path,
+    kept: OnceCell<bool>,
+}
+
+impl<'a> Modes<'a> {
+    fn of(folder: &'a Path) -> Self {
+        Modes {
+            folder,
+            kept: OnceCell::new(),
+        }
+    }
+
+    /// What is not there, or is something else, has no wrong ones.
+    fn are_right(&self, place: &Path, entry: &Entry) -> Result<bool, FsError> {
+        let Some(found) = fs::inspect(place)? else {
+            return Ok(true);
+        };
+        let same_kind = match entry.kind {
+            Kind::File { .. } => found.is_file(),
+            Kind::Dir => found.is_dir(),
+            Kind::Link { .. } => false,
+        };
+        if !same_kind || fs::has_permissions(&found, entry.mode) {
+            return Ok(true);
+        }
+        let beside = self.folder.parent().unwrap_or(self.folder);
+        Ok(!self.kept.get_or_init(|| attributes::keeps_modes(beside)))
+    }
 }
 
 fn swap(layout: &Layout) -> Result<(), FsError> {
@@ -188,13 +310,60 @@ fn swap(layout: &Layout) -> Result<(), FsError> {
     if fs::inspect(&app)?.is_none() {
         return fs::rename(&staged, &app);
     }
-    if exchange::exchange(&staged, &app).map_err(|e| FsError::new("exchange", &app, e))? {
+    let exchanged = with_access(&[&app, &staged], || {
+        exchange::exchange(&staged, &app).map_err(|e| FsError::new("exchange", &app, e))
+    });
+    if exchanged? {
         fs::sync_dir(layout.root())?;
         return fs::sync_dir(&layout.staging());
     }
     remove_bundle(&previous)?;
-    fs::rename(&app, &previous)?;
-    fs::rename(&staged, &app)
+    with_access(&[&app], || fs::rename(&app, &previous))?;
+    with_access(&[&staged], || fs::rename(&staged, &app))
+}
+
+/// Puts the staged bundle in the place of `app` where that cannot be renamed,
+/// as a folder of an overlay's lower layer cannot: `previous` becomes a copy
+/// of it, and only then it is removed.
+fn swap_by_copy(layout: &Layout, recorded: bool, journal: &str) -> Result<(), CommitError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    // Without a record nobody could tell whether a bundle is whole.
+    let here = fs::inspect(&app)?.is_some();
+    if !recorded || !here || !can_rename_into(layout)? {
+        return Err(CommitError::OtherFileSystem { staged, app });
+    }
+    if let Err(e) = copy_to_previous(layout) {
+        remove_bundle(&previous)?;
+        return Err(e.into());
+    }
+    let journal = format!("{}{COPIED}", journal.trim_end());
+    fs::write_atomically(&layout.journal(), journal.as_bytes())?;
+    remove_bundle(&app)?;
+    Ok(fs::rename(&staged, &app)?)
+}
+
+fn copy_to_previous(layout: &Layout) -> Result<(), FsError> {
+    let (app, previous) = (layout.app(), layout.previous());
+    remove_bundle(&previous)?;
+    carry::copy_bundle(&app, &previous)?;
+    let record = fs::read_optional(&Record::path(&app), u64::MAX - 1)?;
+    fs::write_atomically(&Record::path(&previous), &record.unwrap_or_default())
+}
+
+/// Whether a folder can be moved from the staging area into the install dir.
+fn can_rename_into(layout: &Layout) -> Result<bool, FsError> {
+    let (from, to) = (
+        layout.staging().join("probe"),
+        layout.root().join("app.probe"),
+    );
+    fs::create_dir_all(&from)?;
+    let moved = fs::rename(&from, &to);
+    fs::remove_tree(&from)?;
+    fs::remove_tree(&to)?;
+    match moved {
+        Err(e) if fs::is_across_file_systems(&e) => Ok(false),
+        result => result.map(|()| true),
+    }
 }
 
 /// Completes a commit that was interrupted at any point, or takes it back.
@@ -211,33 +380,74 @@ pub fn recover(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
     let journal = String::from_utf8_lossy(&journal);
     // The journal is written atomically; one of another form is of another
     // version, and then names no bundle that is here.
-    let to = journal.strip_prefix(JOURNAL_HEADER).unwrap_or_default();
-    finish(layout, to.trim_end())
+    finish(
+        layout,
+        journal.strip_prefix(JOURNAL_HEADER).unwrap_or_default(),
+    )
+}
+
+/// Whether a commit was interrupted when `app` was being removed, a copy of
+/// it being `previous`.
+pub(super) fn is_being_removed(layout: &Layout) -> bool {
+    let journal = fs::read_optional(&layout.journal(), 1024);
+    let copied =
+        journal.is_ok_and(|text| text.is_some_and(|text| text.ends_with(COPIED.as_bytes())));
+    copied && matches!(fs::inspect(&Record::path(&layout.app())), Ok(None))
 }
 
 /// The end of a commit, from whatever state it is in. `to` is the hash of
-/// the update's record.
+/// the update's record, and whatever else the journal says.
 fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    let to = to.lines().next().unwrap_or_default();
     let is_update = |folder: &Path| -> Result<bool, FsError> {
         Ok(record_hash(folder)?.is_some_and(|hash| hash == to))
     };
+    if is_being_removed(layout) {
+        remove_bundle(&app)?;
+    }
     if fs::inspect(&app)?.is_none() {
         // Between two renames.
-        if is_update(&staged)? {
-            fs::rename(&staged, &app)?;
-        } else if fs::inspect(&previous)?.is_some() {
+        let forward = match is_update(&staged)? {
+            true => with_access(&[&staged], || fs::rename(&staged, &app)).map(|()| true),
+            false => Ok(false),
+        };
+        if !matches!(forward, Ok(true)) && fs::inspect(&previous)?.is_some() {
             fs::rename(&previous, &app)?;
+        } else {
+            forward?;
         }
     }
-    if is_update(&app)? && fs::inspect(&staged)?.is_some() {
-        // After an exchange: what is staged now is the old bundle.
-        remove_bundle(&previous)?;
-        fs::rename(&staged, &previous)?;
+    if fs::inspect(&staged)?.is_some() {
+        if is_update(&app)? {
+            // After an exchange: what is staged now is the old bundle.
+            remove_bundle(&previous)?;
+            fs::rename(&staged, &previous)?;
+        } else {
+            take_back(layout)?;
+        }
     }
     fs::remove_file(&layout.journal())?;
     fs::sync_dir(&layout.state())?;
     super::tidy(layout)
+}
+
+/// The commit is not gone on with: what is the application's own returns.
+fn take_back(layout: &Layout) -> Result<(), FsError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    let update = Record::load(&staged, Rules::host()).unwrap_or_else(|e| {
+        log::warn!("{e}");
+        None
+    });
+    // Of a bundle that nothing is known of, all is kept.
+    let update = update.map_or_else(Manifest::default, |record| record.manifest);
+    carry::move_back(&staged, &app, &update)?;
+    // A copy that was not needed is nothing to go back to.
+    let copy = record_hash(&previous)?;
+    if copy.is_some() && copy == record_hash(&app)? {
+        remove_bundle(&previous)?;
+    }
+    Ok(())
 }
 
 /// Removes a bundle, its record first: without one it counts as incomplete.
@@ -261,6 +471,7 @@ mod tests {
         purge: false,
         recheck: true,
         probation: true,
+        returning: false,
         preserve: None,
     };
     const PURGE: How = How {

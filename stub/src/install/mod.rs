@@ -25,7 +25,9 @@ mod running;
 mod stage;
 mod state;
 
-pub use commit::{CommitError, Committed, How, check_files, commit, recover, roll_back};
+pub use commit::{
+    CommitError, Committed, How, check_files, commit, recover, restore_modes, roll_back,
+};
 pub use elevate::run_elevated;
 pub use lock::Lock;
 pub use probation::{Probation, Quarantine};
@@ -171,7 +173,7 @@ impl Layout {
     /// read-only, say); then whatever complete bundle there is.
     pub fn launchable(&self) -> PathBuf {
         let app = self.app();
-        if app.exists() {
+        if app.exists() && !commit::is_being_removed(self) {
             return app;
         }
         [self.staged(), self.previous()]
