@@ -1,8 +1,9 @@
 //! The `--updater …` commands.
 
+use crate::blocked::{BlockedWhy, Skipped};
 use crate::error::Class;
 use crate::fs;
-use crate::install::{Layout, Probation, Quarantine, Record, Release};
+use crate::install::{self, BlockedVersions, Layout, Probation, Record, Release};
 use crate::launcher::now;
 use crate::log as log_file;
 use crate::notes::{self, Note};
@@ -128,30 +129,32 @@ fn release(release: Release) -> Value {
 fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     let current = installed(&layout.app());
     let staged = installed(&layout.staged());
-    let previous = installed(&layout.previous());
+    let previous = install::offered_previous(layout);
     let or_none = |release: &Option<Release>| {
         let version = release.as_ref().map(|r| r.version.to_string());
         version.unwrap_or_else(|| "none".into())
     };
-    let held: Vec<String> = Quarantine::load(layout)
-        .versions
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let blocked = BlockedVersions::load(layout);
+    let of = |why| -> Vec<String> {
+        let versions = blocked.versions(why);
+        versions.iter().map(ToString::to_string).collect()
+    };
+    let (failed, left) = (of(BlockedWhy::Failed), of(BlockedWhy::RolledBack));
+    let list = |versions: &[String]| match versions {
+        [] => "none".to_owned(),
+        versions => versions.join(", "),
+    };
     let on_probation = matches!(Probation::load(layout), Ok(Some(_)));
     let newest = staged.iter().chain(&current).map(|r| &r.version).max();
     let notes = newest.map_or(Ok(Vec::new()), |newest| notes::kept(layout, newest))?;
     let mut text = format!(
-        "installed   {}{}\nready       {}\nprevious    {}\nfailed here {}\nchannel     {}\nmetadata    {}\ntargets     {}\nlog         {}\n",
+        "installed   {}{}\nready       {}\nprevious    {}\nfailed here {}\nrolled back {}\nchannel     {}\nmetadata    {}\ntargets     {}\nlog         {}\n",
         describe(current.as_ref()),
         if on_probation { " (on probation)" } else { "" },
         or_none(&staged),
         or_none(&previous),
-        if held.is_empty() {
-            "none".into()
-        } else {
-            held.join(", ")
-        },
+        list(&failed),
+        list(&left),
         settings.channel,
         settings.metadata_url,
         settings.targets_url,
@@ -164,7 +167,8 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         "staged": staged.map(release),
         "previous": previous.map(release),
         "probation": on_probation,
-        "failed": held,
+        "failed": failed,
+        "rolled_back": left,
         "notes": notes,
         "channel": settings.channel.to_string(),
         "metadata_url": settings.metadata_url,
@@ -204,30 +208,55 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         Choice::Update { version, .. } => checked.notes(version),
     };
     let mut text = text;
+    text.push_str(&each_skipped(&checked.skipped));
     text.push_str(&in_words(&notes));
     let json = json!({
         "installed": installed.map(release),
         "update": update,
         "required": required,
         "notes": notes,
+        "skipped": skipped_versions(&checked.skipped),
     });
     Ok(Answer { text, json })
 }
 
+/// A line for each.
+fn each_skipped(skipped: &[Skipped]) -> String {
+    skipped
+        .iter()
+        .map(|skipped| format!("{skipped}\n"))
+        .collect()
+}
+
+fn skipped_versions(skipped: &[Skipped]) -> Value {
+    let entry = |skipped: &Skipped| {
+        let why = skipped.why.map_or("rollout".into(), |why| json!(why));
+        json!({
+            "version": skipped.version.to_string(),
+            "why": why,
+            "reason": skipped.to_string(),
+        })
+    };
+    skipped.iter().map(entry).collect()
+}
+
 fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, UpdateError> {
     if retry {
-        fs::remove_file(&layout.quarantine())?;
+        BlockedVersions::clear(layout)?;
         fs::remove_file(&layout.failed_stub())?;
     }
     let screen = RefCell::new(Screen::new(settings, false));
     let tell = |event: Event| screen.borrow_mut().event(&event);
-    let result = updater::run(layout, settings, now(), &tell);
+    let mut skipped = Vec::new();
+    let result = updater::run_and_name(layout, settings, now(), &tell, &mut skipped);
     screen.borrow_mut().clear();
     let outcome = result?;
     log::info!("{outcome}");
+    let mut json = describe_outcome(&outcome);
+    json["skipped"] = skipped_versions(&skipped);
     Ok(Answer {
-        text: format!("{outcome}\n"),
-        json: describe_outcome(&outcome),
+        text: format!("{outcome}\n{}", each_skipped(&skipped)),
+        json,
     })
 }
 

@@ -189,6 +189,9 @@ pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// What [`FsError::what`] says of symbolic links.
+const MAKE_LINK: &str = "create the link";
+
 /// What the names of half written files start with.
 const TEMPORARY: &str = ".tmp-";
 
@@ -333,6 +336,24 @@ pub fn set_path_mode(path: &Path, mode: u32) -> Result<()> {
     set_dir_mode(path, mode)
 }
 
+/// Whether a call failed since this file system has nothing of the kind: no
+/// symbolic links, no such names, no files of that size.
+pub fn is_beyond_file_system(error: &FsError) -> bool {
+    use io::ErrorKind;
+    #[cfg(unix)]
+    let no_links = {
+        use rustix::io::Errno;
+        let unknown = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP];
+        Errno::from_io_error(&error.source).is_some_and(|e| unknown.contains(&e))
+    };
+    // ERROR_PRIVILEGE_NOT_HELD, ERROR_INVALID_FUNCTION.
+    #[cfg(windows)]
+    let no_links = [Some(1314), Some(1)].contains(&error.source.raw_os_error());
+    let kind = error.source.kind();
+    (error.what == MAKE_LINK && no_links)
+        || matches!(kind, ErrorKind::InvalidFilename | ErrorKind::FileTooLarge)
+}
+
 /// Whether a call failed since two paths are not of one file system, or of
 /// two layers of one.
 pub fn is_across_file_systems(error: &FsError) -> bool {
@@ -397,7 +418,7 @@ pub fn set_permissions(path: &Path, permissions: fs::Permissions) -> Result<()> 
 /// Makes a symbolic link at `to` that leads where the one at `from` does.
 pub fn copy_link(from: &Path, to: &Path) -> Result<()> {
     #[cfg(unix)]
-    return std::os::unix::fs::symlink(read_link(from)?, to).named("create the link", to);
+    return std::os::unix::fs::symlink(read_link(from)?, to).named(MAKE_LINK, to);
     #[cfg(windows)]
     symlink(&read_link(from)?.to_string_lossy(), to)
 }
@@ -505,7 +526,7 @@ pub fn symlink(target: &str, path: &Path) -> Result<()> {
             std::os::windows::fs::symlink_file(target.replace('/', "\\"), path)
         }
     };
-    result.named("create the link", path)
+    result.named(MAKE_LINK, path)
 }
 
 /// Waits until the entries of a folder are on disk. Windows has no such call.

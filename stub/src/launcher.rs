@@ -71,13 +71,17 @@ fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
         Mode::Background | Mode::Off if layout.staged().exists() => {
             update(layout, settings, |layout, settings, tell| {
                 let updater = Updater::new(layout, settings, now(), tell)?;
-                Ok(updater.install_staged()?.unwrap_or(Outcome::UpToDate))
+                Ok(updater
+                    .install_staged_or_drop()?
+                    .unwrap_or(Outcome::UpToDate))
             });
         }
         Mode::Background | Mode::Off => {}
     }
     finish_interrupted(layout);
-    if let Err(e) = own::drop_old(layout) {
+    if !install::is_left_to_owner(layout)
+        && let Err(e) = own::drop_old(layout)
+    {
         log::warn!("{e}");
     }
     if let Some(trial) = tried.or_else(|| trial::begin(layout, settings)) {
@@ -206,12 +210,13 @@ pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
     if let Ok(stub) = std::env::current_exe() {
         told.push(("NOTSOTUF_STUB", stub.into_os_string()));
     }
-    for (name, folder) in [
-        ("NOTSOTUF_VERSION", layout.app()),
-        ("NOTSOTUF_STAGED", layout.staged()),
-        ("NOTSOTUF_PREVIOUS", layout.previous()),
+    let release = |folder| Record::load_release(folder).ok().flatten();
+    for (name, release) in [
+        ("NOTSOTUF_VERSION", release(&layout.app())),
+        ("NOTSOTUF_STAGED", release(&layout.staged())),
+        ("NOTSOTUF_PREVIOUS", install::offered_previous(layout)),
     ] {
-        if let Ok(Some(release)) = Record::load_release(&folder) {
+        if let Some(release) = release {
             told.push((name, release.version.to_string().into()));
         }
     }
@@ -237,6 +242,9 @@ fn wait_for_restart() {
 /// While this is held, nobody replaces the bundle; and from the start of the
 /// application on the running instance is visible.
 pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
+    if install::is_left_to_owner(layout) {
+        return None;
+    }
     Lock::shared(&layout.launch_lock(), COMMIT_PATIENCE).unwrap_or_else(|e| {
         log::debug!("{e}");
         None
@@ -286,7 +294,7 @@ fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
 /// An update may have been killed in the middle of its renames, and this run
 /// may not have updated (mode off, no settings).
 fn finish_interrupted(layout: &Layout) {
-    if !layout.journal().exists() {
+    if !layout.journal().exists() || install::is_left_to_owner(layout) {
         return;
     }
     let result = Lock::exclusive(&layout.update_lock(), COMMIT_PATIENCE)

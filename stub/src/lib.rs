@@ -7,6 +7,7 @@
 //! and the rest.
 
 pub mod attributes;
+pub mod blocked;
 pub mod bundle;
 pub mod control;
 pub mod elevated;

@@ -1,9 +1,10 @@
 //! Starting a version that is on probation, and going back to the one before
 //! if it fails.
 
+use crate::blocked::Blocked;
 use crate::flow::{self, Trial as Next};
 use crate::fs;
-use crate::install::{self, Layout, Probation, Quarantine, Record};
+use crate::install::{self, BlockedVersions, Layout, Probation, Record};
 use crate::launch::{self, End, LaunchError, Verdict};
 use crate::launcher::{self, launch_lock, not_started, now};
 use crate::settings::Settings;
@@ -35,7 +36,7 @@ pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Trial<'a>
     let release = Record::load_release(&layout.app()).ok()??;
     // An administrator's affair: this user can neither go back nor note
     // anything.
-    if !fs::is_writable(&layout.state()) {
+    if install::is_left_to_owner(layout) || !fs::is_writable(&layout.state()) {
         return None;
     }
     Some(Trial {
@@ -118,8 +119,11 @@ impl Trial<'_> {
         if let Ok(Some(_)) = Probation::load(self.layout) {
             log::info!("version {} works", self.version);
         }
+        // It may have failed before, and been tried again.
+        let works = |entry: &Blocked| entry.version == self.version;
         for result in [
             Probation::end(self.layout),
+            BlockedVersions::remove(self.layout, works),
             fs::remove_file(&self.layout.ready()),
         ] {
             if let Err(e) = result {
@@ -184,8 +188,8 @@ impl Trial<'_> {
                 let Some(before) = installed.map(|release| release.version) else {
                     return Ok(());
                 };
-                self.exchange(&before)?;
-                Ok(Quarantine::remove(self.layout, &before)?)
+                let updater = Updater::new(self.layout, self.settings, now(), &|_| {})?;
+                updater.reinstate(&before).map(drop)
             });
         if let Err(e) = result {
             log::error!("{e}");

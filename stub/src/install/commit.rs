@@ -663,4 +663,166 @@ mod tests {
             recover(layout, lock).unwrap();
         }
     }
+
+    /// As [`swap_by_copy`] does up to its last steps.
+    fn copied(layout: &Layout) {
+        copy_to_previous(layout).unwrap();
+        let text = journal(layout, &layout.staged());
+        write(layout.journal(), format!("{}{COPIED}", text.trim_end())).unwrap();
+    }
+
+    #[test]
+    fn where_folders_cannot_be_renamed_a_copy_is_made_first() {
+        let Case {
+            layout,
+            lock,
+            _folder,
+        } = &case();
+        let update = bundle(&layout.staged(), "1.1");
+        let text = journal(layout, &layout.staged());
+        let old = Record::load(&layout.app(), Rules::host()).unwrap();
+        let old = old.map(|record| record.manifest);
+        let moved = carry::move_over(
+            &layout.app(),
+            old.as_ref(),
+            &layout.staged(),
+            &update.manifest,
+        );
+        moved.unwrap();
+        assert!(matches!(
+            swap_by_copy(layout, false, &text),
+            Err(CommitError::OtherFileSystem { .. })
+        ));
+        swap_by_copy(layout, true, &text).unwrap();
+        recover(layout, lock).unwrap();
+        assert_eq!(version(&layout.app()).as_deref(), Some("1.1"));
+        assert_eq!(version(&layout.previous()).as_deref(), Some("1.0"));
+        let own = read_to_string(layout.app().join("own")).unwrap();
+        assert_eq!(own, "mine");
+        assert!(!layout.journal().exists());
+        assert_eq!(fs::list(layout.root()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn recovers_from_every_point_of_a_swap_by_copy() {
+        type Break = fn(&Layout);
+        let points: [(&str, Break, &str, Option<&str>); 6] = [
+            (
+                "half a copy",
+                |l| {
+                    create_dir_all(l.previous()).unwrap();
+                    journal(l, &l.staged());
+                },
+                "1.0",
+                None,
+            ),
+            (
+                "copied, and not said so",
+                |l| {
+                    copy_to_previous(l).unwrap();
+                    journal(l, &l.staged());
+                },
+                "1.0",
+                None,
+            ),
+            ("copied", copied, "1.0", None),
+            (
+                "the record is gone",
+                |l| {
+                    copied(l);
+                    std::fs::remove_file(Record::path(&l.app())).unwrap();
+                },
+                "1.1",
+                Some("1.0"),
+            ),
+            (
+                "all of it is gone",
+                |l| {
+                    copied(l);
+                    std::fs::remove_dir_all(l.app()).unwrap();
+                },
+                "1.1",
+                Some("1.0"),
+            ),
+            (
+                "all of it and the update are gone",
+                |l| {
+                    copied(l);
+                    std::fs::remove_dir_all(l.app()).unwrap();
+                    std::fs::remove_dir_all(l.staging()).unwrap();
+                },
+                "1.0",
+                None,
+            ),
+        ];
+        for (point, break_off, expected, previous) in points {
+            let Case {
+                layout,
+                lock,
+                _folder,
+            } = &case();
+            bundle(&layout.staged(), "1.1");
+            // Moved along already, and not to be lost on the way back.
+            std::fs::rename(layout.app().join("own"), layout.staged().join("own")).unwrap();
+            break_off(layout);
+            assert!(version(&layout.launchable()).is_some(), "{point}");
+            recover(layout, lock).unwrap();
+            assert_eq!(version(&layout.app()).as_deref(), Some(expected), "{point}");
+            let left = Record::load_release(&layout.previous()).unwrap();
+            let left = left.map(|release| release.version.to_string());
+            assert_eq!(left.as_deref(), previous, "{point}");
+            if layout.staging().exists() || expected == "1.1" {
+                let own = read_to_string(layout.app().join("own")).unwrap();
+                assert_eq!(own, "mine", "{point}");
+            }
+            assert!(!layout.journal().exists(), "{point}");
+            recover(layout, lock).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_was_moved_returns_before_anything_staged_is_removed() {
+        let Case {
+            layout,
+            lock,
+            _folder,
+        } = &case();
+        bundle(&layout.staged(), "1.1");
+        std::fs::rename(layout.app().join("own"), layout.staged().join("own")).unwrap();
+        let text = journal(layout, &layout.staged());
+        finish(layout, text.trim_start_matches(JOURNAL_HEADER)).unwrap();
+        assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
+        let own = read_to_string(layout.app().join("own")).unwrap();
+        assert_eq!(own, "mine");
+        assert!(!layout.staged().join("own").exists());
+        // And nothing of it is thrown away while that was not done.
+        journal(layout, &layout.staged());
+        assert!(crate::install::discard(layout).is_err());
+        recover(layout, lock).unwrap();
+        crate::install::discard(layout).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn modes_are_looked_at_and_restored() {
+        use std::os::unix::fs::PermissionsExt;
+        let Case {
+            layout, _folder, ..
+        } = &case();
+        let app = layout.app();
+        let record = Record::load(&app, Rules::host()).unwrap().unwrap();
+        let none = |_: &str| false;
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(app.join("file"), mode).unwrap();
+        };
+        for wrong in [0o600, 0o666, 0o4644] {
+            set(wrong);
+            assert_eq!(check_files(&app, &record, &none).unwrap(), ["file"]);
+            assert!(check_files(&app, &record, &|_| true).unwrap().is_empty());
+            assert!(restore_modes(&app, &record, &|_| true).unwrap().is_empty());
+            assert_eq!(restore_modes(&app, &record, &none).unwrap(), ["file"]);
+            assert!(check_files(&app, &record, &none).unwrap().is_empty());
+        }
+    }
 }

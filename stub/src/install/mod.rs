@@ -1,6 +1,7 @@
 //! The installed application on disk: where things are, what is installed,
 //! and how an update takes its place.
 
+mod blocked_versions;
 mod carry;
 mod commit;
 #[cfg(not(windows))]
@@ -25,17 +26,18 @@ mod running;
 mod stage;
 mod state;
 
+pub use blocked_versions::{BlockedVersions, offered_previous};
 pub use commit::{
     CommitError, Committed, How, check_files, commit, recover, restore_modes, roll_back,
 };
 pub use elevate::run_elevated;
 pub use lock::Lock;
-pub use probation::{Probation, Quarantine};
+pub use probation::Probation;
 pub use record::{Record, RecordError, Release};
 pub use running::{instances, is_running};
 pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
 
-pub use state::{StateError, open_state, quarantined, translocated};
+pub use state::{StateError, is_left_to_owner, open_state, quarantined, translocated};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -133,6 +135,10 @@ impl Layout {
     /// Versions that failed here.
     pub fn quarantine(&self) -> PathBuf {
         self.state().join("quarantine")
+    }
+    /// When and why versions were blocked here.
+    pub fn blocked(&self) -> PathBuf {
+        self.state().join("blocked")
     }
     /// The stub that was here before this one, until this one has launched.
     pub fn old_stub(&self) -> PathBuf {

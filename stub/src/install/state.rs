@@ -2,6 +2,7 @@
 //! in it is renamed into the place of the application.
 
 use super::Layout;
+use crate::attributes;
 use crate::fs::{self, FsError};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,18 @@ pub enum StateError {
         "{0:?} belongs to another user, so updates are left to that one (or the application was installed by another)"
     )]
     OtherOwner(PathBuf),
+    /// This is root, and the install dir is another user's.
+    #[error(
+        "{0:?} belongs to another user than root: updates are left to that one, so that it stays able to install them"
+    )]
+    LeftToOwner(PathBuf),
+}
+
+/// Whether updates of this install are its owner's affair, and nothing in it
+/// is to be touched: what root makes there, the owner could not change any
+/// more; and where the owner can make links, root should make nothing.
+pub fn is_left_to_owner(layout: &Layout) -> bool {
+    attributes::is_of_another_than_root(layout.root())
 }
 
 /// Makes the state dir, or makes sure that it is a folder of this user's
@@ -30,6 +43,10 @@ pub enum StateError {
 /// [`StateError`]; then nothing in it may be used.
 pub fn open_state(layout: &Layout) -> Result<(), StateError> {
     let path = layout.state();
+    if is_left_to_owner(layout) {
+        return Err(StateError::LeftToOwner(layout.root().into()));
+    }
+    put_roots_aside(layout)?;
     loop {
         let Some(found) = fs::inspect(&path)? else {
             if fs::create_private_dir(&path)? {
@@ -43,6 +60,35 @@ pub fn open_state(layout: &Layout) -> Result<(), StateError> {
         }
         return own(&path, &found);
     }
+}
+
+/// A start as root, by a stub of old, left a state dir that the owner of the
+/// install cannot use. It cannot remove it either, but has another name for
+/// it.
+#[cfg(unix)]
+fn put_roots_aside(layout: &Layout) -> Result<(), FsError> {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    let is_of = |path: &Path, user: u32| {
+        let found = fs::inspect(path)?;
+        Ok::<_, FsError>(found.is_some_and(|found| found.is_dir() && found.uid() == user))
+    };
+    let path = layout.state();
+    if user == 0 || !is_of(&path, 0)? || !is_of(layout.root(), user)? {
+        return Ok(());
+    }
+    let mut names = (1..100).map(|n| layout.root().join(format!(".notsotuf-of-root-{n}")));
+    while let Some(name) = names.next() {
+        if fs::inspect(&name)?.is_none() {
+            return fs::rename(&path, &name);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+fn put_roots_aside(_layout: &Layout) -> Result<(), FsError> {
+    Ok(())
 }
 
 #[cfg(unix)]
