@@ -1,7 +1,7 @@
 //! Owners, permission bits and times of files and folders, and what a file
 //! system can keep of them.
 
-use crate::fs::{self, FsError, Result};
+use crate::fs::{self, Result};
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
@@ -205,7 +205,7 @@ pub fn with_access<T>(folders: &[&Path], mut work: impl FnMut() -> Result<T>) ->
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let refused = |e: &FsError| e.source.kind() == io::ErrorKind::PermissionDenied;
+        let refused = |e: &fs::FsError| e.source.kind() == io::ErrorKind::PermissionDenied;
         if !result.as_ref().err().is_some_and(refused) {
             return result;
         }

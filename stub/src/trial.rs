@@ -116,14 +116,15 @@ impl Trial<'_> {
     }
 
     fn sound(&self) {
+        // Not after it went back: then another version is installed.
         if let Ok(Some(_)) = Probation::load(self.layout) {
             log::info!("version {} works", self.version);
+            // It may have failed before, and been tried again.
+            let works = |entry: &Blocked| entry.version == self.version;
+            BlockedVersions::remove(self.layout, works).unwrap_or_else(|e| log::warn!("{e}"));
         }
-        // It may have failed before, and been tried again.
-        let works = |entry: &Blocked| entry.version == self.version;
         for result in [
             Probation::end(self.layout),
-            BlockedVersions::remove(self.layout, works),
             fs::remove_file(&self.layout.ready()),
         ] {
             if let Err(e) = result {

@@ -134,11 +134,6 @@ pub enum UpdateError {
     /// An administrator's rights were needed.
     #[error("{0}")]
     Elevation(String),
-    /// It failed so often that it is not tried again soon.
-    #[error(
-        "version {0} cannot be installed here, see the log; --updater update --retry tries it again"
-    )]
-    LeftAlone(Version),
     /// Another stub is updating.
     #[error("another instance is updating at this moment")]
     Locked,
@@ -168,7 +163,6 @@ impl UpdateError {
             | UpdateError::NoPrevious
             | UpdateError::PreviousFailed(_)
             | UpdateError::NoRoom { .. }
-            | UpdateError::LeftAlone(_)
             | UpdateError::StubTooOld { .. }
             | UpdateError::Own { .. }
             | UpdateError::Elevation(_)
@@ -348,7 +342,7 @@ pub fn run_and_name(
     // One that cannot be installed is not to keep a later one away.
     let (outcome, pending) = match updater.install_staged() {
         Ok(outcome) => (outcome, None),
-        Err(e) => (None, updater.staged_failed(e)?),
+        Err(e) => (None, Some(updater.staged_failed(e)?)),
     };
     if let Some(outcome) = outcome {
         return Ok(outcome);
@@ -357,17 +351,18 @@ pub fn run_and_name(
     skipped.extend_from_slice(&checked.skipped);
     let Choice::Update { version, required } = &checked.choice else {
         updater.update_stub(&checked);
-        if let Some((_, error)) = pending {
-            return Err(error);
+        if let Some(failure) = pending {
+            return Err(failure.error);
         }
         // What an interrupted run left is of no use any more.
         install::keep_downloads(layout, &[])?;
         install::discard(layout)?;
         return Ok(Outcome::UpToDate);
     };
-    if let Some((_, error)) = pending.filter(|(pending, _)| pending == version) {
+    let waits = |failure: &StagedFailure| !failure.dropped && failure.version == *version;
+    if let Some(failure) = pending.filter(waits) {
         updater.update_stub(&checked);
-        return Err(error);
+        return Err(failure.error);
     }
     log::info!(
         "found {}version {version}",
@@ -383,11 +378,16 @@ pub fn run_and_name(
             instances,
         }),
         Ok(_) => Ok(Outcome::Updated(staged)),
-        Err(e) => match updater.staged_failed(e)? {
-            Some((_, error)) => Err(error),
-            None => Err(UpdateError::LeftAlone(version.clone())),
-        },
+        Err(e) => Err(updater.staged_failed(e)?.error),
     }
+}
+
+/// A staged update that could not be installed.
+struct StagedFailure {
+    version: Version,
+    error: UpdateError,
+    /// It is not there any more, and not taken again for a while.
+    dropped: bool,
 }
 
 /// The part of an update that can be done while the application runs: what
@@ -740,15 +740,12 @@ impl<'a> Updater<'a> {
         sure
     }
 
-    /// What is staged could not be installed: that is said, counted, and it
-    /// is dropped when there is no hope. Else it is given back with the error.
+    /// What is staged could not be installed: that is said and counted, and
+    /// it is dropped where there is no hope for the next start.
     ///
     /// # Errors
-    /// `error`, if nothing can be done before that is mended.
-    fn staged_failed(
-        &self,
-        error: UpdateError,
-    ) -> Result<Option<(Version, UpdateError)>, UpdateError> {
+    /// `error`, if nothing else can be done before that is mended.
+    fn staged_failed(&self, error: UpdateError) -> Result<StagedFailure, UpdateError> {
         let staged = Record::load_release(&self.layout.staged()).ok().flatten();
         let Some(Release { version, .. }) = staged else {
             return Err(error);
@@ -756,14 +753,23 @@ impl<'a> Updater<'a> {
         if self.layout.journal().exists() || !error.counts() {
             return Err(error);
         }
-        let left_alone = self.note_failure(&version, None, &error, COMMIT_ATTEMPTS);
-        if !left_alone && !error.is_for_room() {
-            log::warn!("version {version} cannot be installed: {error}; trying again later");
-            return Ok(Some((version, error)));
+        let dropped = self.note_failure(&version, None, &error, COMMIT_ATTEMPTS);
+        let then = match dropped {
+            true => "dropping it",
+            false => "trying again at the next start",
+        };
+        log::error!("version {version} cannot be installed: {error}; {then}");
+        if dropped || error.is_for_room() {
+            install::discard(self.layout)?;
         }
-        log::error!("version {version} cannot be installed: {error}; dropping it");
-        install::discard(self.layout)?;
-        Ok(None)
+        match error.is_for_room() {
+            true => Err(error),
+            false => Ok(StagedFailure {
+                version,
+                error,
+                dropped,
+            }),
+        }
     }
 
     /// As [`Updater::install_staged`]; a failure is counted, too.
@@ -772,10 +778,7 @@ impl<'a> Updater<'a> {
     /// [`UpdateError`]; what was installed still is.
     pub fn install_staged_or_drop(&self) -> Result<Option<Outcome>, UpdateError> {
         match self.install_staged() {
-            Err(e) => match self.staged_failed(e)? {
-                Some((_, error)) => Err(error),
-                None => Ok(None),
-            },
+            Err(e) => Err(self.staged_failed(e)?.error),
             result => result,
         }
     }

@@ -77,8 +77,8 @@ fn put_roots_aside(layout: &Layout) -> Result<(), FsError> {
     if user == 0 || !is_of(&path, 0)? || !is_of(layout.root(), user)? {
         return Ok(());
     }
-    let mut names = (1..100).map(|n| layout.root().join(format!(".notsotuf-of-root-{n}")));
-    while let Some(name) = names.next() {
+    let names = (1..100).map(|n| layout.root().join(format!(".notsotuf-of-root-{n}")));
+    for name in names {
         if fs::inspect(&name)?.is_none() {
             return fs::rename(&path, &name);
         }
