@@ -1,9 +1,10 @@
 //! The `--updater …` commands.
 
+use crate::blocked::{BlockedWhy, Skipped};
 use crate::error::Class;
 use crate::fs;
 use crate::http::shown;
-use crate::install::{Layout, Probation, Quarantine, Record, Release};
+use crate::install::{self, BlockedVersions, Layout, Probation, Record, Release};
 use crate::launcher::now;
 use crate::log as log_file;
 use crate::notes::{self, Note};
@@ -132,24 +133,25 @@ fn release(release: Release) -> Value {
 fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     let current = installed(&layout.app());
     let staged = installed(&layout.staged());
-    let previous = installed(&layout.previous());
+    let previous = install::offered_previous(layout);
     let or_none = |release: &Option<Release>| {
         let version = release.as_ref().map(|r| r.version.to_string());
         version.unwrap_or_else(|| "none".into())
     };
-    let held: Vec<String> = Quarantine::load(layout)
-        .versions
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let blocked = BlockedVersions::load(layout);
+    let of = |why| -> Vec<String> {
+        let versions = blocked.versions(why);
+        versions.iter().map(ToString::to_string).collect()
+    };
+    let (failed, left) = (of(BlockedWhy::Failed), of(BlockedWhy::RolledBack));
+    let list = |versions: &[String]| match versions {
+        [] => "none".to_owned(),
+        versions => versions.join(", "),
+    };
     let on_probation = matches!(Probation::load(layout), Ok(Some(_)));
     let newest = staged.iter().chain(&current).map(|r| &r.version).max();
     let notes = newest.map_or(Ok(Vec::new()), |newest| notes::kept(layout, newest))?;
     let probation = if on_probation { " (on probation)" } else { "" };
-    let failed = match held.is_empty() {
-        true => "none".into(),
-        false => held.join(", "),
-    };
     let mut text = Lines::new();
     for (what, value) in [
         (
@@ -158,7 +160,8 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         ),
         ("ready", or_none(&staged)),
         ("previous", or_none(&previous)),
-        ("failed here", failed),
+        ("failed here", list(&failed)),
+        ("rolled back", list(&left)),
         ("channel", settings.channel.to_string()),
         ("metadata", shown(&settings.metadata_url).into()),
         ("targets", shown(&settings.targets_url).into()),
@@ -173,7 +176,8 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         "staged": staged.map(release),
         "previous": previous.map(release),
         "probation": on_probation,
-        "failed": held,
+        "failed": failed,
+        "rolled_back": left,
         "notes": notes,
         "channel": settings.channel.to_string(),
         "metadata_url": shown(&settings.metadata_url),
@@ -216,30 +220,55 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         Choice::Update { version, .. } => checked.notes(version),
     };
     let mut text = Lines::from(text);
+    add_skipped(&mut text, &checked.skipped);
     add_notes(&mut text, &notes);
     let json = json!({
         "installed": installed.map(release),
         "update": update,
         "required": required,
         "notes": notes,
+        "skipped": skipped_versions(&checked.skipped),
     });
     Ok(Answer { text, json })
 }
 
+fn add_skipped(text: &mut Lines, skipped: &[Skipped]) {
+    for skipped in skipped {
+        text.line(skipped.to_string());
+    }
+}
+
+fn skipped_versions(skipped: &[Skipped]) -> Value {
+    let entry = |skipped: &Skipped| {
+        let why = skipped.why.map_or("rollout".into(), |why| json!(why));
+        json!({
+            "version": skipped.version.to_string(),
+            "why": why,
+            "reason": skipped.to_string(),
+        })
+    };
+    skipped.iter().map(entry).collect()
+}
+
 fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, UpdateError> {
     if retry {
-        fs::remove_file(&layout.quarantine())?;
+        BlockedVersions::clear(layout)?;
         fs::remove_file(&layout.failed_stub())?;
     }
     let screen = RefCell::new(Screen::new(settings, false));
     let tell = |event: Event| screen.borrow_mut().event(&event);
-    let result = updater::run(layout, settings, now(), &tell);
+    let mut skipped = Vec::new();
+    let result = updater::run_and_name(layout, settings, now(), &tell, &mut skipped);
     screen.borrow_mut().clear();
     let outcome = result?;
     log::info!("{outcome}");
+    let mut json = describe_outcome(&outcome);
+    json["skipped"] = skipped_versions(&skipped);
+    let mut text = Lines::from(outcome.to_string());
+    add_skipped(&mut text, &skipped);
     Ok(Answer {
-        text: outcome.to_string().into(),
-        json: describe_outcome(&outcome),
+        text,
+        json,
     })
 }
 

@@ -1,5 +1,6 @@
 //! File system calls whose errors name the call and the path.
 
+use crate::attributes;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -172,10 +173,7 @@ pub fn create_private_dir(path: &Path) -> Result<bool> {
 /// Whether this user can make files in a folder: tried, since permissions are
 /// not all that counts.
 pub fn is_writable(folder: &Path) -> bool {
-    let file = tempfile::Builder::new()
-        .prefix(TEMPORARY)
-        .tempfile_in(folder);
-    file.is_ok()
+    temporary_in(folder).is_ok()
 }
 
 /// Reads a file of at most `limit` bytes; `None` if there is none.
@@ -195,8 +193,18 @@ pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// What [`FsError::what`] says of symbolic links.
+const MAKE_LINK: &str = "create the link";
+
 /// What the names of half written files start with.
 const TEMPORARY: &str = ".tmp-";
+
+/// Makes an empty file in `folder` that is gone when this is dropped.
+pub fn temporary_in(folder: &Path) -> Result<tempfile::NamedTempFile> {
+    let mut how = tempfile::Builder::new();
+    let file = how.prefix(TEMPORARY).tempfile_in(folder);
+    file.named("create a file in", folder)
+}
 
 /// Removes what interrupted calls of [`write_atomically`] left in `folder`.
 pub fn sweep(folder: &Path) -> Result<()> {
@@ -221,10 +229,7 @@ pub fn write_atomically_with(
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(TEMPORARY)
-        .tempfile_in(folder)
-        .named("create a file in", folder)?;
+    let mut file = temporary_in(folder)?;
     let mut buffered = io::BufWriter::new(&mut file);
     write(&mut buffered)
         .and_then(|()| buffered.flush())
@@ -321,7 +326,61 @@ pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
         return Ok(());
     }
     fs::copy(from, to).named("copy", from)?;
+    attributes::copy_attributes(from, to)?;
+    if let Some(found) = inspect(from)? {
+        attributes::copy_times(&found, to);
+    }
     sync_file(to)
+}
+
+/// Gives `to` the content of `from`, as [`link_or_copy`] does, and these
+/// permission bits: those which `from` has, unless somebody changed them. Then
+/// it gets them back, too, if it is the same file.
+pub fn link_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    link_or_copy(from, to)?;
+    match inspect(to)? {
+        Some(found) if !has_mode(&found, mode) => {
+            // Of another user's file only a copy can be changed.
+            if set_path_mode(to, mode).is_ok() {
+                return Ok(());
+            }
+            remove_file(to)?;
+            copy_with_mode(from, to, mode)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sets the permission bits of a file by its name; does nothing on Windows.
+///
+/// # Errors
+/// If the system does not allow that, also since it has no such bits.
+pub fn set_path_mode(path: &Path, mode: u32) -> Result<()> {
+    set_dir_mode(path, mode)
+}
+
+/// Whether a call failed since this file system has nothing of the kind: no
+/// symbolic links, no such names, no files of that size.
+pub fn is_beyond_file_system(error: &FsError) -> bool {
+    use io::ErrorKind;
+    #[cfg(unix)]
+    let no_links = {
+        use rustix::io::Errno;
+        let unknown = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP];
+        Errno::from_io_error(&error.source).is_some_and(|e| unknown.contains(&e))
+    };
+    // ERROR_PRIVILEGE_NOT_HELD, ERROR_INVALID_FUNCTION.
+    #[cfg(windows)]
+    let no_links = [Some(1314), Some(1)].contains(&error.source.raw_os_error());
+    let kind = error.source.kind();
+    (error.what == MAKE_LINK && no_links)
+        || matches!(kind, ErrorKind::InvalidFilename | ErrorKind::FileTooLarge)
+}
+
+/// Whether a call failed since two paths are not of one file system, or of
+/// two layers of one.
+pub fn is_across_file_systems(error: &FsError) -> bool {
+    error.source.kind() == io::ErrorKind::CrossesDevices
 }
 
 /// Waits until the content of a file is on disk.
@@ -369,22 +428,86 @@ pub fn inspect(path: &Path) -> Result<Option<fs::Metadata>> {
     }
 }
 
+/// Removes an empty folder.
+pub fn remove_dir(path: &Path) -> Result<()> {
+    patiently(|| fs::remove_dir(path)).named("remove", path)
+}
+
+/// Sets all permissions of a file or folder.
+pub fn set_permissions(path: &Path, permissions: fs::Permissions) -> Result<()> {
+    fs::set_permissions(path, permissions).named("set the permissions of", path)
+}
+
+/// Makes a symbolic link at `to` that leads where the one at `from` does.
+pub fn copy_link(from: &Path, to: &Path) -> Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(read_link(from)?, to).named(MAKE_LINK, to);
+    #[cfg(windows)]
+    symlink(&read_link(from)?.to_string_lossy(), to)
+}
+
 /// Where a symbolic link leads.
 pub fn read_link(path: &Path) -> Result<PathBuf> {
     fs::read_link(path).named("read the link", path)
 }
 
-/// Sets the permission bits; does nothing on Windows.
+/// Sets the permission bits, where the file system has such; does nothing on
+/// Windows.
 pub fn set_mode(file: &File, path: &Path, mode: u32) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(mode))
+        unless_unknown(file.set_permissions(fs::Permissions::from_mode(mode)))
             .named("set the permissions of", path)?;
     }
     #[cfg(windows)]
     let _: (&File, &Path, u32) = (file, path, mode);
     Ok(())
+}
+
+/// Nothing is wrong where a file system has no permission bits. It says so by
+/// the same error as for a file of another user, which is not at hand here.
+#[cfg(unix)]
+fn unless_unknown(result: io::Result<()>) -> io::Result<()> {
+    use rustix::io::Errno;
+    let unknown = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP];
+    match result {
+        Err(e) if Errno::from_io_error(&e).is_some_and(|e| unknown.contains(&e)) => {
+            log::debug!("permissions cannot be set here: {e}");
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Sets the permission bits of a folder of a bundle, where the file system
+/// has such; does nothing on Windows.
+pub fn give_dir_mode(path: &Path, mode: u32) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        unless_unknown(fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+            .named("set the permissions of", path)?;
+    }
+    #[cfg(windows)]
+    let _: (&Path, u32) = (path, mode);
+    Ok(())
+}
+
+/// Whether a file or folder has these permission bits; Windows has none. A
+/// folder may pass on its group besides.
+pub fn has_permissions(found: &fs::Metadata, mode: u32) -> bool {
+    #[cfg(unix)]
+    {
+        let bits = std::os::unix::fs::PermissionsExt::mode(&found.permissions());
+        let counted = if found.is_dir() { 0o777 } else { 0o7777 };
+        bits & counted == mode
+    }
+    #[cfg(windows)]
+    {
+        let _: (&fs::Metadata, u32) = (found, mode);
+        true
+    }
 }
 
 /// Whether a file has exactly these permission bits; Windows has none.
@@ -426,7 +549,7 @@ pub fn symlink(target: &str, path: &Path) -> Result<()> {
             std::os::windows::fs::symlink_file(target.replace('/', "\\"), path)
         }
     };
-    result.named("create the link", path)
+    result.named(MAKE_LINK, path)
 }
 
 /// Waits until the entries of a folder are on disk. Windows has no such call.

@@ -72,7 +72,9 @@ fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
         Mode::Background | Mode::Off if layout.staged().exists() => {
             update(layout, settings, |layout, settings, tell| {
                 let updater = Updater::new(layout, settings, now(), tell)?;
-                Ok(updater.install_staged()?.unwrap_or(Outcome::UpToDate))
+                Ok(updater
+                    .install_staged_or_drop()?
+                    .unwrap_or(Outcome::UpToDate))
             });
         }
         Mode::Background | Mode::Off => {}
@@ -209,12 +211,13 @@ pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
     if let Ok(stub) = std::env::current_exe() {
         told.push(("NOTSOTUF_STUB", stub.into_os_string()));
     }
-    for (name, folder) in [
-        ("NOTSOTUF_VERSION", layout.app()),
-        ("NOTSOTUF_STAGED", layout.staged()),
-        ("NOTSOTUF_PREVIOUS", layout.previous()),
+    let release = |folder| Record::load_release(folder).ok().flatten();
+    for (name, release) in [
+        ("NOTSOTUF_VERSION", release(&layout.app())),
+        ("NOTSOTUF_STAGED", release(&layout.staged())),
+        ("NOTSOTUF_PREVIOUS", install::offered_previous(layout)),
     ] {
-        if let Ok(Some(release)) = Record::load_release(&folder) {
+        if let Some(release) = release {
             told.push((name, release.version.to_string().into()));
         }
     }

@@ -9,6 +9,8 @@
 // What is shown goes through `safe_text`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod attributes;
+pub mod blocked;
 pub mod bundle;
 pub mod control;
 pub mod elevated;

@@ -1,9 +1,10 @@
 //! Starting a version that is on probation, and going back to the one before
 //! if it fails.
 
+use crate::blocked::Blocked;
 use crate::flow::{self, Trial as Next};
 use crate::fs;
-use crate::install::{self, Layout, Probation, Quarantine, Record};
+use crate::install::{self, BlockedVersions, Layout, Probation, Record};
 use crate::launch::{self, End, LaunchError, Verdict};
 use crate::launcher::{self, launch_lock, not_started, now};
 use crate::safe_text::complain;
@@ -116,8 +117,12 @@ impl Trial<'_> {
     }
 
     fn sound(&self) {
+        // Not after it went back: then another version is installed.
         if let Ok(Some(_)) = Probation::load(self.layout) {
             log::info!("version {} works", self.version);
+            // It may have failed before, and been tried again.
+            let works = |entry: &Blocked| entry.version == self.version;
+            BlockedVersions::remove(self.layout, works).unwrap_or_else(|e| log::warn!("{e}"));
         }
         for result in [
             Probation::end(self.layout),
@@ -185,8 +190,8 @@ impl Trial<'_> {
                 let Some(before) = installed.map(|release| release.version) else {
                     return Ok(());
                 };
-                self.exchange(&before)?;
-                Ok(Quarantine::remove(self.layout, &before)?)
+                let updater = Updater::new(self.layout, self.settings, now(), &|_| {})?;
+                updater.reinstate(&before).map(drop)
             });
         if let Err(e) = result {
             log::error!("{e}");

@@ -1,5 +1,7 @@
 //! One update from check to commit: the modules put together.
 
+use crate::attributes;
+use crate::blocked::{self, BlockedWhy, Circumstances, Skipped};
 use crate::bundle::archive::{self, ArchiveError};
 use crate::bundle::patch::{PatchError, Scattered};
 use crate::bundle::rules::RECORD;
@@ -8,7 +10,7 @@ use crate::error::Class;
 use crate::fs::{self, FsError};
 use crate::http::{self, Http, HttpError};
 use crate::install::{
-    self, CommitError, Committed, How, Layout, Lock, Origin, Quarantine, Record, RecordError,
+    self, BlockedVersions, CommitError, Committed, How, Layout, Lock, Origin, Record, RecordError,
     Release, StateError, Why,
 };
 use crate::notes::{self, Note};
@@ -23,6 +25,8 @@ use crate::tuf::key::encode_hex;
 use crate::tuf::{TargetFile, UnixTime};
 use crate::vouch::{InstalledBundle, StagedBundle, Unvouched, vouch};
 use pep440_rs::Version;
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -110,6 +114,25 @@ pub enum UpdateError {
     /// There is nothing to go back to.
     #[error("there is no earlier version to go back to")]
     NoPrevious,
+    /// What was there before does not work here.
+    #[error("there is no version to go back to: {0}, which was here before, failed here")]
+    PreviousFailed(Version),
+    /// It would not fit.
+    #[error(
+        "version {version} needs {} on the disk, and {} are free there; make room in {folder:?}",
+        report::bytes(*needed),
+        report::bytes(*free)
+    )]
+    NoRoom {
+        /// The release.
+        version: Version,
+        /// Bytes that it takes at the least.
+        needed: u64,
+        /// Bytes there are.
+        free: u64,
+        /// Where.
+        folder: PathBuf,
+    },
     /// An administrator's rights were needed.
     #[error("{0}")]
     Elevation(String),
@@ -140,6 +163,8 @@ impl UpdateError {
             | UpdateError::Commit(_)
             | UpdateError::NoRecord
             | UpdateError::NoPrevious
+            | UpdateError::PreviousFailed(_)
+            | UpdateError::NoRoom { .. }
             | UpdateError::StubTooOld { .. }
             | UpdateError::Own { .. }
             | UpdateError::Elevation(_)
@@ -147,7 +172,47 @@ impl UpdateError {
             UpdateError::NotOffered(_) => Class::Unavailable,
         }
     }
+
+    /// What a failed file system call said, if it was one.
+    fn file_system(&self) -> Option<&FsError> {
+        match self {
+            UpdateError::Fs(e)
+            | UpdateError::Repository(RepositoryError::Fs(e))
+            | UpdateError::Commit(CommitError::Fs(e)) => Some(e),
+            _ => None,
+        }
+    }
+
+    /// Whether the disk is full.
+    fn is_for_room(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        let is_full = |e: &FsError| full.contains(&e.source.kind());
+        matches!(self, UpdateError::NoRoom { .. }) || self.file_system().is_some_and(is_full)
+    }
+
+    /// Whether the same release fails in the same way every time here.
+    fn is_for_good(&self) -> bool {
+        match self {
+            UpdateError::Archive { source, .. } => !matches!(source, ArchiveError::Stopped),
+            UpdateError::WrongTree { .. }
+            | UpdateError::NoExecutable { .. }
+            | UpdateError::Commit(CommitError::OtherFileSystem { .. }) => true,
+            _ => self.file_system().is_some_and(fs::is_beyond_file_system),
+        }
+    }
+
+    /// Whether it is worth counting: it has to do with the release and this
+    /// computer, not with the network or another stub.
+    fn counts(&self) -> bool {
+        let commit = matches!(self, UpdateError::Commit(_) | UpdateError::Record(_));
+        commit || self.is_for_good() || self.file_system().is_some()
+    }
 }
+
+/// How often an update is put together, or put in place, in vain before it is
+/// left alone for a while: what went wrong may be over at the next start.
+const STAGE_ATTEMPTS: u32 = 2;
+const COMMIT_ATTEMPTS: u32 = 3;
 
 /// What a check found.
 #[derive(Debug)]
@@ -160,6 +225,10 @@ pub struct Checked {
     pub choice: Choice,
     /// A newer stub.
     pub stub: Option<(Version, Archive)>,
+    /// Newer versions that are not to be installed now.
+    pub skipped: Vec<Skipped>,
+    /// The newest version there is for this client.
+    newest: Option<Version>,
     consistent_snapshot: bool,
 }
 
@@ -257,18 +326,46 @@ pub fn run(
     now: UnixTime,
     tell: &dyn Fn(Event),
 ) -> Result<Outcome, UpdateError> {
+    run_and_name(layout, settings, now, tell, &mut Vec::new())
+}
+
+/// As [`run`], and names in `skipped` the newer versions that it passes over.
+///
+/// # Errors
+/// [`UpdateError`]; what was installed still is.
+pub fn run_and_name(
+    layout: &Layout,
+    settings: &Settings,
+    now: UnixTime,
+    tell: &dyn Fn(Event),
+    skipped: &mut Vec<Skipped>,
+) -> Result<Outcome, UpdateError> {
     let updater = Updater::new(layout, settings, now, tell)?;
-    if let Some(outcome) = updater.install_staged()? {
+    // One that cannot be installed is not to keep a later one away.
+    let (outcome, pending) = match updater.install_staged() {
+        Ok(outcome) => (outcome, None),
+        Err(e) => (None, Some(updater.staged_failed(e)?)),
+    };
+    if let Some(outcome) = outcome {
         return Ok(outcome);
     }
     let checked = updater.check()?;
+    skipped.extend_from_slice(&checked.skipped);
     let Choice::Update { version, required } = &checked.choice else {
         updater.update_stub(&checked);
+        if let Some(failure) = pending {
+            return Err(failure.error);
+        }
         // What an interrupted run left is of no use any more.
         install::keep_downloads(layout, &[])?;
         install::discard(layout)?;
         return Ok(Outcome::UpToDate);
     };
+    let waits = |failure: &StagedFailure| !failure.dropped && failure.version == *version;
+    if let Some(failure) = pending.filter(waits) {
+        updater.update_stub(&checked);
+        return Err(failure.error);
+    }
     log::info!(
         "found {}version {version}",
         if *required { "the required " } else { "" }
@@ -277,13 +374,22 @@ pub fn run(
     // Even if that failed: a newer stub may do better.
     updater.update_stub(&checked);
     let staged = staged?;
-    match updater.commit()? {
-        Committed::Deferred(instances) => Ok(Outcome::Deferred {
+    match updater.commit() {
+        Ok(Committed::Deferred(instances)) => Ok(Outcome::Deferred {
             version: version.clone(),
             instances,
         }),
-        _ => Ok(Outcome::Updated(staged)),
+        Ok(_) => Ok(Outcome::Updated(staged)),
+        Err(e) => Err(updater.staged_failed(e)?.error),
     }
+}
+
+/// A staged update that could not be installed.
+struct StagedFailure {
+    version: Version,
+    error: UpdateError,
+    /// It is not there any more, and not taken again for a while.
+    dropped: bool,
 }
 
 /// The part of an update that can be done while the application runs: what
@@ -393,17 +499,23 @@ fn check(
     let targets = trusted.targets("targets").expect("refreshed");
     let catalog = Catalog::new(&settings.name, &targets.targets);
     let version = installed.as_ref().map(|release| &release.version);
-    let held = Quarantine::load(layout).versions;
-    for version in catalog.archives.keys().filter(|v| held.contains(v)) {
-        log::info!(
-            "version {version} is passed over, as it failed here; --updater update --retry takes it again"
-        );
-    }
+    let entries = BlockedVersions::load(layout).entries;
     // Only a rollout asks for it.
     let id = match catalog.archives.values().any(|a| a.rollout.is_some()) {
         true => client_id(layout),
         false => String::new(),
     };
+    let this = own::version();
+    let at = Circumstances {
+        now,
+        updater: &this,
+        room: attributes::room(layout.root()),
+    };
+    let included = |archive: &Archive| {
+        let rollout = archive.rollout.as_ref();
+        archive.required || rollout.is_none_or(|rollout| rollout.includes(&id))
+    };
+    let held = blocked::held(&catalog, &entries, settings.channel, &included, at);
     let client = Client {
         installed: version,
         channel: settings.channel,
@@ -411,11 +523,28 @@ fn check(
         id: &id,
     };
     let choice = select::choose(&catalog, client);
+    let chosen = match &choice {
+        Choice::Update { version, .. } => Some(version),
+        Choice::UpToDate => None,
+    };
+    let beyond = chosen.max(version);
+    let skipped = blocked::skipped(
+        &catalog,
+        &entries,
+        &held,
+        settings.channel,
+        &included,
+        beyond,
+    );
+    for skipped in skipped.iter().filter(|skipped| skipped.why.is_some()) {
+        log::info!("{skipped}");
+    }
+    let blocked = |version: &Version| held.contains(version);
+    let newest = blocked::newest(&catalog, settings.channel, &included, &blocked).cloned();
     if let Some(version) = version.filter(|v| catalog.withdrawn.contains(v)) {
         log::warn!("version {version}, which is installed, was withdrawn by its makers");
     }
     let stubs = Catalog::new(&own::target_name(&settings.name), &targets.targets).archives;
-    let this = own::version();
     let stub = stubs
         .into_iter()
         .rfind(|(version, _)| *version > this && Channel::of(version) >= settings.channel);
@@ -423,6 +552,8 @@ fn check(
         choice,
         catalog,
         stub,
+        skipped,
+        newest,
         consistent_snapshot: trusted.root().consistent_snapshot,
         installed,
     })
@@ -622,8 +753,144 @@ impl<'a> Updater<'a> {
     /// # Errors
     /// [`UpdateError`], the one of the full archive if both ways fail.
     pub fn stage(&self, checked: &Checked, version: &Version) -> Result<Staged, UpdateError> {
+        if let Some(newest) = &checked.newest
+            && let Err(e) = BlockedVersions::tried_for(self.layout, version, newest)
+        {
+            log::warn!("{e}");
+        }
         let result = self.stage_either_way(checked, version);
-        self.tidied(result)
+        if let Err(e) = &result
+            && (e.is_for_good() || e.is_for_room())
+            && let Err(e) = install::keep_downloads(self.layout, &[])
+        {
+            log::warn!("{e}");
+        }
+        let result = self.tidied(result);
+        if let Err(e) = &result {
+            let hash = checked.catalog.archives.get(version);
+            let hash = hash.and_then(blocked::archive_hash);
+            self.note_failure(version, hash, e, STAGE_ATTEMPTS);
+        }
+        result
+    }
+
+    /// Counts a failure, where that says anything of a next attempt, and
+    /// tells whether the version is left alone for a while from now on.
+    fn note_failure(
+        &self,
+        version: &Version,
+        hash: Option<&str>,
+        error: &UpdateError,
+        attempts: u32,
+    ) -> bool {
+        if !error.counts() {
+            return false;
+        }
+        let why = BlockedWhy::NotInstalled;
+        let mut sure = false;
+        let noted = BlockedVersions::add(self.layout, version, why, self.now, |entry| {
+            sure = error.is_for_good() || entry.count >= attempts;
+            entry.sure = sure;
+            entry.updater = Some(own::version());
+            entry.archive = hash.map(str::to_owned);
+            let room = error
+                .is_for_room()
+                .then(|| attributes::room(self.layout.root()));
+            entry.room = room.flatten();
+            entry.reason = error.to_string();
+        });
+        if let Err(e) = noted {
+            log::warn!("{e}");
+        }
+        sure
+    }
+
+    /// What is staged could not be installed: that is said and counted, and
+    /// it is dropped where there is no hope for the next start.
+    ///
+    /// # Errors
+    /// `error`, if nothing else can be done before that is mended.
+    fn staged_failed(&self, error: UpdateError) -> Result<StagedFailure, UpdateError> {
+        let staged = Record::load_release(&self.layout.staged()).ok().flatten();
+        let Some(Release { version, .. }) = staged else {
+            return Err(error);
+        };
+        if self.layout.journal().exists() || !error.counts() {
+            return Err(error);
+        }
+        let dropped = self.note_failure(&version, None, &error, COMMIT_ATTEMPTS);
+        let then = match dropped {
+            true => "dropping it",
+            false => "trying again at the next start",
+        };
+        log::error!("version {version} cannot be installed: {error}; {then}");
+        if dropped || error.is_for_room() {
+            install::discard(self.layout)?;
+        }
+        match error.is_for_room() {
+            true => Err(error),
+            false => Ok(StagedFailure {
+                version,
+                error,
+                dropped,
+            }),
+        }
+    }
+
+    /// As [`Updater::install_staged`]; a failure is counted, too.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; what was installed still is.
+    pub fn install_staged_or_drop(&self) -> Result<Option<Outcome>, UpdateError> {
+        match self.install_staged() {
+            Err(e) => Err(self.staged_failed(e)?.error),
+            result => result,
+        }
+    }
+
+    /// Compares what an update takes at the least with the room there is.
+    /// `files` are downloaded, or partly so, already.
+    fn check_room(
+        &self,
+        version: &Version,
+        downloads: u64,
+        files: &[PathBuf],
+        tree: u64,
+    ) -> Result<(), UpdateError> {
+        let folder = self.layout.state();
+        let Some(free) = attributes::room(&folder) else {
+            return Ok(());
+        };
+        let mut there = 0;
+        for file in files {
+            there += fs::size(file)?;
+        }
+        let needed = downloads.saturating_sub(there).saturating_add(tree);
+        match needed > free {
+            true => Err(UpdateError::NoRoom {
+                version: version.clone(),
+                needed,
+                free,
+                folder,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// The bytes that the new bundle takes at the least, besides what it has
+    /// in common with the installed one where files can have two names.
+    /// `installed` is the size of that one.
+    fn tree_room(&self, checked: &Checked, version: &Version, installed: Option<u64>) -> u64 {
+        let patch = checked.catalog.patches.get(version);
+        let unpacked = patch.and_then(|p| p.file.custom.value()["tufup"]["tar_size"].as_u64());
+        match attributes::has_hard_links(&self.layout.state()) {
+            true => unpacked
+                .zip(installed)
+                .map_or(0, |(new, old)| new.saturating_sub(old)),
+            false => unpacked
+                .or(installed)
+                .unwrap_or(checked.catalog.archives[version].file.length),
+        }
     }
 
     /// Leaves nothing half done behind.
@@ -657,6 +924,8 @@ impl<'a> Updater<'a> {
                 let record = record.expect("a chain starts from what is installed");
                 match self.stage_chain(checked, version, record.manifest, &patches) {
                     Ok(staged) => return Ok(staged),
+                    // The archive takes no less room, and makes the same tree.
+                    Err(e) if e.is_for_good() || e.is_for_room() => return Err(e),
                     Err(e) => log::warn!("{e}; taking the full archive instead"),
                 }
             }
@@ -688,6 +957,8 @@ impl<'a> Updater<'a> {
             .map(|(index, patch)| self.partial(&patch.file, index))
             .collect();
         install::keep_downloads(self.layout, &files)?;
+        let tree = self.tree_room(checked, version, Some(installed.totals().1));
+        self.check_room(version, size, &files, tree)?;
         let mut before = 0;
         for (patch, file) in patches.iter().zip(&files) {
             self.download(checked, &patch.path, &patch.file, file, before)?;
@@ -728,7 +999,12 @@ impl<'a> Updater<'a> {
         install::prepare(self.layout)?;
         self.found(checked, version, archive.file.length);
         let file = self.partial(&archive.file, 0);
-        install::keep_downloads(self.layout, std::slice::from_ref(&file))?;
+        let files = std::slice::from_ref(&file);
+        install::keep_downloads(self.layout, files)?;
+        let installed = self.installed_record(checked);
+        let installed = installed.map(|record| record.manifest.totals().1);
+        let tree = self.tree_room(checked, version, installed);
+        self.check_room(version, archive.file.length, files, tree)?;
         self.download(checked, &archive.path, &archive.file, &file, 0)?;
         // The unpacked size is not known; bundles shrink to about a third.
         let total = archive.file.length.saturating_mul(3);
@@ -869,10 +1145,19 @@ impl<'a> Updater<'a> {
             purge: self.settings.purge,
             recheck,
             probation: probation && self.settings.probation().is_some(),
+            returning: false,
             preserve: Some(&|path| self.settings.preserves(path)),
         };
         (self.tell)(Event::Committing);
-        install::commit(self.layout, &self.lock, how)
+        let result = install::commit(self.layout, &self.lock, how)?;
+        if let Committed::Done(release) = &result {
+            // What could not be installed before can, or is outdated.
+            let over = |entry: &blocked::Blocked| {
+                entry.why == BlockedWhy::NotInstalled && entry.version <= release.version
+            };
+            BlockedVersions::remove(self.layout, over).unwrap_or_else(|e| log::warn!("{e}"));
+        }
+        Ok(result)
     }
 
     /// Replaces this program by a newer version of it, if there is one. Never
@@ -921,9 +1206,10 @@ impl<'a> Updater<'a> {
         })
     }
 
-    /// Goes back to the version before, and does not install this one again.
-    /// With `from`, only if that version is installed: else another instance
-    /// has done so already, and the outcome is [`Outcome::UpToDate`].
+    /// Goes back to the version before, and does not install this one again
+    /// for a while: as it failed with `from`, if that still is installed (else
+    /// another instance has gone back already, and the outcome is
+    /// [`Outcome::UpToDate`]), and as the user wants it without.
     ///
     /// # Errors
     /// [`UpdateError`]; what was installed still is.
@@ -935,16 +1221,43 @@ impl<'a> Updater<'a> {
             return Ok(Outcome::UpToDate);
         }
         let previous = Record::load_release(&self.layout.previous())?;
-        let previous = previous.ok_or(UpdateError::NoPrevious)?;
-        if let Some(installed) = installed {
-            Quarantine::add(self.layout, &installed.version)?;
+        let previous = previous.ok_or(UpdateError::NoPrevious)?.version;
+        let blocked = BlockedVersions::load(self.layout);
+        if blocked.find(&previous, BlockedWhy::Failed).is_some() {
+            return Err(UpdateError::PreviousFailed(previous));
         }
-        Quarantine::remove(self.layout, &previous.version)?;
+        if let Some(installed) = installed {
+            let why = match from {
+                Some(_) => BlockedWhy::Failed,
+                None => BlockedWhy::RolledBack,
+            };
+            let fill = |entry: &mut blocked::Blocked| entry.updater = Some(own::version());
+            BlockedVersions::add(self.layout, &installed.version, why, self.now, fill)?;
+        }
+        self.exchange_with(previous)
+    }
+
+    /// Goes forward again from `from`, if that still is installed, to the
+    /// version that was there before, which did not fail after all.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; what was installed still is.
+    pub fn reinstate(&self, from: &Version) -> Result<Outcome, UpdateError> {
+        let installed = Record::load_release(&self.layout.app())?;
+        if installed.is_none_or(|installed| installed.version != *from) {
+            return Ok(Outcome::UpToDate);
+        }
+        let previous = Record::load_release(&self.layout.previous())?;
+        self.exchange_with(previous.ok_or(UpdateError::NoPrevious)?.version)
+    }
+
+    fn exchange_with(&self, previous: Version) -> Result<Outcome, UpdateError> {
+        BlockedVersions::remove(self.layout, |entry| entry.version == previous)?;
         let preserve = |path: &str| self.settings.preserves(path);
         match install::roll_back(self.layout, &self.lock, &preserve)? {
             Committed::Done(release) => Ok(Outcome::Installed(release)),
             Committed::Deferred(instances) => Ok(Outcome::Deferred {
-                version: previous.version,
+                version: previous,
                 instances,
             }),
             Committed::Nothing => Err(UpdateError::NoPrevious),
@@ -961,15 +1274,24 @@ impl<'a> Updater<'a> {
         let record = Record::load(&self.layout.app(), self.rules)?;
         let record = record.ok_or(UpdateError::NoRecord)?;
         let free = |path: &str| self.settings.preserves(path);
-        let damaged = install::check_files(&self.layout.app(), &record, &free)?;
-        if damaged.is_empty() {
-            return Ok(Repaired {
-                damaged,
-                outcome: Outcome::UpToDate,
-            });
+        // These take no download.
+        let modes = install::restore_modes(&self.layout.app(), &record, &free)?;
+        for path in &modes {
+            log::warn!("{path:?} had other permissions than it was installed with");
         }
+        let mut damaged = install::check_files(&self.layout.app(), &record, &free)?;
         for path in &damaged {
             log::warn!("{path:?} is missing or not as it was installed");
+        }
+        let only_modes = damaged.is_empty();
+        let both: BTreeSet<String> = damaged.into_iter().chain(modes).collect();
+        damaged = both.into_iter().collect();
+        if only_modes {
+            let outcome = match damaged.is_empty() {
+                true => Outcome::UpToDate,
+                false => Outcome::Installed(record.release),
+            };
+            return Ok(Repaired { damaged, outcome });
         }
         let checked = self.check()?;
         let version = record.release.version;

@@ -375,7 +375,7 @@ impl Unpacker<'_> {
             if entry.kind == Kind::Dir {
                 let place = self.place(path);
                 fs::create_dir_all(&place)?;
-                fs::set_dir_mode(&place, entry.mode)?;
+                fs::give_dir_mode(&place, entry.mode)?;
             }
         }
         Ok(self.tree)

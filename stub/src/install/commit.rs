@@ -4,15 +4,20 @@
 use super::origin::{Origin, Why};
 use super::probation::record_hash;
 use super::{Layout, Lock, Probation, Record, RecordError, Release, carry, exchange, running};
+use crate::attributes::{self, with_access};
 use crate::bundle::patch::{hash_file, verify_file};
-use crate::bundle::{Kind, Rules};
+use crate::bundle::{Entry, Kind, Manifest, Rules};
 use crate::fs::{self, FsError};
 use crate::plain_file;
 use crate::tuf::key::encode_hex;
+use std::cell::OnceCell;
 use std::path::Path;
 use std::time::Duration;
 
 const JOURNAL_HEADER: &str = "notsotuf-journal 1\nto ";
+/// The second line, once `previous` is a whole copy of `app`, which may be
+/// gone or in pieces from then on.
+const COPIED: &str = "\ncopied\n";
 /// How long stubs that are just starting the application may take.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -46,6 +51,17 @@ pub enum CommitError {
         /// The file.
         path: String,
     },
+    /// Neither can the folders be exchanged nor one be moved to the other's
+    /// place.
+    #[error(
+        "{staged:?} cannot take the place of {app:?}: they are on different file systems (or layers of one); the folder .notsotuf must be on that of the application"
+    )]
+    OtherFileSystem {
+        /// The staged bundle.
+        staged: std::path::PathBuf,
+        /// The installed one.
+        app: std::path::PathBuf,
+    },
 }
 
 /// How to install what is staged.
@@ -59,6 +75,8 @@ pub struct How<'a> {
     /// It has to prove itself before it counts as working. Not where there
     /// is nothing to go back to.
     pub probation: bool,
+    /// It was installed before, and what it holds besides is not outdated.
+    pub returning: bool,
     /// Which shipped files keep the changes made to them; `None`: none.
     pub preserve: Option<&'a dyn Fn(&str) -> bool>,
 }
@@ -81,6 +99,8 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
         return Ok(Committed::Nothing);
     };
     if how.recheck {
+        // A file that did not change is one with that of `app`.
+        restore_modes(&staged, &update, &|path| how.preserves(path))?;
         // An edited file may be in its place already, from an interrupted
         // commit.
         let damaged = check_files(&staged, &update, &|path| how.preserves(path))?;
@@ -101,17 +121,7 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
         log::warn!("{e}; all files that the update does not bring are kept");
         None
     });
-    let old = installed.as_ref().map(|record| &record.manifest);
-    if how.purge {
-        carry::drop_unlisted(&staged, &update.manifest)?;
-    } else {
-        let count = carry::carry_over(&app, old, &staged, &update.manifest)?;
-        log::debug!("{count} files of the application's own carried over");
-    }
-    if let Some(old) = old {
-        let wanted = |path: &str| how.preserves(path);
-        carry::keep_edits(&app, old, &staged, &update.manifest, &wanted)?;
-    }
+    prepare_tree(layout, installed.as_ref(), &update, how)?;
     let (_, hash) = hash_file(&Record::path(&staged))?;
     let hash = encode_hex(&hash);
     if how.probation && installed.is_some() {
@@ -119,13 +129,57 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
     }
     let journal = format!("{JOURNAL_HEADER}{hash}\n");
     fs::write_atomically(&layout.journal(), journal.as_bytes())?;
-    if let Err(error) = swap(layout) {
-        // Whatever state that left, recovery knows it.
-        finish(layout, &hash)?;
-        return Err(error.into());
+    let result = take_its_place(layout, installed.as_ref(), &update, how, &journal);
+    if let Err(e) = &result {
+        log::warn!("{e}; taking the update back");
     }
-    finish(layout, &hash)?;
+    // Whatever state that left after an error, this knows it.
+    finish(layout, journal.trim_start_matches(JOURNAL_HEADER))?;
+    result?;
     Ok(Committed::Done(update.release))
+}
+
+/// All that can be done to the staged bundle before anything is moved.
+fn prepare_tree(
+    layout: &Layout,
+    installed: Option<&Record>,
+    update: &Record,
+    how: How,
+) -> Result<(), FsError> {
+    let (app, staged) = (layout.app(), layout.staged());
+    let old = installed.map(|record| &record.manifest);
+    // On the way back, it is what found no room on the way there.
+    let older = installed.is_some_and(|old| update.release.version < old.release.version);
+    if how.purge || (!how.returning && !older) {
+        carry::drop_unlisted(&staged, &update.manifest)?;
+    }
+    if let Some(old) = old {
+        let wanted = |path: &str| how.preserves(path);
+        carry::keep_edits(&app, old, &staged, &update.manifest, &wanted)?;
+    }
+    carry::adopt_owners(&app, old, &staged, &update.manifest)
+}
+
+fn take_its_place(
+    layout: &Layout,
+    installed: Option<&Record>,
+    update: &Record,
+    how: How,
+    journal: &str,
+) -> Result<(), CommitError> {
+    if !how.purge {
+        let old = installed.map(|record| &record.manifest);
+        let staged = layout.staged();
+        let count = carry::move_over(&layout.app(), old, &staged, &update.manifest)?;
+        log::debug!("{count} files and folders of the application's own moved");
+    }
+    match swap(layout) {
+        Err(e) if fs::is_across_file_systems(&e) => {
+            log::info!("{e}; copying the installed version instead");
+            swap_by_copy(layout, installed.is_some(), journal)
+        }
+        result => Ok(result?),
+    }
 }
 
 /// Goes back to the bundle that was there before the last update: stages it
@@ -143,6 +197,7 @@ pub fn roll_back(
     let Some(record) = Record::load(&previous, Rules::host())? else {
         return Ok(Committed::Nothing);
     };
+    restore_modes(&previous, &record, preserve)?;
     for path in check_files(&previous, &record, preserve)? {
         if fs::inspect(&fs::join(&previous, &path))?.is_none() {
             return Err(CommitError::Damaged { path });
@@ -160,6 +215,7 @@ pub fn roll_back(
     }
     fs::rename(&previous, &staged)?;
     let how = How {
+        returning: true,
         preserve: Some(preserve),
         ..How::default()
     };
@@ -177,10 +233,12 @@ pub fn check_files(
     may_differ: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<String>, FsError> {
     let mut damaged = Vec::new();
+    let modes = Modes::of(folder);
     for (path, entry) in &record.manifest.entries {
         let place = fs::join(folder, path);
+        let free = matches!(entry.kind, Kind::File { .. }) && may_differ(path);
         let sound = match &entry.kind {
-            Kind::File { .. } if may_differ(path) => fs::inspect(&place)?.is_some(),
+            Kind::File { .. } if free => fs::inspect(&place)?.is_some(),
             Kind::File { size, sha256 } => verify_file(&place, *size, sha256)?,
             Kind::Dir => fs::inspect(&place)?.is_some_and(|found| found.is_dir()),
             Kind::Link { target } => {
@@ -188,7 +246,7 @@ pub fn check_files(
                     && fs::read_link(&place)?.to_str().map(slashes).as_ref() == Some(target)
             }
         };
-        if !sound {
+        if !sound || !(free || modes.are_right(&place, entry)?) {
             damaged.push(path.clone());
         }
     }
@@ -203,18 +261,127 @@ fn slashes(target: &str) -> String {
     }
 }
 
+/// Gives the files and folders of the bundle in `folder` the permission bits
+/// that the record says, where they have others, and returns which those are.
+/// Those that `may_differ` stay as they are.
+///
+/// # Errors
+/// If something is there and cannot be inspected.
+pub fn restore_modes(
+    folder: &Path,
+    record: &Record,
+    may_differ: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>, FsError> {
+    let mut restored = Vec::new();
+    let modes = Modes::of(folder);
+    // A folder comes before what is in it, which may be out of reach so far.
+    for (path, entry) in &record.manifest.entries {
+        let place = fs::join(folder, path);
+        let free = matches!(entry.kind, Kind::File { .. }) && may_differ(path);
+        if free || modes.are_right(&place, entry)? {
+            continue;
+        }
+        match fs::set_path_mode(&place, entry.mode) {
+            Ok(()) => restored.push(path.clone()),
+            // Only a new file can have others then.
+            Err(e) => log::warn!("{e}"),
+        }
+    }
+    Ok(restored)
+}
+
+/// Whether files have the permission bits they should, where files can have
+/// such: only tried if some have not.
+struct Modes<'a> {
+    folder: &'a Path,
+    kept: OnceCell<bool>,
+}
+
+impl<'a> Modes<'a> {
+    fn of(folder: &'a Path) -> Self {
+        Modes {
+            folder,
+            kept: OnceCell::new(),
+        }
+    }
+
+    /// What is not there, or is something else, has no wrong ones.
+    fn are_right(&self, place: &Path, entry: &Entry) -> Result<bool, FsError> {
+        let Some(found) = fs::inspect(place)? else {
+            return Ok(true);
+        };
+        let same_kind = match entry.kind {
+            Kind::File { .. } => found.is_file(),
+            Kind::Dir => found.is_dir(),
+            Kind::Link { .. } => false,
+        };
+        if !same_kind || fs::has_permissions(&found, entry.mode) {
+            return Ok(true);
+        }
+        let beside = self.folder.parent().unwrap_or(self.folder);
+        Ok(!self.kept.get_or_init(|| attributes::keeps_modes(beside)))
+    }
+}
+
 fn swap(layout: &Layout) -> Result<(), FsError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
     if fs::inspect(&app)?.is_none() {
         return fs::rename(&staged, &app);
     }
-    if exchange::exchange(&staged, &app).map_err(|e| FsError::new("exchange", &app, e))? {
+    let exchanged = with_access(&[&app, &staged], || {
+        exchange::exchange(&staged, &app).map_err(|e| FsError::new("exchange", &app, e))
+    });
+    if exchanged? {
         fs::sync_dir(layout.root())?;
         return fs::sync_dir(&layout.staging());
     }
     remove_bundle(&previous)?;
-    fs::rename(&app, &previous)?;
-    fs::rename(&staged, &app)
+    with_access(&[&app], || fs::rename(&app, &previous))?;
+    with_access(&[&staged], || fs::rename(&staged, &app))
+}
+
+/// Puts the staged bundle in the place of `app` where that cannot be renamed,
+/// as a folder of an overlay's lower layer cannot: `previous` becomes a copy
+/// of it, and only then it is removed.
+fn swap_by_copy(layout: &Layout, recorded: bool, journal: &str) -> Result<(), CommitError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    // Without a record nobody could tell whether a bundle is whole.
+    let here = fs::inspect(&app)?.is_some();
+    if !recorded || !here || !can_rename_into(layout)? {
+        return Err(CommitError::OtherFileSystem { staged, app });
+    }
+    if let Err(e) = copy_to_previous(layout) {
+        remove_bundle(&previous)?;
+        return Err(e.into());
+    }
+    let journal = format!("{}{COPIED}", journal.trim_end());
+    fs::write_atomically(&layout.journal(), journal.as_bytes())?;
+    remove_bundle(&app)?;
+    Ok(fs::rename(&staged, &app)?)
+}
+
+fn copy_to_previous(layout: &Layout) -> Result<(), FsError> {
+    let (app, previous) = (layout.app(), layout.previous());
+    remove_bundle(&previous)?;
+    carry::copy_bundle(&app, &previous)?;
+    let record = fs::read_optional(&Record::path(&app), u64::MAX - 1)?;
+    fs::write_atomically(&Record::path(&previous), &record.unwrap_or_default())
+}
+
+/// Whether a folder can be moved from the staging area into the install dir.
+fn can_rename_into(layout: &Layout) -> Result<bool, FsError> {
+    let (from, to) = (
+        layout.staging().join("probe"),
+        layout.root().join("app.probe"),
+    );
+    fs::create_dir_all(&from)?;
+    let moved = fs::rename(&from, &to);
+    fs::remove_tree(&from)?;
+    fs::remove_tree(&to)?;
+    match moved {
+        Err(e) if fs::is_across_file_systems(&e) => Ok(false),
+        result => result.map(|()| true),
+    }
 }
 
 /// Completes a commit that was interrupted at any point, or takes it back.
@@ -241,32 +408,71 @@ pub(super) fn interrupted(layout: &Layout) -> Result<Option<String>, FsError> {
     // The journal is written atomically; one of another form is of another
     // version, and then names no bundle that is here.
     let to = journal.strip_prefix(JOURNAL_HEADER).unwrap_or_default();
-    Ok(Some(to.trim_end().into()))
+    Ok(Some(to.lines().next().unwrap_or_default().into()))
+}
+
+/// Whether a commit was interrupted when `app` was being removed, a copy of
+/// it being `previous`.
+pub(super) fn is_being_removed(layout: &Layout) -> bool {
+    let journal = plain_file::read(&layout.journal(), 1024);
+    let copied =
+        journal.is_ok_and(|text| text.is_some_and(|text| text.ends_with(COPIED.as_bytes())));
+    copied && matches!(fs::inspect(&Record::path(&layout.app())), Ok(None))
 }
 
 /// The end of a commit, from whatever state it is in. `to` is the hash of
-/// the update's record.
+/// the update's record, and whatever else the journal says.
 fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    let to = to.lines().next().unwrap_or_default();
     let is_update = |folder: &Path| -> Result<bool, FsError> {
         Ok(record_hash(folder)?.is_some_and(|hash| hash == to))
     };
+    if is_being_removed(layout) {
+        remove_bundle(&app)?;
+    }
     if fs::inspect(&app)?.is_none() {
         // Between two renames.
-        if is_update(&staged)? {
-            fs::rename(&staged, &app)?;
-        } else if fs::inspect(&previous)?.is_some() {
+        let forward = match is_update(&staged)? {
+            true => with_access(&[&staged], || fs::rename(&staged, &app)).map(|()| true),
+            false => Ok(false),
+        };
+        if !matches!(forward, Ok(true)) && fs::inspect(&previous)?.is_some() {
             fs::rename(&previous, &app)?;
+        } else {
+            forward?;
         }
     }
-    if is_update(&app)? && fs::inspect(&staged)?.is_some() {
-        // After an exchange: what is staged now is the old bundle.
-        remove_bundle(&previous)?;
-        fs::rename(&staged, &previous)?;
+    if fs::inspect(&staged)?.is_some() {
+        if is_update(&app)? {
+            // After an exchange: what is staged now is the old bundle.
+            remove_bundle(&previous)?;
+            fs::rename(&staged, &previous)?;
+        } else {
+            take_back(layout)?;
+        }
     }
     fs::remove_file(&layout.journal())?;
     fs::sync_dir(&layout.state())?;
     super::tidy(layout)
+}
+
+/// The commit is not gone on with: what is the application's own returns.
+fn take_back(layout: &Layout) -> Result<(), FsError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    let update = Record::load(&staged, Rules::host()).unwrap_or_else(|e| {
+        log::warn!("{e}");
+        None
+    });
+    // Of a bundle that nothing is known of, all is kept.
+    let update = update.map_or_else(Manifest::default, |record| record.manifest);
+    carry::move_back(&staged, &app, &update)?;
+    // A copy that was not needed is nothing to go back to.
+    let copy = record_hash(&previous)?;
+    if copy.is_some() && copy == record_hash(&app)? {
+        remove_bundle(&previous)?;
+    }
+    Ok(())
 }
 
 /// Removes a bundle, its record first: without one it counts as incomplete.
@@ -290,6 +496,7 @@ mod tests {
         purge: false,
         recheck: true,
         probation: true,
+        returning: false,
         preserve: None,
     };
     const PURGE: How = How {
@@ -479,6 +686,168 @@ mod tests {
             assert_eq!(version(&layout.previous()).as_deref(), previous, "{point}");
             assert!(!layout.journal().exists(), "{point}");
             recover(layout, lock).unwrap();
+        }
+    }
+
+    /// As [`swap_by_copy`] does up to its last steps.
+    fn copied(layout: &Layout) {
+        copy_to_previous(layout).unwrap();
+        let text = journal(layout, &layout.staged());
+        write(layout.journal(), format!("{}{COPIED}", text.trim_end())).unwrap();
+    }
+
+    #[test]
+    fn where_folders_cannot_be_renamed_a_copy_is_made_first() {
+        let Case {
+            layout,
+            lock,
+            _folder,
+        } = &case();
+        let update = bundle(&layout.staged(), "1.1");
+        let text = journal(layout, &layout.staged());
+        let old = Record::load(&layout.app(), Rules::host()).unwrap();
+        let old = old.map(|record| record.manifest);
+        let moved = carry::move_over(
+            &layout.app(),
+            old.as_ref(),
+            &layout.staged(),
+            &update.manifest,
+        );
+        moved.unwrap();
+        assert!(matches!(
+            swap_by_copy(layout, false, &text),
+            Err(CommitError::OtherFileSystem { .. })
+        ));
+        swap_by_copy(layout, true, &text).unwrap();
+        recover(layout, lock).unwrap();
+        assert_eq!(version(&layout.app()).as_deref(), Some("1.1"));
+        assert_eq!(version(&layout.previous()).as_deref(), Some("1.0"));
+        let own = read_to_string(layout.app().join("own")).unwrap();
+        assert_eq!(own, "mine");
+        assert!(!layout.journal().exists());
+        assert_eq!(fs::list(layout.root()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn recovers_from_every_point_of_a_swap_by_copy() {
+        type Break = fn(&Layout);
+        let points: [(&str, Break, &str, Option<&str>); 6] = [
+            (
+                "half a copy",
+                |l| {
+                    create_dir_all(l.previous()).unwrap();
+                    journal(l, &l.staged());
+                },
+                "1.0",
+                None,
+            ),
+            (
+                "copied, and not said so",
+                |l| {
+                    copy_to_previous(l).unwrap();
+                    journal(l, &l.staged());
+                },
+                "1.0",
+                None,
+            ),
+            ("copied", copied, "1.0", None),
+            (
+                "the record is gone",
+                |l| {
+                    copied(l);
+                    std::fs::remove_file(Record::path(&l.app())).unwrap();
+                },
+                "1.1",
+                Some("1.0"),
+            ),
+            (
+                "all of it is gone",
+                |l| {
+                    copied(l);
+                    std::fs::remove_dir_all(l.app()).unwrap();
+                },
+                "1.1",
+                Some("1.0"),
+            ),
+            (
+                "all of it and the update are gone",
+                |l| {
+                    copied(l);
+                    std::fs::remove_dir_all(l.app()).unwrap();
+                    std::fs::remove_dir_all(l.staging()).unwrap();
+                },
+                "1.0",
+                None,
+            ),
+        ];
+        for (point, break_off, expected, previous) in points {
+            let Case {
+                layout,
+                lock,
+                _folder,
+            } = &case();
+            bundle(&layout.staged(), "1.1");
+            // Moved along already, and not to be lost on the way back.
+            std::fs::rename(layout.app().join("own"), layout.staged().join("own")).unwrap();
+            break_off(layout);
+            assert!(version(&layout.launchable()).is_some(), "{point}");
+            recover(layout, lock).unwrap();
+            assert_eq!(version(&layout.app()).as_deref(), Some(expected), "{point}");
+            let left = Record::load_release(&layout.previous()).unwrap();
+            let left = left.map(|release| release.version.to_string());
+            assert_eq!(left.as_deref(), previous, "{point}");
+            if layout.staging().exists() || expected == "1.1" {
+                let own = read_to_string(layout.app().join("own")).unwrap();
+                assert_eq!(own, "mine", "{point}");
+            }
+            assert!(!layout.journal().exists(), "{point}");
+            recover(layout, lock).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_was_moved_returns_before_anything_staged_is_removed() {
+        let Case {
+            layout,
+            lock,
+            _folder,
+        } = &case();
+        bundle(&layout.staged(), "1.1");
+        std::fs::rename(layout.app().join("own"), layout.staged().join("own")).unwrap();
+        let text = journal(layout, &layout.staged());
+        finish(layout, text.trim_start_matches(JOURNAL_HEADER)).unwrap();
+        assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
+        let own = read_to_string(layout.app().join("own")).unwrap();
+        assert_eq!(own, "mine");
+        assert!(!layout.staged().join("own").exists());
+        // And nothing of it is thrown away while that was not done.
+        journal(layout, &layout.staged());
+        assert!(crate::install::discard(layout).is_err());
+        recover(layout, lock).unwrap();
+        crate::install::discard(layout).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn modes_are_looked_at_and_restored() {
+        use std::os::unix::fs::PermissionsExt;
+        let Case {
+            layout, _folder, ..
+        } = &case();
+        let app = layout.app();
+        let record = Record::load(&app, Rules::host()).unwrap().unwrap();
+        let none = |_: &str| false;
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(app.join("file"), mode).unwrap();
+        };
+        for wrong in [0o600, 0o666, 0o4644] {
+            set(wrong);
+            assert_eq!(check_files(&app, &record, &none).unwrap(), ["file"]);
+            assert!(check_files(&app, &record, &|_| true).unwrap().is_empty());
+            assert!(restore_modes(&app, &record, &|_| true).unwrap().is_empty());
+            assert_eq!(restore_modes(&app, &record, &none).unwrap(), ["file"]);
+            assert!(check_files(&app, &record, &none).unwrap().is_empty());
         }
     }
 }

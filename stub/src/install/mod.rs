@@ -1,6 +1,7 @@
 //! The installed application on disk: where things are, what is installed,
 //! and how an update takes its place.
 
+mod blocked_versions;
 mod carry;
 mod commit;
 #[cfg(not(windows))]
@@ -26,17 +27,21 @@ mod running;
 mod stage;
 mod state;
 
-pub use commit::{CommitError, Committed, How, check_files, commit, recover, roll_back};
+pub use blocked_versions::{BlockedVersions, offered_previous};
+pub use commit::{
+    CommitError, Committed, How, check_files, commit, recover, restore_modes, roll_back,
+};
 pub use elevate::run_elevated;
 pub use lock::Lock;
 pub use origin::{Origin, Why};
-pub use probation::{Probation, Quarantine, record_hash};
+pub use probation::{Probation, record_hash};
 pub use record::{Record, RecordError, Release};
 pub use running::{instances, is_running};
 pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
 
 pub use state::{
-    StateError, forget, open_state, owns_state, quarantined, secure_state, translocated,
+    StateError, forget, is_left_to_owner, open_state, owns_state, quarantined, secure_state,
+    translocated,
 };
 
 use std::io;
@@ -140,6 +145,10 @@ impl Layout {
     pub fn quarantine(&self) -> PathBuf {
         self.state().join("quarantine")
     }
+    /// When and why versions were blocked here.
+    pub fn blocked(&self) -> PathBuf {
+        self.state().join("blocked")
+    }
     /// The stub that was here before this one, until this one has launched.
     pub fn old_stub(&self) -> PathBuf {
         self.state().join(if cfg!(windows) {
@@ -179,7 +188,7 @@ impl Layout {
     /// read-only, say); then whatever complete bundle there is.
     pub fn launchable(&self) -> PathBuf {
         let app = self.app();
-        if app.exists() {
+        if app.exists() && !commit::is_being_removed(self) {
             return app;
         }
         let is_whole = |folder: &PathBuf| matches!(Record::load_release(folder), Ok(Some(_)));

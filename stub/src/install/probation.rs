@@ -1,18 +1,14 @@
-//! A new version is on probation until it has been seen to work, and a
-//! version that failed is in quarantine: it is not installed again.
+//! A new version is on probation until it has been seen to work.
 
 use super::{Layout, Record};
 use crate::fs::{self, FsError};
 use crate::plain_file;
 use crate::tuf::key::encode_hex;
-use pep440_rs::Version;
 use ring::digest;
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::str::FromStr;
 
 const HEADER: &str = "notsotuf-probation 1";
-/// More than a quarantine of any sense has.
+/// More than any of these files has.
 const MAX_SIZE: u64 = 1 << 16;
 
 /// The installed version was not seen to work yet. On disk, in the state dir:
@@ -99,55 +95,7 @@ pub fn record_hash(folder: &Path) -> Result<Option<String>, FsError> {
     Ok(Some(encode_hex(hash.finish().as_ref())))
 }
 
-/// Versions that failed on this machine, a line of the file each.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Quarantine {
-    /// The versions.
-    pub versions: BTreeSet<Version>,
-}
-
-impl Quarantine {
-    /// Reads it; what cannot be read is passed over.
-    pub fn load(layout: &Layout) -> Self {
-        let text = read(&layout.quarantine()).unwrap_or_default();
-        let versions = text.lines().filter_map(|line| Version::from_str(line).ok());
-        Quarantine {
-            versions: versions.collect(),
-        }
-    }
-
-    /// Adds a version.
-    ///
-    /// # Errors
-    /// A file system call that failed.
-    pub fn add(layout: &Layout, version: &Version) -> Result<(), FsError> {
-        let mut quarantine = Self::load(layout);
-        quarantine.versions.insert(version.clone());
-        quarantine.store(layout)
-    }
-
-    /// Takes a version out.
-    ///
-    /// # Errors
-    /// A file system call that failed.
-    pub fn remove(layout: &Layout, version: &Version) -> Result<(), FsError> {
-        let mut quarantine = Self::load(layout);
-        match quarantine.versions.remove(version) {
-            true => quarantine.store(layout),
-            false => Ok(()),
-        }
-    }
-
-    fn store(&self, layout: &Layout) -> Result<(), FsError> {
-        if self.versions.is_empty() {
-            return fs::remove_file(&layout.quarantine());
-        }
-        let lines: String = self.versions.iter().map(|v| format!("{v}\n")).collect();
-        fs::write_atomically(&layout.quarantine(), lines.as_bytes())
-    }
-}
-
-fn read(path: &Path) -> Option<String> {
+pub(super) fn read(path: &Path) -> Option<String> {
     let bytes = plain_file::read(path, MAX_SIZE).unwrap_or_else(|e| {
         // As of a user who may start the application, but not update it.
         log::debug!("{e}");
@@ -180,22 +128,5 @@ mod tests {
             std::fs::write(layout.probation(), damaged).unwrap();
             assert_eq!(Probation::load(&layout).unwrap(), None, "{damaged:?}");
         }
-    }
-
-    #[test]
-    fn quarantine() {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path());
-        std::fs::create_dir_all(layout.state()).unwrap();
-        let version = |text| Version::from_str(text).unwrap();
-        assert!(Quarantine::load(&layout).versions.is_empty());
-        for text in ["1.1", "2.0rc1"] {
-            Quarantine::add(&layout, &version(text)).unwrap();
-        }
-        Quarantine::remove(&layout, &version("1.1.0")).unwrap();
-        let left = Quarantine::load(&layout).versions;
-        assert_eq!(left.into_iter().collect::<Vec<_>>(), [version("2.0rc1")]);
-        Quarantine::remove(&layout, &version("2.0rc1")).unwrap();
-        assert!(!layout.quarantine().exists());
     }
 }

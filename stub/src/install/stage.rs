@@ -28,6 +28,11 @@ pub fn prepare(layout: &Layout) -> Result<(), FsError> {
 /// # Errors
 /// A file system call that failed.
 pub fn discard(layout: &Layout) -> Result<(), FsError> {
+    // While a commit is under way, the application's own files are in there.
+    if layout.journal().exists() {
+        let error = std::io::Error::other("an interrupted update was not completed yet");
+        return Err(FsError::new("remove", &layout.staging(), error));
+    }
     if layout.staging().exists() {
         fs::remove_file(&Record::path(&layout.staged()))?;
     }

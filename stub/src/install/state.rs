@@ -2,6 +2,7 @@
 //! in it is renamed into the place of the application.
 
 use super::{Layout, Lock};
+use crate::attributes;
 use crate::fs::{self, FsError};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,18 @@ pub enum StateError {
         "{0:?} belongs to another user, so updates are left to that one (or the application was installed by another)"
     )]
     OtherOwner(PathBuf),
+    /// This is root, and the install dir is another user's.
+    #[error(
+        "{0:?} belongs to another user than root: updates are left to that one, so that it stays able to install them"
+    )]
+    LeftToOwner(PathBuf),
+}
+
+/// Whether updates of this install are its owner's affair, and nothing in it
+/// is to be touched: what root makes there, the owner could not change any
+/// more; and where the owner can make links, root should make nothing.
+pub fn is_left_to_owner(layout: &Layout) -> bool {
+    attributes::is_of_another_than_root(layout.root())
 }
 
 /// Makes the state dir, or makes sure that it is a folder of this user's
@@ -44,6 +57,10 @@ pub fn open_state(layout: &Layout) -> Result<(), StateError> {
 /// [`StateError`]; then nothing in it may be used.
 pub fn secure_state(layout: &Layout) -> Result<Vec<String>, StateError> {
     let path = layout.state();
+    if is_left_to_owner(layout) {
+        return Err(StateError::LeftToOwner(layout.root().into()));
+    }
+    put_roots_aside(layout)?;
     loop {
         let Some(found) = fs::inspect(&path)? else {
             if fs::create_private_dir(&path)? {
@@ -59,11 +76,41 @@ pub fn secure_state(layout: &Layout) -> Result<Vec<String>, StateError> {
     }
 }
 
+/// A start as root, by a stub of old, left a state dir that the owner of the
+/// install cannot use. It cannot remove it either, but has another name for
+/// it.
+#[cfg(unix)]
+fn put_roots_aside(layout: &Layout) -> Result<(), FsError> {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    let is_of = |path: &Path, user: u32| {
+        let found = fs::inspect(path)?;
+        Ok::<_, FsError>(found.is_some_and(|found| found.is_dir() && found.uid() == user))
+    };
+    let path = layout.state();
+    if user == 0 || !is_of(&path, 0)? || !is_of(layout.root(), user)? {
+        return Ok(());
+    }
+    let names = (1..100).map(|n| layout.root().join(format!(".notsotuf-of-root-{n}")));
+    for name in names {
+        if fs::inspect(&name)?.is_none() {
+            return fs::rename(&path, &name);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+fn put_roots_aside(_layout: &Layout) -> Result<(), FsError> {
+    Ok(())
+}
+
 /// Whether the state dir is there and a folder of this user's, so that files
 /// may be made in it. Looks, and changes nothing.
 pub fn owns_state(layout: &Layout) -> bool {
     let path = layout.state();
-    matches!(fs::inspect(&path), Ok(Some(found)) if check(&path, &found).is_ok())
+    !is_left_to_owner(layout)
+        && matches!(fs::inspect(&path), Ok(Some(found)) if check(&path, &found).is_ok())
 }
 
 #[cfg(unix)]

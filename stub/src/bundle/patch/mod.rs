@@ -364,7 +364,7 @@ impl Scattered {
         }
         for (path, entry) in self.manifest.entries.iter().rev() {
             if entry.kind == Kind::Dir {
-                fs::set_dir_mode(&fs::join(into, path), entry.mode)?;
+                fs::give_dir_mode(&fs::join(into, path), entry.mode)?;
             }
         }
         Ok(self.manifest)
@@ -428,7 +428,7 @@ fn place_file(place: &Place, to: &Path, mode: u32, last: bool) -> Result<(), FsE
         return fs::rename_unsynced(&place.path, to);
     }
     if place.mode == mode && !place.built {
-        return fs::link_or_copy(&place.path, to);
+        return fs::link_with_mode(&place.path, to, mode);
     }
     // Another mode would change the installed file too, were it a link.
     fs::copy_with_mode(&place.path, to, mode)

@@ -1,0 +1,249 @@
+//! Versions that are left alone on this computer: they failed here, could not
+//! be installed, or the user went back from them.
+//!
+//! The file `quarantine` has the versions that must not run, a line each: that
+//! is all that stubs before 0.2 know. The file `blocked` beside it says when
+//! and why, as a JSON list of [`Blocked`], and has those that could not be
+//! installed, too.
+
+use super::probation::read;
+use super::{Layout, Record, Release};
+use crate::blocked::{Blocked, BlockedWhy};
+use crate::fs::{self, FsError};
+use crate::tuf::UnixTime;
+use pep440_rs::Version;
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::time::UNIX_EPOCH;
+
+/// The versions that are blocked here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BlockedVersions {
+    /// One for each version and reason.
+    pub entries: Vec<Blocked>,
+}
+
+impl BlockedVersions {
+    /// Reads them; what cannot be read is passed over.
+    pub fn load(layout: &Layout) -> Self {
+        let text = read(&layout.blocked()).unwrap_or_default();
+        let mut entries: Vec<Blocked> = serde_json::from_str(&text).unwrap_or_default();
+        let quarantine = read(&layout.quarantine()).unwrap_or_default();
+        let lines = quarantine.lines();
+        let listed: BTreeSet<Version> = lines.filter_map(|l| Version::from_str(l).ok()).collect();
+        // The list of old counts: a stub of that time took a version out.
+        entries.retain(|entry| {
+            entry.why == BlockedWhy::NotInstalled || listed.contains(&entry.version)
+        });
+        for version in listed {
+            let of_it =
+                |entry: &Blocked| entry.version == version && entry.why != BlockedWhy::NotInstalled;
+            if !entries.iter().any(of_it) {
+                entries.push(Blocked {
+                    since: modified(layout),
+                    count: 1,
+                    ..Blocked::new(version, BlockedWhy::Failed)
+                });
+            }
+        }
+        BlockedVersions { entries }
+    }
+
+    /// Those blocked for one reason, in order.
+    pub fn versions(&self, why: BlockedWhy) -> BTreeSet<Version> {
+        let entries = self.entries.iter().filter(|entry| entry.why == why);
+        entries.map(|entry| entry.version.clone()).collect()
+    }
+
+    /// The entry of a version that is blocked for this reason.
+    pub fn find(&self, version: &Version, why: BlockedWhy) -> Option<&Blocked> {
+        let mut entries = self.entries.iter();
+        entries.find(|entry| entry.version == *version && entry.why == why)
+    }
+
+    /// Blocks a version, or counts it once more. `fill` says what else is
+    /// known of it.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn add(
+        layout: &Layout,
+        version: &Version,
+        why: BlockedWhy,
+        now: UnixTime,
+        fill: impl FnOnce(&mut Blocked),
+    ) -> Result<(), FsError> {
+        let mut blocked = Self::load(layout);
+        let before = blocked.find(version, why).cloned();
+        let mut entry = before.unwrap_or_else(|| Blocked::new(version.clone(), why));
+        entry.since = now;
+        entry.count = entry.count.saturating_add(1);
+        fill(&mut entry);
+        // Who failed and who was left by the user are told apart, the last
+        // one counts.
+        let keeps = |other: &Blocked| {
+            let both = [other.why, why].contains(&BlockedWhy::NotInstalled);
+            other.version != *version || (both && other.why != why)
+        };
+        blocked.entries.retain(keeps);
+        blocked.entries.push(entry);
+        blocked.store(layout)
+    }
+
+    /// Notes that a required version is tried again since there is `newest`.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn tried_for(layout: &Layout, version: &Version, newest: &Version) -> Result<(), FsError> {
+        let mut blocked = Self::load(layout);
+        let mut changed = false;
+        for entry in &mut blocked.entries {
+            if entry.version == *version && entry.seen.as_ref() != Some(newest) {
+                entry.seen = Some(newest.clone());
+                changed = true;
+            }
+        }
+        match changed {
+            true => blocked.store(layout),
+            false => Ok(()),
+        }
+    }
+
+    /// Unblocks what `lifted` says.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn remove(layout: &Layout, lifted: impl Fn(&Blocked) -> bool) -> Result<(), FsError> {
+        let mut blocked = Self::load(layout);
+        let before = blocked.entries.len();
+        blocked.entries.retain(|entry| !lifted(entry));
+        match blocked.entries.len() == before {
+            true => Ok(()),
+            false => blocked.store(layout),
+        }
+    }
+
+    /// Unblocks all versions.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn clear(layout: &Layout) -> Result<(), FsError> {
+        fs::remove_file(&layout.blocked())?;
+        fs::remove_file(&layout.quarantine())
+    }
+
+    fn store(&self, layout: &Layout) -> Result<(), FsError> {
+        let listed = |entry: &&Blocked| entry.why != BlockedWhy::NotInstalled;
+        let lines: BTreeSet<_> = self
+            .entries
+            .iter()
+            .filter(listed)
+            .map(|e| &e.version)
+            .collect();
+        let lines: String = lines.into_iter().map(|v| format!("{v}\n")).collect();
+        // What must not run comes first, and is believed without the rest.
+        match lines.is_empty() {
+            true => fs::remove_file(&layout.quarantine())?,
+            false => fs::write_atomically(&layout.quarantine(), lines.as_bytes())?,
+        }
+        if self.entries.is_empty() {
+            return fs::remove_file(&layout.blocked());
+        }
+        let text = serde_json::to_vec(&self.entries).expect("texts and numbers are JSON");
+        fs::write_atomically(&layout.blocked(), &text)
+    }
+}
+
+/// When the list of old was changed.
+fn modified(layout: &Layout) -> UnixTime {
+    let time = std::fs::metadata(layout.quarantine()).and_then(|found| found.modified());
+    let since = time
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| since.as_secs() as UnixTime)
+}
+
+/// The bundle that was there before the last update, if one can go back to
+/// it: not to one that failed here.
+pub fn offered_previous(layout: &Layout) -> Option<Release> {
+    let release = Record::load_release(&layout.previous()).unwrap_or_else(|e| {
+        log::debug!("{e}");
+        None
+    })?;
+    let blocked = BlockedVersions::load(layout);
+    let failed = blocked.find(&release.version, BlockedWhy::Failed);
+    failed.is_none().then_some(release)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        Version::from_str(text).unwrap()
+    }
+
+    fn case() -> (tempfile::TempDir, Layout) {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        std::fs::create_dir_all(layout.state()).unwrap();
+        (folder, layout)
+    }
+
+    #[test]
+    fn what_is_blocked_is_counted_and_told_apart() {
+        let (_folder, layout) = case();
+        let (failed, left) = (BlockedWhy::Failed, BlockedWhy::RolledBack);
+        assert!(BlockedVersions::load(&layout).entries.is_empty());
+        for (text, why, now) in [
+            ("1.1", failed, 5),
+            ("1.1", failed, 7),
+            ("1.2", BlockedWhy::NotInstalled, 8),
+            ("2.0rc1", failed, 8),
+            ("2.0rc1", left, 9),
+        ] {
+            let reason = |entry: &mut Blocked| entry.reason = "it broke".into();
+            BlockedVersions::add(&layout, &version(text), why, now, reason).unwrap();
+        }
+        let blocked = BlockedVersions::load(&layout);
+        let entry = blocked.find(&version("1.1.0"), failed).unwrap();
+        assert_eq!((entry.since, entry.count), (7, 2));
+        assert_eq!(entry.reason, "it broke");
+        assert_eq!(blocked.versions(failed), [version("1.1")].into());
+        assert_eq!(blocked.versions(left), [version("2.0rc1")].into());
+        // As stubs of old read it.
+        let listed = std::fs::read_to_string(layout.quarantine()).unwrap();
+        assert_eq!(listed, "1.1\n2.0rc1\n");
+        BlockedVersions::remove(&layout, |entry| entry.version != version("1.2")).unwrap();
+        assert!(!layout.quarantine().exists());
+        assert_eq!(BlockedVersions::load(&layout).entries.len(), 1);
+        BlockedVersions::clear(&layout).unwrap();
+        assert!(!layout.blocked().exists());
+    }
+
+    #[test]
+    fn what_a_stub_of_old_wrote_counts() {
+        let (_folder, layout) = case();
+        std::fs::write(layout.quarantine(), "1.1\nnonsense\n").unwrap();
+        let blocked = BlockedVersions::load(&layout);
+        assert_eq!(
+            blocked.versions(BlockedWhy::Failed),
+            [version("1.1")].into()
+        );
+        assert!(blocked.entries[0].since > 1_600_000_000);
+        BlockedVersions::add(&layout, &version("1.2"), BlockedWhy::Failed, 1, |_| {}).unwrap();
+        // It took the first one out again, knowing nothing of the rest.
+        std::fs::write(layout.quarantine(), "1.2\n").unwrap();
+        let blocked = BlockedVersions::load(&layout);
+        assert_eq!(
+            blocked.versions(BlockedWhy::Failed),
+            [version("1.2")].into()
+        );
+        std::fs::write(layout.blocked(), "no JSON").unwrap();
+        let blocked = BlockedVersions::load(&layout);
+        assert_eq!(
+            blocked.versions(BlockedWhy::Failed),
+            [version("1.2")].into()
+        );
+    }
+}

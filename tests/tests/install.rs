@@ -1,0 +1,423 @@
+//! What an update leaves on disk: modes, owners, the application's own files;
+//! and which versions are tried, and when.
+
+#![cfg(unix)]
+
+use notsotuf_stub::bundle::Rules;
+use notsotuf_stub::install::{Record, check_files};
+use notsotuf_tests::{World, json, run};
+use serde_json::{Value, json};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const NOBODY: u32 = 65534;
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().mode() & 0o7777
+}
+
+/// A small bundle, whose program does what `script` says after it has said
+/// which version it is.
+fn release(world: &World, version: &str, script: &str, more: &[&str]) {
+    let folder = world.path(&format!("bundle-{version}"));
+    let inner = folder.join("lib");
+    fs::create_dir_all(inner.join("private")).unwrap();
+    let files = [
+        (
+            "program",
+            format!("#!/bin/sh\necho {version}\n{script}\n"),
+            0o755,
+        ),
+        ("lib/tool", "#!/bin/sh\n".repeat(1000), 0o755),
+        ("lib/data", "unchanged".repeat(10_000), 0o640),
+        ("lib/private/key", version.into(), 0o600),
+    ];
+    for (path, content, bits) in files {
+        fs::write(folder.join(path), content).unwrap();
+        set_mode(&folder.join(path), bits);
+    }
+    symlink("tool", inner.join("link")).unwrap();
+    set_mode(&inner.join("private"), 0o700);
+    set_mode(&inner, 0o755);
+    set_mode(&folder, 0o755);
+    world.add(version, &folder, more);
+    world.bundler(&["publish"]);
+}
+
+/// 1.0 is installed, and 1.1 there.
+fn world() -> World {
+    let world = World::new();
+    release(&world, "1.0", "", &[]);
+    world.ship("1.0");
+    release(&world, "1.1", "", &[]);
+    world
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What a start says: all versions that ran.
+fn start(world: &World) -> String {
+    said(&run(&mut world.stub()))
+}
+
+fn command(world: &World, arguments: &[&str]) -> Value {
+    json(world.stub().arg("--updater").args(arguments).arg("--json"))
+}
+
+fn assert_as_released(world: &World, what: &str) {
+    let app = world.path("install/app");
+    let record = Record::load(&app, Rules::host()).unwrap().unwrap();
+    let damaged = check_files(&app, &record, &|_| false).unwrap();
+    assert!(damaged.is_empty(), "{what}: {damaged:?}\n{}", world.log());
+}
+
+// calibre PR 849, nextdns PR 596: after an update under a strict umask nobody
+// else could start the program.
+#[test]
+fn a_release_has_its_modes_whatever_the_umask() {
+    for umask in ["077", "000", "027"] {
+        for app_mode in [0o755, 0o700, 0o2775] {
+            for more in [&[][..], &["--skip-patch"]] {
+                let world = World::new();
+                release(&world, "1.0", "", &[]);
+                world.ship("1.0");
+                release(&world, "1.1", "", more);
+                let app = world.path("install/app");
+                set_mode(&app, app_mode);
+                let mut shell = Command::new("sh");
+                let line = format!("umask {umask}; exec \"$0\"");
+                let done = run(shell.args(["-c", &line]).arg(world.path("install/program")));
+                let what = format!("umask {umask}, app {app_mode:o}, {more:?}");
+                assert_eq!(said(&done), "1.1", "{what}: {done:?}");
+                assert_eq!(mode(&app), app_mode, "{what}");
+                assert_as_released(&world, &what);
+            }
+        }
+    }
+}
+
+// NAppUpdate 43, Tdarr 1265: folders of the application lose their modes.
+#[test]
+fn what_the_application_made_keeps_mode_owner_and_times() {
+    let world = world();
+    let app = world.path("install/app");
+    let folders = [
+        ("profile", 0o700),
+        ("profile/deep", 0o750),
+        ("shared", 0o1777),
+        ("lib/cache", 0o2770),
+        ("closed", 0o500),
+    ];
+    for (path, bits) in folders {
+        fs::create_dir(app.join(path)).unwrap();
+        fs::write(app.join(path).join("file"), path).unwrap();
+        set_mode(&app.join(path).join("file"), 0o604);
+        set_mode(&app.join(path), bits);
+    }
+    fs::write(app.join("lib/own"), "mine").unwrap();
+    symlink("nowhere", app.join("profile/link")).unwrap();
+    if is_root() {
+        for path in ["shared", "profile/deep/file", "profile/link", "lib/own"] {
+            std::os::unix::fs::lchown(app.join(path), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+    let all = |path: &str| {
+        let found = fs::symlink_metadata(app.join(path)).unwrap();
+        (
+            found.mode(),
+            found.uid(),
+            found.gid(),
+            found.mtime_nsec(),
+            found.ino(),
+        )
+    };
+    let paths = [
+        "profile/deep/file",
+        "profile/link",
+        "lib/own",
+        "shared/file",
+    ];
+    let paths: Vec<&str> = folders.iter().map(|(path, _)| *path).chain(paths).collect();
+    let before: Vec<_> = paths.iter().map(|path| all(path)).collect();
+    let of_it_all = || -> Vec<_> { paths.iter().map(|path| all(path)).collect() };
+    assert_eq!(start(&world), "1.1");
+    assert_eq!(of_it_all(), before);
+    assert_as_released(&world, "updated");
+    // And on the way back, with what 1.1 made.
+    fs::write(app.join("made by 1.1"), "").unwrap();
+    command(&world, &["rollback"]);
+    assert_eq!(start(&world), "1.0");
+    assert_eq!(of_it_all(), before);
+    assert!(app.join("made by 1.1").exists());
+    // It is nowhere twice.
+    let previous = world.path("install/.notsotuf/previous");
+    assert!(previous.join("program").exists());
+    assert!(!previous.join("profile").exists());
+}
+
+#[test]
+fn a_folder_of_the_release_stays_with_its_owner() {
+    if !is_root() {
+        return;
+    }
+    let world = world();
+    let app = world.path("install/app");
+    for path in ["lib", "lib/private", "lib/private/key"] {
+        std::os::unix::fs::chown(app.join(path), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    assert_eq!(start(&world), "1.1");
+    let owner = |path: &str| fs::symlink_metadata(app.join(path)).unwrap().uid();
+    assert_eq!(owner("lib/private"), NOBODY);
+    assert_eq!(owner("lib/private/key"), NOBODY);
+    assert_eq!(owner("lib/data"), 0);
+    assert_eq!(owner("program"), 0);
+}
+
+// wow.export 442, AntaREST 1397: the program has lost its x bit.
+#[test]
+fn repair_restores_permissions_without_a_download() {
+    let world = world();
+    assert_eq!(start(&world), "1.1");
+    let app = world.path("install/app");
+    for (path, bits) in [
+        ("program", 0o644),
+        ("lib/private", 0o777),
+        ("lib/data", 0o666),
+    ] {
+        set_mode(&app.join(path), bits);
+    }
+    assert_eq!(run(&mut world.stub()).status.code(), Some(127));
+    world.server.as_ref().unwrap().requests();
+    let done = command(&world, &["repair"]);
+    assert_eq!(
+        done["damaged"],
+        json!(["lib/data", "lib/private", "program"])
+    );
+    assert_eq!(done["result"], "updated");
+    assert_eq!(world.server.as_ref().unwrap().requests(), [""; 0]);
+    assert_eq!(start(&world), "1.1");
+    assert_as_released(&world, "repaired");
+    assert_eq!(command(&world, &["repair"])["result"], "up-to-date");
+}
+
+#[test]
+fn lost_permissions_come_back_with_a_patch_too() {
+    let world = world();
+    let app = world.path("install/app");
+    for (path, bits) in [("lib/tool", 0o644), ("lib/data", 0o666), ("lib", 0o775)] {
+        set_mode(&app.join(path), bits);
+    }
+    assert_eq!(start(&world), "1.1");
+    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    assert_as_released(&world, "patched");
+}
+
+// A required release that ended with an error while its own server was down.
+#[test]
+fn a_required_release_that_failed_once_is_tried_again_for_a_newer_one() {
+    let world = World::new();
+    release(&world, "1.0", "", &[]);
+    world.ship("1.0");
+    let down = world.path("down");
+    fs::write(&down, "").unwrap();
+    let script = format!("test ! -e '{}'", down.display());
+    release(&world, "1.1", &script, &["--required"]);
+    assert_eq!(start(&world), "1.1\n1.0");
+    // Once is enough, without anything new.
+    for _ in 0..3 {
+        assert_eq!(start(&world), "1.0");
+    }
+    let check = command(&world, &["check"]);
+    assert_eq!(check["update"], Value::Null);
+    assert_eq!(check["skipped"][0]["version"], "1.1");
+    assert_eq!(check["skipped"][0]["why"], "failed");
+    let told = said(&run(world.stub().args(["--updater", "update"])));
+    assert!(told.contains("version 1.1 is passed over"), "{told}");
+    assert!(told.contains("--updater update --retry"), "{told}");
+    // A newer one lifts the block, once for each.
+    release(&world, "1.2", "", &[]);
+    assert_eq!(start(&world), "1.1\n1.0");
+    assert_eq!(start(&world), "1.0");
+    release(&world, "1.3", "", &[]);
+    fs::remove_file(down).unwrap();
+    assert_eq!(start(&world), "1.1");
+    assert_eq!(start(&world), "1.3", "{}", world.log());
+    assert_eq!(command(&world, &["status"])["failed"], json!([]));
+    assert!(!world.path("install/.notsotuf/blocked").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_version_that_failed_is_tried_again_after_a_day() {
+    let world = World::with(&["--timestamp-days", "30"]);
+    release(&world, "1.0", "", &[]);
+    world.ship("1.0");
+    release(&world, "1.1", "exit 1", &[]);
+    let at = |date: &str| {
+        let mut command = Command::new("faketime");
+        said(&run(command.arg(date).arg(world.path("install/program"))))
+    };
+    assert_eq!(at("+0 hours"), "1.1\n1.0");
+    assert_eq!(at("+23 hours"), "1.0");
+    assert_eq!(at("+25 hours"), "1.1\n1.0");
+    assert_eq!(at("+50 hours"), "1.0", "longer, the second time");
+}
+
+// It went back to the very version that had failed, and without a probation.
+#[test]
+fn nothing_goes_back_to_a_version_that_failed() {
+    let world = World::new();
+    release(&world, "1.0", "", &[]);
+    world.ship("1.0");
+    // It proves itself, in the run that goes back to it, too: the stub takes
+    // the file away then.
+    let script = "f=${NOTSOTUF_READY_FILE:-}; test -n \"$f\" || exit 0
+: > \"$f\"; while test -e \"$f\"; do sleep 0.05; done";
+    release(&world, "1.1", script, &[]);
+    assert_eq!(start(&world), "1.1");
+    release(&world, "1.2", "exit 1", &[]);
+    assert_eq!(start(&world), "1.2\n1.1");
+    let status = command(&world, &["status"]);
+    assert_eq!(status["failed"], json!(["1.2"]));
+    assert_eq!(status["previous"], Value::Null);
+    let refused = run(world.stub().args(["--updater", "rollback"]));
+    assert_eq!(refused.status.code(), Some(5));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        told.contains("1.2, which was here before, failed"),
+        "{told}"
+    );
+    assert_eq!(start(&world), "1.1");
+    assert_eq!(command(&world, &["status"])["failed"], json!(["1.2"]));
+}
+
+#[test]
+fn going_back_by_hand_is_no_failure() {
+    let world = world();
+    assert_eq!(start(&world), "1.1");
+    let back = command(&world, &["rollback"]);
+    assert_eq!(back, json!({"result": "updated", "version": "1.0"}));
+    let status = command(&world, &["status"]);
+    assert_eq!(status["failed"], json!([]));
+    assert_eq!(status["rolled_back"], json!(["1.1"]));
+    assert_eq!(status["previous"]["version"], "1.1");
+    // It stays there until a newer one comes.
+    assert_eq!(start(&world), "1.0");
+    let check = command(&world, &["check"]);
+    assert_eq!(check["skipped"][0]["why"], "rolled-back");
+    release(&world, "1.2", "", &[]);
+    assert_eq!(start(&world), "1.2");
+}
+
+// One that names another program than the settings: no start can install it.
+#[test]
+fn a_broken_release_is_fetched_once_and_a_later_one_comes() {
+    let world = World::new();
+    release(&world, "1.0", "", &[]);
+    world.ship("1.0");
+    let folder = world.path("broken");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("other"), "no program").unwrap();
+    world.add("1.1", &folder, &["--skip-patch"]);
+    world.bundler(&["publish"]);
+    let fetched = |version: &str| {
+        let requests = world.server.as_ref().unwrap().requests();
+        let archive = format!("app-{version}.tar.gz");
+        requests.iter().filter(|r| r.ends_with(&archive)).count()
+    };
+    let mut times = 0;
+    for _ in 0..4 {
+        assert_eq!(start(&world), "1.0");
+        times += fetched("1.1");
+    }
+    assert_eq!(times, 1, "{}", world.log());
+    let check = command(&world, &["check"]);
+    assert_eq!(check["skipped"][0]["why"], "not-installed");
+    assert!(!world.path("install/.notsotuf/downloads").exists());
+    release(&world, "1.2", "", &["--skip-patch"]);
+    assert_eq!(start(&world), "1.2", "{}", world.log());
+    assert!(!world.path("install/.notsotuf/blocked").exists());
+}
+
+#[test]
+fn an_update_that_cannot_be_put_in_place_keeps_no_later_one_away() {
+    let world = world();
+    let lock = world.path("install/.notsotuf/launch.lock");
+    command(&world, &["stage"]);
+    // A folder cannot be locked.
+    let _ = fs::remove_file(&lock);
+    fs::create_dir(&lock).unwrap();
+    world.server.as_ref().unwrap().requests();
+    assert_eq!(start(&world), "1.0");
+    let requests = world.server.as_ref().unwrap().requests();
+    let again = requests
+        .iter()
+        .any(|r| r.contains("targets/") && r.contains("app-1"));
+    assert!(!again, "it is there: {requests:?}");
+    assert!(world.log().contains("version 1.1 cannot be installed"));
+    release(&world, "1.2", "", &[]);
+    assert_eq!(start(&world), "1.0");
+    let staged = command(&world, &["status"])["staged"]["version"].clone();
+    assert_eq!(staged, "1.2", "{}", world.log());
+    // In vain so often that it is given up for now.
+    for _ in 0..3 {
+        assert_eq!(start(&world), "1.0");
+    }
+    assert_eq!(command(&world, &["status"])["staged"], Value::Null);
+    fs::remove_dir(&lock).unwrap();
+    assert_eq!(start(&world), "1.0");
+    let retried = command(&world, &["update", "--retry"]);
+    assert_eq!(retried["version"], "1.2", "{}", world.log());
+}
+
+// `sudo myapp` once, and its owner got no updates any more.
+#[test]
+fn root_takes_no_install_away_from_its_owner() {
+    if !is_root() {
+        return;
+    }
+    let world = world();
+    let install = world.path("install");
+    set_mode(world.path("").as_path(), 0o755);
+    let done = run(Command::new("chown")
+        .args(["-R", "65534:65534"])
+        .arg(&install));
+    assert!(done.status.success());
+    let home = world.path("home");
+    let as_root = |arguments: &[&str]| run(world.stub().args(arguments).env("HOME", &home));
+    let foreign = || {
+        let found = run(Command::new("find")
+            .arg(&install)
+            .args(["!", "-user", "65534"]));
+        said(&found)
+    };
+    assert_eq!(said(&as_root(&[])), "1.0");
+    assert!(!install.join(".notsotuf").exists());
+    let refused = as_root(&["--updater", "update"]);
+    assert_eq!(refused.status.code(), Some(5));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("belongs to another user than root"), "{told}");
+    let as_owner = || said(&run(world.stub().uid(NOBODY).gid(NOBODY)));
+    assert_eq!(as_owner(), "1.1", "{}", world.log());
+    assert_eq!(said(&as_root(&[])), "1.1");
+    assert_eq!(foreign(), "");
+    // As a stub of old left it.
+    let state = install.join(".notsotuf");
+    std::os::unix::fs::chown(&state, Some(0), Some(0)).unwrap();
+    release(&world, "1.2", "", &[]);
+    assert_eq!(as_owner(), "1.2", "{}", world.log());
+    assert!(install.join(".notsotuf-of-root-1").exists());
+}
