@@ -6,16 +6,16 @@ use crate::install::{Layout, Probation, Quarantine, Record, Release};
 use crate::launcher::now;
 use crate::log as log_file;
 use crate::notes::{self, Note};
-use crate::own;
 use crate::report::{Event, Screen};
 use crate::select::Choice;
 use crate::settings::Settings;
 use crate::updater::{self, Outcome, Repaired, UpdateError, Updater};
+use crate::{behind, own, say};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -85,9 +85,18 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
         Ok(settings) => settings,
         Err(e) => return failure(as_json, Class::Local, &e.to_string()),
     };
-    log_file::start(layout, &settings.name, settings.log_size);
+    let log = log_file::start(
+        layout,
+        &settings.name,
+        settings.log_size,
+        settings.log_level,
+    );
+    // What a user wants now goes before what is done in the background.
+    let at_once = ["update", "stage", "rollback", "repair"].contains(&command);
+    let _claim = at_once.then(|| behind::claim(layout));
     let result = match command {
-        "status" => status(layout, &settings),
+        behind::COMMAND => return behind::main(layout, &settings),
+        "status" => status(layout, &settings, log.unwrap_or(layout.log())),
         "check" => check(layout, &settings),
         "update" => update(layout, &settings, retry),
         "stage" => stage(layout, &settings),
@@ -125,7 +134,20 @@ fn release(release: Release) -> Value {
     json!({ "name": release.name, "version": release.version.to_string() })
 }
 
-fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+/// Whether this user may know what is in the state dir; there may be none yet.
+fn is_readable(layout: &Layout) -> bool {
+    match std::fs::read_dir(layout.state()) {
+        Ok(_) => true,
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// What is known to everybody who may start the application, and what is in
+/// the state dir, if this user may look into that.
+fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, UpdateError> {
+    if !is_readable(layout) {
+        return Ok(status_for_others(layout, settings, &log));
+    }
     let current = installed(&layout.app());
     let staged = installed(&layout.staged());
     let previous = installed(&layout.previous());
@@ -155,7 +177,7 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         settings.channel,
         settings.metadata_url,
         settings.targets_url,
-        layout.log().display(),
+        log.display(),
     );
     text.push_str(&in_words(&notes));
     let json = json!({
@@ -169,9 +191,38 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         "channel": settings.channel.to_string(),
         "metadata_url": settings.metadata_url,
         "targets_url": settings.targets_url,
-        "log": layout.log(),
+        "log": log.to_string_lossy(),
+        "readable": true,
     });
     Ok(Answer { text, json })
+}
+
+fn status_for_others(layout: &Layout, settings: &Settings, log: &Path) -> Answer {
+    let current = installed(&layout.app());
+    let text = format!(
+        "installed   {}\nchannel     {}\nmetadata    {}\ntargets     {}\nlog         {}\n\n{} belongs to another user, who alone can see and do more.\n",
+        describe(current.as_ref()),
+        settings.channel,
+        settings.metadata_url,
+        settings.targets_url,
+        log.display(),
+        layout.state().display(),
+    );
+    let json = json!({
+        "updater": own::version().to_string(),
+        "installed": current.map(release),
+        "staged": null,
+        "previous": null,
+        "probation": null,
+        "failed": null,
+        "notes": null,
+        "channel": settings.channel.to_string(),
+        "metadata_url": settings.metadata_url,
+        "targets_url": settings.targets_url,
+        "log": log.to_string_lossy(),
+        "readable": false,
+    });
+    Answer { text, json }
 }
 
 /// Each under its version.
@@ -294,12 +345,12 @@ fn failure(as_json: bool, class: Class, message: &str) -> ExitCode {
         let error = json!({ "error": message, "class": class.as_str() });
         return print(&format!("{error}\n"), code);
     }
-    eprintln!("{class}: {message}");
+    say::line(&format!("{class}: {message}"));
     code
 }
 
 fn wrong_use(message: &str) -> ExitCode {
-    eprintln!("{message}; --updater help lists the commands");
+    say::line(&format!("{message}; --updater help lists the commands"));
     ExitCode::from(USAGE)
 }
 

@@ -8,6 +8,7 @@ use crate::fs;
 use crate::install::{self, Elevated, Layout, Record};
 use crate::launcher::now;
 use crate::log::user_folder;
+use crate::origin;
 use crate::report::Event;
 use crate::repository::content_hash;
 use crate::select::Choice;
@@ -45,8 +46,8 @@ pub fn update(
     log::info!("found version {version}; asking for the rights of an administrator");
     // From here on it takes as long as the user thinks.
     tell(Event::Committing);
-    let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
-    match install::run_elevated(&program, "--updater update") {
+    let program = origin::program().map_err(|e| failed(e.to_string()))?;
+    match install::run_elevated(program, "--updater update") {
         Ok(Elevated::Ended(0)) => {}
         Ok(Elevated::Ended(code)) => {
             return Err(failed(format!(

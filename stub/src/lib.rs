@@ -6,6 +6,10 @@
 //! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
 //! and the rest.
 
+// Standard output and error may be gone, and these panic then.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod behind;
 pub mod bundle;
 pub mod control;
 pub mod elevated;
@@ -17,11 +21,14 @@ pub mod install;
 pub mod launch;
 pub mod launcher;
 pub mod log;
+pub mod nested;
 pub mod notes;
+pub mod origin;
 pub mod own;
 pub mod plan;
 pub mod report;
 pub mod repository;
+pub mod say;
 pub mod select;
 pub mod settings;
 pub mod trial;

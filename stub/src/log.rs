@@ -2,14 +2,27 @@
 
 use crate::fs::{self, FsError};
 use crate::install::{Layout, open_state};
+use crate::settings::LogLevel;
 use simplelog::{ConfigBuilder, LevelFilter, WriteLogger};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
+/// The environment variable that says how much is logged, for once.
+pub const LEVEL_VARIABLE: &str = "NOTSOTUF_LOG";
+
 /// Starts logging to the state dir, or, where that cannot be written, to the
 /// user's own folder ([`fallback`]). Returns the file; `None` if neither can
-/// be, in which case nothing is logged.
-pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
+/// be, in which case nothing is logged, or if nothing is to be. `level` holds
+/// where the environment says nothing else.
+pub fn start(layout: &Layout, name: &str, limit: u64, level: LogLevel) -> Option<PathBuf> {
+    let asked = std::env::var(LEVEL_VARIABLE)
+        .ok()
+        .filter(|asked| !asked.is_empty());
+    let known = asked.as_deref().map(LogLevel::parse);
+    let level = known.flatten().unwrap_or(level);
+    if level == LogLevel::Off {
+        return None;
+    }
     let own = layout.log();
     let opened = open_state(layout).and_then(|()| Ok(open(&own, limit)?));
     let (file, path, problem) = match opened {
@@ -27,9 +40,12 @@ pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
         // The libraries have nothing to say that helps a user.
         .add_filter_allow_str("notsotuf_stub")
         .build();
-    WriteLogger::init(LevelFilter::Info, config, file).ok()?;
+    WriteLogger::init(level.filter(), config, file).ok()?;
     if let Some(problem) = problem {
         log::warn!("{problem}; logging here instead");
+    }
+    if known == Some(None) {
+        log::warn!("{LEVEL_VARIABLE} is none of off, error, warn, info, debug, trace");
     }
     Some(path)
 }
