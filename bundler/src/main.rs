@@ -1,6 +1,9 @@
 //! `notsotuf`: archives, patches, metadata and signatures for release
 //! engineers.
 
+// Standard output and error may be gone, and these panic then.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod archive;
 mod audit;
 mod bridge;
@@ -17,6 +20,7 @@ mod project;
 mod prune;
 mod publish;
 mod release;
+mod say;
 mod serve;
 mod ship;
 mod upload;
@@ -28,14 +32,22 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let as_json = cli.json;
-    match cli::run(cli) {
+    say::start_logging(cli.verbose, cli.quiet);
+    let code = match cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             if as_json {
-                println!("{}", serde_json::json!({ "error": e.to_string() }));
+                say::out(&serde_json::json!({ "error": e.to_string() }).to_string());
             }
-            eprintln!("error: {e}");
+            say::err(&format!("error: {e}"));
             e.exit_code()
         }
+    };
+    match say::failure() {
+        Some(e) if code == ExitCode::SUCCESS => {
+            say::err(&format!("error: cannot write to standard output: {e}"));
+            ExitCode::FAILURE
+        }
+        _ => code,
     }
 }

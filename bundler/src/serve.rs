@@ -2,6 +2,7 @@
 //! not for publishing.
 
 use crate::error::Error;
+use crate::say;
 use notsotuf_stub::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -23,11 +24,11 @@ pub fn serve(folder: &Path, port: u16, quiet: bool) -> Result<(), Error> {
         address: address.to_string(),
         source,
     })?;
-    println!(
+    say::out(&format!(
         "serving {} on http://{}",
         folder.display(),
         server.server_addr()
-    );
+    ));
     let server = Arc::new(server);
     let workers: Vec<_> = (0..WORKERS)
         .map(|_| {
@@ -36,9 +37,9 @@ pub fn serve(folder: &Path, port: u16, quiet: bool) -> Result<(), Error> {
                 for request in server.incoming_requests() {
                     let line = format!("{} {}", request.method(), request.url());
                     match answer(&folder, request) {
-                        Ok(status) if !quiet => eprintln!("{status} {line}"),
+                        Ok(status) if !quiet => say::err(&format!("{status} {line}")),
                         Ok(_) => {}
-                        Err(e) => eprintln!("{line}: {e}"),
+                        Err(e) => say::err(&format!("{line}: {e}")),
                     }
                 }
             })
@@ -46,7 +47,7 @@ pub fn serve(folder: &Path, port: u16, quiet: bool) -> Result<(), Error> {
         .collect();
     for worker in workers {
         if worker.join().is_err() {
-            eprintln!("a worker ended unexpectedly");
+            say::err("a worker ended unexpectedly");
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! programs could read them.
 
 use super::KeyError;
+use crate::say;
 use notsotuf_stub::fs;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -65,11 +66,11 @@ impl Passphrases {
         loop {
             let first = ask(name, &format!("New passphrase for the key {name}: "))?;
             if first.is_empty() {
-                eprintln!("An empty passphrase protects nothing; --plain makes keys without one.");
+                say::err("An empty passphrase protects nothing; --plain makes keys without one.");
             } else if first == ask(name, "Once more: ")? {
                 return Ok(first);
             } else {
-                eprintln!("They differ; again.");
+                say::err("They differ; again.");
             }
         }
     }
