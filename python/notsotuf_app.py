@@ -74,14 +74,34 @@ def restart(arguments=None):
     if program is None:
         raise UpdateError("there is no stub that could start the application", "local")
     command = [program, *(sys.argv[1:] if arguments is None else arguments)]
+    loader = _loader()
     if os.name == "nt":
-        # The stub waits for this process to end before it installs anything.
-        subprocess.Popen(command, env=_environment(NOTSOTUF_WAIT_FOR=str(os.getpid())))
-        sys.stdout.flush()
+        # The stub waits for these processes to end before it installs anything.
+        ids = [str(os.getpid()), *([str(loader)] if loader else [])]
+        subprocess.Popen(command, env=_environment(NOTSOTUF_WAIT_FOR=",".join(ids)))
+        _flush()
         os._exit(0)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(program, command, _environment())
+    # This process becomes the stub. The loader of a one-file bundle waits for it, and is no instance of
+    # the application; nor are those of earlier restarts.
+    loaders = [os.environ.get("NOTSOTUF_BOOTLOADERS"), str(loader) if loader else None]
+    loaders = ",".join(filter(None, loaders))
+    _flush()
+    os.execve(program, command, _environment(**({"NOTSOTUF_BOOTLOADERS": loaders} if loaders else {})))
+
+
+def _loader():
+    # The process of a one-file bundle that unpacked the files and now waits for this one.
+    unpacked = os.path.basename(getattr(sys, "_MEIPASS", ""))
+    return os.getppid() if unpacked.startswith("_MEI") else None
+
+
+def _flush():
+    # A stream may be missing (no console) or gone.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass
 
 
 def _environment(**more):

@@ -1,8 +1,9 @@
 //! `notsotuf`: archives, patches, metadata and signatures for release
 //! engineers.
 
-// What is shown goes through `safe_text`.
-#![warn(clippy::print_stdout, clippy::print_stderr)]
+// Standard output and error may be gone, and these panic then; and what is
+// shown goes through `safe_text`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod archive;
 mod audit;
@@ -20,13 +21,14 @@ mod project;
 mod prune;
 mod publish;
 mod release;
+mod say;
 mod serve;
 mod ship;
 mod upload;
 mod whole;
 
 use clap::Parser;
-use notsotuf_stub::safe_text::{self, Lines, complain, complain_in, print};
+use notsotuf_stub::safe_text::{self, Lines, complain, complain_in};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -42,15 +44,23 @@ fn main() -> ExitCode {
         }
     };
     let as_json = cli.json;
-    match cli::run(cli) {
+    say::start_logging(cli.verbose, cli.quiet);
+    let code = match cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             if as_json {
                 let error = serde_json::json!({ "error": e.to_string() });
-                print(&safe_text::json(&error).into());
+                say::out(&safe_text::json(&error).into());
             }
             complain(format!("error: {e}"));
             e.exit_code()
         }
+    };
+    match say::failure() {
+        Some(e) if code == ExitCode::SUCCESS => {
+            say::err(&format!("error: cannot write to standard output: {e}"));
+            ExitCode::FAILURE
+        }
+        _ => code,
     }
 }

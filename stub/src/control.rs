@@ -8,17 +8,17 @@ use crate::install::{self, BlockedVersions, Layout, Probation, Record, Release};
 use crate::launcher::now;
 use crate::log as log_file;
 use crate::notes::{self, Note};
-use crate::own;
 use crate::report::{Event, Screen};
-use crate::safe_text::{self, Lines, complain};
+use crate::safe_text::{self, Lines};
 use crate::select::Choice;
 use crate::settings::Settings;
 use crate::updater::{self, Outcome, Repaired, UpdateError, Updater};
+use crate::{behind, own, say};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -88,9 +88,18 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
         Ok(settings) => settings,
         Err(e) => return failure(as_json, Class::Local, &e.to_string()),
     };
-    log_file::start(layout, &settings.name, settings.log_size);
+    let log = log_file::start(
+        layout,
+        &settings.name,
+        settings.log_size,
+        settings.log_level,
+    );
+    // What a user wants now goes before what is done in the background.
+    let at_once = ["update", "stage", "rollback", "repair"].contains(&command);
+    let _claim = at_once.then(|| behind::claim(layout));
     let result = match command {
-        "status" => status(layout, &settings),
+        behind::COMMAND => return behind::main(layout, &settings),
+        "status" => status(layout, &settings, log.unwrap_or(layout.log())),
         "check" => check(layout, &settings),
         "update" => update(layout, &settings, retry),
         "stage" => stage(layout, &settings),
@@ -130,7 +139,20 @@ fn release(release: Release) -> Value {
     json!({ "name": release.name, "version": release.version.to_string() })
 }
 
-fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
+/// Whether this user may know what is in the state dir; there may be none yet.
+fn is_readable(layout: &Layout) -> bool {
+    match std::fs::read_dir(layout.state()) {
+        Ok(_) => true,
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// What is known to everybody who may start the application, and what is in
+/// the state dir, if this user may look into that.
+fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, UpdateError> {
+    if !is_readable(layout) {
+        return Ok(status_for_others(layout, settings, &log));
+    }
     let current = installed(&layout.app());
     let staged = installed(&layout.staged());
     let previous = install::offered_previous(layout);
@@ -165,7 +187,7 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         ("channel", settings.channel.to_string()),
         ("metadata", shown(&settings.metadata_url).into()),
         ("targets", shown(&settings.targets_url).into()),
-        ("log", layout.log().display().to_string()),
+        ("log", log.display().to_string()),
     ] {
         text.line(format!("{what:11} {value}"));
     }
@@ -182,9 +204,45 @@ fn status(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         "channel": settings.channel.to_string(),
         "metadata_url": shown(&settings.metadata_url),
         "targets_url": shown(&settings.targets_url),
-        "log": layout.log(),
+        "log": log.to_string_lossy(),
+        "readable": true,
     });
     Ok(Answer { text, json })
+}
+
+fn status_for_others(layout: &Layout, settings: &Settings, log: &Path) -> Answer {
+    let current = installed(&layout.app());
+    let mut text = Lines::new();
+    for (what, value) in [
+        ("installed", describe(current.as_ref())),
+        ("channel", settings.channel.to_string()),
+        ("metadata", shown(&settings.metadata_url)),
+        ("targets", shown(&settings.targets_url)),
+        ("log", log.display().to_string()),
+    ] {
+        text.line(format!("{what:11} {value}"));
+    }
+    text.line("");
+    text.line(format!(
+        "{} belongs to another user, who alone can see and do more.",
+        layout.state().display()
+    ));
+    let json = json!({
+        "updater": own::version().to_string(),
+        "installed": current.map(release),
+        "staged": null,
+        "previous": null,
+        "probation": null,
+        "failed": null,
+        "rolled_back": null,
+        "notes": null,
+        "channel": settings.channel.to_string(),
+        "metadata_url": shown(&settings.metadata_url),
+        "targets_url": shown(&settings.targets_url),
+        "log": log.to_string_lossy(),
+        "readable": false,
+    });
+    Answer { text, json }
 }
 
 /// Each under its version.
@@ -266,10 +324,7 @@ fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, U
     json["skipped"] = skipped_versions(&skipped);
     let mut text = Lines::from(outcome.to_string());
     add_skipped(&mut text, &skipped);
-    Ok(Answer {
-        text,
-        json,
-    })
+    Ok(Answer { text, json })
 }
 
 fn stage(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
@@ -340,12 +395,12 @@ fn failure(as_json: bool, class: Class, message: &str) -> ExitCode {
         let error = json!({ "error": message, "class": class.as_str() });
         return print_json(&error, code);
     }
-    complain(format!("{class}: {message}"));
+    say::line(&format!("{class}: {message}"));
     code
 }
 
 fn wrong_use(message: &str) -> ExitCode {
-    complain(format!("{message}; --updater help lists the commands"));
+    say::line(&format!("{message}; --updater help lists the commands"));
     ExitCode::from(USAGE)
 }
 

@@ -9,12 +9,12 @@ use crate::install::{self, Elevated, Layout, Record};
 use crate::launcher::now;
 use crate::log::user_folder;
 use crate::log_folder::own_folder;
-use crate::plain_file;
 use crate::report::Event;
 use crate::repository::content_hash;
 use crate::select::Choice;
 use crate::settings::Settings;
 use crate::updater::{self, Outcome, UpdateError};
+use crate::{origin, plain_file};
 
 /// Looks for an update, and has it installed if the user allows that. Who
 /// does not is not asked again for the same version.
@@ -48,8 +48,8 @@ pub fn update(
     log::info!("found version {version}; asking for the rights of an administrator");
     // From here on it takes as long as the user thinks.
     tell(Event::Committing);
-    let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
-    match install::run_elevated(&program, "--updater update") {
+    let program = origin::program().map_err(|e| failed(e.to_string()))?;
+    match install::run_elevated(program, "--updater update") {
         Ok(Elevated::Ended(0)) => {}
         Ok(Elevated::Ended(code)) => {
             return Err(failed(format!(

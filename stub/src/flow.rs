@@ -21,6 +21,8 @@ pub struct Patience {
     pub decision: Duration,
     /// Without any progress afterwards.
     pub stall: Duration,
+    /// In all, but for what is being put in place.
+    pub total: Duration,
 }
 
 /// What the launcher does next.
@@ -41,6 +43,8 @@ pub enum GaveUp {
     Stalled,
     /// The user wants to start now.
     Cancelled,
+    /// The user has waited for long enough.
+    TookTooLong,
 }
 
 impl GaveUp {
@@ -50,7 +54,14 @@ impl GaveUp {
             GaveUp::Deadline => "no answer from the repository within the deadline",
             GaveUp::Stalled => "the download stands still",
             GaveUp::Cancelled => "the update was cancelled by the user",
+            GaveUp::TookTooLong => "the update takes longer than the user is to wait",
         }
+    }
+
+    /// Whether the update is to go on behind the application: not where the
+    /// user did not want it.
+    pub fn goes_on(self) -> bool {
+        self != GaveUp::Cancelled
     }
 }
 
@@ -66,9 +77,12 @@ pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, patience: Patience
         Phase::Staging => (quiet, patience.stall, GaveUp::Stalled),
         Phase::Committing => return Next::Wait(Duration::from_secs(1)),
     };
-    match limit.checked_sub(used) {
-        Some(left) if !left.is_zero() => Next::Wait(left),
-        _ => Next::Launch(gave_up),
+    let left = limit.saturating_sub(used);
+    let in_all = patience.total.saturating_sub(elapsed);
+    match left.min(in_all) {
+        Duration::ZERO if left.is_zero() => Next::Launch(gave_up),
+        Duration::ZERO => Next::Launch(GaveUp::TookTooLong),
+        left => Next::Wait(left),
     }
 }
 
@@ -110,13 +124,24 @@ mod tests {
         let patience = Patience {
             decision: s(3),
             stall: s(20),
+            total: s(600),
         };
         let after = |phase, elapsed, quiet| next(phase, s(elapsed), s(quiet), patience);
         assert_eq!(after(Phase::Checking, 1, 1), Next::Wait(s(2)));
         assert_eq!(after(Phase::Checking, 3, 0), Next::Launch(GaveUp::Deadline));
         assert_eq!(after(Phase::Staging, 500, 5), Next::Wait(s(15)));
         assert_eq!(after(Phase::Staging, 30, 25), Next::Launch(GaveUp::Stalled));
+        assert_eq!(after(Phase::Staging, 599, 0), Next::Wait(s(1)));
+        let too_long = Next::Launch(GaveUp::TookTooLong);
+        assert_eq!(after(Phase::Staging, 600, 0), too_long);
+        let impatient = Patience {
+            total: s(2),
+            ..patience
+        };
+        assert_eq!(next(Phase::Checking, s(2), s(0), impatient), too_long);
         assert_eq!(after(Phase::Committing, 900, 900), Next::Wait(s(1)));
         assert!(may_cancel(Phase::Staging) && !may_cancel(Phase::Committing));
+        assert!(GaveUp::Deadline.goes_on() && GaveUp::TookTooLong.goes_on());
+        assert!(!GaveUp::Cancelled.goes_on());
     }
 }

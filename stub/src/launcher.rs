@@ -5,12 +5,12 @@ use crate::flow::{self, GaveUp, Next, Patience, Phase};
 use crate::install::{self, Layout, Lock, Record};
 use crate::launch::{self, LaunchError};
 use crate::report::{Event, Screen};
-use crate::safe_text::complain;
-use crate::settings::{Mode, Settings};
+use crate::settings::{LogLevel, Mode, Settings};
 use crate::tuf::UnixTime;
 use crate::updater::{self, Outcome, UpdateError, Updater};
-use crate::{control, elevated, fs, log as log_file, own, trial};
+use crate::{behind, control, elevated, fs, log as log_file, nested, origin, own, say, trial};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,12 +18,22 @@ use std::time::{Duration, Instant, SystemTime};
 /// How long to wait for a stub that is replacing the bundle: a few renames.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The environment variable that tells the application where the stub is.
+pub(crate) const STUB_VARIABLE: &str = "NOTSOTUF_STUB";
+
+/// An application that restarts itself through the stub names its processes
+/// here, and they are given time to end.
+const WAIT_FOR_VARIABLE: &str = "NOTSOTUF_WAIT_FOR";
+const RESTART_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The stub's main function.
 pub fn main() -> ExitCode {
+    origin::note();
+    launch::prepare();
     let layout = match Layout::of_this_program() {
         Ok(layout) => layout,
         Err(e) => {
-            complain(format!("notsotuf: cannot tell where this program is: {e}"));
+            say::line(&format!("notsotuf: cannot tell where this program is: {e}"));
             return ExitCode::from(Class::Local.exit_code());
         }
     };
@@ -36,7 +46,12 @@ pub fn main() -> ExitCode {
     }
     match Settings::load(layout.root()) {
         Ok(settings) => {
-            log_file::start(&layout, &settings.name, settings.log_size);
+            log_file::start(
+                &layout,
+                &settings.name,
+                settings.log_size,
+                settings.log_level,
+            );
             log::info!("{} started", settings.name);
             if install::translocated(layout.root()) {
                 log::warn!(
@@ -48,7 +63,7 @@ pub fn main() -> ExitCode {
         Err(e) => {
             // No updates without settings, but the application: by custom the
             // stub has its name.
-            log_file::start(&layout, "unknown", 1_000_000);
+            log_file::start(&layout, "unknown", 1_000_000, LogLevel::default());
             log::error!("{e}; starting without looking for updates");
             finish_interrupted(&layout);
             start(&layout, &own_name().unwrap_or_default())
@@ -57,7 +72,10 @@ pub fn main() -> ExitCode {
 }
 
 fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
-    wait_for_restart();
+    install::await_end(WAIT_FOR_VARIABLE, RESTART_PATIENCE);
+    if let Some(code) = nested::inside(layout, settings) {
+        return code;
+    }
     let tried = trial::begin(layout, settings);
     match settings.mode {
         // What is on probation is tried first.
@@ -65,11 +83,18 @@ fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
         Mode::BeforeLaunch if settings.elevate && !fs::is_writable(layout.root()) => {
             update(layout, settings, elevated::update);
         }
-        Mode::BeforeLaunch => update(layout, settings, |layout, settings, tell| {
-            updater::run(layout, settings, now(), tell)
-        }),
-        // With `off` too: it was staged because somebody asked for it.
-        Mode::Background | Mode::Off if layout.staged().exists() => {
+        Mode::BeforeLaunch => {
+            let gave_up = update(layout, settings, |layout, settings, tell| {
+                updater::run(layout, settings, now(), tell)
+            });
+            // On Windows this very process does, while the application runs.
+            if cfg!(unix) && gave_up.is_some_and(GaveUp::goes_on) && launch::can_detach() {
+                behind::go_on(layout);
+            }
+        }
+        // With `off` too: it was staged because somebody asked for it. What
+        // is not complete yet is being staged by another process.
+        Mode::Background | Mode::Off if Record::path(&layout.staged()).exists() => {
             update(layout, settings, |layout, settings, tell| {
                 let updater = Updater::new(layout, settings, now(), tell)?;
                 Ok(updater
@@ -85,17 +110,23 @@ fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
     {
         log::warn!("{e}");
     }
+    if nested::is(layout, settings) {
+        return nested::start(layout, settings);
+    }
     if let Some(trial) = tried.or_else(|| trial::begin(layout, settings)) {
         return trial.run();
     }
     if settings.mode == Mode::Background {
-        return start_before_update(layout, settings);
+        if !launch::can_detach() {
+            return start_before_update(layout, settings);
+        }
+        behind::start(layout);
     }
     start(layout, &settings.executable)
 }
 
 fn own_name() -> Option<String> {
-    let program = std::env::current_exe().ok()?;
+    let program = origin::program().ok()?;
     Some(program.file_name()?.to_str()?.to_owned())
 }
 
@@ -114,8 +145,9 @@ enum News {
 type Work = fn(&Layout, &Settings, &dyn Fn(Event)) -> Result<Outcome, UpdateError>;
 
 /// Does `work`, as long as the user is to wait for that. Never fails: the
-/// application starts afterwards.
-fn update(layout: &Layout, settings: &Settings, work: Work) {
+/// application starts afterwards. Tells why it did not wait for the end.
+fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<GaveUp> {
+    let before = origin::age();
     let start = Instant::now();
     let (sender, news) = mpsc::channel();
     let worker = {
@@ -135,31 +167,38 @@ fn update(layout: &Layout, settings: &Settings, work: Work) {
         .spawn(worker)
     {
         log::error!("cannot start a thread: {e}; starting without looking for updates");
-        return;
+        return None;
     }
     let patience = Patience {
         decision: settings.deadline(),
         // A little longer than the download itself waits, so that it ends
         // first and can tidy up.
         stall: settings.stall() + Duration::from_secs(1),
+        total: Duration::ZERO,
     };
     let mut screen = Screen::new(settings, true);
+    let patience = |seen| Patience {
+        total: settings.wait(seen).saturating_sub(before),
+        ..patience
+    };
     let gave_up = wait(&news, start, patience, &mut screen);
     screen.clear();
     if let Some(gave_up) = gave_up {
         log::warn!("{}; starting what is installed", gave_up.reason());
     }
+    gave_up
 }
 
 fn wait(
     news: &mpsc::Receiver<News>,
     start: Instant,
-    patience: Patience,
+    patience: impl Fn(bool) -> Patience,
     screen: &mut Screen,
 ) -> Option<GaveUp> {
     let mut phase = Phase::Checking;
     let mut last = start;
     loop {
+        let patience = patience(screen.is_seen());
         let wait = match flow::next(phase, start.elapsed(), last.elapsed(), patience) {
             Next::Wait(wait) => wait,
             Next::Launch(gave_up) => return Some(gave_up),
@@ -201,6 +240,10 @@ fn tell_end(end: &Result<Outcome, UpdateError>) {
 pub(crate) fn start(layout: &Layout, executable: &str) -> ExitCode {
     let lock = launch_lock(layout);
     let program = fs::join(&layout.launchable(), executable);
+    start_program(layout, program, lock)
+}
+
+pub(crate) fn start_program(layout: &Layout, program: PathBuf, lock: Option<Lock>) -> ExitCode {
     let result = launch::launch(program, &variables(layout), || drop(lock));
     result.unwrap_or_else(|e| not_started(layout, &e))
 }
@@ -208,8 +251,13 @@ pub(crate) fn start(layout: &Layout, executable: &str) -> ExitCode {
 /// What the application is told in its environment; see the README.
 pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
     let mut told = Vec::new();
-    if let Ok(stub) = std::env::current_exe() {
-        told.push(("NOTSOTUF_STUB", stub.into_os_string()));
+    if let Ok(stub) = origin::program() {
+        told.push((STUB_VARIABLE, stub.into()));
+    }
+    let loaders = install::bootloaders().iter().map(u32::to_string);
+    let loaders = loaders.collect::<Vec<_>>().join(",");
+    if !loaders.is_empty() {
+        told.push((install::BOOTLOADERS, loaders.into()));
     }
     let release = |folder| Record::load_release(folder).ok().flatten();
     for (name, release) in [
@@ -224,32 +272,25 @@ pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
     told
 }
 
-/// An application that restarts itself through the stub says so with its
-/// process id, and is given time to end.
-fn wait_for_restart() {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let Some(id) = std::env::var("NOTSOTUF_WAIT_FOR")
-        .ok()
-        .and_then(|id| id.parse().ok())
-    else {
-        return;
-    };
-    let start = Instant::now();
-    while install::is_running(id) && start.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// While this is held, nobody replaces the bundle; and from the start of the
 /// application on the running instance is visible.
 pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
     if !install::owns_state(layout) {
         return None;
     }
-    Lock::shared(&layout.launch_lock(), COMMIT_PATIENCE).unwrap_or_else(|e| {
+    let lock = Lock::shared(&layout.launch_lock(), COMMIT_PATIENCE).unwrap_or_else(|e| {
         log::debug!("{e}");
         None
-    })
+    });
+    #[cfg(unix)]
+    if let Some(lock) = &lock
+        && !install::sees_processes()
+    {
+        // Nobody will see the application, but that somebody holds the lock.
+        log::debug!("there is no /proc here");
+        lock.hand_on();
+    }
+    lock
 }
 
 pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
@@ -259,9 +300,9 @@ pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
             "macOS holds the program in quarantine; approve it in the system settings, Privacy & Security"
         );
     }
-    let stub = std::env::current_exe().unwrap_or_default();
-    complain(error.to_string());
-    complain(format!(
+    let stub = origin::program().unwrap_or(Path::new("this program"));
+    say::line(&error.to_string());
+    say::line(&format!(
         "Try {stub:?} --updater repair, or install the application again; the log is {:?}.",
         layout.log()
     ));
@@ -269,8 +310,9 @@ pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
     ExitCode::from(127)
 }
 
-/// Starts the application, and stages what is new while it runs. What is not
-/// ready when the application ends is gone on with at the next start.
+/// Starts the application as a child, and stages what is new while it runs, for
+/// the first process of a container, which is to have no strange children. What
+/// is not ready when the application ends is gone on with at the next start.
 fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
     let lock = launch_lock(layout);
     let program = fs::join(&layout.launchable(), &settings.executable);

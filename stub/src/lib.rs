@@ -6,10 +6,12 @@
 //! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
 //! and the rest.
 
-// What is shown goes through `safe_text`.
-#![warn(clippy::print_stdout, clippy::print_stderr)]
+// Standard output and error may be gone, and these panic then; and what is
+// shown goes through `safe_text`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod attributes;
+pub mod behind;
 pub mod blocked;
 pub mod bundle;
 pub mod control;
@@ -23,13 +25,16 @@ pub mod launch;
 pub mod launcher;
 pub mod log;
 mod log_folder;
+pub mod nested;
 pub mod notes;
+pub mod origin;
 pub mod own;
 pub mod plain_file;
 pub mod plan;
 pub mod report;
 pub mod repository;
 pub mod safe_text;
+pub mod say;
 pub mod select;
 pub mod settings;
 pub mod trial;

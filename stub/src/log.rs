@@ -4,13 +4,26 @@ use crate::fs::FsError;
 use crate::install::{Layout, secure_state};
 use crate::log_folder;
 use crate::safe_text::SafeLogger;
+use crate::settings::LogLevel;
 use simplelog::{ConfigBuilder, LevelFilter, WriteLogger};
 use std::path::{Path, PathBuf};
 
+/// The environment variable that says how much is logged, for once.
+pub const LEVEL_VARIABLE: &str = "NOTSOTUF_LOG";
+
 /// Starts logging to the state dir, or, where that cannot be written, to the
 /// user's own folder ([`fallback`]). Returns the file; `None` if neither can
-/// be, in which case nothing is logged.
-pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
+/// be, in which case nothing is logged, or if nothing is to be. `level` holds
+/// where the environment says nothing else.
+pub fn start(layout: &Layout, name: &str, limit: u64, level: LogLevel) -> Option<PathBuf> {
+    let asked = std::env::var(LEVEL_VARIABLE)
+        .ok()
+        .filter(|asked| !asked.is_empty());
+    let known = asked.as_deref().map(LogLevel::parse);
+    let level = known.flatten().unwrap_or(level);
+    if level == LogLevel::Off {
+        return None;
+    }
     let own = layout.log();
     let opened = secure_state(layout).and_then(|done| Ok((open(&own, limit)?, done)));
     let (file, path, problems) = match opened {
@@ -29,12 +42,15 @@ pub fn start(layout: &Layout, name: &str, limit: u64) -> Option<PathBuf> {
         // The libraries have nothing to say that helps a user.
         .add_filter_allow_str("notsotuf_stub")
         .build();
-    let level = LevelFilter::Info;
+    let level = level.filter();
     let logger = SafeLogger(WriteLogger::new(level, config, file));
     log::set_boxed_logger(Box::new(logger)).ok()?;
     log::set_max_level(level);
     for problem in problems {
         log::warn!("{problem}");
+    }
+    if known == Some(None) {
+        log::warn!("{LEVEL_VARIABLE} is none of off, error, warn, info, debug, trace");
     }
     Some(path)
 }

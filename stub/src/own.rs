@@ -9,7 +9,7 @@ use crate::bundle::archive::unpack;
 use crate::bundle::{Kind, Rules};
 use crate::fs::{self, FsError};
 use crate::install::Layout;
-use crate::plain_file;
+use crate::{origin, plain_file};
 use pep440_rs::Version;
 use serde_json::Value;
 use std::io::{self, Read};
@@ -54,10 +54,31 @@ fn parse_mark(mark: &[u8]) -> Option<Version> {
 
 /// The version of the stub in the bytes `program`; `None` if they are none.
 pub fn version_of(program: &[u8]) -> Option<Version> {
-    let places = program.windows(MARK.len()).enumerate();
+    let first = MARK.as_bytes()[0];
+    let places = program
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == first);
     places
-        .filter(|(_, window)| *window == MARK.as_bytes())
-        .find_map(|(at, _)| parse_mark(&program[at..program.len().min(at + MARK_SIZE)]))
+        .map(|(at, _)| &program[at..program.len().min(at + MARK_SIZE)])
+        .find_map(parse_mark)
+}
+
+/// Whether the file `program` is a stub, going by its mark.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn is_stub(program: &Path) -> Result<bool, FsError> {
+    let mut file = fs::open(program)?;
+    // What may be the beginning of a mark, from the piece before.
+    let mut rest = Vec::new();
+    let mut found = false;
+    fs::read_through(&mut file, program, &mut |piece| {
+        rest.extend_from_slice(piece);
+        found |= version_of(&rest).is_some();
+        rest.drain(..rest.len().saturating_sub(MARK_SIZE));
+    })?;
+    Ok(found)
 }
 
 /// The name under which the stubs of an application are in its repository.
@@ -116,14 +137,14 @@ pub fn replace(layout: &Layout, gz: impl Read + Send, expected: &Version) -> Res
     fs::set_mode(&fs::open(&new)?, &new, 0o755)?;
     fs::sync_file(&new)?;
     try_out(&new, expected)?;
-    let running = std::env::current_exe().map_err(|e| OwnError::Replace {
+    let running = origin::program().map_err(|e| OwnError::Replace {
         path: PathBuf::from("this program"),
         source: e,
     })?;
     let old = layout.old_stub();
     fs::remove_file(&old)?;
-    fs::copy_with_mode(&running, &old, 0o755)?;
-    take_place(&new, &running)?;
+    fs::copy_with_mode(running, &old, 0o755)?;
+    take_place(&new, running)?;
     fs::remove_tree(&folder)?;
     Ok(())
 }
@@ -225,5 +246,19 @@ mod tests {
         program.extend(mark("notsotuf stub version 2.0rc1\n"));
         assert_eq!(version_of(&program).unwrap().to_string(), "2.0rc1");
         assert_eq!(version_of(b""), None);
+    }
+
+    #[test]
+    fn a_stub_is_known_wherever_its_mark_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        for before in [0, 1 << 17, (1 << 17) - 1, (1 << 17) - 40, 300_000] {
+            let mut program = vec![b'n'; before];
+            program.extend(mark("notsotuf stub version 2.0\n"));
+            std::fs::write(&path, &program).unwrap();
+            assert!(is_stub(&path).unwrap(), "{before}");
+            std::fs::write(&path, &program[..before + 10]).unwrap();
+            assert!(!is_stub(&path).unwrap(), "{before}");
+        }
     }
 }

@@ -71,6 +71,10 @@ pub struct Settings {
     /// Seconds without a byte after which a download is given up.
     #[serde(default = "default_stall")]
     pub stall: f64,
+    /// Seconds that a start waits for an update in all; else 600 where the
+    /// user can see that, and 30 where nobody can. More than 0, at most a day.
+    #[serde(default)]
+    pub wait: Option<f64>,
     /// Whether files in `app/` that no release brought are dropped on update.
     #[serde(default)]
     pub purge: bool,
@@ -104,6 +108,55 @@ pub struct Settings {
     /// Bytes the log may grow to before it is put aside as `log.1`.
     #[serde(default = "default_log_size")]
     pub log_size: u64,
+    /// The least of what gets into the log.
+    #[serde(default)]
+    pub log_level: LogLevel,
+}
+
+/// How much gets into the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What kept an update from coming.
+    Error,
+    /// Also what may be wrong.
+    Warn,
+    /// Also what was done.
+    #[default]
+    Info,
+    /// Also what helps to find faults.
+    Debug,
+    /// All there is.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level with this name, in large or small letters.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name.trim().to_ascii_lowercase().as_str() {
+            "off" => LogLevel::Off,
+            "error" => LogLevel::Error,
+            "warn" => LogLevel::Warn,
+            "info" => LogLevel::Info,
+            "debug" => LogLevel::Debug,
+            "trace" => LogLevel::Trace,
+            _ => return None,
+        })
+    }
+
+    /// As the logger has it.
+    pub fn filter(self) -> log::LevelFilter {
+        match self {
+            LogLevel::Off => log::LevelFilter::Off,
+            LogLevel::Error => log::LevelFilter::Error,
+            LogLevel::Warn => log::LevelFilter::Warn,
+            LogLevel::Info => log::LevelFilter::Info,
+            LogLevel::Debug => log::LevelFilter::Debug,
+            LogLevel::Trace => log::LevelFilter::Trace,
+        }
+    }
 }
 
 fn default_deadline() -> f64 {
@@ -234,6 +287,11 @@ impl Settings {
         if !(self.stall > 0.0 && self.stall <= 3600.0) {
             return Err("stall must be more than 0 and at most 3600 seconds".into());
         }
+        if let Some(wait) = self.wait
+            && !(wait > 0.0 && wait <= 86_400.0)
+        {
+            return Err("wait must be more than 0 and at most 86400 seconds".into());
+        }
         if !(self.probation >= 0.0 && self.probation <= 3600.0) {
             return Err("probation must be 0 to 3600 seconds".into());
         }
@@ -254,6 +312,13 @@ impl Settings {
     /// [`Settings::deadline`] as a duration.
     pub fn deadline(&self) -> Duration {
         Duration::from_secs_f64(self.deadline)
+    }
+
+    /// How long a start waits for an update in all. `seen`: whether somebody
+    /// can see what goes on.
+    pub fn wait(&self, seen: bool) -> Duration {
+        let default = if seen { 600.0 } else { 30.0 };
+        Duration::from_secs_f64(self.wait.unwrap_or(default))
     }
 
     /// Whether the user's changes to a shipped file are kept.
@@ -303,6 +368,12 @@ mod tests {
         assert_eq!(settings.mode, Mode::BeforeLaunch);
         assert_eq!(settings.channel, Channel::Final);
         assert_eq!(settings.deadline(), Duration::from_secs(3));
+        assert_eq!(settings.log_level, LogLevel::Info);
+        assert!(settings.wait(false) < settings.wait(true));
+        let settings = Settings::parse(&format!("{LEAST}wait = 5\nlog_level = 'debug'\n")).unwrap();
+        assert_eq!(settings.wait(true), Duration::from_secs(5));
+        assert_eq!(settings.wait(false), Duration::from_secs(5));
+        assert_eq!(settings.log_level, LogLevel::parse(" Debug").unwrap());
     }
 
     #[test]
@@ -384,6 +455,9 @@ mod tests {
             "deadline = 0",
             "deadline = 1e9",
             "stall = -1",
+            "wait = 0",
+            "wait = 1e9",
+            "log_level = 'loud'",
             "probation = 1e9",
             "mode = 'sometimes'",
             "channel = 'nightly'",

@@ -3,13 +3,12 @@
 
 use crate::blocked::Blocked;
 use crate::flow::{self, Trial as Next};
-use crate::fs;
 use crate::install::{self, BlockedVersions, Layout, Probation, Record};
 use crate::launch::{self, End, LaunchError, Verdict};
 use crate::launcher::{self, launch_lock, not_started, now};
-use crate::safe_text::complain;
 use crate::settings::Settings;
 use crate::updater::{Outcome, UpdateError, Updater};
+use crate::{behind, fs, say};
 use pep440_rs::Version;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -69,6 +68,7 @@ impl Trial<'_> {
         if alone && let Err(e) = self.probation.count_start(self.layout) {
             log::warn!("{e}");
         }
+        let fed = launch::has_input();
         match self.supervise() {
             Err(e) => match self.go_back(&e.to_string()) {
                 true => launcher::start(self.layout, &self.settings.executable),
@@ -79,8 +79,13 @@ impl Trial<'_> {
                     self.sound();
                     end.pass_on()
                 }
-                Verdict::Open => end.pass_on(),
-                Verdict::Failed => self.failed(end),
+                Verdict::Open => {
+                    if alone && launch::was_asked_to_end() {
+                        self.uncount();
+                    }
+                    end.pass_on()
+                }
+                Verdict::Failed => self.failed(end, fed),
             },
         }
     }
@@ -134,8 +139,24 @@ impl Trial<'_> {
         }
     }
 
-    fn failed(&self, end: End) -> ExitCode {
+    /// Who ended this start has not given the version the time to show that it
+    /// works.
+    fn uncount(&mut self) {
+        log::info!("it was ended from outside, which says nothing of the version");
+        if let Err(e) = self.probation.uncount_start(self.layout) {
+            log::warn!("{e}");
+        }
+    }
+
+    fn failed(&self, end: End, fed: bool) -> ExitCode {
         if !self.go_back(&end.to_string()) {
+            return end.pass_on();
+        }
+        if fed {
+            // It may have read some of it, and nobody has that any more.
+            log::warn!(
+                "there was data on standard input, so the version before is not started with the rest of it, but the next time"
+            );
             return end.pass_on();
         }
         let (again, _) = match self.supervise() {
@@ -164,7 +185,7 @@ impl Trial<'_> {
                 );
                 log::warn!("{text}");
                 if !self.settings.quiet {
-                    complain(&text);
+                    say::line(&text);
                 }
                 true
             }
@@ -201,6 +222,7 @@ impl Trial<'_> {
     /// Exchanges the version `from`, if it still is installed, with the one
     /// before.
     fn exchange(&self, from: &Version) -> Result<Outcome, UpdateError> {
+        let _claim = behind::claim(self.layout);
         let updater = Updater::new(self.layout, self.settings, now(), &|_| {})?;
         updater.roll_back(Some(from))
     }

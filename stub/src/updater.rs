@@ -13,6 +13,7 @@ use crate::install::{
     self, BlockedVersions, CommitError, Committed, How, Layout, Lock, Origin, Record, RecordError,
     Release, StateError, Why,
 };
+use crate::nested;
 use crate::notes::{self, Note};
 use crate::own::{self, OwnError};
 use crate::plain_file;
@@ -74,6 +75,14 @@ pub enum UpdateError {
         version: Version,
         /// The setting.
         executable: String,
+    },
+    /// The release is a stub in place of the application.
+    #[error(
+        "version {version} holds this updater in place of the application: its makers released the folder that users install"
+    )]
+    NestedStub {
+        /// The release.
+        version: Version,
     },
     /// A record could not be read.
     #[error(transparent)]
@@ -156,7 +165,9 @@ impl UpdateError {
                 }
                 _ => Class::Refused,
             },
-            UpdateError::WrongTree { .. } | UpdateError::NoExecutable { .. } => Class::Refused,
+            UpdateError::WrongTree { .. }
+            | UpdateError::NoExecutable { .. }
+            | UpdateError::NestedStub { .. } => Class::Refused,
             UpdateError::Fs(_)
             | UpdateError::Record(_)
             | UpdateError::State(_)
@@ -1056,6 +1067,11 @@ impl<'a> Updater<'a> {
             return Err(UpdateError::NoExecutable {
                 version: version.clone(),
                 executable: executable.clone(),
+            });
+        }
+        if nested::is_in(&self.layout.staged(), self.settings) {
+            return Err(UpdateError::NestedStub {
+                version: version.clone(),
             });
         }
         debug_assert!(!manifest.entries.contains_key(RECORD));

@@ -7,7 +7,7 @@ use notsotuf_tests::{World, json, root, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// An application that is a Python script beside the helper, under the
 /// stub's rules like any other.
@@ -53,6 +53,90 @@ fn an_application_stages_an_update_and_restarts_into_it() {
             "previous": "1.0",
         })
     );
+}
+
+/// One-file bundles (pyinstaller #9233, #9338 are about such restarts): a
+/// loader in `app/` waits for the application, which then is another program's
+/// affair. Here the loader is a shell.
+fn release_one_file(world: &World, version: &str, script: &str) {
+    let folder = world.path(&format!("bundle-{version}"));
+    fs::create_dir_all(&folder).unwrap();
+    let helper = root().join("python/notsotuf_app.py");
+    fs::copy(helper, folder.join("notsotuf_app.py")).unwrap();
+    fs::copy("/bin/sh", folder.join("loader")).unwrap();
+    let head = "import json, os, sys, notsotuf_app as n\nsys._MEIPASS = '/tmp/_MEIabcdef'\n";
+    fs::write(folder.join("main.py"), format!("{head}{script}\n")).unwrap();
+    let (app, python) = (world.path("install/app"), root().join(".venv/bin/python"));
+    let program = folder.join("program");
+    let text = format!(
+        "#!{app}/loader\n{} -B {app}/main.py \"$@\"\nexit $?\n",
+        python.display(),
+        app = app.display()
+    );
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    world.add(version, &folder, &[]);
+    world.bundler(&["publish"]);
+}
+
+#[test]
+fn the_loader_of_a_one_file_bundle_is_no_instance_that_runs() {
+    for mode in ["before-launch", "background", "off"] {
+        let world = World::new();
+        let go = "if 'go' in sys.argv: n.stage(); n.restart(['on'])\n\
+                  elif 'on' in sys.argv: n.restart(['end'])\n\
+                  else: print(json.dumps(n.version()))";
+        release_one_file(&world, "1.0", go);
+        world.ship_with(&["--executable", "program"]);
+        // With this, the first start does not find it.
+        let url = world.url();
+        world.point_to("http://127.0.0.1:9");
+        release_one_file(&world, "1.1", go);
+        let settings = world.path("install/notsotuf.toml");
+        world.set("mode", &format!("\"{mode}\""));
+        let text = fs::read_to_string(&settings).unwrap();
+        let online = text.replace("http://127.0.0.1:9", &url);
+        let stage = format!(
+            "open({:?}, 'w').write({online:?})\n",
+            settings.to_str().unwrap()
+        );
+        let main = world.path("install/app/main.py");
+        let script = fs::read_to_string(&main).unwrap();
+        let head = script.lines().take(2).collect::<Vec<_>>().join("\n");
+        fs::write(
+            &main,
+            format!("{head}\nif 'go' in sys.argv: {stage}\n{go}\n"),
+        )
+        .unwrap();
+        // And once more, with two loaders that wait.
+        let said: Value = json(world.stub().arg("go"));
+        assert_eq!(said, "1.1", "{mode}: {}", world.log());
+        // One that nobody names is an instance like any other.
+        let mut other = Command::new(world.path("install/app/loader"));
+        other.args(["-c", "read x"]).stdin(Stdio::piped());
+        let mut child = other.spawn().unwrap();
+        release_one_file(&world, "1.2", go);
+        let status = json(world.stub().args(["--updater", "update", "--json"]));
+        assert_eq!(status["result"], "staged", "{}", world.log());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_stub_is_where_the_application_is_told_also_after_it_replaced_itself() {
+    let world = World::new();
+    let say = "print(json.dumps([n.stub(), os.path.exists(n.stub()), n.status()['updater']]))";
+    release(&world, "1.0", say);
+    world.ship_with(&["--executable", "program"]);
+    let newer = world.stub_of_version("9.1");
+    world.bundler(&["add-stub", newer.to_str().unwrap()]);
+    world.bundler(&["publish"]);
+    let stub = world.path("install/program").canonicalize().unwrap();
+    for _ in 0..2 {
+        let said = json(&mut world.stub());
+        assert_eq!(said, json!([stub.to_str().unwrap(), true, "9.1"]));
+    }
 }
 
 #[test]

@@ -166,21 +166,38 @@ fn a_version_that_lives_is_sound_while_it_still_runs() {
     assert_eq!(installed(&world), "1.1");
 }
 
+/// Starts 1.1, which hangs, and ends it with a signal.
+fn started_and_ended(world: &World, signal: &str) {
+    let mut running = world.stub().stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let out = running.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+    assert_eq!(line, "hung\n", "{}", world.log());
+    let pid = running.id().to_string();
+    let done = run(Command::new("kill").args([signal, &pid]));
+    assert!(done.status.success());
+    running.wait().unwrap();
+    assert_eq!(installed(world), "1.1");
+    assert_eq!(status(world)["probation"], true);
+}
+
+/// A logout, a service that is restarted: nothing against the version.
+#[test]
+fn a_version_that_is_asked_to_end_has_as_many_tries_as_that_takes() {
+    let world = world_with("echo hung; exec sleep 60");
+    world.set("probation", "3600.0");
+    for signal in ["-TERM", "-HUP", "-TERM", "-INT", "-TERM"] {
+        started_and_ended(&world, signal);
+    }
+    assert_eq!(status(&world)["failed"], json!([]));
+}
+
 #[test]
 fn a_version_that_hangs_and_is_killed_has_three_tries() {
     let world = world_with("echo hung; exec sleep 60");
     world.set("probation", "3600.0");
     for _ in 0..3 {
-        let mut running = world.stub().stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let out = running.stdout.take().unwrap();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
-        assert_eq!(line, "hung\n");
-        let pid = running.id().to_string();
-        assert!(run(Command::new("kill").arg(&pid)).status.success());
-        running.wait().unwrap();
-        assert_eq!(installed(&world), "1.1");
-        assert_eq!(status(&world)["probation"], true);
+        started_and_ended(&world, "-KILL");
     }
     assert_eq!(world.start_version(), "1.0", "{}", world.log());
     assert_eq!(status(&world)["failed"], json!(["1.1"]));

@@ -160,3 +160,65 @@ fn a_terminal_shows_an_update() {
     );
     assert!(after[2].starts_with("{\"version\": \"1.1\""), "{after:?}");
 }
+
+/// The programs that show windows, replaced by others. There is no display.
+fn with_programs(programs: &[(&str, &str)], desktop: &str) -> (World, String) {
+    use std::os::unix::fs::PermissionsExt;
+    let world = slow_update();
+    let bin = world.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for (name, script) in programs {
+        let path = bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = std::env::var("PATH").unwrap();
+    let mut command = world.stub();
+    command
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("DISPLAY", ":4711")
+        .env("XDG_CURRENT_DESKTOP", desktop)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let said = version(command.spawn().unwrap());
+    (world, said)
+}
+
+#[test]
+fn a_window_that_hangs_or_dies_changes_nothing() {
+    let hangs = "exec sleep 4711";
+    let window = "echo 'org.kde.kdialog-1 /ProgressDialog'";
+    for (programs, desktop) in [
+        (&[("zenity", hangs)][..], ""),
+        (&[("zenity", "exit 1")], ""),
+        (&[("zenity", "kill -9 $$")], ""),
+        (&[("kdialog", hangs)], "KDE"),
+        (&[("kdialog", window), ("dbus-send", hangs)], "KDE"),
+        (&[("kdialog", window), ("dbus-send", "exit 1")], "KDE"),
+        (&[("kdialog", "exit 0"), ("zenity", "exit 0")], "KDE"),
+    ] {
+        let (world, said) = with_programs(programs, desktop);
+        assert_eq!(said, "1.1", "{programs:?}: {}", world.log());
+        // Nothing of it is left behind.
+        let left = run(Command::new("pgrep").args(["-f", "^sleep 4711$"]));
+        assert_eq!(left.status.code(), Some(1), "{programs:?}: {left:?}");
+    }
+}
+
+/// Ctrl-S, or a terminal whose other end nobody reads.
+#[test]
+fn a_terminal_that_is_stopped_changes_nothing() {
+    let world = slow_update();
+    let script = "import os, pty, subprocess, sys\n\
+        there, here = pty.openpty()\n\
+        os.set_blocking(here, False)\n\
+        try:\n    while True: os.write(here, b'x' * 100)\n\
+        except BlockingIOError: os.set_blocking(here, True)\n\
+        sys.exit(subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stderr=here).returncode)";
+    let mut command = Command::new(notsotuf_tests::root().join(".venv/bin/python"));
+    command
+        .args(["-c", script])
+        .arg(world.path("install/program"));
+    let said = notsotuf_tests::json(&mut command);
+    assert_eq!(said["version"], "1.1", "{}", world.log());
+}

@@ -17,7 +17,7 @@ use crate::project::Project;
 use crate::publish::What;
 use crate::release::{self, Addition};
 use crate::ship::{self, Order};
-use crate::{prune, publish, serve};
+use crate::{prune, publish, say, serve};
 use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
@@ -66,9 +66,12 @@ pub struct Cli {
     /// A further folder of keys, on another medium say; repeat for several
     #[arg(long = "key-dir", global = true, value_name = "DIR")]
     key_dirs: Vec<PathBuf>,
-    /// Show no progress
+    /// Show no progress, and no warnings
     #[arg(long, short, global = true)]
-    quiet: bool,
+    pub quiet: bool,
+    /// Say on standard error what is done; twice and three times: more of it
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
     /// File whose first line is the passphrase of the keys
     #[arg(long, global = true, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -350,7 +353,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Bridge(args) => migrate::bridge(&open()?, &args, &output),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
-            clap_complete::generate(shell, &mut command, "notsotuf", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "notsotuf", &mut script);
+            say::raw(&script);
             Ok(())
         }
         Command::Man { dir } => {

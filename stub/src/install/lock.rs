@@ -5,13 +5,13 @@ use crate::fs::FsError;
 use crate::plain_file;
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A lock that is held until this is dropped (or the process becomes another
 /// program: the file is not inherited).
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -31,6 +31,22 @@ impl Lock {
         Self::acquire(path, patience, File::try_lock_shared)
     }
 
+    /// Makes the time of its file the present one.
+    pub fn touch(&self) {
+        if let Err(e) = self.file.set_modified(SystemTime::now()) {
+            log::debug!("{e}");
+        }
+    }
+
+    /// Hands it on to the programs that this process starts or becomes: it is
+    /// held until the last of them has ended.
+    #[cfg(unix)]
+    pub fn hand_on(&self) {
+        if let Err(e) = rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty()) {
+            log::debug!("{e}");
+        }
+    }
+
     fn acquire(
         path: &Path,
         patience: Duration,
@@ -40,7 +56,7 @@ impl Lock {
         let start = Instant::now();
         loop {
             match try_lock(&file) {
-                Ok(()) => return Ok(Some(Lock { _file: file })),
+                Ok(()) => return Ok(Some(Lock { file })),
                 Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
                     std::thread::sleep(Duration::from_millis(5));
                 }

@@ -36,7 +36,7 @@ pub use lock::Lock;
 pub use origin::{Origin, Why};
 pub use probation::{Probation, record_hash};
 pub use record::{Record, RecordError, Release};
-pub use running::{instances, is_running};
+pub use running::{BOOTLOADERS, await_end, bootloaders, instances, sees_processes};
 pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
 
 pub use state::{
@@ -73,13 +73,7 @@ impl Layout {
     /// # Errors
     /// If the system does not say where the program is.
     pub fn of_this_program() -> io::Result<Self> {
-        let mut program = std::env::current_exe()?;
-        if cfg!(unix) {
-            // Not on Windows, where this yields a `\\?\` path that many
-            // programs do not take; links to programs are rare there.
-            program = program.canonicalize()?;
-        }
-        let folder = program.parent().map(Path::to_path_buf);
+        let folder = crate::origin::program()?.parent();
         folder
             .map(Layout::new)
             .ok_or_else(|| io::Error::other("the program is in no folder"))
@@ -176,6 +170,14 @@ impl Layout {
     /// Held by the one stub that updates.
     pub fn update_lock(&self) -> PathBuf {
         self.state().join("lock")
+    }
+    /// Held by the process that updates behind the application.
+    pub fn behind_lock(&self) -> PathBuf {
+        self.state().join("behind.lock")
+    }
+    /// Held by one that wants that process to end.
+    pub fn claim_lock(&self) -> PathBuf {
+        self.state().join("claim.lock")
     }
     /// Held together by stubs that are starting the application, alone by
     /// the one that replaces it.

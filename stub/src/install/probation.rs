@@ -66,6 +66,15 @@ impl Probation {
         self.store(layout)
     }
 
+    /// Takes back that a start was noted: it says nothing of the version.
+    ///
+    /// # Errors
+    /// A file system call that failed.
+    pub fn uncount_start(&mut self, layout: &Layout) -> Result<(), FsError> {
+        self.starts = self.starts.saturating_sub(1);
+        self.store(layout)
+    }
+
     fn store(&self, layout: &Layout) -> Result<(), FsError> {
         let Probation { record, starts } = self;
         let text = format!("{HEADER}\nrecord {record}\nstarts {starts}\n");
@@ -121,6 +130,8 @@ mod tests {
         let mut found = Probation::load(&layout).unwrap().unwrap();
         found.count_start(&layout).unwrap();
         assert_eq!(Probation::load(&layout).unwrap().unwrap().starts, 1);
+        found.uncount_start(&layout).unwrap();
+        assert_eq!(Probation::load(&layout).unwrap().unwrap().starts, 0);
         // Another version is installed by now.
         std::fs::write(Record::path(&layout.app()), "two").unwrap();
         assert_eq!(Probation::load(&layout).unwrap(), None);

@@ -8,12 +8,14 @@ mod os;
 #[path = "windows.rs"]
 mod os;
 
+use crate::install::Layout;
+use crate::origin;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -63,6 +65,31 @@ pub fn supervise(
     let command = command(&program, more);
     os::supervise(command, started).map_err(|source| LaunchError { program, source })
 }
+
+/// Starts `program` as a process that has nothing to do with this one any
+/// more: no parent, no terminal, no streams, and `folder` to work in.
+///
+/// # Errors
+/// What the system said.
+pub fn detach(program: &Path, arguments: &[&str], folder: &Path) -> io::Result<()> {
+    let mut command = Command::new(program);
+    clean(&mut command);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    os::detach(command)
+}
+
+/// Whether [`detach`] is without consequences for this process. For the first
+/// one of a system it is not: all that have no parent are its children.
+pub fn can_detach() -> bool {
+    cfg!(windows) || std::process::id() != 1
+}
+
+pub use os::{has_input, name_of_start, prepare, was_asked_to_end};
 
 /// How the application ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +169,26 @@ fn command(program: &Path, more: &Variables) -> Command {
     for (name, value) in more {
         command.env(name, value);
     }
+    if let Some(folder) = working_directory() {
+        command.current_dir(folder);
+    }
     command
+}
+
+/// Where the application is to work, if that is not where this process is: it
+/// may have been started in a folder of the bundle, of which there is another
+/// one now; or, on Windows, have left for a place where it is in nobody's way.
+fn working_directory() -> Option<PathBuf> {
+    let folder = origin::folder()?;
+    if cfg!(unix) {
+        let moved = std::env::current_dir().map_or(true, |now| now != folder);
+        if !moved || !folder.starts_with(Layout::of_this_program().ok()?.app()) {
+            return None;
+        }
+    }
+    // Where the new bundle does not have it, the next one above that it has.
+    let there = folder.ancestors().find(|folder| folder.is_dir())?;
+    Some(there.to_path_buf())
 }
 
 /// Takes what a PyInstaller application may have left in the environment of
@@ -160,13 +206,14 @@ pub fn clean(command: &mut Command) {
 /// Whether a variable is one that the stub sets for the application, and not
 /// one by which users or the bundler's tools are set up.
 fn is_told(name: &str) -> bool {
-    const TOLD: [&str; 6] = [
+    const TOLD: [&str; 7] = [
         "STUB",
         "VERSION",
         "STAGED",
         "PREVIOUS",
         "READY_FILE",
         "WAIT_FOR",
+        "BOOTLOADERS",
     ];
     name.strip_prefix(PREFIX)
         .is_some_and(|rest| TOLD.contains(&rest))

@@ -2,15 +2,34 @@
 #![allow(unsafe_code)]
 
 use super::End;
+use crate::origin;
 use std::ffi::OsString;
 use std::io;
 use std::os::windows::ffi::OsStringExt;
+use std::os::windows::io::{AsRawHandle, RawHandle};
 use std::os::windows::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode};
+use std::ptr::null;
 use std::sync::atomic::{AtomicBool, Ordering};
-use windows_sys::Win32::Foundation::{STATUS_CONTROL_C_EXIT, TRUE};
-use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use std::time::Duration;
+use windows_sys::Win32::Foundation::{
+    GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, STATUS_CONTROL_C_EXIT,
+    SetHandleInformation, TRUE,
+};
+use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_DISK, FILE_TYPE_PIPE, GetFileType};
+use windows_sys::Win32::System::Console::{
+    CTRL_CLOSE_EVENT, GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
+    SetConsoleCtrlHandler,
+};
 use windows_sys::Win32::System::Environment::GetCommandLineW;
+use windows_sys::Win32::System::JobObjects::{
+    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK, JOBOBJECT_BASIC_LIMIT_INFORMATION,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation,
+    SetInformationJobObject,
+};
+use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS};
 use windows_sys::core::BOOL;
 
 /// Runs the application with the command line of this process, untouched
@@ -30,8 +49,96 @@ pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<End
         log::debug!("no console handler: {}", io::Error::last_os_error());
     }
     let mut child = command.spawn()?;
+    end_with_this_process(&child);
     started();
     Ok(End::Code(child.wait()?.code().unwrap_or(1)))
+}
+
+/// Puts the application into a job that ends with this process, however that
+/// ends. What the application starts is not in it: that may outlive it.
+fn end_with_this_process(child: &Child) {
+    let limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
+        BasicLimitInformation: JOBOBJECT_BASIC_LIMIT_INFORMATION {
+            LimitFlags: JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK,
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let size = size_of_val(&limits) as u32;
+    // SAFETY: the structure is of the kind that is named, and the handles are
+    // valid. The job's is never closed but by the end of this process.
+    let done = unsafe {
+        let job = CreateJobObjectW(null(), null());
+        !job.is_null()
+            && SetInformationJobObject(
+                job,
+                JobObjectExtendedLimitInformation,
+                (&raw const limits).cast(),
+                size,
+            ) != 0
+            && AssignProcessToJobObject(job, child.as_raw_handle()) != 0
+    };
+    if !done {
+        log::debug!("no job for the application: {}", io::Error::last_os_error());
+    }
+}
+
+/// Runs it without a console and apart from this process. It inherits none of
+/// the streams: others may wait for the end of a pipe.
+pub fn detach(mut command: Command) -> io::Result<()> {
+    command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+    let streams = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE].map(|which| {
+        // SAFETY: no condition.
+        unsafe { GetStdHandle(which) }
+    });
+    let passed_on = streams.map(|stream| inherits(stream) && set_inherits(stream, false));
+    let spawned = command.spawn();
+    for (stream, before) in streams.into_iter().zip(passed_on) {
+        if before && !set_inherits(stream, true) {
+            log::warn!("{}", io::Error::last_os_error());
+        }
+    }
+    spawned.map(drop)
+}
+
+fn inherits(handle: HANDLE) -> bool {
+    let mut flags = 0;
+    let valid = !handle.is_null() && handle != INVALID_HANDLE_VALUE;
+    // SAFETY: the system refuses what is no handle.
+    valid
+        && unsafe { GetHandleInformation(handle, &raw mut flags) } != 0
+        && flags & HANDLE_FLAG_INHERIT != 0
+}
+
+fn set_inherits(handle: HANDLE, on: bool) -> bool {
+    let flag = if on { HANDLE_FLAG_INHERIT } else { 0 };
+    // SAFETY: the system refuses what is no handle.
+    unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, flag) != 0 }
+}
+
+/// Whether there is something on standard input that can be read only once.
+pub fn has_input() -> bool {
+    let handle: RawHandle = io::stdin().as_raw_handle();
+    // SAFETY: the system refuses what is no handle.
+    let kind = unsafe { GetFileType(handle) };
+    kind == FILE_TYPE_PIPE || kind == FILE_TYPE_DISK
+}
+
+/// The program as the one who started it called it.
+pub fn name_of_start() -> Option<PathBuf> {
+    std::env::args_os().next().map(PathBuf::from)
+}
+
+/// Leaves the working directory, which Windows lets nobody rename as long as
+/// a process is in it. The application is started there all the same.
+pub fn prepare() {
+    let folder = origin::program().ok().and_then(|program| program.parent());
+    if let Some(folder) = folder
+        && origin::folder().is_some()
+        && let Err(e) = std::env::set_current_dir(folder)
+    {
+        log::debug!("cannot leave the working directory: {e}");
+    }
 }
 
 /// Ends this process with all 32 bits of the code, which `ExitCode` would
@@ -58,8 +165,13 @@ pub fn was_asked_to_end() -> bool {
     ASKED_TO_END.load(Ordering::SeqCst)
 }
 
-unsafe extern "system" fn stay(_event: u32) -> BOOL {
+unsafe extern "system" fn stay(event: u32) -> BOOL {
     ASKED_TO_END.store(true, Ordering::SeqCst);
+    if event >= CTRL_CLOSE_EVENT {
+        // This process ends when this returns: not before it has noted what
+        // became of the application. The system does not wait for ever.
+        std::thread::sleep(Duration::from_secs(60));
+    }
     TRUE
 }
 

@@ -1,9 +1,11 @@
 //! Linux and the like: `zenity` or `kdialog`, whichever the desktop has.
 
 use super::super::{Texts, View, texts::Text};
+use super::programs::Program;
+use super::{Look, Programs};
 use crate::launch;
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A window of another program.
@@ -13,15 +15,17 @@ pub enum Window {
 }
 
 impl Window {
-    /// Opens it; `None` if there is no desktop, or neither program.
-    pub fn open(view: &View, texts: &Texts) -> Option<Self> {
+    /// Whether there is a desktop.
+    pub fn may_open() -> bool {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if !set("DISPLAY") && !set("WAYLAND_DISPLAY") {
-            return None;
-        }
+        set("DISPLAY") || set("WAYLAND_DISPLAY")
+    }
+
+    /// Opens it; `None` if there is neither program.
+    pub fn open(view: &View, texts: &Texts, programs: &Programs) -> Option<Self> {
         let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
-        let zenity = || Zenity::open(view, texts).map(Window::Zenity);
-        let kdialog = || KDialog::open(view, texts).map(Window::KDialog);
+        let zenity = || Zenity::open(view, texts, programs).map(Window::Zenity);
+        let kdialog = || KDialog::open(view, texts, programs).map(Window::KDialog);
         let opened = match desktop.contains("KDE") {
             true => kdialog().or_else(|_| zenity()),
             false => zenity().or_else(|_| kdialog()),
@@ -32,21 +36,18 @@ impl Window {
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &View) {
-        let result = match self {
+    pub fn show(&mut self, view: &View) -> io::Result<()> {
+        match self {
             Window::Zenity(window) => window.show(view),
             Window::KDialog(window) => window.show(view),
-        };
-        if let Err(e) = result {
-            log::debug!("the window is gone: {e}");
         }
     }
 
-    /// Whether the button was pressed, or the window closed.
-    pub fn cancelled(&mut self) -> bool {
+    /// What became of it.
+    pub fn look(&self) -> Look {
         match self {
-            Window::Zenity(window) => window.cancelled(),
-            Window::KDialog(window) => window.cancelled(),
+            Window::Zenity(window) => window.look(),
+            Window::KDialog(window) => window.look(),
         }
     }
 }
@@ -64,18 +65,35 @@ fn percent(view: &View) -> u32 {
     (view.part * 100.0).clamp(0.0, 99.0) as u32
 }
 
+/// More than a program that is asked for a word has to say.
+const MOST: u64 = 4096;
+
+/// Starts a program whose output is piped.
+fn with_output(
+    programs: &Programs,
+    command: &mut Command,
+    error: &mut Option<ChildStderr>,
+) -> io::Result<(Program, ChildStdout)> {
+    let mut output = None;
+    let program = programs.start(command, |child| {
+        output = child.stdout.take();
+        *error = child.stderr.take();
+    })?;
+    Ok((program, output.ok_or_else(no_pipe)?))
+}
+
 /// zenity's exit code for its button, for Escape, and for a closed window.
 const CANCELLED: i32 = 42;
 
 /// <https://help.gnome.org/users/zenity/stable/progress.html>
 pub struct Zenity {
-    child: Child,
+    program: Program,
     input: ChildStdin,
     last: String,
 }
 
 impl Zenity {
-    fn open(view: &View, texts: &Texts) -> io::Result<Self> {
+    fn open(view: &View, texts: &Texts, programs: &Programs) -> io::Result<Self> {
         let mut command = Command::new("zenity");
         launch::clean(&mut command);
         command
@@ -96,11 +114,11 @@ impl Zenity {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let mut child = command.spawn()?;
-        let input = child.stdin.take().expect("it is piped");
+        let mut input = None;
+        let program = programs.start(&mut command, |child| input = child.stdin.take())?;
         Ok(Zenity {
-            child,
-            input,
+            program,
+            input: input.ok_or_else(no_pipe)?,
             last: String::new(),
         })
     }
@@ -122,27 +140,30 @@ impl Zenity {
         Ok(())
     }
 
-    fn cancelled(&mut self) -> bool {
-        let ended = self.child.try_wait();
-        matches!(ended, Ok(Some(status)) if status.code() == Some(CANCELLED))
+    fn look(&self) -> Look {
+        match self.program.ended() {
+            None => Look::Open,
+            Some(status) if status.code() == Some(CANCELLED) => Look::Cancelled,
+            Some(_) => Look::Gone,
+        }
     }
 }
 
 impl Drop for Zenity {
     fn drop(&mut self) {
-        end(&mut self.child);
+        self.program.end();
     }
 }
 
-fn end(child: &mut Child) {
-    if let Err(e) = child.kill().and_then(|()| child.wait()) {
-        log::debug!("the window does not end: {e}");
-    }
+fn no_pipe() -> io::Error {
+    io::Error::other("there is no pipe")
 }
 
 /// kdialog prints where on the session bus its window is and goes to the
 /// background.
 pub struct KDialog {
+    programs: Programs,
+    hint: String,
     service: String,
     path: String,
     last: Option<(Instant, View)>,
@@ -154,25 +175,28 @@ const KDIALOG_REFRESH: Duration = Duration::from_millis(500);
 const KDIALOG: &str = "org.kde.kdialog.ProgressDialog";
 
 impl KDialog {
-    fn open(view: &View, texts: &Texts) -> io::Result<Self> {
+    fn open(view: &View, texts: &Texts, programs: &Programs) -> io::Result<Self> {
+        let hint = texts.with(Text::CancelStarts, &[]);
         let mut command = Command::new("kdialog");
         launch::clean(&mut command);
         command
             .args(["--title", &view.title])
-            .args(["--progressbar", &Self::text(view, texts), "100"])
+            .args(["--progressbar", &Self::text(view, &hint), "100"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut child = command.spawn()?;
+        let (program, output) = with_output(programs, &mut command, &mut None)?;
         // The window keeps the pipe open, so it is not read to its end.
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line)?;
-        let status = child.wait()?;
+        BufReader::new(output.take(MOST)).read_line(&mut line)?;
+        let status = program.wait()?;
         let place = line.trim().split_once(' ');
         let (service, path) = place
             .filter(|_| status.success())
             .ok_or_else(|| io::Error::other("kdialog does not say where its window is"))?;
         let window = KDialog {
+            programs: programs.clone(),
+            hint,
             service: service.into(),
             path: path.into(),
             last: None,
@@ -181,8 +205,7 @@ impl KDialog {
         Ok(window)
     }
 
-    fn text(view: &View, texts: &Texts) -> String {
-        let hint = texts.with(Text::CancelStarts, &[]);
+    fn text(view: &View, hint: &str) -> String {
         format!("{}\n{}\n{hint}", view.title, below(view))
     }
 
@@ -190,17 +213,25 @@ impl KDialog {
     fn call(&self, method: &str, arguments: &[&str]) -> io::Result<String> {
         let mut command = Command::new("dbus-send");
         launch::clean(&mut command);
-        let output = command
+        command
             .args(["--session", "--print-reply=literal", "--reply-timeout=1000"])
             .arg(format!("--dest={}", self.service))
             .args([&self.path, method])
             .args(arguments)
             .stdin(Stdio::null())
-            .output()?;
-        match output.status.success() {
-            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut error = None;
+        let (program, output) = with_output(&self.programs, &mut command, &mut error)?;
+        let (mut answer, mut said) = (Vec::new(), Vec::new());
+        output.take(MOST).read_to_end(&mut answer)?;
+        if let Some(error) = error {
+            error.take(MOST).read_to_end(&mut said)?;
+        }
+        match program.wait()?.success() {
+            true => Ok(String::from_utf8_lossy(&answer).into_owned()),
             false => Err(io::Error::other(
-                String::from_utf8_lossy(&output.stderr).into_owned(),
+                String::from_utf8_lossy(&said).into_owned(),
             )),
         }
     }
@@ -214,17 +245,19 @@ impl KDialog {
         let name = format!("string:{KDIALOG}");
         let set = "org.freedesktop.DBus.Properties.Set";
         self.call(set, &[&name, "string:value", &value])?;
-        let text = format!("string:{}\n{}", view.title, below(view));
+        let text = format!("string:{}", Self::text(view, &self.hint));
         self.call(&format!("{KDIALOG}.setLabelText"), &[&text])?;
         self.last = Some((Instant::now(), view.clone()));
         Ok(())
     }
 
-    fn cancelled(&mut self) -> bool {
+    fn look(&self) -> Look {
         match self.call(&format!("{KDIALOG}.wasCancelled"), &[]) {
-            Ok(answer) => answer.contains("true"),
+            Ok(answer) if answer.contains("true") => Look::Cancelled,
+            Ok(_) => Look::Open,
             // It was closed.
-            Err(e) => e.to_string().contains("ServiceUnknown"),
+            Err(e) if e.to_string().contains("ServiceUnknown") => Look::Cancelled,
+            Err(_) => Look::Gone,
         }
     }
 }

@@ -3,9 +3,11 @@
 //! when the button is pressed or its input ends.
 
 use super::super::{Texts, View, texts::Text};
+use super::programs::Program;
+use super::{Look, Programs};
 use crate::launch;
 use std::io::{self, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 
 const SCRIPT: &str = include_str!("macos.js");
 
@@ -14,15 +16,20 @@ const CANCELLED: i32 = 42;
 
 /// A window of another program.
 pub struct Window {
-    child: Child,
+    program: Program,
     input: ChildStdin,
     button: String,
     last: String,
 }
 
 impl Window {
+    /// Whether there is a desktop, as far as can be told beforehand.
+    pub fn may_open() -> bool {
+        true
+    }
+
     /// Opens it.
-    pub fn open(view: &View, texts: &Texts) -> Option<Self> {
+    pub fn open(view: &View, texts: &Texts, programs: &Programs) -> Option<Self> {
         let mut command = Command::new("/usr/bin/osascript");
         launch::clean(&mut command);
         command
@@ -30,29 +37,26 @@ impl Window {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let mut child = command
-            .spawn()
+        let mut input = None;
+        let program = programs
+            .start(&mut command, |child| input = child.stdin.take())
             .inspect_err(|e| log::debug!("no window for the progress: {e}"))
             .ok()?;
-        let input = child.stdin.take().expect("it is piped");
         let mut window = Window {
-            child,
-            input,
+            program,
+            input: input?,
             button: texts.with(Text::StartNow, &[]),
             last: String::new(),
         };
-        window.show(view);
+        window
+            .show(view)
+            .inspect_err(|e| log::debug!("no window for the progress: {e}"))
+            .ok()?;
         Some(window)
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &View) {
-        if let Err(e) = self.write(view) {
-            log::debug!("the window is gone: {e}");
-        }
-    }
-
-    fn write(&mut self, view: &View) -> io::Result<()> {
+    pub fn show(&mut self, view: &View) -> io::Result<()> {
         let notes = view.notes.as_deref().unwrap_or_default();
         let fields = [view.title.as_str(), &view.detail, notes, &self.button];
         let fields = fields.map(|field| field.replace(['\t', '\n'], " "));
@@ -64,17 +68,18 @@ impl Window {
         Ok(())
     }
 
-    /// Whether the button was pressed, or the window closed.
-    pub fn cancelled(&mut self) -> bool {
-        let ended = self.child.try_wait();
-        matches!(ended, Ok(Some(status)) if status.code() == Some(CANCELLED))
+    /// What became of it.
+    pub fn look(&self) -> Look {
+        match self.program.ended() {
+            None => Look::Open,
+            Some(status) if status.code() == Some(CANCELLED) => Look::Cancelled,
+            Some(_) => Look::Gone,
+        }
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
-        if let Err(e) = self.child.kill().and_then(|()| self.child.wait()) {
-            log::debug!("the window does not end: {e}");
-        }
+        self.program.end();
     }
 }

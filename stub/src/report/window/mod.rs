@@ -11,4 +11,21 @@ mod os;
 #[path = "windows.rs"]
 mod os;
 
+// The window of Windows is no program of its own, and macOS asks nothing.
+#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
+mod programs;
+
 pub use os::Window;
+pub use programs::Programs;
+
+/// What became of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// It is there.
+    Open,
+    /// Its button was pressed, or the user closed it.
+    Cancelled,
+    /// It came to its end in another way.
+    #[cfg_attr(windows, expect(dead_code, reason = "the system's own does not"))]
+    Gone,
+}

@@ -4,7 +4,9 @@
 #![allow(unsafe_code)]
 
 use super::super::{Texts, View, texts::Text};
+use super::{Look, Programs};
 use std::ffi::c_void;
+use std::io;
 use std::ptr::{null, null_mut};
 use windows_sys::Win32::System::Com::{
     CLSCTX_INPROC_SERVER, COINIT_APARTMENTTHREADED, CoCreateInstance, CoInitializeEx,
@@ -55,8 +57,13 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether there is a desktop, as far as can be told beforehand.
+    pub fn may_open() -> bool {
+        true
+    }
+
     /// Opens it; `None` if the system has none (Server Core).
-    pub fn open(view: &View, texts: &Texts) -> Option<Self> {
+    pub fn open(view: &View, texts: &Texts, _: &Programs) -> Option<Self> {
         let mut object: *mut Object = null_mut();
         // SAFETY: the identifiers are of this interface, which is what comes
         // back; without it, what was initialised is given back.
@@ -87,7 +94,7 @@ impl Window {
             let functions = &*(*object).functions;
             (functions.set_title)(object, title.as_ptr());
         }
-        window.show(view);
+        window.draw(view);
         // SAFETY: the object is alive; no parent, no modeless helper.
         unsafe {
             let functions = &*(*object).functions;
@@ -97,7 +104,12 @@ impl Window {
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &View) {
+    pub fn show(&mut self, view: &View) -> io::Result<()> {
+        self.draw(view);
+        Ok(())
+    }
+
+    fn draw(&mut self, view: &View) {
         let notes = view.notes.as_deref().unwrap_or(&self.hint);
         let detail = match view.notes {
             Some(_) => format!("{}. {}", view.detail, self.hint),
@@ -120,9 +132,13 @@ impl Window {
     }
 
     /// Whether Cancel was pressed.
-    pub fn cancelled(&mut self) -> bool {
+    pub fn look(&self) -> Look {
         // SAFETY: the object is alive.
-        unsafe { ((*(*self.object).functions).has_user_cancelled)(self.object) != 0 }
+        let cancelled = unsafe { ((*(*self.object).functions).has_user_cancelled)(self.object) };
+        match cancelled {
+            0 => Look::Open,
+            _ => Look::Cancelled,
+        }
     }
 }
 

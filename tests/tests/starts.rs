@@ -1,0 +1,526 @@
+//! The application starts, whatever is the matter with the network, the
+//! streams, the folder, or the release; and nothing of what the starter has
+//! set up for it is lost on the way.
+
+#![cfg(target_os = "linux")]
+
+use notsotuf_tests::fault::{Fault, FaultyServer};
+use notsotuf_tests::{World, copy_tree, json, program, run};
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+/// An application that is a script; it says which version it is.
+fn write_script(folder: &Path, version: &str, script: &str) {
+    fs::create_dir_all(folder).unwrap();
+    let path = folder.join("program");
+    fs::write(
+        &path,
+        format!("#!/bin/sh\necho 'version {version}'\n{script}\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn release(world: &World, version: &str, script: &str) {
+    let folder = world.path(&format!("script-{version}"));
+    write_script(&folder, version, script);
+    world.add(version, &folder, &[]);
+    world.bundler(&["publish"]);
+}
+
+/// An install of 1.0; 1.1 is in the repository. Both are scripts.
+fn scripts(first: &str, second: &str) -> World {
+    let world = World::new();
+    release(&world, "1.0", first);
+    world.ship_with(&["--version", "1.0", "--executable", "program"]);
+    release(&world, "1.1", second);
+    world
+}
+
+fn said(command: &mut Command) -> String {
+    String::from_utf8(run(command).stdout).unwrap()
+}
+
+fn wait_for(world: &World, what: &str) {
+    wait_until(|| world.log().contains(what), || world.log());
+}
+
+fn wait_until(done: impl Fn() -> bool, tell: impl Fn() -> String) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", tell());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn status(world: &World) -> Value {
+    json(world.stub().args(["--updater", "status", "--json"]))
+}
+
+const READY: &str = "version 1.1 is ready and will be installed at the next start";
+
+/// An attacker, or a telephone line, sends just enough not to be given up.
+#[test]
+fn a_start_waits_no_longer_than_the_settings_say_and_a_command_gets_through() {
+    let world = World::with_update();
+    let server = FaultyServer::start(&world.repository(), "targets/", Fault::Dripping);
+    world.point_to(&server.url);
+    world.set("stall", "3600.0");
+    world.add_settings("wait = 1.0");
+    assert_eq!(world.start_version(), "1.0");
+    wait_for(&world, "the update takes longer than the user is to wait");
+    // It goes on, and another start does not wait for it.
+    wait_until(
+        || world.log().matches("found version 1.1").count() == 2,
+        || world.log(),
+    );
+    assert_eq!(world.start_version(), "1.0");
+    let log = world.log();
+    assert!(log.contains("another instance is updating"), "{log}");
+    // What the user asks for goes before it.
+    world.point_to(&world.url());
+    let done = json(world.stub().args(["--updater", "update", "--json"]));
+    assert_eq!(done["version"], "1.1", "{}", world.log());
+    assert_eq!(world.start_version(), "1.1");
+}
+
+#[test]
+fn an_update_that_takes_too_long_goes_on_behind_the_application() {
+    let world = World::with_update();
+    fs::remove_file(world.path("install/app/.notsotuf-release")).unwrap();
+    world.add_settings("max_rate = 6000000\nwait = 1.0");
+    assert_eq!(world.start_version(), "1.0");
+    wait_for(&world, "the update takes longer than the user is to wait");
+    wait_for(&world, READY);
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+#[test]
+fn a_network_that_is_slower_than_the_deadline_still_brings_updates() {
+    let world = World::with_update();
+    world.set("deadline", "0.001");
+    assert_eq!(world.start_version(), "1.0");
+    wait_for(&world, "within the deadline");
+    wait_for(&world, READY);
+    // Now there is nothing to ask for.
+    world.set("deadline", "3.0");
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+}
+
+#[test]
+fn a_command_of_a_moment_is_updated_in_the_background() {
+    let world = scripts("", "");
+    world.set("mode", "\"background\"");
+    assert_eq!(said(&mut world.stub()), "version 1.0\n");
+    wait_for(&world, READY);
+    assert_eq!(said(&mut world.stub()), "version 1.1\n");
+    // One that is started all the time does not look each time.
+    world.server.as_ref().unwrap().requests();
+    let looked = File::options()
+        .write(true)
+        .open(world.path("install/.notsotuf/behind.lock"))
+        .unwrap();
+    looked.set_modified(SystemTime::now()).unwrap();
+    assert_eq!(said(&mut world.stub()), "version 1.1\n");
+    assert_eq!(world.server.as_ref().unwrap().requests(), [""; 0]);
+    let long_ago = SystemTime::now() - Duration::from_secs(60);
+    looked.set_modified(long_ago).unwrap();
+    assert_eq!(said(&mut world.stub()), "version 1.1\n");
+    let asked = || world.server.as_ref().unwrap().requests();
+    wait_until(|| !asked().is_empty(), || world.log());
+}
+
+/// Whoever reads them may be gone (BedrockOnLinux #261, github/app #633), or
+/// the disk may be full.
+#[test]
+fn streams_that_take_nothing_are_no_trouble() {
+    let gone = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        Stdio::from(writer)
+    };
+    let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+    for stream in [gone as fn() -> Stdio, full] {
+        let world = scripts("", "exit 3");
+        let mut command = world.stub();
+        let output = command.stderr(stream()).output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(out, "version 1.1\nversion 1.0\n", "{}", world.log());
+        assert_eq!(output.status.code(), Some(0));
+        for arguments in [
+            &["status"][..],
+            &["status", "--json"],
+            &["check"],
+            &["update"],
+            &["rollback"],
+            &["repair"],
+            &["version"],
+            &["help"],
+            &["nonsense"],
+        ] {
+            for both in [true, false] {
+                let mut command = world.stub();
+                command.arg("--updater").args(arguments).stderr(stream());
+                command.stdout(if both { stream() } else { Stdio::null() });
+                let code = command.status().unwrap().code();
+                assert!(code.is_some_and(|code| code < 6), "{arguments:?}: {code:?}");
+            }
+        }
+    }
+}
+
+/// `exec >&- 2>&- <&-` of daemons.
+#[test]
+fn streams_that_are_closed_are_no_trouble() {
+    let world = scripts("", "exit 3");
+    let stub = world.path("install/program");
+    let mut command = Command::new("sh");
+    let closed = "exec \"$0\" <&- >&- 2>&-";
+    let output = run(command.args(["-c", closed]).arg(&stub));
+    assert_eq!(output.status.code(), Some(0), "{}", world.log());
+    let log = world.log();
+    assert!(log.contains("going back to version 1.0"), "{log}");
+    assert!(!log.contains("version 1.0\n"), "it is no stream: {log}");
+}
+
+/// A supervisor, or the system when memory runs out (usestrix/strix #1282,
+/// pyinstaller #9016).
+#[test]
+fn the_application_ends_with_the_process_that_was_started() {
+    let sleep = "echo $$; exec sleep 1000";
+    let world = scripts(sleep, sleep);
+    // On probation; then not any more; then with an update behind it.
+    for mode in ["before-launch", "before-launch", "background"] {
+        world.set("mode", &format!("\"{mode}\""));
+        world.set("probation", "0.2");
+        let mut child = world.stub().stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "version 1.1");
+        let id = lines.next().unwrap().unwrap();
+        let there = Path::new("/proc").join(id);
+        assert!(there.exists());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_until(|| !there.exists(), || format!("{mode}: it lives on"));
+    }
+}
+
+/// Sockets that systemd has opened are for the process with the id that it
+/// says (pyinstaller #2345 was alike).
+#[test]
+fn the_application_finds_its_own_process_id_in_listen_pid() {
+    let script = "echo $$ $LISTEN_PID $WATCHDOG_PID ${LISTEN_PIDFDID-none} $SYSTEMD_EXEC_PID; \
+                  cat <&3; printf '<%s>' \"$@\"";
+    let world = scripts(script, script);
+    let stub = world.path("install/program");
+    let start = || {
+        let mut command = Command::new("sh");
+        let set = "LISTEN_PID=$$ WATCHDOG_PID=$$ LISTEN_PIDFDID=7 SYSTEMD_EXEC_PID=1 \
+                   exec \"$0\" a 'b c' '' 3</proc/sys/kernel/ostype";
+        said(command.args(["-c", set]).arg(&stub))
+    };
+    let check = |said: &str, fd: &str| {
+        let mut lines = said.lines();
+        assert_eq!(lines.next(), Some("version 1.1"));
+        let ids: Vec<_> = lines.next().unwrap().split(' ').collect();
+        assert_eq!(ids, [ids[0], ids[0], ids[0], fd, "1"]);
+        assert_eq!(lines.next(), Some("Linux"));
+        assert_eq!(lines.next(), Some("<a><b c><>"));
+    };
+    // On probation it is a child, then the very process.
+    check(&start(), "none");
+    check(&start(), "7");
+    // What is said of another process stays.
+    world.set("mode", "\"off\"");
+    let mut other = world.stub();
+    let other = other.env("LISTEN_PID", "1").env("SYSTEMD_EXEC_PID", "2");
+    let output = said(other.env_remove("WATCHDOG_PID"));
+    assert!(
+        output.contains(" 1 none 2\n") || output.contains(" 1  none 2\n"),
+        "{output}"
+    );
+}
+
+/// Somebody released what `notsotuf ship` made, stub and settings and all.
+#[test]
+fn a_release_with_a_stub_in_it_is_refused() {
+    let world = scripts("", "");
+    let shipped = world.path("shipped");
+    copy_tree(&world.path("install"), &shipped);
+    fs::remove_file(shipped.join("app/.notsotuf-release")).unwrap();
+    world.add("1.2", &shipped, &[]);
+    world.bundler(&["publish"]);
+    for _ in 0..2 {
+        assert_eq!(said(&mut world.stub()), "version 1.0\n", "{}", world.log());
+        let log = world.log();
+        assert!(
+            log.contains("version 1.2 holds this updater in place of the application"),
+            "{log}"
+        );
+        assert!(!world.path("install/.notsotuf/staging").exists());
+    }
+    // The next one is an application again.
+    release(&world, "1.3", "");
+    assert_eq!(said(&mut world.stub()), "version 1.3\n", "{}", world.log());
+}
+
+/// The same, as an older stub may have installed it.
+#[test]
+fn a_stub_that_is_installed_as_the_application_is_passed_by() {
+    let world = scripts("", "");
+    world.point_to("http://127.0.0.1:9");
+    let (app, shipped) = (world.path("install/app"), world.path("shipped"));
+    let nest = |name: &str| {
+        fs::create_dir(&shipped).unwrap();
+        for file in ["program", "notsotuf.toml", "root.json"] {
+            fs::copy(world.path("install").join(file), shipped.join(file)).unwrap();
+        }
+        let settings = fs::read_to_string(shipped.join("notsotuf.toml")).unwrap();
+        let settings = settings.replace("name = \"app\"", &format!("name = \"{name}\""));
+        fs::write(shipped.join("notsotuf.toml"), settings).unwrap();
+        fs::rename(&app, shipped.join("app")).unwrap();
+        fs::rename(&shipped, &app).unwrap();
+    };
+    let outer = |output: &str| output.lines().last().map(str::to_owned);
+    nest("app");
+    let output = run(&mut world.stub());
+    assert_eq!(output.stdout, b"version 1.0\n", "{}", world.log());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("released the folder"), "{told}");
+    // An outer stub that knows nothing of this: the inner one does not update
+    // itself, and where it is waited for whether it works, it does not.
+    let inner = || {
+        let mut inner = Command::new(app.join("program"));
+        inner.env("NOTSOTUF_STUB", world.path("install/program"));
+        inner
+    };
+    assert_eq!(outer(&said(&mut inner())), Some("version 1.0".into()));
+    let tried = run(inner().env("NOTSOTUF_READY_FILE", world.path("ready")));
+    assert_eq!((tried.status.code(), tried.stdout), (Some(3), Vec::new()));
+    assert!(!app.join(".notsotuf/downloads").exists());
+    // Another application's stub is a program like any other.
+    let inner = app.join("notsotuf.toml");
+    let settings = fs::read_to_string(&inner).unwrap();
+    fs::write(
+        &inner,
+        settings.replace("name = \"app\"", "name = \"other\""),
+    )
+    .unwrap();
+    let output = run(&mut world.stub());
+    assert_eq!(output.stdout, b"version 1.0\n", "{}", world.log());
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn the_working_directory_is_handed_on_also_where_it_is_in_the_bundle() {
+    let world = World::new();
+    for (version, folder) in [("1.0", "gone/deep"), ("1.1", "other")] {
+        let bundle = world.path(&format!("script-{version}"));
+        write_script(&bundle, version, "pwd -P");
+        for folder in ["stays", folder] {
+            fs::create_dir_all(bundle.join(folder)).unwrap();
+            fs::write(bundle.join(folder).join("file"), version).unwrap();
+        }
+        world.add(version, &bundle, &[]);
+        world.bundler(&["publish"]);
+        if version == "1.0" {
+            world.ship_with(&["--executable", "program"]);
+            copy_tree(&world.path("install"), &world.path("install-2"));
+        }
+    }
+    let start = |install: &str, folder: &str| {
+        let install = world.path(install).canonicalize().unwrap();
+        let mut command = Command::new(install.join("program"));
+        let output = said(command.current_dir(install.join(folder)));
+        let place = output.lines().nth(1).unwrap();
+        let place = Path::new(place).strip_prefix(&install).unwrap().to_owned();
+        (output.lines().next().unwrap().to_owned(), place)
+    };
+    let expected = |folder: &str| ("version 1.1".to_owned(), folder.into());
+    assert_eq!(start("install", "app/stays"), expected("app/stays"));
+    // Not there any more: the nearest that is.
+    assert_eq!(start("install-2", "app/gone/deep"), expected("app"));
+    assert_eq!(start("install-2", "app/other"), expected("app/other"));
+    assert_eq!(start("install-2", ""), expected(""));
+    // One that is not there at all.
+    let nowhere = world.path("nowhere");
+    let mut command = Command::new("sh");
+    let script = "mkdir \"$1\" && cd \"$1\" && rmdir \"$1\" && exec \"$0\"";
+    command
+        .args(["-c", script])
+        .arg(world.path("install/program"));
+    let output = said(command.arg(&nowhere));
+    assert!(output.starts_with("version 1.1\n"), "{output}");
+}
+
+/// What it has read, nobody can give to the version before.
+#[test]
+fn a_program_with_data_on_its_input_is_not_started_a_second_time() {
+    let script = "cat";
+    let failing = "cat; exit 3";
+    let pipe = scripts(script, failing);
+    let mut child = pipe.stub();
+    let child = child.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"data\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"version 1.1\ndata\n", "{}", pipe.log());
+    assert_eq!(output.status.code(), Some(3));
+    let log = pipe.log();
+    assert!(log.contains("there was data on standard input"), "{log}");
+    assert_eq!(status(&pipe)["installed"]["version"], "1.0");
+    assert_eq!(status(&pipe)["failed"], json!(["1.1"]));
+    let with_file = |content: &str| {
+        let world = scripts(script, failing);
+        fs::write(world.path("input"), content).unwrap();
+        let mut command = world.stub();
+        command.stdin(File::open(world.path("input")).unwrap());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(with_file("data\n"), "version 1.1\ndata\n");
+    // Nothing is lost where there is nothing.
+    assert_eq!(with_file(""), "version 1.1\nversion 1.0\n");
+    let closed = scripts(script, failing);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(writer);
+    let output = closed.stub().stdin(reader).output().unwrap();
+    assert_eq!(output.stdout, b"version 1.1\nversion 1.0\n");
+}
+
+#[test]
+fn status_answers_in_a_folder_with_a_name_that_is_no_unicode() {
+    let world = scripts("", "");
+    let folder = world.path("").join(OsStr::from_bytes(b"caf\xe9"));
+    fs::rename(world.path("install"), &folder).unwrap();
+    let stub = || Command::new(folder.join("program"));
+    assert_eq!(said(&mut stub()), "version 1.1\n");
+    let status = json(stub().args(["--updater", "status", "--json"]));
+    assert_eq!(status["installed"]["version"], "1.1");
+    assert!(status["log"].as_str().unwrap().contains("caf"));
+    let words = said(stub().args(["--updater", "status"]));
+    assert!(words.contains("app 1.1"), "{words}");
+}
+
+#[test]
+fn status_answers_everybody_who_can_start_the_application() {
+    let world = scripts("", "");
+    assert_eq!(said(&mut world.stub()), "version 1.1\n");
+    assert_eq!(status(&world)["readable"], true);
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: to be somebody else takes root");
+        return;
+    }
+    fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let other = || {
+        let mut command = world.stub();
+        command.uid(65534).gid(65534).env("HOME", "/nonexistent");
+        command.env_remove("XDG_STATE_HOME");
+        command
+    };
+    assert_eq!(said(&mut other()), "version 1.1\n");
+    let status = json(other().args(["--updater", "status", "--json"]));
+    assert_eq!(status["installed"]["version"], "1.1");
+    assert_eq!(status["readable"], false);
+    assert_eq!(status["previous"], Value::Null);
+    let words = said(other().args(["--updater", "status"]));
+    assert!(words.contains("app 1.1"), "{words}");
+}
+
+/// In a chroot, say.
+#[test]
+fn without_proc_the_application_starts_and_is_updated_but_not_under_it() {
+    let mut probe = Command::new("unshare");
+    if !run(probe.args(["-m", "true"])).status.success() {
+        eprintln!("skipped: taking /proc away takes root");
+        return;
+    }
+    let world = scripts("[ -z \"$1\" ] || exec sleep 1000", "");
+    let start = || {
+        let mut command = Command::new("unshare");
+        let script = "umount -l /proc && exec \"$0\" \"$@\"";
+        command.args(["-m", "sh", "-c", script]);
+        command.arg(world.path("install/program"));
+        command
+    };
+    world.set("mode", "\"off\"");
+    let mut running = start().arg("x").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let out = running.stdout.as_mut().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    assert_eq!(line, "version 1.0\n");
+    world.set("mode", "\"before-launch\"");
+    assert_eq!(said(&mut start()), "version 1.0\n", "{}", world.log());
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(said(&mut start()), "version 1.1\n", "{}", world.log());
+}
+
+#[test]
+fn the_log_says_as_much_as_is_asked_for() {
+    let world = scripts("", "");
+    let lines = |level: Option<&str>, set: &str| {
+        let log = world.path("install/.notsotuf/log");
+        fs::write(&log, "").unwrap();
+        world.set("log_level", set);
+        let mut command = world.stub();
+        match level {
+            Some(level) => command.env("NOTSOTUF_LOG", level),
+            None => command.env_remove("NOTSOTUF_LOG"),
+        };
+        assert!(said(&mut command).starts_with("version 1."));
+        fs::read_to_string(&log).unwrap()
+    };
+    world.add_settings("log_level = \"info\"");
+    world.set("mode", "\"off\"");
+    assert!(lines(None, "\"info\"").contains("app started"));
+    assert_eq!(lines(None, "\"warn\""), "");
+    assert_eq!(lines(Some("off"), "\"info\""), "");
+    assert!(lines(Some("INFO"), "\"off\"").contains("app started"));
+    // Empty is as good as not set, and nonsense is said.
+    assert_eq!(lines(Some(""), "\"error\""), "");
+    assert!(lines(Some("loud"), "\"warn\"").contains("NOTSOTUF_LOG is none of"));
+}
+
+/// `notsotuf … | head -1`.
+#[test]
+fn the_bundler_says_nothing_of_a_reader_that_has_gone() {
+    let world = World::new();
+    let with = |stdout: Stdio, arguments: &[&str]| {
+        let mut command = Command::new(program("notsotuf"));
+        command.arg("-C").arg(world.path("project")).args(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .output()
+            .unwrap()
+    };
+    for arguments in [
+        &["status"][..],
+        &["keys", "list"],
+        &["--json", "status"],
+        &["completions", "bash"],
+        &["help", "add"],
+        &["--json", "explain", "9.9"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let gone = with(writer.into(), arguments);
+        let there = with(Stdio::null(), arguments);
+        assert_eq!(gone.status.code(), there.status.code(), "{arguments:?}");
+        assert_eq!(gone.stderr, there.stderr, "{arguments:?}");
+    }
+    // A full disk is another matter.
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let full = with(full.into(), &["status"]);
+    assert_eq!(full.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&full.stderr);
+    assert!(told.contains("cannot write to standard output"), "{told}");
+}
