@@ -4,7 +4,7 @@
 use crate::flow::{self, Trial as Next};
 use crate::fs;
 use crate::install::{self, Layout, Probation, Quarantine, Record};
-use crate::launch::{self, End, LaunchError, Verdict};
+use crate::launch::{self, End, LaunchError, Verdict, rescue};
 use crate::launcher::{self, launch_lock, not_started, now};
 use crate::settings::Settings;
 use crate::updater::{Outcome, UpdateError, Updater};
@@ -96,6 +96,7 @@ impl Trial<'_> {
             let (ended, wait) = mpsc::channel();
             let ready = &ready;
             let watch = move || {
+                rescue::test_point("watch");
                 let proven = launch::watch(self.limit, || ready.exists(), &wait);
                 if proven {
                     // Now, as the computer may be switched off before the end.
@@ -108,6 +109,10 @@ impl Trial<'_> {
                 drop(lock);
                 watcher = Some(scope.spawn(watch));
             });
+            if let (Some(_), Ok(end)) = (rescue::failure(), &end) {
+                // Nobody may be watching any more, to be waited for.
+                end.pass_on();
+            }
             drop(ended);
             let proven = watcher.is_some_and(|w| w.join().expect("watching does not panic"));
             Ok((end?, proven))

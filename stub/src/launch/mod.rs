@@ -8,6 +8,11 @@ mod os;
 #[path = "windows.rs"]
 mod os;
 
+mod allocator;
+pub mod rescue;
+
+pub use allocator::Allocator;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -62,6 +67,13 @@ pub fn supervise(
 ) -> Result<End, LaunchError> {
     let command = command(&program, more);
     os::supervise(command, started).map_err(|source| LaunchError { program, source })
+}
+
+/// If the application is a child that runs, or has ended: waits for its end,
+/// and ends this process in the same way. For a thread that can do nothing
+/// else any more.
+pub fn end_with_child() {
+    os::end_with_child();
 }
 
 /// How the application ended.

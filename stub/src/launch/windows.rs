@@ -2,15 +2,17 @@
 #![allow(unsafe_code)]
 
 use super::End;
-use std::ffi::OsString;
+use std::ffi::{OsString, c_void};
 use std::io;
 use std::os::windows::ffi::OsStringExt;
+use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
 use std::process::{Command, ExitCode};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use windows_sys::Win32::Foundation::{STATUS_CONTROL_C_EXIT, TRUE};
 use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
 use windows_sys::Win32::System::Environment::GetCommandLineW;
+use windows_sys::Win32::System::Threading::{GetExitCodeProcess, INFINITE, WaitForSingleObject};
 use windows_sys::core::BOOL;
 
 /// Runs the application with the command line of this process, untouched
@@ -30,8 +32,30 @@ pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<End
         log::debug!("no console handler: {}", io::Error::last_os_error());
     }
     let mut child = command.spawn()?;
+    CHILD.store(child.as_raw_handle(), Ordering::SeqCst);
     started();
-    Ok(End::Code(child.wait()?.code().unwrap_or(1)))
+    let status = child.wait();
+    CHILD.store(std::ptr::null_mut(), Ordering::SeqCst);
+    Ok(End::Code(status?.code().unwrap_or(1)))
+}
+
+/// The process of the application; 0 if there is none.
+static CHILD: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Waits for the child, if there is one, and ends as it does.
+pub fn end_with_child() {
+    let child = CHILD.load(Ordering::SeqCst);
+    if child.is_null() {
+        return;
+    }
+    let mut code = 1;
+    // SAFETY: the handle is open as long as this process has not ended: what
+    // opened it has not returned, or was interrupted.
+    unsafe {
+        WaitForSingleObject(child, INFINITE);
+        GetExitCodeProcess(child, &raw mut code);
+    }
+    std::process::exit(code.cast_signed());
 }
 
 /// Ends this process with all 32 bits of the code, which `ExitCode` would
