@@ -109,11 +109,14 @@ impl Trial<'_> {
                 drop(lock);
                 watcher = Some(scope.spawn(watch));
             });
-            if let (Some(_), Ok(end)) = (rescue::failure(), &end) {
-                // Nobody may be watching any more, to be waited for.
-                end.pass_on();
-            }
             drop(ended);
+            while watcher.as_ref().is_some_and(|w| !w.is_finished()) {
+                if let (Some(_), Ok(end)) = (rescue::failure(), &end) {
+                    // It is not watching any more, and will not end.
+                    end.pass_on();
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
             let proven = watcher.is_some_and(|w| w.join().expect("watching does not panic"));
             Ok((end?, proven))
         })
