@@ -33,7 +33,7 @@ fn release(world: &World, version: &str, data: usize) {
     let program = folder.join("program");
     fs::write(
         &program,
-        format!("#!/bin/sh\necho {version} \"$@\"\nexit ${{CODE:-7}}\n"),
+        format!("#!/bin/sh\necho {version} \"$@\"\nsleep ${{SLEEP:-0}}\nexit ${{CODE:-7}}\n"),
     )
     .unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
@@ -96,6 +96,7 @@ fn whatever_goes_wrong_in_the_stub_the_application_starts() {
         world.set("deadline", "60.0");
         let mut variables = vec![(variable, place)];
         if mode == "background" {
+            variables.push(("SLEEP", "2"));
             world.set("mode", "\"background\"");
         }
         let mut ends = 7;
@@ -341,7 +342,7 @@ fn metadata_takes_a_small_multiple_of_its_bytes() {
         ("targets", "x", false, list("[],")),
         ("targets", "x", false, list("[[[[{}]]]],")),
         ("targets", "x", false, many(4_900_000, &|_| "0".into())),
-        ("targets", "targets", true, many(3_000_000, &file)),
+        ("targets", "targets", true, many(2_700_000, &file)),
         ("targets", "targets", true, many(1_300_000, &custom)),
         (
             "snapshot",
