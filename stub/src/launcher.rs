@@ -3,7 +3,7 @@
 use crate::error::Class;
 use crate::flow::{self, GaveUp, Next, Patience, Phase};
 use crate::install::{self, Layout, Lock, Record};
-use crate::launch::{self, LaunchError};
+use crate::launch::{self, LaunchError, rescue};
 use crate::report::{Event, Screen};
 use crate::settings::{LogLevel, Mode, Settings};
 use crate::tuf::UnixTime;
@@ -25,6 +25,9 @@ pub(crate) const STUB_VARIABLE: &str = "NOTSOTUF_STUB";
 /// here, and they are given time to end.
 const WAIT_FOR_VARIABLE: &str = "NOTSOTUF_WAIT_FOR";
 const RESTART_PATIENCE: Duration = Duration::from_secs(10);
+/// How often the main thread looks whether the updating one cannot go on: it
+/// could not tell by itself.
+const LOOK_AFTER_WORKER: Duration = Duration::from_millis(200);
 
 /// The stub's main function.
 pub fn main() -> ExitCode {
@@ -65,13 +68,28 @@ pub fn main() -> ExitCode {
             // stub has its name.
             log_file::start(&layout, "unknown", 1_000_000, LogLevel::default());
             log::error!("{e}; starting without looking for updates");
+            let executable = own_name().unwrap_or_default();
+            rescue_by_starting(&layout, &executable);
             finish_interrupted(&layout);
-            start(&layout, &own_name().unwrap_or_default())
+            start(&layout, &executable)
         }
     }
 }
 
+/// Whatever goes wrong from here on, the application starts.
+fn rescue_by_starting(layout: &Layout, executable: &str) {
+    let (layout, executable, log) = (layout.clone(), executable.to_owned(), layout.log());
+    rescue::install(log, move || {
+        launch::end_with_child();
+        start(&layout, &executable);
+        // It has told why.
+        std::process::exit(127);
+    });
+}
+
 fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
+    rescue_by_starting(layout, &settings.executable);
+    rescue::test_point("main");
     install::await_end(WAIT_FOR_VARIABLE, RESTART_PATIENCE);
     if let Some(code) = nested::inside(layout, settings) {
         return code;
@@ -156,6 +174,7 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<GaveUp> {
             // The receiver is gone once the application is started; then
             // nobody wants to know.
             let tell = |event| drop(sender.send(News::Event(event)));
+            rescue::test_point("update");
             let end = work(&layout, &settings, &tell);
             if let Err(mpsc::SendError(News::End(end))) = sender.send(News::End(end)) {
                 tell_end(&end);
@@ -206,7 +225,14 @@ fn wait(
         if screen.cancelled() && flow::may_cancel(phase) {
             return Some(GaveUp::Cancelled);
         }
+        if let Some(failure) = rescue::failure() {
+            if failure == rescue::Failure::Memory {
+                rescue::say_memory_ran_out();
+            }
+            return None;
+        }
         let wait = screen.tick().map_or(wait, |tick| wait.min(tick));
+        let wait = wait.min(LOOK_AFTER_WORKER);
         match news.recv_timeout(wait) {
             Ok(News::Event(event)) => {
                 last = Instant::now();
@@ -318,7 +344,10 @@ fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
     let program = fs::join(&layout.launchable(), &settings.executable);
     let stage = {
         let (layout, settings) = (layout.clone(), settings.clone());
-        move || tell_end(&updater::run_behind(&layout, &settings, now(), &|_| {}))
+        move || {
+            rescue::test_point("behind");
+            tell_end(&updater::run_behind(&layout, &settings, now(), &|_| {}));
+        }
     };
     let started = || {
         drop(lock);

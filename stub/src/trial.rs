@@ -4,7 +4,7 @@
 use crate::blocked::Blocked;
 use crate::flow::{self, Trial as Next};
 use crate::install::{self, BlockedVersions, Layout, Probation, Record};
-use crate::launch::{self, End, LaunchError, Verdict};
+use crate::launch::{self, End, LaunchError, Verdict, rescue};
 use crate::launcher::{self, launch_lock, not_started, now};
 use crate::settings::Settings;
 use crate::updater::{Outcome, UpdateError, Updater};
@@ -103,6 +103,7 @@ impl Trial<'_> {
             let (ended, wait) = mpsc::channel();
             let ready = &ready;
             let watch = move || {
+                rescue::test_point("watch");
                 let proven = launch::watch(self.limit, || ready.exists(), &wait);
                 if proven {
                     // Now, as the computer may be switched off before the end.
@@ -116,6 +117,13 @@ impl Trial<'_> {
                 watcher = Some(scope.spawn(watch));
             });
             drop(ended);
+            while watcher.as_ref().is_some_and(|w| !w.is_finished()) {
+                if let (Some(_), Ok(end)) = (rescue::failure(), &end) {
+                    // It is not watching any more, and will not end.
+                    end.pass_on();
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
             let proven = watcher.is_some_and(|w| w.join().expect("watching does not panic"));
             Ok((end?, proven))
         })

@@ -3,6 +3,7 @@
 
 pub mod desktop;
 pub mod fault;
+pub mod forge;
 pub mod peers;
 pub mod simulator;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -320,7 +320,8 @@ impl Simulator {
         self.list(to);
     }
 
-    fn serve(&mut self, file: &str) -> Option<Vec<u8>> {
+    /// The answer to a request for a metadata file.
+    pub fn serve(&mut self, file: &str) -> Option<Vec<u8>> {
         self.asked.push(file.into());
         if let Some(bytes) = self.instead.get(file) {
             return Some(bytes.clone());

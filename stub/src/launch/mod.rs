@@ -8,6 +8,11 @@ mod os;
 #[path = "windows.rs"]
 mod os;
 
+mod allocator;
+pub mod rescue;
+
+pub use allocator::Allocator;
+
 use crate::install::Layout;
 use crate::origin;
 use std::collections::BTreeMap;
@@ -90,6 +95,13 @@ pub fn can_detach() -> bool {
 }
 
 pub use os::{has_input, name_of_start, prepare, was_asked_to_end};
+
+/// If the application is a child that runs, or has ended: waits for its end,
+/// and ends this process in the same way. For a thread that can do nothing
+/// else any more.
+pub fn end_with_child() {
+    os::end_with_child();
+}
 
 /// How the application ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -292,6 +292,27 @@ pub fn name_of_start() -> Option<PathBuf> {
 /// Nothing is to be done before an update.
 pub fn prepare() {}
 
+/// Waits for the child, if there is one, and ends as it does.
+pub fn end_with_child() {
+    let child = CHILD.load(Ordering::SeqCst);
+    while child != 0 {
+        let mut status = 0;
+        // SAFETY: a plain system call with a place for its answer.
+        match unsafe { libc::waitpid(child, &raw mut status, 0) } {
+            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            // Somebody else has waited for it.
+            -1 => std::process::exit(1),
+            _ => {
+                let end = match libc::WIFSIGNALED(status) {
+                    true => End::Signal(libc::WTERMSIG(status)),
+                    false => End::Code(libc::WEXITSTATUS(status)),
+                };
+                end_alike(end);
+            }
+        }
+    }
+}
+
 /// Ends this process the way its child did.
 pub fn end_alike(end: End) -> ExitCode {
     match end {

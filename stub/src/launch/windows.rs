@@ -3,7 +3,7 @@
 
 use super::End;
 use crate::origin;
-use std::ffi::OsString;
+use std::ffi::{OsString, c_void};
 use std::io;
 use std::os::windows::ffi::OsStringExt;
 use std::os::windows::io::{AsRawHandle, RawHandle};
@@ -11,7 +11,7 @@ use std::os::windows::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode};
 use std::ptr::null;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Duration;
 use windows_sys::Win32::Foundation::{
     GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, STATUS_CONTROL_C_EXIT,
@@ -29,7 +29,9 @@ use windows_sys::Win32::System::JobObjects::{
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation,
     SetInformationJobObject,
 };
-use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS};
+use windows_sys::Win32::System::Threading::{
+    CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetExitCodeProcess, INFINITE, WaitForSingleObject,
+};
 use windows_sys::core::BOOL;
 
 /// Runs the application with the command line of this process, untouched
@@ -50,8 +52,30 @@ pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<End
     }
     let mut child = command.spawn()?;
     end_with_this_process(&child);
+    CHILD.store(child.as_raw_handle(), Ordering::SeqCst);
     started();
-    Ok(End::Code(child.wait()?.code().unwrap_or(1)))
+    let status = child.wait();
+    CHILD.store(std::ptr::null_mut(), Ordering::SeqCst);
+    Ok(End::Code(status?.code().unwrap_or(1)))
+}
+
+/// The process of the application; 0 if there is none.
+static CHILD: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Waits for the child, if there is one, and ends as it does.
+pub fn end_with_child() {
+    let child = CHILD.load(Ordering::SeqCst);
+    if child.is_null() {
+        return;
+    }
+    let mut code = 1;
+    // SAFETY: the handle is open as long as this process has not ended: what
+    // opened it has not returned, or was interrupted.
+    unsafe {
+        WaitForSingleObject(child, INFINITE);
+        GetExitCodeProcess(child, &raw mut code);
+    }
+    std::process::exit(code.cast_signed());
 }
 
 /// Puts the application into a job that ends with this process, however that

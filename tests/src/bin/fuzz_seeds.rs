@@ -24,6 +24,7 @@ fn main() {
     simulator.release("targets");
     for role in ["timestamp", "snapshot", "targets", "a"] {
         write("metadata", role, &simulator.file(role));
+        write("canonical", role, &simulator.file(role));
     }
     write("metadata", "root", &simulator.roots[1]);
     let [one, two] = [0, 1].map(|n| simulator.roots[n].clone());
