@@ -126,7 +126,7 @@ impl Repository {
     /// # Errors
     /// [`RepositoryError`]; what was accepted before the error stays trusted.
     pub fn refresh(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
-        self.anywhere(self.time_to_decide(), &mut |place, http| {
+        self.anywhere(self.time_to_decide(), &mut |place, http, _| {
             // From what is stored, each time: what one place had that can be
             // trusted is kept, and no place is believed to be older.
             let mut refresh = self.start(now)?;
@@ -144,22 +144,24 @@ impl Repository {
 
     /// Does `work` at the place that is known to have something, and where
     /// that fails at the others, so that each gets its turn in `time`. Those
-    /// that were too slow then are asked again, with patience.
+    /// that were too slow then are asked again, with patience. `work` is told
+    /// whether nobody else is left to ask.
     fn anywhere<T>(
         &self,
         time: Duration,
-        work: &mut dyn FnMut(&Place, &Http) -> Result<T, RepositoryError>,
+        work: &mut dyn FnMut(&Place, &Http, bool) -> Result<T, RepositoryError>,
     ) -> Result<T, RepositoryError> {
         let start = Instant::now();
         let count = self.places.len();
         let first = self.preferred.load(Ordering::Relaxed);
-        let mut slow = Vec::new();
+        let mut again = Vec::new();
         let mut worst = None;
         for turn in 0..count {
             let index = (first + turn) % count;
             let place = &self.places[index];
             let left = time.saturating_sub(start.elapsed());
-            let error = match work(place, &self.hurried(left, count - turn)) {
+            let last = turn + 1 == count;
+            let error = match work(place, &self.hurried(left, count - turn), last) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
@@ -167,12 +169,13 @@ impl Repository {
                 Err(e) if e.class() == Class::Local => return Err(e),
                 Err(e) => e,
             };
-            if error.is_slowness() {
-                slow.push(index);
+            let anew = matches!(error, RepositoryError::Http(HttpError::Again { .. }));
+            if error.is_slowness() || anew && !last {
+                again.push(index);
             }
             let what_next = match () {
-                () if turn + 1 < count => "; trying the next mirror",
-                () if !slow.is_empty() => "; trying again",
+                () if !last => "; trying the next mirror",
+                () if !again.is_empty() => "; trying again",
                 () => "",
             };
             if count > 1 || !what_next.is_empty() {
@@ -180,8 +183,8 @@ impl Repository {
             }
             keep_worst(&mut worst, error);
         }
-        for index in slow {
-            match work(&self.places[index], &self.http) {
+        for index in again {
+            match work(&self.places[index], &self.http, true) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
@@ -216,7 +219,7 @@ impl Repository {
     ) -> Result<Option<TargetFile>, RepositoryError> {
         refresh.search(path);
         // What one place does not have is still wanted from the next.
-        self.anywhere(self.time_to_decide(), &mut |place, http| {
+        self.anywhere(self.time_to_decide(), &mut |place, http, _| {
             self.proceed(refresh, place, http)
         })?;
         Ok(refresh.found().cloned())
@@ -307,8 +310,10 @@ impl Repository {
             target,
             to,
             most: target.length.saturating_mul(TIMES),
+            anew: false,
         };
-        self.anywhere(self.http.options().silence, &mut |place, http| {
+        self.anywhere(self.http.options().silence, &mut |place, http, last| {
+            wanted.anew = last;
             let url = format!("{}{stored}", slashed(&place.targets_url));
             download_from(http, &url, &mut wanted, tell)
         })
@@ -375,6 +380,9 @@ struct Wanted<'a> {
     to: &'a Path,
     /// How many bytes may still come.
     most: u64,
+    /// Whether what has come may come again, from a server that cannot go on:
+    /// not while another may do better.
+    anew: bool,
 }
 
 /// All that is missing of a target, from one place.
@@ -452,7 +460,10 @@ fn request_rest(
         let rest = Rest {
             from: received,
             length: target.length,
-            most: wanted.most,
+            most: match wanted.anew {
+                true => wanted.most,
+                false => wanted.most.min(target.length - received),
+            },
         };
         let had = received;
         let most = &mut wanted.most;
