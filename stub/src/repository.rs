@@ -73,9 +73,27 @@ impl RepositoryError {
         }
     }
 
-    fn is_slowness(&self) -> bool {
-        matches!(self, RepositoryError::Http(e) if e.is_slowness())
+    /// Whether the same place may do better without haste, or as the last one
+    /// that is asked.
+    fn is_worth_again(&self, time: Time, last: bool) -> bool {
+        match (self, time) {
+            (RepositoryError::Http(HttpError::Again { .. }), _) => !last,
+            // Of the last one, only connecting was cut short.
+            (RepositoryError::Http(e), Time::InAll(_)) => {
+                e.is_slowness() && (!last || matches!(e, HttpError::Unreachable { .. }))
+            }
+            _ => false,
+        }
     }
+}
+
+/// The time that places have to share.
+#[derive(Clone, Copy)]
+enum Time {
+    /// For all that is asked.
+    InAll(Duration),
+    /// In which nothing comes.
+    OfSilence(Duration),
 }
 
 /// How often a download is gone on with after its connection broke.
@@ -135,11 +153,11 @@ impl Repository {
         })
     }
 
-    fn time_to_decide(&self) -> Duration {
+    fn time_to_decide(&self) -> Time {
         let options = self.http.options();
         // The deadline began a little earlier than this.
         let deadline = options.deadline.map(|deadline| deadline.mul_f32(0.9));
-        deadline.unwrap_or(options.silence)
+        deadline.map_or(Time::OfSilence(options.silence), Time::InAll)
     }
 
     /// Does `work` at the place that is known to have something, and where
@@ -148,7 +166,7 @@ impl Repository {
     /// whether nobody else is left to ask.
     fn anywhere<T>(
         &self,
-        time: Duration,
+        time: Time,
         work: &mut dyn FnMut(&Place, &Http, bool) -> Result<T, RepositoryError>,
     ) -> Result<T, RepositoryError> {
         let start = Instant::now();
@@ -159,9 +177,9 @@ impl Repository {
         for turn in 0..count {
             let index = (first + turn) % count;
             let place = &self.places[index];
-            let left = time.saturating_sub(start.elapsed());
             let last = turn + 1 == count;
-            let error = match work(place, &self.hurried(left, count - turn), last) {
+            let http = self.hurried(time, start, (turn, count));
+            let error = match work(place, &http, last) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
@@ -169,8 +187,7 @@ impl Repository {
                 Err(e) if e.class() == Class::Local => return Err(e),
                 Err(e) => e,
             };
-            let anew = matches!(error, RepositoryError::Http(HttpError::Again { .. }));
-            if error.is_slowness() || anew && !last {
+            if error.is_worth_again(time, last) {
                 again.push(index);
             }
             let what_next = match () {
@@ -196,15 +213,25 @@ impl Repository {
         Err(worst.unwrap_or(RepositoryError::NoPlace))
     }
 
-    /// The client for a place, where `places` have to share the time that is
-    /// left: one that says nothing must not use up that of the others.
-    fn hurried(&self, left: Duration, places: usize) -> Http {
-        let share = left / places.max(1) as u32;
-        match places {
-            // There is nobody else; but there may be other addresses, and it
-            // is better to say that none answers than nothing.
-            0 | 1 => self.http.hurried(share.mul_f32(0.7), Duration::MAX),
-            _ => self.http.hurried(share, share / 2),
+    /// The client for the place whose turn it is, of so many: one that says
+    /// nothing must not use up the time of the others.
+    fn hurried(&self, time: Time, start: Instant, (turn, count): (usize, usize)) -> Http {
+        match time {
+            Time::InAll(time) => {
+                let left = time.saturating_sub(start.elapsed());
+                let places = count - turn;
+                let share = left / places as u32;
+                match places {
+                    // There is nobody else; but it is better to say that no
+                    // address answers than to be cut off.
+                    1 => self.http.hurried(share.mul_f32(0.7), Duration::MAX),
+                    _ => self.http.hurried(share, share / 2),
+                }
+            }
+            Time::OfSilence(time) => {
+                let share = time / count as u32;
+                self.http.hurried(share, share)
+            }
         }
     }
 
@@ -312,7 +339,8 @@ impl Repository {
             most: target.length.saturating_mul(TIMES),
             anew: false,
         };
-        self.anywhere(self.http.options().silence, &mut |place, http, last| {
+        let time = Time::OfSilence(self.http.options().silence);
+        self.anywhere(time, &mut |place, http, last| {
             wanted.anew = last;
             let url = format!("{}{stored}", slashed(&place.targets_url));
             download_from(http, &url, &mut wanted, tell)
