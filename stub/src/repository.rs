@@ -25,7 +25,7 @@ pub enum RepositoryError {
         /// What came instead.
         oddity: Oddity,
         /// Why it was refused.
-        source: TufError,
+        source: Box<TufError>,
     },
     /// The network.
     #[error(transparent)]
@@ -304,7 +304,7 @@ impl Repository {
                         Some(oddity) => RepositoryError::NotMetadata {
                             url: shown(&url),
                             oddity,
-                            source,
+                            source: Box::new(source),
                         },
                         None => source.into(),
                     })?;
