@@ -28,7 +28,7 @@ pub enum RepositoryError {
         /// What came instead.
         oddity: Oddity,
         /// Why it was refused.
-        source: TufError,
+        source: Box<TufError>,
     },
     /// The network.
     #[error(transparent)]
@@ -76,9 +76,27 @@ impl RepositoryError {
         }
     }
 
-    fn is_slowness(&self) -> bool {
-        matches!(self, RepositoryError::Http(e) if e.is_slowness())
+    /// Whether the same place may do better without haste, or as the last one
+    /// that is asked.
+    fn is_worth_again(&self, time: Time, last: bool) -> bool {
+        match (self, time) {
+            (RepositoryError::Http(HttpError::Again { .. }), _) => !last,
+            // Of the last one, only connecting was cut short.
+            (RepositoryError::Http(e), Time::InAll(_)) => {
+                e.is_slowness() && (!last || matches!(e, HttpError::Unreachable { .. }))
+            }
+            _ => false,
+        }
     }
+}
+
+/// The time that places have to share.
+#[derive(Clone, Copy)]
+enum Time {
+    /// For all that is asked.
+    InAll(Duration),
+    /// In which nothing comes.
+    OfSilence(Duration),
 }
 
 /// How often a download is gone on with after its connection broke.
@@ -132,7 +150,7 @@ impl Repository {
     /// # Errors
     /// [`RepositoryError`]; what was accepted before the error stays trusted.
     pub fn refresh(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
-        self.anywhere(self.time_to_decide(), &mut |place, http| {
+        self.anywhere(self.time_to_decide(), &mut |place, http, _| {
             // From what is stored, each time: what one place had that can be
             // trusted is kept, and no place is believed to be older.
             let mut refresh = self.start(now)?;
@@ -141,31 +159,33 @@ impl Repository {
         })
     }
 
-    fn time_to_decide(&self) -> Duration {
+    fn time_to_decide(&self) -> Time {
         let options = self.http.options();
         // The deadline began a little earlier than this.
         let deadline = options.deadline.map(|deadline| deadline.mul_f32(0.9));
-        deadline.unwrap_or(options.silence)
+        deadline.map_or(Time::OfSilence(options.silence), Time::InAll)
     }
 
     /// Does `work` at the place that is known to have something, and where
     /// that fails at the others, so that each gets its turn in `time`. Those
-    /// that were too slow then are asked again, with patience.
+    /// that were too slow then are asked again, with patience. `work` is told
+    /// whether nobody else is left to ask.
     fn anywhere<T>(
         &self,
-        time: Duration,
-        work: &mut dyn FnMut(&Place, &Http) -> Result<T, RepositoryError>,
+        time: Time,
+        work: &mut dyn FnMut(&Place, &Http, bool) -> Result<T, RepositoryError>,
     ) -> Result<T, RepositoryError> {
         let start = Instant::now();
         let count = self.places.len();
         let first = self.preferred.load(Ordering::Relaxed);
-        let mut slow = Vec::new();
+        let mut again = Vec::new();
         let mut worst = None;
         for turn in 0..count {
             let index = (first + turn) % count;
             let place = &self.places[index];
-            let left = time.saturating_sub(start.elapsed());
-            let error = match work(place, &self.hurried(left, count - turn)) {
+            let last = turn + 1 == count;
+            let http = self.hurried(time, start, (turn, count));
+            let error = match work(place, &http, last) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
@@ -173,12 +193,12 @@ impl Repository {
                 Err(e) if e.class() == Class::Local => return Err(e),
                 Err(e) => e,
             };
-            if error.is_slowness() {
-                slow.push(index);
+            if error.is_worth_again(time, last) {
+                again.push(index);
             }
             let what_next = match () {
-                () if turn + 1 < count => "; trying the next mirror",
-                () if !slow.is_empty() => "; trying again",
+                () if !last => "; trying the next mirror",
+                () if !again.is_empty() => "; trying again",
                 () => "",
             };
             if count > 1 || !what_next.is_empty() {
@@ -186,8 +206,8 @@ impl Repository {
             }
             keep_worst(&mut worst, error);
         }
-        for index in slow {
-            match work(&self.places[index], &self.http) {
+        for index in again {
+            match work(&self.places[index], &self.http, true) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
@@ -199,15 +219,25 @@ impl Repository {
         Err(worst.unwrap_or(RepositoryError::NoPlace))
     }
 
-    /// The client for a place, where `places` have to share the time that is
-    /// left: one that says nothing must not use up that of the others.
-    fn hurried(&self, left: Duration, places: usize) -> Http {
-        let share = left / places.max(1) as u32;
-        match places {
-            // There is nobody else; but there may be other addresses, and it
-            // is better to say that none answers than nothing.
-            0 | 1 => self.http.hurried(share.mul_f32(0.7), Duration::MAX),
-            _ => self.http.hurried(share, share / 2),
+    /// The client for the place whose turn it is, of so many: one that says
+    /// nothing must not use up the time of the others.
+    fn hurried(&self, time: Time, start: Instant, (turn, count): (usize, usize)) -> Http {
+        match time {
+            Time::InAll(time) => {
+                let left = time.saturating_sub(start.elapsed());
+                let places = count - turn;
+                let share = left / places as u32;
+                match places {
+                    // There is nobody else; but it is better to say that no
+                    // address answers than to be cut off.
+                    1 => self.http.hurried(share.mul_f32(0.7), Duration::MAX),
+                    _ => self.http.hurried(share, share / 2),
+                }
+            }
+            Time::OfSilence(time) => {
+                let share = time / count as u32;
+                self.http.hurried(share, share)
+            }
         }
     }
 
@@ -222,7 +252,7 @@ impl Repository {
     ) -> Result<Option<TargetFile>, RepositoryError> {
         refresh.search(path)?;
         // What one place does not have is still wanted from the next.
-        self.anywhere(self.time_to_decide(), &mut |place, http| {
+        self.anywhere(self.time_to_decide(), &mut |place, http, _| {
             self.proceed(refresh, place, http)
         })?;
         Ok(refresh.found().cloned())
@@ -280,7 +310,7 @@ impl Repository {
                         Some(oddity) => RepositoryError::NotMetadata {
                             url: shown(&url),
                             oddity,
-                            source,
+                            source: Box::new(source),
                         },
                         None => source.into(),
                     })?;
@@ -313,8 +343,11 @@ impl Repository {
             target,
             to,
             most: target.length.saturating_mul(TIMES),
+            anew: false,
         };
-        self.anywhere(self.http.options().silence, &mut |place, http| {
+        let time = Time::OfSilence(self.http.options().silence);
+        self.anywhere(time, &mut |place, http, last| {
+            wanted.anew = last;
             let url = format!("{}{stored}", slashed(&place.targets_url));
             download_from(http, &url, &mut wanted, tell)
         })
@@ -503,6 +536,9 @@ struct Wanted<'a> {
     to: &'a Path,
     /// How many bytes may still come.
     most: u64,
+    /// Whether what has come may come again, from a server that cannot go on:
+    /// not while another may do better.
+    anew: bool,
 }
 
 /// All that is missing of a target, from one place.
@@ -580,7 +616,10 @@ fn request_rest(
         let rest = Rest {
             from: received,
             length: target.length,
-            most: wanted.most,
+            most: match wanted.anew {
+                true => wanted.most,
+                false => wanted.most.min(target.length - received),
+            },
         };
         let had = received;
         let most = &mut wanted.most;

@@ -132,6 +132,8 @@ fn answer(
     sent: &AtomicUsize,
     stream: TcpStream,
 ) -> io::Result<()> {
+    // So that what was sent is nearly what was received.
+    rustix::net::sockopt::set_socket_send_buffer_size(&stream, 1 << 15)?;
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     let (mut from, mut authorization) = (None, None);
