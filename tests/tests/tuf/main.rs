@@ -1,6 +1,7 @@
 //! The client workflow of the TUF specification, section 5, and the attacks
 //! of its section 1.5.2, against a repository that a test controls.
 
+mod chain;
 mod delegations;
 mod keys;
 mod malformed;
