@@ -28,7 +28,7 @@ mod upload;
 mod whole;
 
 use clap::Parser;
-use notsotuf_stub::safe_text::{self, Lines, complain, complain_in};
+use notsotuf_stub::safe_text::{self, Lines, complain, complain_in, is_unsafe};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -37,9 +37,17 @@ fn main() -> ExitCode {
         // Help, or the version: nothing in it is from outside.
         Err(e) if !e.use_stderr() => e.exit(),
         Err(e) => {
-            let mut text = Lines::new();
-            text.paragraph(&e.to_string());
-            complain_in(&text);
+            // It quotes arguments, which may come from anywhere.
+            let mut arguments = std::env::args_os();
+            let text = e.to_string();
+            match arguments.any(|one| one.to_string_lossy().contains(is_unsafe)) {
+                true => complain(text),
+                false => {
+                    let mut lines = Lines::new();
+                    lines.paragraph(&text);
+                    complain_in(&lines);
+                }
+            }
             return ExitCode::from(2);
         }
     };

@@ -113,3 +113,158 @@ fn check_content(staged: StagedBundle, catalog: &Catalog) -> Result<(), Unvouche
         false => Err(Unvouched::OtherContent(version.clone())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tuf::TargetFile;
+    use serde_json::{Value, json};
+    use std::collections::BTreeMap;
+    use std::str::FromStr;
+
+    fn version(text: &str) -> Version {
+        Version::from_str(text).unwrap()
+    }
+    fn tree(of: u8) -> TreeHash {
+        TreeHash::parse(&format!("{of:02x}").repeat(32)).unwrap()
+    }
+
+    /// 1.0 to 1.3: with a signed tree; with that of the patch only; with none;
+    /// and one that withdraws 1.1 and 1.3.
+    fn catalog() -> Catalog {
+        let tree = |of: u8| format!("{of:02x}").repeat(32);
+        let list: [(&str, Value); 5] = [
+            ("app-1.0.tar.gz", json!({ "tree": tree(10) })),
+            ("app-1.1.tar.gz", json!({ "tree": tree(11) })),
+            ("app-1.2.tar.gz", json!({})),
+            ("app-1.2.patch", json!({ "tree": tree(12) })),
+            ("app-1.3.tar.gz", json!({ "withdrawn": ["1.1", "1.3"] })),
+        ];
+        let entry = |custom: Value| TargetFile {
+            length: 1,
+            hashes: [("sha256".to_owned(), "ab".to_owned())].into(),
+            custom: json!({ "tufup": custom }),
+        };
+        let list: BTreeMap<String, TargetFile> = list
+            .map(|(path, custom)| (path.to_owned(), entry(custom)))
+            .into();
+        Catalog::new("app", &list)
+    }
+
+    fn check(
+        staged: (&str, u8),
+        origin: Option<&Origin>,
+        installed: Option<&str>,
+        withdrawals: bool,
+    ) -> Result<(), Unvouched> {
+        let mut catalog = catalog();
+        if !withdrawals {
+            catalog.withdrawn.clear();
+        }
+        let release = installed.map(|installed| Release {
+            name: "app".into(),
+            version: version(installed),
+        });
+        let installed = release.as_ref().map(|release| InstalledBundle {
+            release,
+            record: "installed",
+        });
+        let staged_version = version(staged.0);
+        let staged = StagedBundle {
+            version: &staged_version,
+            tree: tree(staged.1),
+            record: "staged",
+            origin,
+        };
+        vouch(staged, installed, Some(&catalog))
+    }
+
+    #[test]
+    fn the_content_must_be_signed() {
+        for (staged, good) in [
+            (("1.1", 11), true),
+            (("1.2", 12), true),
+            (("1.1", 12), false),
+            (("1.2", 11), false),
+            (("1.3", 13), false),
+        ] {
+            let found = check(staged, None, Some("1.0"), false);
+            match good {
+                true => assert_eq!(found, Ok(()), "{staged:?}"),
+                false => assert_eq!(found, Err(Unvouched::OtherContent(version(staged.0)))),
+            }
+        }
+        for unlisted in ["0.5", "9.9"] {
+            let found = check((unlisted, 11), None, Some("1.0"), true);
+            assert_eq!(found, Err(Unvouched::NotListed(version(unlisted))));
+        }
+    }
+
+    #[test]
+    fn without_a_signed_tree_the_target_must_be_known() {
+        let origin = |record: &str, path: &str, hash: &str| Origin {
+            record: record.into(),
+            why: Why::Target {
+                path: path.into(),
+                algorithm: "sha256".into(),
+                hash: hash.into(),
+            },
+        };
+        let good = origin("staged", "app-1.3.tar.gz", "ab");
+        assert_eq!(check(("1.3", 99), Some(&good), Some("1.0"), false), Ok(()));
+        for bad in [
+            origin("other", "app-1.3.tar.gz", "ab"),
+            origin("staged", "app-1.2.tar.gz", "ab"),
+            origin("staged", "app-1.3.tar.gz", "cd"),
+        ] {
+            let found = check(("1.3", 99), Some(&bad), Some("1.0"), false);
+            assert!(matches!(found, Err(Unvouched::OtherContent(_))), "{bad:?}");
+        }
+        // Where a tree is signed, only that counts.
+        let other = origin("staged", "app-1.1.tar.gz", "ab");
+        let found = check(("1.1", 99), Some(&other), Some("1.0"), false);
+        assert!(matches!(found, Err(Unvouched::OtherContent(_))));
+    }
+
+    #[test]
+    fn it_must_be_newer() {
+        assert_eq!(check(("1.1", 11), None, None, false), Ok(()));
+        assert_eq!(check(("1.1", 11), None, Some("1.0"), false), Ok(()));
+        // A repair.
+        assert_eq!(check(("1.1", 11), None, Some("1.1"), false), Ok(()));
+        let found = check(("1.0", 10), None, Some("1.1"), false);
+        assert!(matches!(found, Err(Unvouched::NotNewer { .. })));
+        // The installed one was withdrawn.
+        assert_eq!(check(("1.0", 10), None, Some("1.1"), true), Ok(()));
+        // So was the staged one.
+        let found = check(("1.1", 11), None, Some("1.0"), true);
+        assert_eq!(found, Err(Unvouched::Withdrawn(version("1.1"))));
+    }
+
+    #[test]
+    fn the_way_back_is_between_two_bundles() {
+        let back = |record: &str, from: &str| Origin {
+            record: record.into(),
+            why: Why::BackFrom(from.into()),
+        };
+        let known = back("staged", "installed");
+        assert_eq!(check(("0.5", 5), Some(&known), Some("1.1"), false), Ok(()));
+        for other in [back("staged", "another"), back("another", "installed")] {
+            assert!(check(("0.5", 5), Some(&other), Some("1.1"), false).is_err());
+        }
+        assert!(check(("0.5", 5), Some(&known), None, false).is_err());
+    }
+
+    #[test]
+    fn without_metadata_nothing_is_known() {
+        let staged_version = version("1.1");
+        let staged = StagedBundle {
+            version: &staged_version,
+            tree: tree(11),
+            record: "staged",
+            origin: None,
+        };
+        let found = vouch(staged, None, None);
+        assert_eq!(found, Err(Unvouched::NoMetadata(version("1.1"))));
+    }
+}

@@ -35,7 +35,9 @@ impl Client<'_> {
     fn stored(&self, folder: &str) -> Vec<String> {
         let list = fs::read_dir(self.world.path(folder)).unwrap();
         let names = list.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<_> = names.filter(|name| !name.ends_with(".etag")).collect();
+        let mut names: Vec<_> = names
+            .filter(|name| !name.ends_with(".etag") && name != "root.chain")
+            .collect();
         names.sort();
         names
     }

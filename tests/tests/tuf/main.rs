@@ -2,6 +2,7 @@
 //! of its section 1.5.2, against a repository that a test controls.
 
 mod bounds;
+mod chain;
 mod delegations;
 mod keys;
 mod malformed;
