@@ -40,9 +40,12 @@ pub struct Blocked {
     /// When it failed last.
     #[serde(default)]
     pub since: UnixTime,
-    /// How often it failed.
+    /// How often it failed, or was given up for a while.
     #[serde(default)]
     pub count: u32,
+    /// How often it could not be installed for a reason that may pass.
+    #[serde(default)]
+    pub attempts: u32,
     /// Whether it is left alone by now; a failure that may be a passing one
     /// is only counted at first.
     #[serde(default = "yes")]
@@ -87,6 +90,7 @@ impl Blocked {
             why,
             since: 0,
             count: 0,
+            attempts: 0,
             sure: true,
             updater: None,
             archive: None,

@@ -1,7 +1,7 @@
 //! Starting a version that is on probation, and going back to the one before
 //! if it fails.
 
-use crate::blocked::Blocked;
+use crate::blocked::{Blocked, BlockedWhy};
 use crate::flow::{self, Trial as Next};
 use crate::install::{self, BlockedVersions, Layout, Probation, Record};
 use crate::launch::{self, End, LaunchError, Verdict, rescue};
@@ -134,7 +134,9 @@ impl Trial<'_> {
         if let Ok(Some(_)) = Probation::load(self.layout) {
             log::info!("version {} works", self.version);
             // It may have failed before, and been tried again.
-            let works = |entry: &Blocked| entry.version == self.version;
+            let works = |entry: &Blocked| {
+                entry.version == self.version && entry.why != BlockedWhy::RolledBack
+            };
             BlockedVersions::remove(self.layout, works).unwrap_or_else(|e| log::warn!("{e}"));
         }
         for result in [

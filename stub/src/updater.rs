@@ -800,8 +800,13 @@ impl<'a> Updater<'a> {
         let why = BlockedWhy::NotInstalled;
         let mut sure = false;
         let noted = BlockedVersions::add(self.layout, version, why, self.now, |entry| {
-            sure = error.is_for_good() || entry.count >= attempts;
+            let before = entry.count.saturating_sub(1);
+            entry.attempts = entry.attempts.saturating_add(1);
+            sure = error.is_for_good() || before > 0 || entry.attempts >= attempts;
             entry.sure = sure;
+            if !sure {
+                entry.count = before;
+            }
             entry.updater = Some(own::version());
             entry.archive = hash.map(str::to_owned);
             let room = error

@@ -239,6 +239,40 @@ fn killed_while_rolling_back() {
     }
 }
 
+/// Both bundles are the same release then, and the own files are in one of
+/// them.
+#[test]
+fn killed_while_repairing() {
+    let case = Case::new(&[]);
+    let damaged = case.fresh.join("app/_internal/stays");
+    fs::write(damaged, "damaged").unwrap();
+    let mut points = 0;
+    for exchange in [true, false] {
+        for at in 0.. {
+            let install = case.copy("tried");
+            let plan = Plan {
+                act: Act::Kill,
+                at,
+                exchange,
+            };
+            let command = stub(&install, &["--updater", "repair"]);
+            let done = trace::run(command, &install, plan);
+            let Some(call) = &done.at else {
+                assert_eq!(done.code, Some(0));
+                break;
+            };
+            // Where it was not repaired, the update brings whole files.
+            start(
+                &install,
+                &["1.0", "1.1"],
+                &format!("killed at call {at}, {call}"),
+            );
+            points += 1;
+        }
+    }
+    assert!(points > 50, "only {points} points");
+}
+
 #[test]
 fn killed_while_the_stub_replaces_itself() {
     let world = World::new();

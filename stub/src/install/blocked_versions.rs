@@ -2,7 +2,7 @@
 //! be installed, or the user went back from them.
 //!
 //! The file `quarantine` has the versions that must not run, a line each: that
-//! is all that stubs before 0.2 know. The file `blocked` beside it says when
+//! is all that older stubs know. The file `blocked` beside it says when
 //! and why, as a JSON list of [`Blocked`], and has those that could not be
 //! installed, too.
 

@@ -445,6 +445,11 @@ fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     }
     if fs::inspect(&staged)?.is_some() {
         if is_update(&app)? {
+            if is_update(&staged)? {
+                // A repair: both are the same release, and this is before the
+                // exchange or after it.
+                take_back(layout)?;
+            }
             // After an exchange: what is staged now is the old bundle.
             remove_bundle(&previous)?;
             fs::rename(&staged, &previous)?;
@@ -825,6 +830,36 @@ mod tests {
         assert!(crate::install::discard(layout).is_err());
         recover(layout, lock).unwrap();
         crate::install::discard(layout).unwrap();
+    }
+
+    // A repair exchanges two bundles with the same record.
+    #[test]
+    fn own_files_are_not_lost_where_both_bundles_are_the_same_release() {
+        for exchanged in [false, true] {
+            let Case {
+                layout,
+                lock,
+                _folder,
+            } = &case();
+            bundle(&layout.staged(), "1.0");
+            write(layout.app().join("other"), "mine, too").unwrap();
+            journal(layout, &layout.staged());
+            rename(layout.app().join("own"), layout.staged().join("own")).unwrap();
+            if exchanged {
+                rename(layout.app().join("other"), layout.staged().join("other")).unwrap();
+                let aside = layout.root().join("aside");
+                rename(layout.app(), &aside).unwrap();
+                rename(layout.staged(), layout.app()).unwrap();
+                rename(&aside, layout.staged()).unwrap();
+            }
+            recover(layout, lock).unwrap();
+            assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
+            for own in ["own", "other"] {
+                assert!(layout.app().join(own).exists(), "{own}, {exchanged}");
+                assert!(!layout.previous().join(own).exists(), "{own}, {exchanged}");
+            }
+            assert!(!layout.journal().exists());
+        }
     }
 
     #[cfg(unix)]

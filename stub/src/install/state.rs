@@ -24,7 +24,7 @@ pub enum StateError {
     OtherOwner(PathBuf),
     /// This is root, and the install dir is another user's.
     #[error(
-        "{0:?} belongs to another user than root: updates are left to that one, so that it stays able to install them"
+        "{0:?} belongs to another user than root: updates are left to that one, so that it stays able to install them; if root is to do that, give the folder to root (chown -R root)"
     )]
     LeftToOwner(PathBuf),
 }
