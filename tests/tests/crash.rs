@@ -123,6 +123,8 @@ fn recovers(install: &Path, versions: &[&str], to: &str, what: &str) {
     // The last start may have brought a stub that has not launched yet.
     let usual = [
         "old-stub",
+        "behind.lock",
+        "claim.lock",
         "id",
         "launch.lock",
         "lock",
