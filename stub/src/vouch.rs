@@ -142,8 +142,10 @@ mod tests {
         ];
         let entry = |custom: Value| TargetFile {
             length: 1,
-            hashes: [("sha256".to_owned(), "ab".to_owned())].into(),
-            custom: json!({ "tufup": custom }),
+            hashes: [("sha256".to_owned(), "ab".to_owned())]
+                .into_iter()
+                .collect(),
+            custom: serde_json::from_value(json!({ "tufup": custom })).unwrap(),
         };
         let list: BTreeMap<String, TargetFile> = list
             .map(|(path, custom)| (path.to_owned(), entry(custom)))
