@@ -20,6 +20,9 @@ pub struct Forge {
     timestamp: Value,
 }
 
+/// Makes another file of the one of a role that would be published.
+pub type Change<'a> = &'a dyn Fn(&Forge, &str, Vec<u8>) -> Vec<u8>;
+
 impl Forge {
     /// Takes over what is published.
     pub fn new(world: &World) -> Self {
@@ -83,7 +86,7 @@ impl Forge {
 
     /// Publishes new versions of all. `change` may exchange a file before it is
     /// written, and before the next one lists its version alone.
-    pub fn publish(mut self, change: &dyn Fn(&Forge, &str, Vec<u8>) -> Vec<u8>) {
+    pub fn publish(mut self, change: Change) {
         for signed in [&mut self.targets, &mut self.snapshot, &mut self.timestamp] {
             let version = signed["version"].as_u64().expect("a version");
             signed["version"] = (version + 1).into();

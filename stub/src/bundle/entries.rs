@@ -79,14 +79,14 @@ impl Entries {
     }
 
     /// The entry at a path.
-    pub fn get(&self, path: impl AsRef<str>) -> Option<&Entry> {
+    pub fn get<Q: AsRef<str> + ?Sized>(&self, path: &Q) -> Option<&Entry> {
         let (part, place) = self.find(path.as_ref());
         let place = place.ok()?;
         Some(&self.parts[part][place].1)
     }
 
     /// Whether there is an entry at a path.
-    pub fn contains_key(&self, path: impl AsRef<str>) -> bool {
+    pub fn contains_key<Q: AsRef<str> + ?Sized>(&self, path: &Q) -> bool {
         self.get(path).is_some()
     }
 
@@ -122,7 +122,7 @@ impl Entries {
     }
 
     /// Takes the entry at a path away.
-    pub fn remove(&mut self, path: impl AsRef<str>) -> Option<Entry> {
+    pub fn remove<Q: AsRef<str> + ?Sized>(&mut self, path: &Q) -> Option<Entry> {
         let (part, place) = self.find(path.as_ref());
         let place = place.ok()?;
         let (_, entry) = self.parts[part].remove(place);

@@ -295,7 +295,10 @@ pub fn prepare() {}
 /// Waits for the child, if there is one, and ends as it does.
 pub fn end_with_child() {
     let child = CHILD.load(Ordering::SeqCst);
-    while child != 0 {
+    if child == 0 {
+        return;
+    }
+    loop {
         let mut status = 0;
         // SAFETY: a plain system call with a place for its answer.
         match unsafe { libc::waitpid(child, &raw mut status, 0) } {
