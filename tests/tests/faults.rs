@@ -457,13 +457,22 @@ fn a_full_disk() {
         .arg(&disk));
     assert!(copied.status.success(), "{copied:?}");
     world.release("1.1", &["--skip-patch"]);
+    world.server.as_ref().unwrap().requests();
     assert_eq!(world.start_version(), "1.0");
     let log = world.log();
     assert!(
-        log.contains("(local)") && log.contains("No space left"),
+        log.contains("(local): version 1.1 needs") && log.contains("make room in"),
         "{log}"
     );
-    assert!(!disk.join(".notsotuf/staging").exists());
+    // What would not fit is not even asked for.
+    let requests = world.server.as_ref().unwrap().requests();
+    assert!(
+        !requests.iter().any(|r| r.contains("app-1.1")),
+        "{requests:?}"
+    );
+    for left in ["staging", "downloads"] {
+        assert!(!disk.join(".notsotuf").join(left).exists(), "{left}");
+    }
     assert!(mount("remount,size=200m").status.success());
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
 }
