@@ -1,7 +1,8 @@
 //! The notsotuf client. The binary `notsotuf-stub` is a thin shell around
 //! [`launcher`]; the bundler uses the same code to check what it produces.
 //!
-//! Modules by floor, upper may use lower: [`launcher`], [`control`], [`trial`] –
+//! Modules by floor, upper may use lower: [`launcher`], [`control`], [`trial`],
+//! [`behind`], [`nested`] –
 //! [`updater`] – [`flow`], [`plan`], [`select`] (pure) – [`install`],
 //! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
 //! and the rest.
