@@ -4,6 +4,7 @@ use crate::audit::AuditError;
 use crate::bridge::BridgeError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
+use crate::lock::LockError;
 use crate::metadata::MetadataError;
 use crate::project::ProjectError;
 use crate::release::ReleaseError;
@@ -21,6 +22,9 @@ pub enum Error {
     /// The settings or the state of the project.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// Another command is at it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -69,9 +73,15 @@ impl Error {
     /// wrong command line.)
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Error::Metadata(MetadataError::Tuf(_))
-            | Error::Import(ImportError::Signature(_))
-            | Error::Problems(_) => 3.into(),
+            Error::Metadata(e) | Error::Release(ReleaseError::Metadata(e)) if e.is_refusal() => {
+                3.into()
+            }
+            Error::Ship(ShipError::Metadata(e)) | Error::Import(ImportError::Metadata(e))
+                if e.is_refusal() =>
+            {
+                3.into()
+            }
+            Error::Import(ImportError::Signature(_)) | Error::Problems(_) => 3.into(),
             _ => ExitCode::FAILURE,
         }
     }

@@ -10,6 +10,7 @@ mod error;
 mod gzip;
 mod import;
 mod keys;
+mod lock;
 mod metadata;
 mod operate;
 mod progress;

@@ -508,11 +508,11 @@ pub fn explain(
             "{app} {version} with another one before it"
         )));
     };
-    fs::create_dir_all(&project.pending())?;
+    // Not among what is pending, which another command may publish meanwhile.
     let work = tempfile::Builder::new()
-        .prefix(".explain-")
-        .tempdir_in(project.pending())
-        .map_err(|e| FsError::new("create a folder in", &project.pending(), e))?;
+        .prefix("notsotuf-explain-")
+        .tempdir()
+        .map_err(|e| FsError::new("create a folder in", &std::env::temp_dir(), e))?;
     let unpacked = |n: usize, name: &str| {
         let file = pending.archive(&releases[n].1, published.consistent_snapshot())?;
         open_old(&file, &work.path().join(name), progress)

@@ -62,7 +62,7 @@ pub fn doctor(
 ) -> Result<(), Error> {
     let mut found = Findings::default();
     found.good("the settings can be read");
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     roles(project, &published, key_dirs, &mut found)?;
     releases(project, &published, args, &mut found)?;
     place(project, &published, &mut found);

@@ -3,7 +3,7 @@
 use super::Output;
 use crate::error::Error;
 use crate::keys::{self, Passphrases, PublicKey};
-use crate::metadata;
+use crate::metadata::{self, PIN, Published, Trust};
 use crate::project::{self, InPyUpdater, PatchFormat, Project, Template};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::fs;
@@ -134,8 +134,9 @@ pub fn init(
     };
     let text = format!(
         "started a project in {}\n  settings    {}\n  keys        {} ({keys})\n  repository  {}\n\
-         Keep a copy of the keys in a safe place: without the root keys, nobody can ever \
-         change the others.\nNext: notsotuf add VERSION BUNDLE",
+         Put {PIN} under version control, outside of what is published: nothing is taken from \
+         the repository that it does not lead to. Keep a copy of the keys in a safe place: \
+         without the root keys, nobody can ever change the others.\nNext: notsotuf add VERSION BUNDLE",
         folder.display(),
         project::FILE,
         template.keystore.display(),
@@ -233,6 +234,8 @@ fn start(
     fs::create_dir_all(&project.targets())?;
     fs::write_atomically(&project.metadata().join("root.json"), &root.to_bytes())?;
     fs::write_atomically(&path, &root.to_bytes())?;
+    let published = Published::from_folder(&project.metadata(), Some(&root.to_bytes()))?;
+    Trust::remember_published(project, &published)?;
     Ok(made)
 }
 

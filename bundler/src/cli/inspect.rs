@@ -70,7 +70,7 @@ pub fn status(
     key_dirs: &[PathBuf],
     output: &Output,
 ) -> Result<(), Error> {
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let keyring = project.keyring(key_dirs)?;
     let now = now();
     let mut text = String::new();

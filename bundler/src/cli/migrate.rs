@@ -176,7 +176,7 @@ fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> R
         }
         Err(e) => return Err(e.into()),
     };
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(&project)?;
     let mut taken = Vec::new();
     for name in &names {
         let app = project.app(Some(name))?;

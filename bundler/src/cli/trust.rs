@@ -167,7 +167,7 @@ pub fn keys(
         }
         Keys::Threshold { role, number } => vec![Change::Threshold(role.name().into(), number)],
     };
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let mut draft = None;
     for change in &changes {
         let made = change_root(project, &published, change, &keyring, passphrases, now())?;
@@ -203,7 +203,7 @@ fn tell_root(draft: &Document, published: &Published, output: &Output) -> Result
 }
 
 fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Error> {
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let mut text = String::new();
     let mut list = Vec::new();
     for Info {
@@ -251,7 +251,7 @@ pub fn sign(
     passphrases: &Passphrases,
     output: &Output,
 ) -> Result<(), Error> {
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let keyring = project.keyring(key_dirs)?;
     match args.role {
         Role::Root => {
@@ -299,7 +299,7 @@ pub fn renew(
 ) -> Result<(), Error> {
     let keyring = project.keyring(key_dirs)?;
     if args.root {
-        let published = Published::load(&project.metadata())?;
+        let published = Published::load(project)?;
         change_root(
             project,
             &published,

@@ -33,7 +33,7 @@ pub struct Upload {
     to: Option<String>,
     /// Only say what would be done
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
     /// Remove what is not in the repository any more
     #[arg(long)]
     delete: bool,

@@ -82,7 +82,7 @@ pub fn import(
     });
     let repository = folder_of("repo_dir")?;
     let metadata = folder.join(&repository).join("metadata");
-    let published = Published::load(&metadata)?;
+    let published = Published::from_folder(&metadata, None)?;
     let template = Template {
         apps: vec![app.clone()],
         url,
