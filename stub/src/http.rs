@@ -75,6 +75,16 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// Access to `url` is refused, where something should be.
+    pub fn forbidden(url: &str) -> Self {
+        status_error(url, StatusCode::FORBIDDEN)
+    }
+
+    /// Whether access was refused.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, HttpError::Status { status, .. } if *status == StatusCode::FORBIDDEN)
+    }
+
     /// The class of problem.
     pub fn class(&self) -> Class {
         match self {
@@ -99,6 +109,9 @@ pub enum Answer {
     NotModified,
     /// There is no such file.
     Absent,
+    /// Status 403: access is refused; or, as object stores answer to those who
+    /// may not list their files, there is no such file.
+    Forbidden,
 }
 
 /// Takes data, and the place in the file where it belongs.
@@ -198,8 +211,9 @@ impl Http {
     /// for a file that has another one.
     ///
     /// # Errors
-    /// [`HttpError`]. Status 403 and 404 are no errors but [`Answer::Absent`]:
-    /// object stores answer either where there is nothing.
+    /// [`HttpError`]. Status 404 and 403 are no errors but [`Answer::Absent`]
+    /// and [`Answer::Forbidden`]: object stores answer either where there is
+    /// nothing.
     pub fn get(&self, url: &str, limit: u64, etag: Option<&str>) -> Result<Answer, HttpError> {
         let mut request = self.request(url);
         if let Some(etag) = etag {
@@ -209,7 +223,8 @@ impl Http {
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(Answer::NotModified),
-            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => return Ok(Answer::Absent),
+            StatusCode::NOT_FOUND => return Ok(Answer::Absent),
+            StatusCode::FORBIDDEN => return Ok(Answer::Forbidden),
             status => return Err(status_error(url, status)),
         }
         let etag = response

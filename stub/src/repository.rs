@@ -153,6 +153,9 @@ impl Repository {
                         }
                         Answer::NotModified => timestamp.take(),
                         Answer::Absent => None,
+                        // The next root need not be there; all else must.
+                        Answer::Forbidden if role == "root" => None,
+                        Answer::Forbidden => return Err(HttpError::forbidden(&url).into()),
                     };
                     refresh.answer(bytes)?;
                 }

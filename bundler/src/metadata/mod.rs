@@ -8,7 +8,7 @@ mod rootedit;
 mod trust;
 
 pub use draft::{Update, sign_targets, targets_draft, update};
-pub use published::{Published, walk};
+pub use published::{Published, same_signed, walk};
 pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
 pub use trust::{Memory, PIN, State, Trust};
 
