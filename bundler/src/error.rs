@@ -2,6 +2,7 @@
 
 use crate::audit::AuditError;
 use crate::bridge::BridgeError;
+use crate::fetch::FetchError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
 use crate::lock::LockError;
@@ -43,6 +44,9 @@ pub enum Error {
     /// An upload.
     #[error(transparent)]
     Upload(#[from] UploadError),
+    /// A repository that was not fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// Roles that expire soon, as asked.
     #[error("expiring: {0}; `notsotuf renew` renews what the keys at hand can sign")]
     Expiring(String),
@@ -81,7 +85,10 @@ impl Error {
             {
                 3.into()
             }
-            Error::Import(ImportError::Signature(_)) | Error::Problems(_) => 3.into(),
+            Error::Import(ImportError::Signature(_))
+            | Error::Fetch(FetchError::Refused { .. } | FetchError::Old { .. })
+            | Error::Upload(UploadError::Tuf(_))
+            | Error::Problems(_) => 3.into(),
             _ => ExitCode::FAILURE,
         }
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod doctor;
+mod fetch;
 mod init;
 mod inspect;
 mod migrate;
@@ -114,6 +115,8 @@ enum Command {
     Publish,
     /// Copy what is published to where clients fetch it from
     Upload(upload::Upload),
+    /// Bring here what is published, verified as by a client
+    Fetch(fetch::Fetch),
     /// Make the folder that users install: stub, settings, root of trust, app
     Ship(Ship),
     /// Take over a repository that another program made
@@ -342,6 +345,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             Ok(())
         }
         Command::Upload(args) => upload::upload(&open()?, &args, progress, &output),
+        Command::Fetch(args) => fetch::fetch(&open()?, &args, progress, &output),
         Command::Ship(args) => ship(&open()?, args, &output),
         Command::Import(command) => {
             let context = migrate::Context {
@@ -393,6 +397,7 @@ impl Command {
             Command::Prune(_) => Some("prune"),
             Command::Publish => Some("publish"),
             Command::Upload(_) => Some("upload"),
+            Command::Fetch(_) => Some("fetch"),
             Command::Import(_) => Some("import"),
             _ => None,
         }

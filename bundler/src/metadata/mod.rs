@@ -10,7 +10,7 @@ mod trust;
 pub use draft::{Update, sign_targets, targets_draft, update};
 pub use published::{Published, same_signed, walk};
 pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
-pub use trust::{Memory, PIN, State, Trust};
+pub use trust::{MEMORY, Memory, PIN, State, Trust, sha256};
 
 use crate::keys::{KeyError, Keyring, Passphrases, PublicKey, Signer};
 use crate::project::Project;

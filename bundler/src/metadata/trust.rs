@@ -109,19 +109,11 @@ impl Memory {
         Ok(())
     }
 
-    /// As [`Memory::check`], against what clients have seen already.
+    /// Whether the roots are those that were published.
     ///
     /// # Errors
-    /// [`MetadataError::Old`], [`MetadataError::Other`].
-    pub fn check_uploaded(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
-        self.check_roots(folder, found)?;
-        match &self.uploaded {
-            Some(known) => self.check_state(folder, found, known),
-            None => Ok(()),
-        }
-    }
-
-    fn check_roots(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
+    /// [`MetadataError::Untrusted`].
+    pub fn check_roots(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
         for (known, (file, bytes)) in self.roots.iter().zip(found.roots()) {
             if *known != sha256(bytes) {
                 return Err(MetadataError::Untrusted {

@@ -12,7 +12,7 @@ mod rsync;
 mod store;
 
 pub use destination::Destination;
-pub use look::Conflict;
+pub use look::{Conflict, check};
 pub use place::Place;
 
 use crate::metadata::{Memory, MetadataError, Published};
@@ -247,7 +247,7 @@ pub fn upload(
 
 const TIMESTAMP: &str = "metadata/timestamp.json";
 /// No metadata file is larger.
-const MAX_METADATA: u64 = 64 << 20;
+pub const MAX_METADATA: u64 = 64 << 20;
 
 /// The last step. What is there must still be what was seen, and what the
 /// timestamp leads to must be what was sent: there may be two who upload.
