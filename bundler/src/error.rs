@@ -47,6 +47,14 @@ pub enum Error {
     /// A repository that was not fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// Nobody could be asked.
+    #[error(
+        "nothing is signed: there is no terminal to ask on; look at what changes, then repeat with --yes"
+    )]
+    Unconfirmed,
+    /// The answer was no.
+    #[error("nothing is signed, as you wish")]
+    Declined,
     /// Roles that expire soon, as asked.
     #[error("expiring: {0}; `notsotuf renew` renews what the keys at hand can sign")]
     Expiring(String),

@@ -134,7 +134,15 @@ pub fn fetch(
     };
     fs::create_dir_all(&project.metadata())?;
     fs::create_dir_all(&project.targets())?;
-    targets(project, from, kept, &there, options.all, progress, &mut report)?;
+    targets(
+        project,
+        from,
+        kept,
+        &there,
+        options.all,
+        progress,
+        &mut report,
+    )?;
     for role in crate::project::ROLES {
         let version = there.document(role).map_or(0, Document::version);
         report.versions.insert(role, version);
@@ -180,7 +188,9 @@ fn relation(
     let metadata = there.files.iter().cloned().collect();
     let local = |file: &str| {
         let path = project.metadata().join(file);
-        fs::read_optional(&path, upload::MAX_METADATA).ok().flatten()
+        fs::read_optional(&path, upload::MAX_METADATA)
+            .ok()
+            .flatten()
     };
     match upload::check(&from.name(), here, &trust.memory, &metadata, &local) {
         Ok(()) => Relation::Newer,
@@ -325,7 +335,10 @@ fn targets(
         let place = fs::join(&project.targets(), &stored);
         if is_right(&place, entry)? {
             report.unchanged += 1;
-        } else if theirs.get(path).is_some_and(|t| t["hashes"] == entry["hashes"]) {
+        } else if theirs
+            .get(path)
+            .is_some_and(|t| t["hashes"] == entry["hashes"])
+        {
             let target: TargetFile = serde_json::from_value(entry.clone()).map_err(|e| {
                 UploadError::Tuf(TufError::Form {
                     role: path.clone(),
@@ -410,7 +423,8 @@ fn base(project: &Project, trust: &Trust, here: &Published) -> Result<Option<Ent
     if here.state().as_ref() == Some(known) {
         return Ok(Some(here.target_entries()));
     }
-    let name = crate::metadata::file_name("targets", known.targets.version, here.consistent_snapshot());
+    let name =
+        crate::metadata::file_name("targets", known.targets.version, here.consistent_snapshot());
     let path = project.metadata().join(name);
     let bytes = fs::read_optional(&path, upload::MAX_METADATA)?;
     let bytes = bytes.filter(|bytes| crate::metadata::sha256(bytes) == known.targets.sha256);

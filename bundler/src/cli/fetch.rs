@@ -105,9 +105,15 @@ pub fn fetch(
         ));
     }
     for file in &report.delegated {
-        text.push_str(&format!("{file} is a delegated role, which is not fetched\n"));
+        text.push_str(&format!(
+            "{file} is a delegated role, which is not fetched\n"
+        ));
     }
-    if report.metadata.iter().any(|file| file.ends_with("root.json")) {
+    if report
+        .metadata
+        .iter()
+        .any(|file| file.ends_with("root.json"))
+    {
         text.push_str(&format!("keep {PIN} and {MEMORY} under version control\n"));
     }
     let json = json!({

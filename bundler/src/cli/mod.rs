@@ -6,6 +6,7 @@ mod init;
 mod inspect;
 mod migrate;
 mod operate;
+mod review;
 mod stub;
 mod trust;
 mod upload;

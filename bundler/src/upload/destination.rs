@@ -72,7 +72,9 @@ impl Destination {
                 (Some((_, form)), _) => meant((*form).into()),
                 (None, "file") => meant("file:///folder".into()),
                 // As scp and rsync write another machine.
-                (None, _) => meant(format!("rsync:{text}, or ./{text} for a folder of that name")),
+                (None, _) => meant(format!(
+                    "rsync:{text}, or ./{text} for a folder of that name"
+                )),
             });
         }
         Ok(Destination::Folder(absolute(base, text)))

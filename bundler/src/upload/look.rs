@@ -10,16 +10,22 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     /// Another root.
-    #[error("its {0} is not that of this project: another repository is there, or somebody changed it")]
+    #[error(
+        "its {0} is not that of this project: another repository is there, or somebody changed it"
+    )]
     OtherRoot(String),
     /// A root that is not here.
     #[error("it has {0}, which is not here: somebody else published")]
     NewerRoot(String),
     /// Not signed by this project.
-    #[error("its {0} is not signed by the keys of this project: another repository is there, or somebody changed it")]
+    #[error(
+        "its {0} is not signed by the keys of this project: another repository is there, or somebody changed it"
+    )]
     NotOurs(String),
     /// Newer.
-    #[error("its {role} has version {there}, and what is here has version {here}: somebody else published")]
+    #[error(
+        "its {role} has version {there}, and what is here has version {here}: somebody else published"
+    )]
     Newer {
         /// The role.
         role: &'static str,
@@ -29,7 +35,9 @@ pub enum Conflict {
         there: u64,
     },
     /// Published from the same state as something else.
-    #[error("its {role} version {version} is another one than what was published here: somebody else published at the same time")]
+    #[error(
+        "its {role} version {version} is another one than what was published here: somebody else published at the same time"
+    )]
     Diverged {
         /// The role.
         role: &'static str,

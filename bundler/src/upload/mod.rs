@@ -64,8 +64,8 @@ pub enum UploadError {
     Nothing,
     /// What is there is not an earlier state of what is here.
     #[error(
-        "nothing was changed at {place}: {conflict}. `notsotuf fetch` brings here what is there; then \
-         add and publish what is missing. --force uploads all the same, and breaks clients that have \
+        "nothing was changed at {place}: {conflict}. `notsotuf fetch` brings here what is there, and makes \
+         what was published here only pending again; then `notsotuf publish` and `upload`. --force uploads all the same, and breaks clients that have \
          seen what is there"
     )]
     Conflict {
@@ -88,7 +88,7 @@ pub enum UploadError {
     /// Another upload was quicker.
     #[error(
         "another upload to {0} was quicker, so timestamp.json there was left alone. `notsotuf fetch` \
-         brings here what is there; then add and publish what is missing"
+         brings here what is there; then `notsotuf publish` and `upload` again"
     )]
     Raced(String),
     /// A file that is too large to be metadata.
@@ -212,7 +212,9 @@ pub fn upload(
         // Those without a hash in their names are what the metadata there says.
         None => {
             order::is_immutable(path)
-                || theirs.get(path).is_some_and(|hash| listed[path].hash == *hash)
+                || theirs
+                    .get(path)
+                    .is_some_and(|hash| listed[path].hash == *hash)
         }
     };
     let names = listed.keys().cloned().collect();
@@ -262,7 +264,11 @@ fn put_timestamp(
     let now = to.read(TIMESTAMP, MAX_METADATA)?;
     if !options.force {
         let changed = now.as_ref().map(|found| &found.bytes) != seen.get("timestamp.json");
-        let others = here.published.files.iter().filter(|(file, _)| file != "timestamp.json");
+        let others = here
+            .published
+            .files
+            .iter()
+            .filter(|(file, _)| file != "timestamp.json");
         let mut replaced = changed;
         for (file, ours) in others {
             let found = to.read(&format!("metadata/{file}"), MAX_METADATA)?;
@@ -280,7 +286,10 @@ fn read_metadata(to: &Place, there: &Files) -> Result<look::Metadata, UploadErro
     to.refresh()?;
     let mut metadata = BTreeMap::new();
     for path in there.keys() {
-        let Some(file) = path.strip_prefix("metadata/").filter(|f| f.ends_with(".json")) else {
+        let Some(file) = path
+            .strip_prefix("metadata/")
+            .filter(|f| f.ends_with(".json"))
+        else {
             continue;
         };
         if let Some(found) = to.read(path, MAX_METADATA)? {
@@ -345,7 +354,11 @@ fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<String, Stri
         return BTreeMap::new();
     };
     let mut listed = BTreeMap::new();
-    listed_in(&found.target_entries(), found.consistent_snapshot(), &mut listed);
+    listed_in(
+        &found.target_entries(),
+        found.consistent_snapshot(),
+        &mut listed,
+    );
     listed.into_iter().map(|(path, l)| (path, l.hash)).collect()
 }
 

@@ -72,9 +72,8 @@ pub fn plan(
         group.sort_by_key(|path| (number(path), path.clone()));
     }
     let newest = newest_versions(here);
-    let needed = |path: &str| {
-        here.contains_key(path) || listed.contains(path) || is_recent(path, &newest)
-    };
+    let needed =
+        |path: &str| here.contains_key(path) || listed.contains(path) || is_recent(path, &newest);
     let ours = |path: &str| path.starts_with("targets/") || path.starts_with("metadata/");
     Steps {
         groups: groups.into_values().collect(),
@@ -184,7 +183,8 @@ mod tests {
             ("index.html", 5),
         ]);
         let listed = BTreeSet::from(["targets/app-0.8.patch".to_owned()]);
-        let same = |path: &str| !["targets/app-1.1.patch", "metadata/timestamp.json"].contains(&path);
+        let same =
+            |path: &str| !["targets/app-1.1.patch", "metadata/timestamp.json"].contains(&path);
         let steps = plan(&here, &there, &listed, &same);
         assert_eq!(
             steps.groups.concat(),

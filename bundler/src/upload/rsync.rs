@@ -137,7 +137,10 @@ impl Rsync {
             for part in parents.into_iter().flat_map(Path::iter) {
                 folder.push(part);
                 fs::create_dir_all(&empty.path().join(&folder))?;
-                arguments.push(format!("--include=/{}/", literal(&folder.to_string_lossy())));
+                arguments.push(format!(
+                    "--include=/{}/",
+                    literal(&folder.to_string_lossy())
+                ));
             }
             arguments.push(format!("--include=/{}", literal(file)));
         }
@@ -167,11 +170,7 @@ fn literal(name: &str) -> String {
 
 /// Runs rsync and returns what it prints; `None` if what it is to read is not
 /// there.
-fn run(
-    arguments: &[&str],
-    places: &[&Path],
-    input: &str,
-) -> Result<Option<String>, UploadError> {
+fn run(arguments: &[&str], places: &[&Path], input: &str) -> Result<Option<String>, UploadError> {
     let failed = |what: String| UploadError::Rsync(what);
     let mut command = Command::new("rsync");
     command.args(arguments).arg("--").args(places);
@@ -202,6 +201,13 @@ fn run(
     if output.status.code() == Some(23) && said.contains(NOT_THERE) {
         return Ok(None);
     }
-    let said: String = said.chars().filter(|c| !c.is_control() || *c == '\n').collect();
-    Err(failed(format!("failed with {}: {}", output.status, said.trim())))
+    let said: String = said
+        .chars()
+        .filter(|c| !c.is_control() || *c == '\n')
+        .collect();
+    Err(failed(format!(
+        "failed with {}: {}",
+        output.status,
+        said.trim()
+    )))
 }

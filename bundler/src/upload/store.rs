@@ -239,7 +239,9 @@ impl Store {
         let place = self.place(path)?;
         let mode = match seen {
             None => PutMode::Create,
-            Some(Found { version, .. }) => version.clone().map_or(PutMode::Overwrite, PutMode::Update),
+            Some(Found { version, .. }) => {
+                version.clone().map_or(PutMode::Overwrite, PutMode::Update)
+            }
         };
         let put = |mode: PutMode| {
             let options = PutOptions {
@@ -254,7 +256,8 @@ impl Store {
         match put(mode) {
             Ok(_) => Ok(()),
             Err(
-                object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. },
+                object_store::Error::Precondition { .. }
+                | object_store::Error::AlreadyExists { .. },
             ) => Err(UploadError::Raced(self.name.clone())),
             // A store without conditions; if it was something else, it is said now.
             Err(
