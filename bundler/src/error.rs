@@ -93,7 +93,7 @@ impl Error {
             {
                 3.into()
             }
-            Error::Import(ImportError::Signature(_))
+            Error::Import(ImportError::Signature(_) | ImportError::Damaged(_))
             | Error::Fetch(FetchError::Refused { .. } | FetchError::Old { .. })
             | Error::Upload(UploadError::Tuf(_))
             | Error::Problems(_) => 3.into(),

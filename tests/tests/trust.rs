@@ -134,7 +134,7 @@ fn a_half_signed_root_is_never_published() {
         status["pending"]["root"]["old"],
         json!({ "have": 1, "need": 2 })
     );
-    let draft = world.bundler(&[&["sign", "root"], &bob[..]].concat());
+    let draft = world.bundler(&[&["sign", "root", "--yes"], &bob[..]].concat());
     assert_eq!(draft["ready"], true, "{draft}");
     small(&world, "1.1");
     assert_eq!(publish(&world)["versions"]["root"], 2);
@@ -146,7 +146,7 @@ fn a_half_signed_root_is_never_published() {
     assert_eq!(draft["old"], json!({ "have": 1, "need": 2 }));
     assert_eq!(draft["new"], json!({ "have": 2, "need": 2 }));
     fails(&world, &["publish"], 1, "by the keys of the root before");
-    world.bundler(&[&["sign", "root"], &alice[..]].concat());
+    world.bundler(&[&["sign", "root", "--yes"], &alice[..]].concat());
     assert_eq!(publish(&world)["versions"]["root"], 3);
     assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
 }
@@ -163,7 +163,7 @@ fn a_key_is_made_where_it_stays() {
     assert!(keystore.join("dave.pub").exists() && !keystore.join("dave.pem").exists());
     let draft = world.bundler(&["keys", "add", "root", "dave", "--threshold", "2"]);
     assert_eq!(draft["new"], json!({ "have": 1, "need": 2 }));
-    let draft = world.bundler(&[&["sign", "root"], &at[..]].concat());
+    let draft = world.bundler(&[&["sign", "root", "--yes"], &at[..]].concat());
     assert_eq!(draft["ready"], true, "{draft}");
 }
 
@@ -177,7 +177,7 @@ fn targets_of_two_people() {
     let alice = world.path("project/keystore/alice.pem");
     fs::rename(&alice, world.path("alice.pem")).unwrap();
     fs::rename(&away, &here).unwrap();
-    let signed = world.bundler(&["sign", "targets"]);
+    let signed = world.bundler(&["sign", "targets", "--yes"]);
     assert_eq!((&signed["have"], &signed["need"]), (&json!(2), &json!(2)));
     publish(&world);
     world.ship("1.0");

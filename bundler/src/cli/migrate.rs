@@ -64,6 +64,9 @@ pub struct InPlace {
     /// Where the repository folder is published
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Trust this root, the one that clients were given; else the first one of the repository
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -136,7 +139,7 @@ fn in_place(
     context: &Context,
     output: &Output,
 ) -> Result<(), Error> {
-    let imported = tufup::import(context.folder, flavour, args.url)?;
+    let imported = tufup::import(context.folder, flavour, args.url, args.root.as_deref())?;
     let app = &imported.app;
     let mut text = format!("took over {app} with {} targets\n", imported.targets);
     let mut keys = Map::new();
