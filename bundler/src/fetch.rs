@@ -11,6 +11,7 @@ use crate::release::{Pending, stored_name};
 use crate::upload::{self, Conflict, Place, UploadError};
 use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs;
+use notsotuf_stub::http::HttpError;
 use notsotuf_stub::select::{Channel, TargetKind, TargetName};
 use notsotuf_stub::tuf::key::encode_hex;
 use notsotuf_stub::tuf::{TargetFile, TufError, UnixTime, percent_encode};
@@ -217,7 +218,12 @@ fn published_at(from: &Place, pin: &[u8]) -> Result<Published, Error> {
         reason,
     };
     let loaded = match load() {
-        Err(UploadError::Tuf(_) | UploadError::Metadata(_)) => {
+        Err(
+            UploadError::Tuf(_)
+            | UploadError::Metadata(_)
+            | UploadError::TooLarge { .. }
+            | UploadError::Http(HttpError::TooLong { .. }),
+        ) => {
             std::thread::sleep(Duration::from_secs(1));
             load()
         }
@@ -235,6 +241,9 @@ fn published_at(from: &Place, pin: &[u8]) -> Result<Published, Error> {
             return Err(refused(reason).into());
         }
         Err(UploadError::Tuf(e)) => return Err(refused(e.to_string()).into()),
+        Err(e @ (UploadError::TooLarge { .. } | UploadError::Http(HttpError::TooLong { .. }))) => {
+            return Err(refused(e.to_string()).into());
+        }
         Err(UploadError::Metadata(e)) => return Err(refused(e.to_string()).into()),
         Err(e) => return Err(e.into()),
     };

@@ -77,8 +77,9 @@ impl Published {
             folder: metadata.into(),
             reason,
         };
-        let read = &mut |file: &str, limit: u64| -> Result<_, MetadataError> {
-            Ok(fs::read_optional(&metadata.join(file), limit)?)
+        // That a file is longer than listed is for the client's code to say.
+        let read = &mut |file: &str, _: u64| -> Result<_, MetadataError> {
+            Ok(fs::read_optional(&metadata.join(file), BOUNDS.targets)?)
         };
         let published = walk(pin, read).map_err(|e| match e {
             MetadataError::Tuf(e) => untrusted(e.to_string()),

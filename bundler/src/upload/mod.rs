@@ -92,7 +92,7 @@ pub enum UploadError {
     )]
     Raced(String),
     /// A file that is too large to be metadata.
-    #[error("{place} has {size} bytes, which no metadata has")]
+    #[error("{place} has {size} bytes, more than it may have")]
     TooLarge {
         /// The file.
         place: String,
