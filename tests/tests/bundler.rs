@@ -305,6 +305,7 @@ fn the_reference_lists_every_setting_and_command() {
         let longest = parts.max_by_key(|part| part.len()).unwrap();
         let known = [
             "answers 401",
+            "answers 403",
             "answers 404",
             "metadata expired on",
             "cannot create",

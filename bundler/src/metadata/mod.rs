@@ -372,3 +372,18 @@ pub fn drop_drafts(project: &Project) -> Result<(), FsError> {
     fs::remove_file(&rootedit::draft_path(project))?;
     fs::remove_file(&draft::draft_path(project))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_nothing_can_follow_is_an_error() {
+        assert_eq!(next_version("timestamp", 7).ok(), Some(8));
+        assert_eq!(next_version("timestamp", (1 << 53) - 1).ok(), Some(1 << 53));
+        for version in [1 << 53, i64::MAX as u64, u64::MAX] {
+            let error = next_version("timestamp", version).unwrap_err();
+            assert!(matches!(error, MetadataError::Version { .. }), "{error}");
+        }
+    }
+}

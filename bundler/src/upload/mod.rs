@@ -239,7 +239,7 @@ pub fn upload(
     for group in &steps.groups {
         match group.as_slice() {
             [only] if only == TIMESTAMP => put_timestamp(here, to, options, &metadata)?,
-            group => to.send(group, here.repository, &bar)?,
+            group => to.send(group, here.repository, &there, &bar)?,
         }
     }
     bar.finish_and_clear();
@@ -450,9 +450,39 @@ mod tests {
         assert!(!folder.path().join("a b").exists(), "looking makes nothing");
         to.create().unwrap();
         let bar = Progress { show: false }.bar("", 0);
-        to.send(&[path.to_owned()], &repository, &bar).unwrap();
+        to.send(&[path.to_owned()], &repository, &Files::new(), &bar)
+            .unwrap();
         let copy = folder.path().join("a b").join(path);
         assert_eq!(std::fs::read_to_string(copy).unwrap(), "content");
         assert_eq!(to.list().unwrap(), Files::from([(path.to_owned(), 7)]));
+    }
+
+    #[test]
+    fn what_another_upload_brought_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+        let path = "metadata/4.snapshot.json";
+        for (place, content) in [(&ours, "ours"), (&theirs, "theirs")] {
+            fs::create_dir_all(&place.join("metadata")).unwrap();
+            std::fs::write(place.join(path), content).unwrap();
+            std::fs::write(place.join(TIMESTAMP), content).unwrap();
+        }
+        let to = Place::open(&Destination::Folder(theirs.clone())).unwrap();
+        let bar = Progress { show: false }.bar("", 0);
+        // When it looked, there was nothing.
+        let sent = to.send(&[path.to_owned()], &ours, &Files::new(), &bar);
+        assert!(matches!(sent, Err(UploadError::Raced(_))), "{sent:?}");
+        let sent = to.replace(TIMESTAMP, &ours, b"ours".to_vec(), None);
+        assert!(matches!(sent, Err(UploadError::Raced(_))), "{sent:?}");
+        for path in [path, TIMESTAMP] {
+            assert_eq!(
+                std::fs::read_to_string(theirs.join(path)).unwrap(),
+                "theirs"
+            );
+        }
+        // The same file is no conflict: an upload is gone on with.
+        std::fs::write(theirs.join(path), "ours").unwrap();
+        to.send(&[path.to_owned()], &ours, &Files::new(), &bar)
+            .unwrap();
     }
 }

@@ -101,10 +101,11 @@ impl Place {
         &self,
         group: &[String],
         repository: &Path,
+        there: &Files,
         bar: &ProgressBar,
     ) -> Result<(), UploadError> {
         match self {
-            Place::Store(store) => store.send_all(group, repository, bar),
+            Place::Store(store) => store.send_all(group, repository, there, bar),
             Place::Rsync(rsync) => rsync.send(repository, group),
             Place::Web(url, _) => Err(UploadError::Destination(url.clone())),
         }

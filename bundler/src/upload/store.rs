@@ -217,9 +217,16 @@ impl Store {
         &self,
         group: &[String],
         repository: &Path,
+        there: &Files,
         bar: &ProgressBar,
     ) -> Result<(), UploadError> {
-        let sent = group.iter().map(|path| self.send(path, repository, bar));
+        let sent = group.iter().map(|path| {
+            // Another upload may bring it in this very moment.
+            let fresh = path.starts_with("metadata/")
+                && order::is_immutable(path)
+                && !there.contains_key(path);
+            self.send(path, repository, fresh, bar)
+        });
         let sent = stream::iter(sent).buffered(AT_ONCE);
         self.runtime.block_on(sent.try_collect::<Vec<()>>())?;
         Ok(())
@@ -275,6 +282,7 @@ impl Store {
         &self,
         path: &str,
         repository: &Path,
+        fresh: bool,
         bar: &ProgressBar,
     ) -> Result<(), UploadError> {
         let (from, to) = (fs::join(repository, path), self.place(path)?);
@@ -291,12 +299,34 @@ impl Store {
         if size <= PART as u64 {
             let mut bytes = Vec::new();
             read(&mut bytes)?;
-            let options = PutOptions {
-                attributes,
-                ..PutOptions::default()
+            let put = |mode: PutMode| {
+                let options = PutOptions {
+                    mode,
+                    attributes: attributes.clone(),
+                    ..PutOptions::default()
+                };
+                let payload = PutPayload::from(bytes.clone());
+                self.store.put_opts(&to, payload, options)
             };
-            let sent = self.store.put_opts(&to, PutPayload::from(bytes), options);
-            sent.await.map_err(self.failed(path))?;
+            let sent = match fresh {
+                true => put(PutMode::Create).await,
+                false => put(PutMode::Overwrite).await,
+            };
+            match sent {
+                Err(object_store::Error::AlreadyExists { .. }) => {
+                    let there = async { self.store.get(&to).await?.bytes().await };
+                    if there.await.map_err(self.failed(path))? != bytes {
+                        return Err(UploadError::Raced(self.name.clone()));
+                    }
+                }
+                // As in `replace`.
+                Err(
+                    object_store::Error::NotImplemented { .. }
+                    | object_store::Error::NotSupported { .. }
+                    | object_store::Error::Generic { .. },
+                ) if fresh => drop(put(PutMode::Overwrite).await.map_err(self.failed(path))?),
+                sent => drop(sent.map_err(self.failed(path))?),
+            }
             bar.inc(size);
             return Ok(());
         }
