@@ -4,7 +4,7 @@
 use notsotuf_stub::fs::FsError;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The file, beside the settings.
 const FILE: &str = ".notsotuf-lock";
@@ -62,7 +62,7 @@ impl Lock {
 }
 
 /// For those who wait.
-fn note(file: &mut File, path: &PathBuf, command: &str) -> Result<(), FsError> {
+fn note(file: &mut File, path: &Path, command: &str) -> Result<(), FsError> {
     let text = format!("`notsotuf {command}` (process {})\n", std::process::id());
     file.set_len(0)
         .and_then(|()| file.rewind())

@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Gives a metadata file of at most so many bytes, if it is there.
+type Read<'a, E> = &'a mut dyn FnMut(&str, u64) -> Result<Option<Vec<u8>>, E>;
+
 /// A time at which nothing is expired.
 const BEFORE_ALL: UnixTime = UnixTime::MIN;
 
@@ -184,7 +187,7 @@ pub fn same_signed(path: &Path, one: &[u8], other: &[u8]) -> Result<bool, Metada
 /// [`MetadataError::Tuf`]: what such a client would say. And what `read` says.
 pub fn walk<E: From<MetadataError> + From<TufError>>(
     pin: Option<&[u8]>,
-    read: &mut dyn FnMut(&str, u64) -> Result<Option<Vec<u8>>, E>,
+    read: Read<'_, E>,
 ) -> Result<Published, E> {
     let missing = |file: &str| MetadataError::Missing(PathBuf::from(file));
     let first = read("1.root.json", BOUNDS.root)?.ok_or_else(|| missing("1.root.json"))?;
@@ -246,7 +249,7 @@ fn roots_up_to<E: From<MetadataError> + From<TufError>>(
     pin: &[u8],
     first: Vec<u8>,
     files: &mut Vec<(String, Vec<u8>)>,
-    read: &mut dyn FnMut(&str, u64) -> Result<Option<Vec<u8>>, E>,
+    read: Read<'_, E>,
 ) -> Result<(), E> {
     let wanted = TrustedSet::new(pin, BEFORE_ALL)?.root().common.version;
     let mut chain = TrustedSet::new(&first, BEFORE_ALL)?;
