@@ -1,6 +1,7 @@
 //! Checking a whole repository, here or on the web, as clients would: a fresh
 //! one, and ones that were offline since each of the older roots.
 
+use crate::metadata::{Document, Published};
 use crate::progress::Progress;
 use crate::release::stored_name;
 use notsotuf_stub::bundle::archive::unpack;
@@ -42,8 +43,13 @@ pub enum Target {
 impl Target {
     /// A repository on the web.
     pub fn remote(url: &str) -> Self {
+        Self::patient(url, Duration::from_secs(30))
+    }
+
+    /// A repository on the web, whose server may be silent for so long.
+    pub fn patient(url: &str, silence: Duration) -> Self {
         let url = url.trim_end_matches('/').to_owned();
-        Target::Remote(url, Http::new(Duration::from_secs(30)))
+        Target::Remote(url, Http::new(silence))
     }
 
     fn metadata(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, AuditError> {
@@ -57,6 +63,9 @@ impl Target {
                 match http.get(&url, limit, None)? {
                     Answer::Found { bytes, .. } => Ok(Some(bytes)),
                     Answer::Absent | Answer::NotModified => Ok(None),
+                    // As object stores answer where there is nothing.
+                    Answer::Forbidden if file.ends_with(".root.json") => Ok(None),
+                    Answer::Forbidden => Err(HttpError::forbidden(&url).into()),
                 }
             }
         }
@@ -114,6 +123,54 @@ impl Target {
             .and_then(|()| hasher.finish(path));
         Ok(checked.map_err(|e| e.to_string()))
     }
+}
+
+/// What is there, beside what is published here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum There {
+    /// The same, byte for byte.
+    Same,
+    /// Nothing.
+    Nothing,
+    /// Something else than metadata.
+    NoMetadata,
+    /// A timestamp of this version, which is older.
+    Older(u64),
+    /// A timestamp of this version, which is newer.
+    Newer(u64),
+    /// The same timestamp version, but this file has another content.
+    Other(String),
+}
+
+/// Compares the metadata there with what is published here.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn compare(target: &Target, here: &Published) -> Result<There, AuditError> {
+    let limit = Bounds::default().targets;
+    let file = "timestamp.json";
+    let Some(bytes) = target.metadata(file, limit)? else {
+        return Ok(There::Nothing);
+    };
+    let Ok(timestamp) = Document::parse(Path::new(file), &bytes) else {
+        return Ok(There::NoMetadata);
+    };
+    let (version, there) = (
+        here.document("timestamp").map_or(0, Document::version),
+        timestamp.version(),
+    );
+    if there != version {
+        return Ok(match there < version {
+            true => There::Older(there),
+            false => There::Newer(there),
+        });
+    }
+    for (file, ours) in &here.files {
+        if target.metadata(file, limit)?.as_ref() != Some(ours) {
+            return Ok(There::Other(file.clone()));
+        }
+    }
+    Ok(There::Same)
 }
 
 /// What was checked, and what is wrong.

@@ -2,8 +2,10 @@
 
 use crate::audit::AuditError;
 use crate::bridge::BridgeError;
+use crate::fetch::FetchError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
+use crate::lock::LockError;
 use crate::metadata::MetadataError;
 use crate::project::ProjectError;
 use crate::release::ReleaseError;
@@ -21,6 +23,9 @@ pub enum Error {
     /// The settings or the state of the project.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// Another command is at it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -39,6 +44,17 @@ pub enum Error {
     /// An upload.
     #[error(transparent)]
     Upload(#[from] UploadError),
+    /// A repository that was not fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Nobody could be asked.
+    #[error(
+        "nothing is signed: there is no terminal to ask on; look at what changes, then repeat with --yes"
+    )]
+    Unconfirmed,
+    /// The answer was no.
+    #[error("nothing is signed, as you wish")]
+    Declined,
     /// Roles that expire soon, as asked.
     #[error("expiring: {0}; `notsotuf renew` renews what the keys at hand can sign")]
     Expiring(String),
@@ -69,8 +85,17 @@ impl Error {
     /// wrong command line.)
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Error::Metadata(MetadataError::Tuf(_))
-            | Error::Import(ImportError::Signature(_))
+            Error::Metadata(e) | Error::Release(ReleaseError::Metadata(e)) if e.is_refusal() => {
+                3.into()
+            }
+            Error::Ship(ShipError::Metadata(e)) | Error::Import(ImportError::Metadata(e))
+                if e.is_refusal() =>
+            {
+                3.into()
+            }
+            Error::Import(ImportError::Signature(_) | ImportError::Damaged(_))
+            | Error::Fetch(FetchError::Refused { .. } | FetchError::Old { .. })
+            | Error::Upload(UploadError::Tuf(_))
             | Error::Problems(_) => 3.into(),
             _ => ExitCode::FAILURE,
         }

@@ -205,6 +205,10 @@ impl Project {
         })
     }
 
+    /// The folder with the settings.
+    pub fn folder(&self) -> &Path {
+        &self.root
+    }
     /// The project's own folder of keys.
     pub fn keystore(&self) -> PathBuf {
         self.root.join(&self.settings.keystore)

@@ -3,12 +3,14 @@
 
 use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
-use crate::metadata::{self, Published, Update};
+use crate::metadata::{self, Published, Trust, Update};
 use crate::project::Project;
 use crate::release::{Pending, stored_name};
-use notsotuf_stub::fs;
+use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::tuf::UnixTime;
 use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
 /// How many old versions of targets and snapshot metadata stay, for clients
 /// that are in the middle of a check and for caches.
@@ -47,7 +49,7 @@ pub fn publish(
     now: UnixTime,
     what: What,
 ) -> Result<Report, Error> {
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let consistent = published.consistent_snapshot();
     let mut pending = Pending::open(project, &published)?;
     if what == What::Renewal {
@@ -93,12 +95,16 @@ pub fn publish(
     metadata::check_as_client(&project.metadata(), &update.files, now)?;
 
     fs::create_dir_all(&project.targets())?;
+    fs::sweep(&project.targets())?;
+    fs::sweep(&project.metadata())?;
     for (from, to) in files.iter().filter(|(from, to)| from != to) {
-        fs::rename(from, to)?;
+        move_file(from, to)?;
     }
     for (name, bytes) in &update.files {
         fs::write_atomically(&project.metadata().join(name), bytes)?;
     }
+    let now_published = Published::load(project)?;
+    Trust::remember_published(project, &now_published)?;
     // From here on the new release is out; the rest is tidying up.
     match what {
         What::Pending => fs::remove_tree(&project.pending())?,
@@ -123,6 +129,32 @@ pub fn publish(
         removed,
         update,
     })
+}
+
+/// Gives a file its place, whole: clients see nothing or all of it. Works also
+/// from one file system to another.
+///
+/// # Errors
+/// The file system's; there is nothing new at `to` then.
+pub fn move_file(from: &Path, to: &Path) -> Result<(), FsError> {
+    match fs::rename(from, to) {
+        Err(e) if e.source.kind() == ErrorKind::CrossesDevices => {}
+        result => return result,
+    }
+    let folder = to.parent().unwrap_or(Path::new("."));
+    let mut copy = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .tempfile_in(folder)
+        .map_err(|e| FsError::new("create a file in", folder, e))?;
+    io::copy(&mut fs::open(from)?, &mut copy).map_err(|e| FsError::new("copy", from, e))?;
+    fs::set_mode(copy.as_file(), to, 0o644)?;
+    copy.as_file()
+        .sync_all()
+        .map_err(|e| FsError::new("sync", to, e))?;
+    copy.persist(to)
+        .map_err(|e| FsError::new("replace", to, e.error))?;
+    fs::sync_dir(folder)?;
+    fs::remove_file(from)
 }
 
 fn drop_old_versions(project: &Project, update: &Update) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use crate::metadata::{MetadataError, Published};
 use crate::operate;
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
+use crate::rebase;
 use crate::whole::{self, WholeError};
 use notsotuf_stub::bundle::archive::{ArchiveError, unpack};
 use notsotuf_stub::bundle::patch::{self, PatchError, Scattered, hash_file};
@@ -87,6 +88,13 @@ pub enum ReleaseError {
     /// Nothing to remove.
     #[error("there is no release of {0}")]
     None(String),
+    /// Somebody else published the same.
+    #[error(
+        "{} is prepared here, and was published by somebody else with another content. Delete \
+         .notsotuf-pending to drop what is prepared here, and add it again under a version that is free",
+        .0.join(", ")
+    )]
+    Conflict(Vec<String>),
     /// The list of pending targets is damaged.
     #[error("{path:?} is malformed; delete the folder it is in to drop all that is not published")]
     Pending {
@@ -100,6 +108,8 @@ pub struct Pending<'a> {
     project: &'a Project,
     /// Target entries by path, as targets metadata lists them.
     pub entries: Map<String, Value>,
+    /// Those that are published.
+    base: Map<String, Value>,
 }
 
 impl<'a> Pending<'a> {
@@ -108,18 +118,52 @@ impl<'a> Pending<'a> {
     /// # Errors
     /// [`ReleaseError`].
     pub fn open(project: &'a Project, published: &Published) -> Result<Self, ReleaseError> {
-        let path = Self::list(project);
-        let entries = match fs::read_optional(&path, 64 << 20)? {
-            Some(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|_| ReleaseError::Pending { path })?
-            }
-            None => published.target_entries(),
+        let read = |path: PathBuf| match fs::read_optional(&path, 64 << 20)? {
+            Some(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|_| ReleaseError::Pending { path }),
+            None => Ok(None),
         };
-        Ok(Pending { project, entries })
+        let base = published.target_entries();
+        let entries = match read(Self::list(project))? {
+            Some(ours) => {
+                // Somebody else may have published since it was begun.
+                let begun = read(Self::begun(project))?.unwrap_or_else(|| base.clone());
+                let (entries, conflicts) = rebase::merge(&begun, &ours, &base);
+                if !conflicts.is_empty() {
+                    return Err(ReleaseError::Conflict(conflicts));
+                }
+                entries
+            }
+            None => base.clone(),
+        };
+        Ok(Pending {
+            project,
+            entries,
+            base,
+        })
+    }
+
+    /// These entries, to be published on top of `published`.
+    pub fn on_top_of(
+        project: &'a Project,
+        published: &Published,
+        entries: Map<String, Value>,
+    ) -> Self {
+        Pending {
+            project,
+            entries,
+            base: published.target_entries(),
+        }
     }
 
     fn list(project: &Project) -> PathBuf {
         project.pending().join("targets.json")
+    }
+
+    /// What was published when the list was made.
+    fn begun(project: &Project) -> PathBuf {
+        project.pending().join("base.json")
     }
 
     /// Where the files of new targets wait.
@@ -134,7 +178,9 @@ impl<'a> Pending<'a> {
     pub fn save(&self) -> Result<(), FsError> {
         fs::create_dir_all(&self.files())?;
         let bytes = serde_json::to_vec_pretty(&self.entries).expect("a JSON object");
-        fs::write_atomically(&Self::list(self.project), &bytes)
+        fs::write_atomically(&Self::list(self.project), &bytes)?;
+        let bytes = serde_json::to_vec_pretty(&self.base).expect("a JSON object");
+        fs::write_atomically(&Self::begun(self.project), &bytes)
     }
 
     /// Takes releases of an application off the list, archives and patches,
@@ -519,11 +565,11 @@ pub fn explain(
             "{app} {version} with another one before it"
         )));
     };
-    fs::create_dir_all(&project.pending())?;
+    // Not among what is pending, which another command may publish meanwhile.
     let work = tempfile::Builder::new()
-        .prefix(".explain-")
-        .tempdir_in(project.pending())
-        .map_err(|e| FsError::new("create a folder in", &project.pending(), e))?;
+        .prefix("notsotuf-explain-")
+        .tempdir()
+        .map_err(|e| FsError::new("create a folder in", &std::env::temp_dir(), e))?;
     let unpacked = |n: usize, name: &str| {
         let file = pending.archive(&releases[n].1, published.consistent_snapshot())?;
         open_old(&file, &work.path().join(name), progress)

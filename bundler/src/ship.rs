@@ -112,7 +112,7 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
     if !order.stub.is_file() {
         return Err(ShipError::NoStub(order.stub.into()));
     }
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let pending = Pending::open(project, &published)?;
     let (version, target) = choose(&pending, order)?;
     let archive = pending

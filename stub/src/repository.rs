@@ -305,6 +305,9 @@ impl Repository {
                         }
                         Answer::NotModified => (timestamp.take(), None),
                         Answer::Absent => (None, None),
+                        // The next root need not be there; all else must.
+                        Answer::Forbidden if role == "root" => (None, None),
+                        Answer::Forbidden => return Err(HttpError::forbidden(&url).into()),
                     };
                     refresh.answer(bytes).map_err(|source| match oddity {
                         Some(oddity) => RepositoryError::NotMetadata {

@@ -305,6 +305,7 @@ fn the_reference_lists_every_setting_and_command() {
         let longest = parts.max_by_key(|part| part.len()).unwrap();
         let known = [
             "answers 401",
+            "answers 403",
             "answers 404",
             "metadata expired on",
             "cannot create",
@@ -382,4 +383,136 @@ fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
         fs::write(entry.unwrap().path(), "damaged").unwrap();
     }
     finds("is missing or damaged");
+}
+
+/// electron-userland/electron-builder#1618: the bucket is private, and nobody
+/// says so.
+#[test]
+fn a_private_bucket_is_not_an_empty_one() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    world.ship("1.0");
+    let private = Private::start();
+    let settings = world.path("project/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace(&world.url(), &private.url)).unwrap();
+    let output = run(&mut world.command(&["verify", "--url", &private.url]));
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("403"), "{said}");
+    let output = run(&mut world.command(&["doctor"]));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("403") && said.contains("readable"), "{said}");
+    world.point_to(&private.url);
+    assert_eq!(world.start_version(), "1.0");
+    assert!(world.log().contains("answers 403"), "{}", world.log());
+}
+
+/// Answers 403 to everything.
+struct Private {
+    url: String,
+}
+
+impl Private {
+    fn start() -> Self {
+        use std::io::{BufRead, BufReader, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                for line in lines.map_while(Result::ok) {
+                    if line.is_empty() {
+                        break;
+                    }
+                }
+                let answer =
+                    "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                drop(stream.write_all(answer.as_bytes()));
+            }
+        });
+        Private { url }
+    }
+}
+
+/// sktelecom/onot#84, NativePHP/electron#145: several at once.
+#[test]
+fn what_is_added_at_once_is_all_published() {
+    let apps = ["a", "b", "c", "d"];
+    let more: Vec<&str> = apps.iter().flat_map(|app| ["--app", app]).collect();
+    let world = World::with(&more);
+    let bundle = bundle("1.0");
+    let adds: Vec<_> = apps
+        .iter()
+        .map(|app| {
+            let mut command =
+                world.command(&["add", "1.0", bundle.to_str().unwrap(), "--app", app]);
+            command
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for add in adds {
+        let output = add.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let published = world.bundler(&["publish"]);
+    let expected: Vec<String> = apps.iter().map(|app| format!("{app}-1.0.tar.gz")).collect();
+    assert_eq!(published["added"], json!(expected));
+}
+
+#[cfg(unix)]
+#[test]
+fn who_waits_is_told_for_whom() {
+    let world = World::new();
+    world.release("1.0", &[]);
+    let lock = world.path("project/.notsotuf-lock");
+    let file = fs::File::options().write(true).open(&lock).unwrap();
+    file.lock().unwrap();
+    fs::write(&lock, "`notsotuf add` (process 1)\n").unwrap();
+    let refused = run(&mut world.command(&["renew", "--no-wait"]));
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("`notsotuf add` (process 1) is changing"),
+        "{said}"
+    );
+    // Looking needs no lock.
+    world.bundler(&["status"]);
+    let mut renew = world.command(&["renew"]);
+    let renew = renew.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(file);
+    let output = renew.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// moby/moby#19309: a volume, another disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_repository_may_be_on_another_disk() {
+    use std::os::unix::fs::MetadataExt;
+    let here = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir_in("/dev/shm").unwrap();
+    let device = |path: &std::path::Path| fs::metadata(path).unwrap().dev();
+    assert_ne!(device(here.path()), device(other.path()));
+    let (project, repository) = (here.path().join("project"), other.path().join("repository"));
+    let call = |args: &[&str]| json(&mut notsotuf_tests::bundler_in(&project, args));
+    let repository_text = repository.to_str().unwrap();
+    call(&[
+        "init",
+        "--app",
+        "app",
+        "--plain",
+        "--repository",
+        repository_text,
+    ]);
+    for version in ["1.0", "1.1"] {
+        call(&["add", version, bundle(version).to_str().unwrap()]);
+        call(&["publish"]);
+    }
+    assert_eq!(call(&["verify"])["problems"], json!([]));
+    let left: Vec<_> = fs::read_dir(repository.join("targets")).unwrap().collect();
+    assert_eq!(left.len(), 3, "{left:?}");
 }

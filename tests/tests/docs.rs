@@ -118,6 +118,10 @@ impl Scene {
                 self.background.push(child);
                 continue;
             }
+            // It asks, on a terminal.
+            if line.starts_with("notsotuf sign") {
+                line = format!("echo y | script -qec '{line}' /dev/null");
+            }
             let mut command = self.command(&line, &folder);
             let done = run(&mut command);
             assert!(
@@ -246,6 +250,249 @@ fn hosting_works_as_it_stands() {
         let timestamp = scene.path(place).join("metadata/timestamp.json");
         assert!(timestamp.exists(), "{timestamp:?}");
     }
+}
+
+/// What the steps of a workflow run, and the names of its secrets.
+struct Workflow {
+    runs: Vec<String>,
+    secrets: Vec<String>,
+}
+
+/// The workflow called `name` in the document.
+fn workflow(document: &str, name: &str) -> Workflow {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let code = text.lines().map(|line| line.strip_prefix("    "));
+    let mut lines = code
+        .skip_while(|line| *line != Some(&format!("name: {name}")))
+        .map_while(|line| line)
+        .peekable();
+    let (mut runs, mut secrets) = (Vec::new(), Vec::new());
+    while let Some(line) = lines.next() {
+        if let Some((_, secret)) = line.split_once("secrets.") {
+            secrets.push(secret.split(' ').next().unwrap().to_owned());
+        }
+        let Some(run) = line.trim_start().strip_prefix("- run: ") else {
+            continue;
+        };
+        if run != "|" {
+            runs.push(run.to_owned());
+            continue;
+        }
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let depth = indent(lines.peek().unwrap());
+        let mut script = Vec::new();
+        while let Some(line) = lines.next_if(|line| indent(line) >= depth) {
+            script.push(line.trim());
+        }
+        runs.push(script.join("\n"));
+    }
+    Workflow { runs, secrets }
+}
+
+/// A local S3 server, and what an attacker who can write to it changes.
+struct Bucket {
+    _daemon: notsotuf_tests::peers::Daemon,
+    endpoint: String,
+    folder: PathBuf,
+}
+
+impl Bucket {
+    fn start(folder: &Path) -> Self {
+        let program = root().join(".work/tools/bin/s3s-fs");
+        fs::create_dir_all(folder.join("bucket")).unwrap();
+        let address = notsotuf_tests::peers::free_address();
+        let port = address.rsplit(':').next().unwrap();
+        let mut command = Command::new(program);
+        command.args(["--host", "127.0.0.1", "--port", port]);
+        command.args(["--access-key", "secret", "--secret-key", "secret"]);
+        let daemon = notsotuf_tests::peers::Daemon::start(command.arg(folder), &address);
+        Bucket {
+            _daemon: daemon,
+            endpoint: format!("http://{address}"),
+            folder: folder.join("bucket/updates"),
+        }
+    }
+
+    fn targets(&self) -> PathBuf {
+        let files = fs::read_dir(self.folder.join("metadata")).unwrap();
+        let names = files.map(|entry| entry.unwrap().path());
+        let mut names: Vec<_> = names
+            .filter(|path| path.to_str().unwrap().ends_with(".targets.json"))
+            .collect();
+        names.sort();
+        names.pop().unwrap()
+    }
+
+    /// Without a key.
+    fn tamper(&self) -> (PathBuf, String) {
+        let path = self.targets();
+        let sound = fs::read_to_string(&path).unwrap();
+        fs::write(&path, sound.replace("myapp-1.0", "myapp-6.6")).unwrap();
+        (path, sound)
+    }
+}
+
+/// One run of a workflow, in a fresh checkout of `application`: the exit code
+/// of the last step. `skip` are steps that need the network.
+fn run_workflow(
+    scene: &Scene,
+    bucket: &Bucket,
+    flow: &Workflow,
+    tag: &str,
+    skip: &[&str],
+) -> Option<i32> {
+    let checkout = scene.path("checkout");
+    drop(fs::remove_dir_all(&checkout));
+    let cloned = run(Command::new("git")
+        .args(["clone", "-q"])
+        .args([scene.path("application"), checkout.clone()]));
+    assert!(cloned.status.success(), "{cloned:?}");
+    for script in &flow.runs {
+        if skip.iter().any(|skip| script.starts_with(skip)) {
+            continue;
+        }
+        // GitHub runs them so.
+        let mut command = scene.command(&format!("set -e\n{script}"), &checkout);
+        for secret in &flow.secrets {
+            let value = match secret.as_str() {
+                "NOTSOTUF_PASSPHRASE" => "correct horse",
+                _ => "secret",
+            };
+            command.env(secret, value);
+        }
+        command
+            .env("GITHUB_REF_NAME", tag)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ENDPOINT", &bucket.endpoint)
+            .env("AWS_ALLOW_HTTP", "true");
+        let done = run(&mut command);
+        if !done.status.success() {
+            eprintln!("{script}: {}", String::from_utf8_lossy(&done.stderr));
+            return done.status.code();
+        }
+    }
+    Some(0)
+}
+
+/// The workflows as they stand, against a local S3 server, with somebody who
+/// changes what is in the bucket in between.
+#[test]
+fn the_workflows_of_hosting_work_and_sign_nothing_that_was_smuggled_in() {
+    let scene = Scene::new();
+    let bucket = Bucket::start(&scene.path("store"));
+    fs::create_dir_all(&bucket.folder).unwrap();
+    let server = Server::start(&bucket.folder);
+    // The project is in the repository of the application, as the text says.
+    let application_folder = scene.path("application");
+    fs::create_dir_all(application_folder.join("updates")).unwrap();
+    application(&scene);
+    for name in ["myapp.py", "myapp.spec", "NOTES.md"] {
+        fs::rename(scene.path(name), application_folder.join(name)).unwrap();
+    }
+    let line = |line: &str| {
+        let mut command = scene.command(line, &application_folder);
+        command
+            .env("AWS_ACCESS_KEY_ID", "secret")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ENDPOINT", &bucket.endpoint)
+            .env("AWS_ALLOW_HTTP", "true");
+        let done = run(&mut command);
+        assert!(done.status.success(), "{line}: {done:?}");
+    };
+    line("pyinstaller myapp.spec");
+    line(&format!(
+        "notsotuf -C updates init --app myapp --url {}",
+        server.url
+    ));
+    let settings = application_folder.join("updates/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let text = text.replace(
+        "# upload = \"s3://bucket/prefix\"",
+        "upload = \"s3://bucket/updates\"",
+    );
+    fs::write(&settings, text).unwrap();
+    for command in ["add 1.0 dist/myapp", "publish", "upload"] {
+        line(&format!("notsotuf -C updates {command}"));
+    }
+    line(
+        "git init -q . && git add myapp.py myapp.spec NOTES.md \
+         updates/notsotuf-project.toml updates/notsotuf-root.json \
+         updates/notsotuf-published.json updates/keystore && \
+         git -c user.name=x -c user.email=x@example.com commit -qm start",
+    );
+    let release = workflow("docs/hosting.md", "release");
+    let renew = workflow("docs/hosting.md", "renew");
+    assert_eq!((release.runs.len(), renew.runs.len()), (4, 2));
+    let skip = ["cargo install"];
+    let go = |flow: &Workflow, tag: &str| run_workflow(&scene, &bucket, flow, tag, &skip);
+    assert_eq!(go(&release, "v1.1"), Some(0));
+    assert_eq!(go(&renew, ""), Some(0));
+    // Somebody who can write to the bucket, and has no key.
+    let (path, sound) = bucket.tamper();
+    let before = fs::read(bucket.folder.join("metadata/timestamp.json")).unwrap();
+    assert_eq!(go(&release, "v1.2"), Some(3));
+    assert_eq!(go(&renew, ""), Some(3));
+    let after = fs::read(bucket.folder.join("metadata/timestamp.json")).unwrap();
+    assert!(before == after);
+    fs::write(path, sound).unwrap();
+    assert_eq!(go(&release, "v1.2"), Some(0));
+    let listed = fs::read_to_string(bucket.targets()).unwrap();
+    for version in ["1.0", "1.1", "1.2"] {
+        assert!(listed.contains(&format!("myapp-{version}.tar.gz")));
+    }
+    assert!(!listed.contains("myapp-6.6"));
+    // The packages that it would install are those that there are.
+    let install = release
+        .runs
+        .iter()
+        .find(|run| run.starts_with("cargo install"));
+    let manifest = |package: &str| {
+        let path = root().join(package).join("Cargo.toml");
+        fs::read_to_string(path).unwrap()
+    };
+    let words: Vec<&str> = install.unwrap().split(' ').rev().take(2).collect();
+    assert!(manifest("stub").contains(&format!("name = \"{}\"", words[0])));
+    assert!(manifest("bundler").contains(&format!("name = \"{}\"", words[1])));
+}
+
+/// nginx takes the snippet, and does what the text says.
+#[test]
+fn nginx_takes_the_snippet_of_hosting() {
+    let world = notsotuf_tests::World::new();
+    world.release("1.0", &[]);
+    let web = world.path("web/updates");
+    world.bundler(&["upload", web.to_str().unwrap()]);
+    let text = fs::read_to_string(root().join("docs/hosting.md")).unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+    let snippet: Vec<&str> = lines.filter(|line| line.starts_with("location")).collect();
+    assert_eq!(snippet.len(), 2);
+    let (address, place) = (notsotuf_tests::peers::free_address(), world.path("nginx"));
+    let folder = world.path("web");
+    let more = snippet.join("\n");
+    let _nginx = notsotuf_tests::peers::nginx(&world, &folder, &place, &address, &more);
+    let caching = |path: &str| {
+        let url = format!("http://{address}/updates/{path}");
+        let done = run(Command::new("curl").args(["-sfI", "--noproxy", "*", &url]));
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(said.contains(" 200 "), "{path}: {said}");
+        let header = said
+            .lines()
+            .find_map(|line| line.strip_prefix("Cache-Control: "));
+        header.map(|value| value.trim().to_owned())
+    };
+    let target = fs::read_dir(web.join("targets"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let target = format!("targets/{}", target.file_name().into_string().unwrap());
+    let forever = Some("public, max-age=31536000, immutable".to_owned());
+    assert_eq!(caching(&target), forever);
+    assert_eq!(caching("metadata/1.snapshot.json"), forever);
+    let shortly = Some("public, max-age=60".to_owned());
+    assert_eq!(caching("metadata/timestamp.json"), shortly);
+    assert_eq!(caching("metadata/root.json"), None);
 }
 
 #[test]

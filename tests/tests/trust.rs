@@ -1,7 +1,7 @@
 //! Keys that a team can live with: rotation, thresholds, several people,
 //! devices, renewal, audits; and that clients of all kinds keep up.
 
-use notsotuf_tests::{World, bundle, python_in, run};
+use notsotuf_tests::{World, bundle, copy_tree, python_in, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -134,7 +134,7 @@ fn a_half_signed_root_is_never_published() {
         status["pending"]["root"]["old"],
         json!({ "have": 1, "need": 2 })
     );
-    let draft = world.bundler(&[&["sign", "root"], &bob[..]].concat());
+    let draft = world.bundler(&[&["sign", "root", "--yes"], &bob[..]].concat());
     assert_eq!(draft["ready"], true, "{draft}");
     small(&world, "1.1");
     assert_eq!(publish(&world)["versions"]["root"], 2);
@@ -146,7 +146,7 @@ fn a_half_signed_root_is_never_published() {
     assert_eq!(draft["old"], json!({ "have": 1, "need": 2 }));
     assert_eq!(draft["new"], json!({ "have": 2, "need": 2 }));
     fails(&world, &["publish"], 1, "by the keys of the root before");
-    world.bundler(&[&["sign", "root"], &alice[..]].concat());
+    world.bundler(&[&["sign", "root", "--yes"], &alice[..]].concat());
     assert_eq!(publish(&world)["versions"]["root"], 3);
     assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
 }
@@ -163,7 +163,7 @@ fn a_key_is_made_where_it_stays() {
     assert!(keystore.join("dave.pub").exists() && !keystore.join("dave.pem").exists());
     let draft = world.bundler(&["keys", "add", "root", "dave", "--threshold", "2"]);
     assert_eq!(draft["new"], json!({ "have": 1, "need": 2 }));
-    let draft = world.bundler(&[&["sign", "root"], &at[..]].concat());
+    let draft = world.bundler(&[&["sign", "root", "--yes"], &at[..]].concat());
     assert_eq!(draft["ready"], true, "{draft}");
 }
 
@@ -177,7 +177,7 @@ fn targets_of_two_people() {
     let alice = world.path("project/keystore/alice.pem");
     fs::rename(&alice, world.path("alice.pem")).unwrap();
     fs::rename(&away, &here).unwrap();
-    let signed = world.bundler(&["sign", "targets"]);
+    let signed = world.bundler(&["sign", "targets", "--yes"]);
     assert_eq!((&signed["have"], &signed["need"]), (&json!(2), &json!(2)));
     publish(&world);
     world.ship("1.0");
@@ -462,4 +462,256 @@ fn real_bundles_too() {
     publish(&world);
     assert_eq!(world.start_version(), "1.1");
     assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+}
+
+// ---- What the project builds on is verified ----
+
+/// Changes the targets metadata there as one who has no key would: lists
+/// another file.
+fn smuggle(world: &World, version: u64) {
+    let path = world
+        .repository()
+        .join(format!("metadata/{version}.targets.json"));
+    let mut targets: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let listed = targets["signed"]["targets"].as_object_mut().unwrap();
+    let entry = listed["app-1.0.tar.gz"].clone();
+    listed.insert("app-9.0.tar.gz".into(), entry);
+    fs::write(&path, targets.to_string()).unwrap();
+}
+
+/// No public report: `publish` and `renew` signed whatever was in the bucket.
+#[test]
+fn nothing_is_built_on_what_the_keys_did_not_sign() {
+    let world = world(&[]);
+    publish(&world);
+    let sound = world.path("sound");
+    copy_tree(&world.repository(), &sound);
+    let bundle = world.path("bundle-1.0");
+    let bundle = bundle.to_str().unwrap();
+    let output = world.path("output");
+    let uploads = world.path("uploads");
+    let commands: [&[&str]; 12] = [
+        &["add", "1.1", bundle, "--skip-patch"],
+        &["publish"],
+        &["renew"],
+        &["renew", "--root"],
+        &["remove-latest"],
+        &["rollout", "1.0", "50%"],
+        &["yank", "1.0"],
+        &["prune", "--keep", "1"],
+        &["status"],
+        &["keys", "list"],
+        &["ship", "--output", output.to_str().unwrap()],
+        &["upload", uploads.to_str().unwrap()],
+    ];
+    let refused = |why: &str| {
+        let before = fs::read_dir(world.repository().join("metadata"))
+            .unwrap()
+            .count();
+        for args in commands {
+            fails(&world, args, 3, why);
+        }
+        let after = fs::read_dir(world.repository().join("metadata"))
+            .unwrap()
+            .count();
+        assert_eq!(before, after, "{why}");
+        assert!(!output.exists() && !uploads.exists());
+        fs::remove_dir_all(world.repository()).unwrap();
+        copy_tree(&sound, &world.repository());
+    };
+    smuggle(&world, 1);
+    refused("notsotuf fetch");
+    // A version that nobody signed, and that no version could follow.
+    let path = world.repository().join("metadata/timestamp.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let timestamp: Value = serde_json::from_str(&text).unwrap();
+    for version in [u64::MAX, i64::MAX as u64, 2] {
+        let mut changed = timestamp.clone();
+        changed["signed"]["version"] = version.into();
+        fs::write(&path, changed.to_string()).unwrap();
+        refused("timestamp metadata has 0 valid signature");
+    }
+    // Roots of somebody else: the first, the next, the copy.
+    let other = World::new();
+    let theirs = other.repository().join("metadata/1.root.json");
+    for (file, why) in [
+        ("1.root.json", "is not the root"),
+        ("2.root.json", "root metadata has 0 valid signature"),
+        ("root.json", "root.json is none of"),
+    ] {
+        fs::copy(&theirs, world.repository().join("metadata").join(file)).unwrap();
+        refused(why);
+    }
+    fs::remove_file(&path).unwrap();
+    refused("but no timestamp.json");
+    // Untampered, all is well, and the newest root is shipped.
+    world.bundler(&["renew", "--root"]);
+    world.bundler(&["ship", "--output", output.to_str().unwrap()]);
+    let shipped: Value =
+        serde_json::from_slice(&fs::read(output.join("root.json")).unwrap()).unwrap();
+    assert_eq!(shipped["signed"]["version"], 2);
+    let pin = fs::read(world.path("project/notsotuf-root.json")).unwrap();
+    assert_eq!(
+        pin,
+        fs::read(world.repository().join("metadata/2.root.json")).unwrap()
+    );
+}
+
+#[test]
+fn an_old_state_is_noticed_though_it_is_signed() {
+    let world = world(&[]);
+    publish(&world);
+    let old = world.path("old");
+    copy_tree(&world.repository(), &old);
+    small(&world, "1.1");
+    publish(&world);
+    fs::remove_dir_all(world.repository()).unwrap();
+    copy_tree(&old, &world.repository());
+    for args in [&["renew"][..], &["publish"], &["status"]] {
+        fails(&world, args, 3, "is an old state");
+    }
+    // Expired is not old: it can be renewed.
+    let world = self::world(&["--timestamp-days", "1"]);
+    publish(&world);
+    let mut command = Command::new("faketime");
+    command
+        .args(["-f", "+20d"])
+        .arg(notsotuf_tests::program("notsotuf"));
+    command.arg("-C").arg(world.path("project")).arg("renew");
+    let done = run(&mut command);
+    assert!(done.status.success(), "{done:?}");
+}
+
+/// A project of the version before has no pin.
+#[test]
+fn the_root_of_an_older_project_is_pinned_at_first_use() {
+    let world = world(&[]);
+    publish(&world);
+    let pin = world.path("project/notsotuf-root.json");
+    let forget = || {
+        fs::remove_file(&pin).unwrap();
+        fs::remove_file(world.path("project/notsotuf-published.json")).unwrap();
+    };
+    forget();
+    world.bundler(&["status"]);
+    assert!(!pin.exists(), "looking changes nothing");
+    let output = run(&mut world.command(&["renew"]));
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("version control"), "{said}");
+    assert!(pin.exists());
+    // Not one that none of its keys signed.
+    forget();
+    let other = World::new();
+    fs::remove_dir_all(world.repository()).unwrap();
+    copy_tree(&other.repository(), &world.repository());
+    fails(&world, &["renew"], 3, "signed by no key");
+    assert!(!pin.exists());
+}
+
+#[test]
+fn length_and_hash_of_metadata_are_listed_and_kept_right() {
+    let world = world(&[]);
+    publish(&world);
+    let read = |file: &str| fs::read(world.repository().join("metadata").join(file)).unwrap();
+    for version in 1..=3 {
+        let timestamp: Value = serde_json::from_slice(&read("timestamp.json")).unwrap();
+        let snapshot = read(&format!("{version}.snapshot.json"));
+        let entry = &timestamp["signed"]["meta"]["snapshot.json"];
+        let of = |bytes: &[u8]| {
+            let hash = sha256(bytes);
+            json!({ "length": bytes.len(), "hashes": { "sha256": hash } })
+        };
+        let listed =
+            |entry: &Value| json!({ "length": entry["length"], "hashes": entry["hashes"] });
+        assert_eq!(listed(entry), of(&snapshot));
+        let snapshot: Value = serde_json::from_slice(&snapshot).unwrap();
+        let entry = &snapshot["signed"]["meta"]["targets.json"];
+        let targets = read(&format!("{}.targets.json", entry["version"]));
+        assert_eq!(listed(entry), of(&targets));
+        match version {
+            1 => drop(world.bundler(&["renew"])),
+            2 => {
+                small(&world, "1.1");
+                publish(&world);
+            }
+            _ => {}
+        }
+    }
+    python_clients_keep_up(&world, "1.1");
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use std::io::Write;
+    let child = Command::new("sha256sum")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    child.stdin.take().unwrap().write_all(bytes).unwrap();
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
+
+/// No public report: the second signer saw nothing of what he signed.
+#[test]
+fn signing_shows_what_changes_and_asks() {
+    let world = world(&["--root-keys", "alice,bob", "--root-threshold", "2"]);
+    publish(&world);
+    let bob = world.path("bob");
+    fs::create_dir(&bob).unwrap();
+    let keystore = world.path("project/keystore");
+    fs::copy(keystore.join("bob.pub"), bob.join("bob.pub")).unwrap();
+    fs::rename(keystore.join("bob.pem"), bob.join("bob.pem")).unwrap();
+    let made = world.bundler(&["keys", "create", "stranger", "--plain"]);
+    world.bundler(&["keys", "replace", "targets", "stranger"]);
+    let sign = ["sign", "root", "--key-dir", bob.to_str().unwrap()];
+    let output = run(&mut world.command(&sign));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let id = made["keyid"].as_str().unwrap();
+    for words in [
+        "targets: loses the key targets",
+        "targets: gets the key stranger",
+        id,
+        "expires:",
+        "--yes",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let pending =
+        |world: &World| world.bundler(&["status"])["pending"]["root"]["old"]["have"].clone();
+    assert_eq!(pending(&world), 1, "nothing is signed unseen");
+    // `publish` with the key at hand does not sign it in passing.
+    fails(
+        &world,
+        &["publish", "--key-dir", bob.to_str().unwrap()],
+        1,
+        "notsotuf sign root",
+    );
+    // On a terminal it asks.
+    let on_a_terminal = |answer: &str| {
+        let program = notsotuf_tests::program("notsotuf");
+        let line = format!(
+            "{} -C {} sign root --key-dir {}",
+            program.display(),
+            world.path("project").display(),
+            bob.display()
+        );
+        let script = format!("echo {answer} | script -qec '{line}' /dev/null");
+        run(Command::new("sh").args(["-c", &script]))
+    };
+    let said = on_a_terminal("n");
+    assert!(
+        String::from_utf8_lossy(&said.stdout).contains("Sign this?"),
+        "{said:?}"
+    );
+    assert_eq!(pending(&world), 1);
+    on_a_terminal("y");
+    assert_eq!(pending(&world), 2);
+    publish(&world);
+    // A draft of targets, likewise.
+    small(&world, "1.1");
+    fails(&world, &["sign", "targets"], 1, "+ app-1.1.tar.gz");
+    world.bundler(&["sign", "targets", "--yes"]);
 }

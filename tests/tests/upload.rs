@@ -2,10 +2,11 @@
 //! then get from there.
 
 use notsotuf_tests::peers::{Daemon, free_address, nginx};
-use notsotuf_tests::{World, root, run};
+use notsotuf_tests::{Server, World, bundle, bundler_in, copy_tree, root, run, text};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn list(value: &Value) -> Vec<String> {
@@ -52,6 +53,22 @@ fn assert_same_files(one: &Path, other: &Path) {
     assert!(done.status.success(), "{done:?}");
 }
 
+/// All files below a folder with their content.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => drop(found.insert(path.clone(), fs::read(path).unwrap())),
+            }
+        }
+    }
+    found
+}
+
 #[test]
 fn to_a_folder_and_by_rsync() {
     for prefix in ["", "rsync:"] {
@@ -61,17 +78,16 @@ fn to_a_folder_and_by_rsync() {
         let upload = |more: &[&str]| world.bundler(&[&["upload", &to], more].concat());
         two_releases(&world, &upload);
         assert_same_files(&world.repository(), &folder);
-        // Nothing new: only what always changes.
-        let again = upload(&[]);
-        let again = list(&again["uploaded"]);
-        let always = ["metadata/root.json", "metadata/timestamp.json"];
-        assert!(
-            again.iter().all(|path| always.contains(&path.as_str())),
-            "{again:?}"
-        );
+        // Nothing new, by content.
+        assert_eq!(upload(&[])["uploaded"], json!([]));
         world.bundler(&["remove-latest"]);
         world.bundler(&["publish"]);
-        upload(&["--delete"]);
+        // What `--dry-run` names is what is removed, and it removes nothing.
+        let before = files(&folder);
+        let dry = upload(&["--delete", "--dry-run"]);
+        assert_eq!(files(&folder), before);
+        assert!(!list(&dry["removed"]).is_empty());
+        assert_eq!(upload(&["--delete"])["removed"], dry["removed"]);
         assert_same_files(&world.repository(), &folder);
     }
 }
@@ -156,8 +172,7 @@ fn to_an_s3_compatible_store() {
     let again = upload(&[]);
     let name = lost.file_name().into_string().unwrap();
     let target = format!("targets/{name}");
-    let expected = json!([target, "metadata/root.json", "metadata/timestamp.json"]);
-    assert_eq!(again["uploaded"], expected);
+    assert_eq!(again["uploaded"], json!([target]));
     // With the wrong secret it says where credentials come from, and not what
     // they are.
     let mut command = world.command(&["upload", "s3://bucket/my/updates"]);
@@ -182,8 +197,7 @@ fn to_an_s3_compatible_store() {
     command.env("HOME", world.path("")).env("AWS_PROFILE", "ci");
     command.env("AWS_ALLOW_HTTP", "true");
     let by_profile = notsotuf_tests::json(&mut command);
-    let always = json!(["metadata/root.json", "metadata/timestamp.json"]);
-    assert_eq!(by_profile["uploaded"], always);
+    assert_eq!(by_profile["uploaded"], json!([]));
     // A client updates from what was uploaded.
     world.ship("1.0");
     let server = notsotuf_tests::Server::start(&there);
@@ -255,8 +269,10 @@ fn to_azure_blob_storage() {
     };
     two_releases(&world, &|more| notsotuf_tests::json(&mut command(more)));
     // All that was sent can be had back, and what is gone is removed.
-    let always = json!(["metadata/root.json", "metadata/timestamp.json"]);
-    assert_eq!(notsotuf_tests::json(&mut command(&[]))["uploaded"], always);
+    assert_eq!(
+        notsotuf_tests::json(&mut command(&[]))["uploaded"],
+        json!([])
+    );
     world.bundler(&["remove-latest"]);
     world.bundler(&["publish"]);
     let done = notsotuf_tests::json(&mut command(&["--delete"]));
@@ -292,4 +308,334 @@ fn served_by_nginx() {
     );
     let log = fs::read_to_string(place.join("log")).unwrap();
     assert!(log.contains("timestamp.json HTTP/1.1\" 304"), "{log}");
+}
+
+// ---- Never backwards, and one after the other ----
+
+/// A project with a release that is uploaded, and jobs that start from a
+/// checkout of it.
+struct Jobs {
+    world: World,
+    web: PathBuf,
+}
+
+impl Jobs {
+    fn new() -> Self {
+        let world = World::new();
+        let web = world.path("web");
+        let jobs = Jobs { world, web };
+        jobs.world.release("1.0", &[]);
+        jobs.world.bundler(&["upload", text(&jobs.web)]);
+        jobs
+    }
+
+    fn path(&self, job: &str) -> PathBuf {
+        match job {
+            "" => self.world.path("project"),
+            job => self.world.path(job),
+        }
+    }
+
+    /// The files that are under version control.
+    fn checkout(&self, job: &str) {
+        let folder = self.path(job);
+        copy_tree(&self.path(""), &folder);
+        for published in ["repository", ".notsotuf-pending"] {
+            drop(fs::remove_dir_all(folder.join(published)));
+        }
+    }
+
+    fn does(&self, job: &str, args: &[&str]) -> Value {
+        notsotuf_tests::json(&mut bundler_in(&self.path(job), args))
+    }
+
+    fn fetch(&self, job: &str, more: &[&str]) -> Value {
+        self.does(job, &[&["fetch", text(&self.web)], more].concat())
+    }
+
+    fn upload(&self, job: &str) -> Value {
+        self.does(job, &["upload", text(&self.web)])
+    }
+
+    fn add(&self, job: &str, version: &str) {
+        self.does(job, &["add", version, text(&bundle(version))]);
+    }
+
+    /// Must fail with this exit code, say this, and change nothing there.
+    fn refused(&self, job: &str, args: &[&str], code: i32, words: &str) {
+        let before = files(&self.web);
+        let output = run(&mut bundler_in(&self.path(job), args));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{job} {args:?}: {said}");
+        assert!(said.contains(words), "{job} {args:?}: {said}");
+        assert_eq!(files(&self.web), before, "{job} {args:?}");
+    }
+}
+
+/// sigstore/root-signing#171, repository-service-tuf-worker#491, cleanunicorn/earheart#10:
+/// two who start from one state; the second is refused, and goes on by `fetch`.
+#[test]
+fn of_two_jobs_the_second_is_refused_and_goes_on() {
+    let jobs = Jobs::new();
+    for job in ["nightly", "release"] {
+        jobs.checkout(job);
+        jobs.fetch(job, &[]);
+    }
+    jobs.does("nightly", &["renew"]);
+    jobs.upload("nightly");
+    jobs.add("release", "1.1");
+    jobs.does("release", &["publish"]);
+    let to = ["upload", text(&jobs.web)];
+    jobs.refused("release", &to, 1, "notsotuf fetch");
+    jobs.refused(
+        "release",
+        &["upload", text(&jobs.web), "--dry-run"],
+        1,
+        "same time",
+    );
+    // Also when it is one version ahead by now.
+    jobs.does("release", &["renew"]);
+    jobs.refused("release", &to, 1, "snapshot version 2");
+    let fetched = jobs.fetch("release", &[]);
+    assert_eq!(
+        fetched["pending"],
+        json!(["app-1.1.patch", "app-1.1.tar.gz"])
+    );
+    let published = jobs.does("release", &["publish"]);
+    assert_eq!(published["versions"]["timestamp"], 3);
+    jobs.upload("release");
+    let server = Server::start(&jobs.web);
+    let root = jobs.web.join("metadata/1.root.json");
+    let verify = ["verify", "--url", &server.url, "--root", text(&root)];
+    let audit = jobs.does("release", &verify);
+    assert_eq!(
+        (&audit["archives"], &audit["patches"]),
+        (&json!(2), &json!(1))
+    );
+    // The first one has an old copy by now.
+    jobs.does("nightly", &["renew"]);
+    jobs.refused("nightly", &["upload", text(&jobs.web)], 1, "notsotuf fetch");
+    jobs.does("nightly", &["upload", text(&jobs.web), "--force"]);
+}
+
+/// What is prepared goes on top of what somebody else published meanwhile.
+#[test]
+fn what_is_pending_loses_nothing_that_others_published() {
+    let jobs = Jobs::new();
+    jobs.checkout("other");
+    jobs.fetch("other", &[]);
+    jobs.add("", "1.2");
+    jobs.add("other", "1.1");
+    jobs.does("other", &["publish"]);
+    jobs.upload("other");
+    let fetched = jobs.fetch("", &[]);
+    // Its patch would leave out 1.1.
+    assert_eq!(fetched["pending"], json!(["app-1.2.tar.gz"]));
+    jobs.does("", &["publish"]);
+    jobs.upload("");
+    jobs.fetch("", &["--all"]);
+    let audit = jobs.does("", &["verify"]);
+    assert_eq!(
+        (&audit["archives"], &audit["problems"]),
+        (&json!(3), &json!([]))
+    );
+    // The same version, twice.
+    jobs.checkout("third");
+    jobs.fetch("third", &[]);
+    for job in ["", "third"] {
+        let name = jobs.world.path(&format!("bundle-{job}"));
+        copy_tree(&bundle("1.3"), &name);
+        fs::write(name.join("who"), job).unwrap();
+        jobs.does(job, &["add", "1.3", text(&name), "--skip-patch"]);
+    }
+    jobs.does("", &["publish"]);
+    jobs.upload("");
+    let fetched = jobs.fetch("third", &[]);
+    assert_eq!(fetched["dropped"], json!(["app-1.3.tar.gz"]));
+}
+
+#[test]
+fn another_repository_is_left_alone() {
+    let jobs = Jobs::new();
+    let other = World::new();
+    other.release("1.0", &[]);
+    let before = files(&jobs.web);
+    let output = run(&mut other.command(&["upload", text(&jobs.web)]));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("1.root.json"), "{said}");
+    assert_eq!(files(&jobs.web), before);
+}
+
+/// velopack/velopack#205: from a checkout without the targets.
+#[test]
+fn a_thin_checkout_removes_nothing_that_is_listed() {
+    let jobs = Jobs::new();
+    let old = jobs.path("old");
+    copy_tree(&jobs.web, &old);
+    jobs.checkout("thin");
+    jobs.fetch("thin", &[]);
+    fs::remove_dir_all(jobs.path("thin").join("repository/targets")).unwrap();
+    let bundle = bundle("1.1");
+    jobs.does("thin", &["add", "1.1", text(&bundle), "--skip-patch"]);
+    jobs.does("thin", &["publish"]);
+    let done = jobs.does("thin", &["upload", text(&jobs.web), "--delete"]);
+    assert_eq!(done["removed"], json!([]));
+    // What is neither here nor there is told before anything is written.
+    fs::remove_dir_all(jobs.web.join("targets")).unwrap();
+    jobs.refused("thin", &["upload", text(&jobs.web)], 1, "app-1.0.tar.gz");
+    let nowhere = jobs.world.path("nowhere");
+    jobs.refused(
+        "thin",
+        &["upload", text(&nowhere), "--dry-run"],
+        1,
+        "neither here nor",
+    );
+    assert!(!nowhere.exists());
+    // A damaged one here does not go over a sound one there.
+    copy_tree(&old.join("targets"), &jobs.web.join("targets"));
+    let targets = jobs.path("thin").join("repository/targets");
+    for entry in fs::read_dir(targets).unwrap() {
+        let path = entry.unwrap().path();
+        let mut content = fs::read(&path).unwrap();
+        content[100] ^= 1;
+        fs::write(path, content).unwrap();
+    }
+    jobs.refused(
+        "thin",
+        &["upload", text(&jobs.web)],
+        3,
+        "does not match its sha256 hash",
+    );
+}
+
+#[test]
+fn what_is_not_published_is_told() {
+    let jobs = Jobs::new();
+    assert_eq!(jobs.upload("")["pending"], json!([]));
+    jobs.add("", "1.1");
+    let expected = json!(["app-1.1.patch", "app-1.1.tar.gz"]);
+    assert_eq!(jobs.upload("")["pending"], expected);
+}
+
+// ---- Fetching ----
+
+#[test]
+fn a_fresh_checkout_fetches_what_the_next_patch_needs() {
+    let jobs = Jobs::new();
+    for version in ["1.1", "1.2"] {
+        jobs.add("", version);
+        jobs.does("", &["publish"]);
+    }
+    jobs.upload("");
+    let server = Server::start(&jobs.web);
+    let rsync = format!("rsync:{}", jobs.web.display());
+    for (job, from) in [("one", &server.url), ("two", &rsync)] {
+        jobs.checkout(job);
+        let fetched = jobs.does(job, &["fetch", from]);
+        assert_eq!(fetched["targets"], json!(["app-1.2.tar.gz"]), "{from}");
+        let add = ["add", "1.3", text(&bundle("1.3"))].map(str::to_owned);
+        let added = jobs.does(job, &add.each_ref().map(String::as_str));
+        assert_eq!(added["patch"]["from"], "1.2");
+        // Nothing comes twice.
+        let again = jobs.does(job, &["fetch", from, "--all"]);
+        assert_eq!(
+            (&again["unchanged"], &again["metadata"]),
+            (&json!(1), &json!([]))
+        );
+        assert_eq!(list(&again["targets"]).len(), 4);
+        let verified = run(&mut bundler_in(&jobs.path(job), &["verify"]));
+        assert!(verified.status.success(), "{verified:?}");
+    }
+    // What is newer here stays.
+    jobs.does("one", &["publish"]);
+    let before = files(&jobs.path("one").join("repository"));
+    let fetched = jobs.does("one", &["fetch", &server.url]);
+    assert_eq!(fetched["newer_here"], true);
+    assert_eq!(files(&jobs.path("one").join("repository")), before);
+}
+
+#[test]
+fn a_download_is_gone_on_with() {
+    let jobs = Jobs::new();
+    let server = Server::start(&jobs.web);
+    jobs.checkout("job");
+    let name = fs::read_dir(jobs.web.join("targets"))
+        .unwrap()
+        .next()
+        .unwrap();
+    let name = name.unwrap().file_name().into_string().unwrap();
+    let content = fs::read(jobs.web.join("targets").join(&name)).unwrap();
+    let part = jobs.path("job").join(".notsotuf-pending/fetch");
+    fs::create_dir_all(&part).unwrap();
+    fs::write(part.join(&name), &content[..content.len() / 2]).unwrap();
+    jobs.does("job", &["fetch", &server.url]);
+    let wanted = format!("206 GET /targets/{name}");
+    assert!(server.requests().contains(&wanted));
+    let there = jobs.path("job").join("repository/targets").join(&name);
+    assert_eq!(fs::read(&there).unwrap(), content);
+    assert!(!part.exists());
+    // A part that is something else is dropped.
+    fs::remove_file(&there).unwrap();
+    fs::create_dir_all(&part).unwrap();
+    fs::write(part.join(&name), "something else").unwrap();
+    jobs.does("job", &["fetch", &server.url]);
+    assert_eq!(fs::read(&there).unwrap(), content);
+}
+
+#[test]
+fn nothing_is_fetched_that_the_keys_did_not_sign_or_that_is_old() {
+    let jobs = Jobs::new();
+    let old = jobs.world.path("old");
+    copy_tree(&jobs.web, &old);
+    jobs.add("", "1.1");
+    jobs.does("", &["publish"]);
+    jobs.upload("");
+    jobs.checkout("job");
+    // An old state, in the place of what was published.
+    jobs.refused("job", &["fetch", text(&old)], 3, "is an old state");
+    assert!(
+        !jobs
+            .path("job")
+            .join("repository/metadata/timestamp.json")
+            .exists()
+    );
+    let forced = jobs.does("job", &["fetch", text(&old), "--force"]);
+    assert_eq!(forced["versions"]["timestamp"], 1);
+    // Somebody else's, and nothing at all.
+    let other = World::new();
+    other.release("1.0", &[]);
+    jobs.refused(
+        "job",
+        &["fetch", text(&other.repository())],
+        3,
+        "keys of this project",
+    );
+    let nothing = jobs.world.path("nothing");
+    jobs.refused("job", &["fetch", text(&nothing)], 1, "nothing is published");
+    assert!(!nothing.exists());
+    // Each file, changed by one who has no key.
+    for file in ["2.targets.json", "2.snapshot.json", "timestamp.json"] {
+        let path = jobs.web.join("metadata").join(file);
+        let sound = fs::read_to_string(&path).unwrap();
+        let expires = sound.split("\"expires\":\"20").nth(1).unwrap()[..2].to_owned();
+        let changed = sound.replace(&format!("\"expires\":\"20{expires}"), "\"expires\":\"2099");
+        assert_ne!(changed, sound);
+        fs::write(&path, changed).unwrap();
+        jobs.checkout(file);
+        jobs.refused(file, &["fetch", text(&jobs.web)], 3, "keys of this project");
+        fs::write(&path, sound).unwrap();
+    }
+    // A target that is another.
+    jobs.checkout("last");
+    for entry in fs::read_dir(jobs.web.join("targets")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut content = fs::read(&path).unwrap();
+        content[50] ^= 1;
+        fs::write(path, content).unwrap();
+    }
+    jobs.refused("last", &["fetch", text(&jobs.web)], 3, "hash");
+    // Without a pin, nothing can be trusted.
+    fs::remove_file(jobs.path("last").join("notsotuf-root.json")).unwrap();
+    jobs.refused("last", &["fetch", text(&jobs.web)], 1, "--root");
 }

@@ -2,14 +2,15 @@
 
 use super::inspect::DAY;
 use super::{App, Output, stub};
+use crate::audit::{self, AuditError, Target, There};
 use crate::error::Error;
 use crate::keys::Private;
-use crate::metadata::{self, Published};
+use crate::metadata::{self, PIN, Published, Trust};
 use crate::project::{Project, ROLES};
 use crate::release::Pending;
 use clap::Args;
 use notsotuf_stub::fs;
-use notsotuf_stub::http::{Answer, Http};
+use notsotuf_stub::http::Http;
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::own;
 use notsotuf_stub::safe_text::Lines;
@@ -63,8 +64,9 @@ pub fn doctor(
 ) -> Result<(), Error> {
     let mut found = Findings::default();
     found.good("the settings can be read");
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     roles(project, &published, key_dirs, &mut found)?;
+    pinned(project, &mut found)?;
     releases(project, &published, args, &mut found)?;
     place(project, &published, &mut found);
     program(&mut found);
@@ -140,6 +142,18 @@ fn roles(
     Ok(())
 }
 
+/// Whether what is trusted is outside of what is published.
+fn pinned(project: &Project, found: &mut Findings) -> Result<(), Error> {
+    match Trust::open(project)?.root {
+        Some(_) => found.good(format!("what is published leads from the pinned root ({PIN})")),
+        None => found.bad(
+            format!("there is no {PIN}: whoever can write to the repository folder decides what is trusted"),
+            "the next `notsotuf publish` or `renew` pins the root; then put the file under version control",
+        ),
+    }
+    Ok(())
+}
+
 /// Whether the files of releases are here, as the next patch and `ship` need.
 fn releases(
     project: &Project,
@@ -184,39 +198,42 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
         );
         return;
     };
+    let silence = Duration::from_secs(10);
+    let target = Target::patient(url, silence);
     let url = format!("{}/metadata/timestamp.json", url.trim_end_matches('/'));
-    let here = published.document("timestamp");
-    let http = Http::new(Duration::from_secs(10));
-    match http.get(&url, 64 << 10, None) {
+    let fetch = "somebody else published: `notsotuf fetch` before you go on";
+    match audit::compare(&target, published) {
+        Err(AuditError::Http(e)) if e.is_forbidden() => found.bad(
+            format!("{e}: access is refused to everybody without credentials, so to clients"),
+            "make the bucket or folder publicly readable (reading is enough), or set another `url` under [client]",
+        ),
         Err(e) => found.bad(
             e.to_string(),
             "is the address right, and the server running? Clients see the same",
         ),
-        Ok(Answer::Absent | Answer::NotModified) => found.bad(
+        Ok(There::Nothing) => found.bad(
             format!("there is nothing at {url}"),
             "`notsotuf upload`, or another `url` under [client]",
         ),
-        Ok(Answer::Found { bytes, .. }) => {
-            let there = metadata::Document::parse(&PathBuf::from(&url), &bytes).ok();
-            match (there, here) {
-                (Some(there), Some(here)) if there.version() == here.version() => {
-                    found.good("what is published there is what is here");
-                }
-                (Some(there), Some(here)) if there.version() < here.version() => found.bad(
-                    format!("what is published at {url} is older than what is here"),
-                    "`notsotuf upload`",
-                ),
-                (Some(_), _) => found.bad(
-                    format!("what is published at {url} is newer than what is here"),
-                    "somebody else published: fetch the repository before you go on",
-                ),
-                (None, _) => found.bad(
-                    format!("{url} is no metadata"),
-                    "the address leads to something else: a login page, or another server",
-                ),
-            }
-        }
+        Ok(There::NoMetadata) => found.bad(
+            format!("{url} is no metadata"),
+            "the address leads to something else: a login page, or another server",
+        ),
+        Ok(There::Same) => found.good("what is published there is what is here"),
+        Ok(There::Older(_)) => found.bad(
+            format!("what is published at {url} is older than what is here"),
+            "`notsotuf upload`",
+        ),
+        Ok(There::Newer(_)) => found.bad(
+            format!("what is published at {url} is newer than what is here"),
+            fetch,
+        ),
+        Ok(There::Other(file)) => found.bad(
+            format!("{file} at {url} has the version of what is here, and another content"),
+            "`notsotuf upload`, which tells what is wrong, or `notsotuf fetch`",
+        ),
     }
+    let http = Http::new(silence);
     match http.server_time(&url) {
         Some(time) if (time - now()).abs() > CLOCK_TOLERANCE => found.bad(
             format!(

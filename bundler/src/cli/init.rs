@@ -3,7 +3,7 @@
 use super::Output;
 use crate::error::Error;
 use crate::keys::{self, Passphrases, PublicKey};
-use crate::metadata;
+use crate::metadata::{self, PIN, Published, Trust};
 use crate::project::{self, InPyUpdater, PatchFormat, Project, Template};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::fs;
@@ -138,10 +138,11 @@ pub fn init(
     text.line(format!("  settings    {}", project::FILE));
     text.line(format!("  keys        {keystore} ({keys})"));
     text.line(format!("  repository  {repository}"));
-    text.line(
-        "Keep a copy of the keys in a safe place: without the root keys, nobody can ever \
-         change the others.",
-    );
+    text.line(format!(
+        "Put {PIN} under version control, outside of what is published: nothing is taken from \
+         the repository that it does not lead to. Keep a copy of the keys in a safe place: \
+         without the root keys, nobody can ever change the others."
+    ));
     text.line("Next: notsotuf add VERSION BUNDLE");
     output.say(text, &json!({ "apps": template.apps, "keys_made": made }));
     Ok(())
@@ -235,6 +236,8 @@ fn start(
     fs::create_dir_all(&project.targets())?;
     fs::write_atomically(&project.metadata().join("root.json"), &root.to_bytes())?;
     fs::write_atomically(&path, &root.to_bytes())?;
+    let published = Published::from_folder(&project.metadata(), Some(&root.to_bytes()))?;
+    Trust::remember_published(project, &published)?;
     Ok(made)
 }
 

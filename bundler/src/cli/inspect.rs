@@ -1,7 +1,7 @@
 //! The commands that look and change nothing.
 
 use super::Output;
-use crate::audit::{self, Report, Target};
+use crate::audit::{self, Report, Target, There};
 use crate::error::Error;
 use crate::metadata::{self, Published};
 use crate::progress::Progress;
@@ -71,7 +71,7 @@ pub fn status(
     key_dirs: &[PathBuf],
     output: &Output,
 ) -> Result<(), Error> {
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let keyring = project.keyring(key_dirs)?;
     let now = now();
     let mut text = Lines::new();
@@ -173,26 +173,47 @@ pub fn verify(
     progress: Progress,
     output: &Output,
 ) -> Result<(), Error> {
-    let root = match (&args.root, &args.url) {
-        (Some(path), _) => path.clone(),
-        _ => Project::open(folder)?.metadata().join("1.root.json"),
+    let project = match (&args.root, &args.url) {
+        // Wherever that is.
+        (Some(_), Some(_)) => Project::open(folder).ok(),
+        _ => Some(Project::open(folder)?),
     };
-    let target = match &args.url {
-        Some(url) => Target::remote(url),
-        None => Target::Local(Project::open(folder)?.repository()),
+    let root = match (&args.root, &project) {
+        (Some(path), _) => path.clone(),
+        (None, Some(project)) => project.metadata().join("1.root.json"),
+        (None, None) => unreachable!("opened above"),
+    };
+    let target = match (&args.url, &project) {
+        (Some(url), _) => Target::remote(url),
+        (None, Some(project)) => Target::Local(project.repository()),
+        (None, None) => unreachable!("opened above"),
     };
     let Report {
         roots,
         archives,
         patches,
         others,
-        problems,
+        mut problems,
     } = audit::verify(&target, &root, args.metadata_only, now(), progress)?;
+    let mut newer = None;
+    match project.as_ref().map(Published::load) {
+        // Without one's own root, it is the project that is looked at.
+        Some(Err(e)) if args.root.is_none() => problems.push(e.to_string()),
+        Some(Ok(published)) if args.url.is_some() => {
+            newer = beside(&target, &published, &mut problems)?;
+        }
+        _ => {}
+    }
     let mut text = Lines::from(format!(
         "{roots} roots, {archives} archives, {patches} patches, {others} other targets checked"
     ));
     for problem in &problems {
         text.line(format!("problem: {problem}"));
+    }
+    if let Some(version) = newer {
+        text.line(format!(
+            "there is a newer state than here (timestamp {version}): `notsotuf fetch` brings it"
+        ));
     }
     let json = json!({
         "roots": roots, "archives": archives, "patches": patches, "others": others,
@@ -203,4 +224,25 @@ pub fn verify(
         return Ok(());
     }
     Err(Error::Problems(problems.len()))
+}
+
+/// Compares what is there with what is here; returns the version of what is
+/// newer there.
+fn beside(
+    target: &Target,
+    published: &Published,
+    problems: &mut Vec<String>,
+) -> Result<Option<u64>, Error> {
+    match audit::compare(target, published)? {
+        There::Newer(version) => return Ok(Some(version)),
+        There::Older(version) => problems.push(format!(
+            "what is there (timestamp {version}) is older than what is here: `notsotuf upload`"
+        )),
+        There::Other(file) => problems.push(format!(
+            "{file} is there with another content than here: somebody else published; `notsotuf fetch`"
+        )),
+        // Said by the audit.
+        There::Same | There::Nothing | There::NoMetadata => {}
+    }
+    Ok(None)
 }

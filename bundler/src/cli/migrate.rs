@@ -65,6 +65,9 @@ pub struct InPlace {
     /// Where the repository folder is published
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Trust this root, the one that clients were given; else the first one of the repository
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -137,7 +140,7 @@ fn in_place(
     context: &Context,
     output: &Output,
 ) -> Result<(), Error> {
-    let imported = tufup::import(context.folder, flavour, args.url)?;
+    let imported = tufup::import(context.folder, flavour, args.url, args.root.as_deref())?;
     let app = &imported.app;
     let mut text = Lines::from(format!("took over {app} with {} targets", imported.targets));
     let mut keys = Map::new();
@@ -177,7 +180,7 @@ fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> R
         }
         Err(e) => return Err(e.into()),
     };
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(&project)?;
     let mut taken = Vec::new();
     for name in &names {
         let app = project.app(Some(name))?;

@@ -1,19 +1,22 @@
 //! The command line.
 
 mod doctor;
+mod fetch;
 mod init;
 mod inspect;
 mod migrate;
 mod operate;
+mod review;
 mod stub;
 mod trust;
 mod upload;
 
 use crate::error::Error;
 use crate::keys::Passphrases;
-use crate::metadata::Published;
+use crate::lock::Lock;
+use crate::metadata::{Published, Trust};
 use crate::progress::Progress;
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::publish::What;
 use crate::release::{self, Addition};
 use crate::ship::{self, Order};
@@ -72,6 +75,9 @@ pub struct Cli {
     /// Say on standard error what is done; twice and three times: more of it
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// Fail, instead of waiting, while another command changes the project
+    #[arg(long, global = true)]
+    no_wait: bool,
     /// File whose first line is the passphrase of the keys
     #[arg(long, global = true, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -114,6 +120,8 @@ enum Command {
     Publish,
     /// Copy what is published to where clients fetch it from
     Upload(upload::Upload),
+    /// Bring here what is published, verified as by a client
+    Fetch(fetch::Fetch),
     /// Make the folder that users install: stub, settings, root of trust, app
     Ship(Ship),
     /// Take over a repository that another program made
@@ -291,6 +299,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     let passphrases = Passphrases::new(cli.passphrase_file);
     let folder = cli.project;
     let open = || Project::open(&folder);
+    let _lock = lock(&folder, &cli.command, &cli.key_dirs, !cli.no_wait)?;
     match cli.command {
         Command::Init(args) => init::init(&folder, args, &cli.key_dirs, &passphrases, &output),
         Command::Keys(command) => {
@@ -306,7 +315,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::RemoveLatest(App { app }) => {
             let project = open()?;
             let app = project.app(app.as_deref())?;
-            let published = Published::load(&project.metadata())?;
+            let published = Published::load(&project)?;
             let version = release::remove_latest(&project, &published, app)?;
             let text = format!("removed {app} {version}; `notsotuf publish` makes it so");
             let json = json!({ "app": app, "removed": version.to_string() });
@@ -318,7 +327,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Prune(Prune { keep, app }) => {
             let project = open()?;
             let app = project.app(app.app.as_deref())?;
-            let published = Published::load(&project.metadata())?;
+            let published = Published::load(&project)?;
             let gone = prune::prune(&project, &published, app, keep as usize)?;
             let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
             let text = match gone.is_empty() {
@@ -340,6 +349,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             Ok(())
         }
         Command::Upload(args) => upload::upload(&open()?, &args, progress, &output),
+        Command::Fetch(args) => fetch::fetch(&open()?, &args, progress, &output),
         Command::Ship(args) => ship(&open()?, args, &output),
         Command::Import(command) => {
             let context = migrate::Context {
@@ -376,6 +386,54 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     }
 }
 
+impl Command {
+    /// What it is called, if it changes the project.
+    fn changes(&self) -> Option<&'static str> {
+        match self {
+            Command::Keys(trust::Keys::List)
+            | Command::Upload(upload::Upload { dry_run: true, .. }) => None,
+            Command::Keys(_) => Some("keys"),
+            Command::Sign(_) => Some("sign"),
+            Command::Renew(_) => Some("renew"),
+            Command::Add(_) => Some("add"),
+            Command::AddStub(_) => Some("add-stub"),
+            Command::RemoveLatest(_) => Some("remove-latest"),
+            Command::Rollout(_) => Some("rollout"),
+            Command::Yank(_) => Some("yank"),
+            Command::Prune(_) => Some("prune"),
+            Command::Publish => Some("publish"),
+            Command::Upload(_) => Some("upload"),
+            Command::Fetch(_) => Some("fetch"),
+            Command::Import(_) => Some("import"),
+            _ => None,
+        }
+    }
+}
+
+/// Locks the project for a command that changes it, and pins its root, if it
+/// is from before roots were pinned.
+fn lock(
+    folder: &Path,
+    command: &Command,
+    key_dirs: &[PathBuf],
+    wait: bool,
+) -> Result<Option<Lock>, Error> {
+    let lock = match command.changes() {
+        Some(name) if folder.join(project::FILE).exists() => {
+            Some(Lock::acquire(folder, name, wait)?)
+        }
+        _ => None,
+    };
+    let ships = matches!(command, Command::Ship(_) | Command::Bridge(_));
+    if lock.is_some() || ships {
+        // Whatever is wrong with the settings is said by the command.
+        if let Ok(project) = Project::open(folder) {
+            Trust::pin_first(&project, key_dirs)?;
+        }
+    }
+    Ok(lock)
+}
+
 /// All clients fetch the notes of all releases, so they are bounded.
 fn read_notes(path: &Path) -> Result<String, Error> {
     const MAX_NOTES: u64 = 16 << 10;
@@ -387,7 +445,7 @@ fn read_notes(path: &Path) -> Result<String, Error> {
 
 fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let notes = match &args.notes {
         Some(path) => Some(read_notes(path)?),
         None => None,
@@ -488,7 +546,7 @@ fn explain(
     output: &Output,
 ) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let explained = release::explain(project, &published, app, &args.version, progress)?;
     let mut parts = explained.parts;
     parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.path.cmp(&b.path)));

@@ -55,7 +55,7 @@ pub fn parse_percent(text: &str) -> Result<u64, String> {
 
 pub fn rollout(project: &Project, args: &Rollout, output: &Output) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let (version, percent) = (&args.version, args.percent);
     operate::rollout(project, &published, app, version, percent)?;
     let text = format!(
@@ -68,7 +68,7 @@ pub fn rollout(project: &Project, args: &Rollout, output: &Output) -> Result<(),
 
 pub fn yank(project: &Project, args: &Yank, output: &Output) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let version = &args.version;
     operate::yank(project, &published, app, version)?;
     let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");

@@ -51,7 +51,7 @@ pub fn add(
     let program =
         fs::read_optional(&stub, 256 << 20)?.ok_or_else(|| ShipError::NoStub(stub.clone()))?;
     let version = own::version_of(&program).ok_or_else(|| ReleaseError::NotAStub(stub.clone()))?;
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let addition = Addition::plain(&app, version.clone(), &stub);
     let (path, size) = release::add(project, &published, &addition, progress)?.archive;
     let mut text = Lines::from(format!("{path}  {}", bytes(size)));

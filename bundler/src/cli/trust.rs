@@ -1,7 +1,7 @@
 //! The commands about keys, signatures and trust.
 
 use super::init::choose;
-use super::{Output, tell_published};
+use super::{Output, review, tell_published};
 use crate::error::Error;
 use crate::keys::{self, Info, Keyring, Passphrases, Private, PublicKey};
 use crate::metadata::{self, Change, Document, Published, change_root};
@@ -12,6 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// A top-level role.
@@ -93,6 +94,9 @@ pub enum Keys {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Shows what changes against what is published, keys by name and id, and asks before it
+signs. Compare the ids with what you agreed on, not only the names.
+
 Two people who each have one of two root keys:
   alice$ notsotuf keys replace targets targets-2      # 1 of 2 signatures
   alice$ ... hands the project folder on, with .notsotuf-pending
@@ -101,6 +105,9 @@ Two people who each have one of two root keys:
 pub struct Sign {
     /// root or targets
     role: Role,
+    /// Sign without asking; what changes is shown all the same
+    #[arg(long, short)]
+    yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -168,20 +175,32 @@ pub fn keys(
         }
         Keys::Threshold { role, number } => vec![Change::Threshold(role.name().into(), number)],
     };
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
+    if let Some(earlier) = metadata::root_draft(project, &published)? {
+        // It is signed with this change, whoever drafted it.
+        let changes = review::root_changes(&published.root, &earlier, &keyring);
+        let terminal = std::io::stdin().is_terminal();
+        review::confirm("drafted already", &changes, !terminal)?;
+    }
     let mut draft = None;
     for change in &changes {
         let made = change_root(project, &published, change, &keyring, passphrases, now())?;
         draft = Some(made);
     }
     if let Some(draft) = draft {
-        tell_root(&draft, &published, output)?;
+        let changes = review::root_changes(&published.root, &draft, &keyring);
+        tell_root(&draft, &published, &changes, output)?;
     }
     Ok(())
 }
 
 /// Says how far the draft of a root is.
-fn tell_root(draft: &Document, published: &Published, output: &Output) -> Result<(), Error> {
+fn tell_root(
+    draft: &Document,
+    published: &Published,
+    changes: &[String],
+    output: &Output,
+) -> Result<(), Error> {
     let (old, old_need) = draft.signatures("root", &published.root)?;
     let (new, new_need) = draft.signatures("root", draft)?;
     let ready = old as u64 >= old_need && new as u64 >= new_need;
@@ -190,7 +209,11 @@ fn tell_root(draft: &Document, published: &Published, output: &Output) -> Result
     } else {
         "`notsotuf sign root` adds signatures where more root keys are"
     };
-    let mut text = Lines::from(format!(
+    let mut text = Lines::new();
+    for change in changes {
+        text.line(change);
+    }
+    text.line(format!(
         "root {} is drafted: {old} of {old_need} signatures by the old root keys, {new} of \
          {new_need} by the new ones",
         draft.version()
@@ -199,13 +222,14 @@ fn tell_root(draft: &Document, published: &Published, output: &Output) -> Result
     let json = json!({
         "role": "root", "version": draft.version(), "ready": ready,
         "old": { "have": old, "need": old_need }, "new": { "have": new, "need": new_need },
+        "changes": changes,
     });
     output.say(text, &json);
     Ok(())
 }
 
 fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Error> {
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let mut text = Lines::new();
     let mut list = Vec::new();
     for Info {
@@ -253,18 +277,23 @@ pub fn sign(
     passphrases: &Passphrases,
     output: &Output,
 ) -> Result<(), Error> {
-    let published = Published::load(&project.metadata())?;
+    let published = Published::load(project)?;
     let keyring = project.keyring(key_dirs)?;
     match args.role {
         Role::Root => {
+            let none =
+                || metadata::MetadataError::Keys("there is no draft of a root to sign".into());
+            let draft = metadata::root_draft(project, &published)?.ok_or_else(none)?;
+            let changes = review::root_changes(&published.root, &draft, &keyring);
+            review::confirm("what is to be signed", &changes, args.yes)?;
             let draft = metadata::sign_root_draft(project, &published, &keyring, passphrases)?;
-            let draft = draft.ok_or_else(|| {
-                metadata::MetadataError::Keys("there is no draft of a root to sign".into())
-            })?;
-            tell_root(&draft, &published, output)
+            tell_root(&draft.ok_or_else(none)?, &published, &changes, output)
         }
         Role::Targets => {
             let entries = Pending::open(project, &published)?.entries;
+            let draft = metadata::targets_draft(project, &published, &entries, now())?;
+            let changes = review::targets_changes(published.targets.as_ref(), &draft);
+            review::confirm("what is to be signed", &changes, args.yes)?;
             let signed = metadata::sign_targets(
                 project,
                 &published,
@@ -280,6 +309,7 @@ pub fn sign(
             );
             let json = json!({
                 "role": "targets", "version": signed.version(), "have": have, "need": need,
+                "changes": changes,
             });
             output.say(text, &json);
             Ok(())
@@ -301,15 +331,25 @@ pub fn renew(
 ) -> Result<(), Error> {
     let keyring = project.keyring(key_dirs)?;
     if args.root {
-        let published = Published::load(&project.metadata())?;
-        change_root(
-            project,
-            &published,
-            &Change::Renew,
-            &keyring,
-            passphrases,
-            now(),
-        )?;
+        let published = Published::load(project)?;
+        match metadata::root_draft(project, &published)? {
+            None => {
+                let change = Change::Renew;
+                change_root(project, &published, &change, &keyring, passphrases, now())?;
+            }
+            // From an earlier call that did not come to its end.
+            Some(draft) if review::is_renewal(&published.root, &draft) => {}
+            // Which would be signed unseen.
+            Some(draft) => {
+                return Err(metadata::MetadataError::Keys(format!(
+                    "root {} is drafted already: `notsotuf sign root` and `notsotuf publish` it first, \
+                     or delete it in {:?}",
+                    draft.version(),
+                    project.pending()
+                ))
+                .into());
+            }
+        }
     }
     let report = publish::publish(project, &keyring, passphrases, now(), What::Renewal)?;
     tell_published(project, &report, output);

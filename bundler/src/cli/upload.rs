@@ -3,15 +3,18 @@
 use super::Output;
 use crate::audit::{self, Target};
 use crate::error::Error;
+use crate::metadata::{self, Published, Trust};
 use crate::progress::Progress;
 use crate::project::Project;
+use crate::release::Pending;
 use crate::ship::ShipError;
-use crate::upload::{self, Options, UploadError};
+use crate::upload::{self, Destination, Here, Options, Place, UploadError};
 use clap::Args;
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
 use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
+use std::path::Path;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -24,6 +27,10 @@ looks at any time sees a whole repository. Interrupted, it can just be run again
   notsotuf upload /srv/www/updates
   notsotuf upload rsync:user@host:/srv/www/updates
 
+A folder here is relative to the working directory, one in the settings to the settings.
+First it looks at what is there: another repository, a newer version, or the same version
+with another content is left alone, and `notsotuf fetch` brings it here.
+
 Credentials come from the environment, as the tools of each cloud take them:
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT (for compatible
 stores), or the profile AWS_PROFILE of ~/.aws, or the identity of the machine or container;
@@ -32,15 +39,47 @@ AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY.")]
 pub struct Upload {
     /// Where to; else `upload` of the project settings
     to: Option<String>,
-    /// Only say what would be done
+    /// Only say what would be done, and change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
     /// Remove what is not in the repository any more
     #[arg(long)]
     delete: bool,
+    /// Replace whatever is there, newer or of another project; clients may refuse the result
+    #[arg(long)]
+    force: bool,
     /// Afterwards, check all that is published, as `verify --url` does
     #[arg(long)]
     verify: bool,
+}
+
+/// Where to: what the command line says, relative to the working directory,
+/// or the settings, relative to themselves.
+fn destination(project: &Project, argument: Option<&str>) -> Result<Destination, UploadError> {
+    match (argument, &project.settings.upload) {
+        (Some(to), _) => Destination::parse(to, Path::new("")),
+        (None, Some(to)) => Destination::parse(to, project.folder()),
+        (None, None) => Err(UploadError::NoDestination),
+    }
+}
+
+/// What was added, removed or drafted, and not published.
+fn waiting(project: &Project, published: &Published) -> Result<Vec<String>, Error> {
+    let entries = Pending::open(project, published)?.entries;
+    let before = published.target_entries();
+    let added = entries
+        .iter()
+        .filter(|(path, entry)| before.get(*path) != Some(entry))
+        .map(|(path, _)| path.clone());
+    let removed = before
+        .keys()
+        .filter(|path| !entries.contains_key(*path))
+        .map(|path| format!("removal of {path}"));
+    let mut waiting: Vec<String> = added.chain(removed).collect();
+    if let Some(draft) = metadata::root_draft(project, published)? {
+        waiting.push(format!("root {}", draft.version()));
+    }
+    Ok(waiting)
 }
 
 pub fn upload(
@@ -49,19 +88,34 @@ pub fn upload(
     progress: Progress,
     output: &Output,
 ) -> Result<(), Error> {
-    let to = args.to.as_ref().or(project.settings.upload.as_ref());
-    let to = to.ok_or(UploadError::NoDestination)?;
+    let to = destination(project, args.to.as_deref())?;
+    let published = Published::load(project)?;
+    let trust = Trust::open(project)?;
+    let place = Place::open(&to)?;
     let options = Options {
         dry_run: args.dry_run,
         delete: args.delete,
+        force: args.force,
     };
-    let report = upload::upload(&project.repository(), to, options, progress)?;
+    let here = Here {
+        repository: &project.repository(),
+        published: &published,
+        memory: &trust.memory,
+    };
+    let report = upload::upload(&here, &place, options, progress)?;
+    if !args.dry_run {
+        Trust::remember_uploaded(project, &published)?;
+    }
     let mut text = Lines::new();
     for path in &report.uploaded {
         text.line(path);
     }
+    let removed = match args.dry_run {
+        true => "to remove",
+        false => "removed",
+    };
     for path in &report.removed {
-        text.line(format!("removed {path}"));
+        text.line(format!("{removed} {path}"));
     }
     let done = if args.dry_run {
         "to upload"
@@ -81,8 +135,17 @@ pub fn upload(
         ));
     }
     text.line(sum);
+    let waiting = waiting(project, &published)?;
+    if !waiting.is_empty() {
+        text.line(format!(
+            "not among them, as it is not published yet: {}; `notsotuf publish`, then `upload` again",
+            waiting.join(", ")
+        ));
+    }
     let mut json = json!({
-        "to": to,
+        "to": place.name(),
+        "dry_run": args.dry_run,
+        "pending": waiting,
         "uploaded": report.uploaded,
         "bytes": report.bytes,
         "unchanged": report.unchanged,

@@ -52,6 +52,11 @@ pub enum ImportError {
     /// A signature that is wrong.
     #[error("the signature of {0:?} is wrong: nothing is taken from it")]
     Signature(PathBuf),
+    /// A target that is not what the metadata says.
+    #[error(
+        "{0:?} is not the file that the signed metadata lists; copy it back from where you publish, and import then"
+    )]
+    Damaged(PathBuf),
     /// An archive that cannot be taken over.
     #[error("{path:?}: {reason}")]
     Archive {

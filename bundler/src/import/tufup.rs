@@ -4,9 +4,12 @@
 
 use super::ImportError;
 use crate::keys::{Keyring, Private};
-use crate::metadata::{self, Published};
+use crate::metadata::{self, MetadataError, Published, Trust};
 use crate::project::{self, PatchFormat, Project, ROLES, Template};
+use crate::release::stored_name;
+use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs;
+use notsotuf_stub::tuf::key::encode_hex;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,6 +62,7 @@ pub fn import(
     folder: &Path,
     flavour: Flavour,
     url: Option<String>,
+    root: Option<&Path>,
 ) -> Result<Imported, ImportError> {
     let path = folder.join(flavour.config());
     let bytes = fs::read_optional(&path, 1 << 20)
@@ -80,9 +84,17 @@ pub fn import(
         let days = config["expiration_days"][role].as_u64();
         days.and_then(|days| u32::try_from(days).ok()).unwrap_or(7)
     });
+    let trusted = match root {
+        Some(root) => {
+            let bytes = fs::read_optional(root, 512_000).map_err(ImportError::Fs)?;
+            Some(bytes.ok_or_else(|| MetadataError::Missing(root.into()))?)
+        }
+        None => None,
+    };
     let repository = folder_of("repo_dir")?;
     let metadata = folder.join(&repository).join("metadata");
-    let published = Published::load(&metadata)?;
+    let published = Published::from_folder(&metadata, trusted.as_deref())?;
+    check_targets(&folder.join(&repository).join("targets"), &published)?;
     let template = Template {
         apps: vec![app.clone()],
         url,
@@ -104,11 +116,27 @@ pub fn import(
     });
     let project: Project = project::create(folder, &template)?;
     debug_assert_eq!(project.metadata(), metadata);
+    Trust::remember_published(&project, &published)?;
     Ok(Imported {
         app,
         targets: published.target_entries().len(),
         keys: keys.into(),
     })
+}
+
+/// Checks the targets that are here; some may be only where they are published.
+fn check_targets(targets: &Path, published: &Published) -> Result<(), ImportError> {
+    let consistent = published.consistent_snapshot();
+    for (path, entry) in published.target_entries() {
+        let place = fs::join(targets, &stored_name(&path, &entry, consistent));
+        let Some(hash) = entry["hashes"]["sha256"].as_str() else {
+            continue;
+        };
+        if place.is_file() && encode_hex(&hash_file(&place)?.1) != hash {
+            return Err(ImportError::Damaged(place));
+        }
+    }
+    Ok(())
 }
 
 /// That of the archives there are: old clients know only one.

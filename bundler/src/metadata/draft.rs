@@ -1,7 +1,9 @@
 //! The next metadata of the roles below root.
 
+use super::trust::sha256;
 use super::{
-    DAY, Document, MetadataError, Published, file_name, in_days, rootedit, sign_root_draft, signers,
+    DAY, Document, MetadataError, Published, file_name, in_days, next_version, root_draft,
+    rootedit, signers,
 };
 use crate::keys::{Keyring, Passphrases};
 use crate::project::Project;
@@ -48,7 +50,8 @@ pub fn update(
     let days = &project.settings.expires_days;
     let mut update = Update::default();
     let mut root = published.root.clone();
-    if let Some(draft) = sign_root_draft(project, published, keyring, passphrases)? {
+    // Signed by those who saw what changes (`keys`, `sign root`), not in passing.
+    if let Some(draft) = root_draft(project, published)? {
         let path = rootedit::draft_path(project);
         require("root", &draft, &published.root, &path, true)?;
         require("root", &draft, &draft, &path, false)?;
@@ -60,30 +63,25 @@ pub fn update(
         keyring,
         passphrases,
     };
-    let targets = match &published.targets {
-        Some(targets)
+    let old_targets = published.targets.as_ref().zip(published.file("targets"));
+    let (targets, targets_file) = match old_targets {
+        Some((targets, file))
             if published.target_entries() == *entries
                 && targets.expires() - now >= i64::from(days.targets) * DAY / 2
                 && targets.is_signed("targets", &root)? =>
         {
-            targets.clone()
+            (targets.clone(), file.to_vec())
         }
         _ => {
             let targets = next_targets(project, published, entries, now)?;
             let path = draft_path(project);
             let targets = signing.sign("targets", targets, Some(&path))?;
             update.push("targets", &targets, consistent);
-            targets
+            let file = targets.to_bytes();
+            (targets, file)
         }
     };
-    // The lengths and hashes that snapshot and timestamp may list are left
-    // out: versions suffice once everything is signed, and what tufup writes
-    // has none either.
-    let meta = |role: &str, version: u64| {
-        let file = format!("{role}.json");
-        Map::from_iter([("meta".into(), json!({ file: { "version": version } }))])
-    };
-    let mut fields = meta("targets", targets.version());
+    let mut fields = meta("targets", &targets, &targets_file);
     if let Some(Value::Object(old)) = published.snapshot.as_ref().map(|s| &s.signed()["meta"]) {
         // Delegated roles that are listed there stay listed.
         for (file, entry) in old.iter().filter(|(file, _)| *file != "targets.json") {
@@ -91,12 +89,12 @@ pub fn update(
         }
     }
     let expires = in_days(now, days.snapshot);
-    let snapshot = next(published.snapshot.as_ref(), "snapshot", expires, fields);
+    let snapshot = next(published.snapshot.as_ref(), "snapshot", expires, fields)?;
     let snapshot = signing.sign("snapshot", snapshot, None)?;
     update.push("snapshot", &snapshot, consistent);
     let expires = in_days(now, days.timestamp);
-    let fields = meta("snapshot", snapshot.version());
-    let timestamp = next(published.timestamp.as_ref(), "timestamp", expires, fields);
+    let fields = meta("snapshot", &snapshot, &snapshot.to_bytes());
+    let timestamp = next(published.timestamp.as_ref(), "timestamp", expires, fields)?;
     let timestamp = signing.sign("timestamp", timestamp, None)?;
     if root.version() > published.root.version() {
         // Signed by the keys of both roots, the rest suits clients that have
@@ -116,6 +114,17 @@ pub fn update(
         update.push("timestamp", &timestamp, consistent);
     }
     Ok(update)
+}
+
+/// What snapshot or timestamp say of the file of `role`: with length and hash,
+/// clients refuse another file before they read it.
+fn meta(role: &str, document: &Document, file: &[u8]) -> Map<String, Value> {
+    let entry = json!({
+        "version": document.version(),
+        "length": file.len(),
+        "hashes": { "sha256": sha256(file) },
+    });
+    Map::from_iter([("meta".into(), json!({ format!("{role}.json"): entry }))])
 }
 
 fn push_root(update: &mut Update, root: &Document) {
@@ -190,6 +199,19 @@ pub fn draft_path(project: &Project) -> PathBuf {
     project.pending().join("signed-targets.json")
 }
 
+/// The next targets metadata for `entries`, half signed or not signed at all.
+///
+/// # Errors
+/// If what is half signed is malformed.
+pub fn targets_draft(
+    project: &Project,
+    published: &Published,
+    entries: &Map<String, Value>,
+    now: UnixTime,
+) -> Result<Document, MetadataError> {
+    next_targets(project, published, entries, now)
+}
+
 /// Adds the signatures of all keys at hand to the next targets metadata for
 /// `entries`, and keeps it.
 ///
@@ -222,7 +244,8 @@ fn next_targets(
     now: UnixTime,
 ) -> Result<Document, MetadataError> {
     let path = draft_path(project);
-    let version = published.targets.as_ref().map_or(0, Document::version) + 1;
+    let version = published.targets.as_ref().map_or(0, Document::version);
+    let version = next_version("targets", version)?;
     if let Some(bytes) = fs::read_optional(&path, Bounds::default().targets)? {
         let draft = Document::parse(&path, &bytes)?;
         let same = draft.signed()["targets"].as_object() == Some(entries);
@@ -232,7 +255,7 @@ fn next_targets(
     }
     let fields = Map::from_iter([("targets".into(), entries.clone().into())]);
     let expires = in_days(now, project.settings.expires_days.targets);
-    Ok(next(published.targets.as_ref(), "targets", expires, fields))
+    next(published.targets.as_ref(), "targets", expires, fields)
 }
 
 /// The successor of `old`: fields that are not given stay as they are.
@@ -241,15 +264,15 @@ fn next(
     role: &str,
     expires: UnixTime,
     fields: Map<String, Value>,
-) -> Document {
+) -> Result<Document, MetadataError> {
     let Some(old) = old else {
-        return Document::new(role, 1, expires, fields);
+        return Ok(Document::new(role, 1, expires, fields));
     };
     let mut document = old.clone();
-    let version = old.version() + 1;
+    let version = next_version(role, old.version())?;
     let signed = document.edit();
     signed.extend(fields);
     signed.insert("version".into(), version.into());
     signed.insert("expires".into(), format_time(expires).into());
-    document
+    Ok(document)
 }

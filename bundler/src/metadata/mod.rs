@@ -3,14 +3,19 @@
 //! program does not know survive.
 
 mod draft;
+mod published;
 mod rootedit;
+mod trust;
 
-pub use draft::{Update, sign_targets, update};
+pub use draft::{Update, sign_targets, targets_draft, update};
+pub use published::{Published, same_signed, walk};
 pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
+pub use trust::{MEMORY, Memory, PIN, State, Trust, sha256};
 
 use crate::keys::{KeyError, Keyring, Passphrases, PublicKey, Signer};
 use crate::project::Project;
 use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::tuf::key::decode_hex;
 use notsotuf_stub::tuf::schema::{Metadata, Root, Snapshot, Targets, Timestamp, format_time};
 use notsotuf_stub::tuf::{self, Bounds, Refresh, Step, TufError, UnixTime, json};
 use serde_json::{Map, Value, json};
@@ -65,6 +70,99 @@ pub enum MetadataError {
     /// A change of keys that cannot be.
     #[error("{0}")]
     Keys(String),
+    /// What is in the repository folder is not what the project's keys
+    /// signed.
+    #[error(
+        "what is in {folder:?} is not what the keys of this project signed: {reason}. Nothing is \
+         signed on top of it. `notsotuf fetch` brings a good copy from where you publish"
+    )]
+    Untrusted {
+        /// The folder of the metadata.
+        folder: PathBuf,
+        /// What does not verify.
+        reason: String,
+    },
+    /// Signed, but an earlier state than one that was published.
+    #[error(
+        "what is in {folder:?} is an old state: {role} has version {found}, and version {known} was \
+         published before. `notsotuf fetch` brings the newest from where you publish"
+    )]
+    Old {
+        /// The folder of the metadata.
+        folder: PathBuf,
+        /// The role.
+        role: &'static str,
+        /// Its version there.
+        found: u64,
+        /// The version that is remembered.
+        known: u64,
+    },
+    /// Signed, of a version that was published with another content.
+    #[error(
+        "what is in {folder:?} is not what was published: {role} version {version} is there with \
+         another content. `notsotuf fetch` brings what is published"
+    )]
+    Other {
+        /// The folder of the metadata.
+        folder: PathBuf,
+        /// The role.
+        role: &'static str,
+        /// Its version.
+        version: u64,
+    },
+    /// A project without a pinned root, whose repository none of its keys
+    /// signed.
+    #[error(
+        "there is no {pin:?}, and the root in {folder:?} is signed by no key that this project has the \
+         public half of. If you know that root, copy it to {pin:?}"
+    )]
+    Unpinned {
+        /// The file of the pinned root.
+        pin: PathBuf,
+        /// The folder of the metadata.
+        folder: PathBuf,
+    },
+    /// A version that has no successor.
+    #[error(
+        "{role} has version {version}, which no version can follow that all clients can read; only a \
+         new root with other keys for that role, and metadata that starts again, helps"
+    )]
+    Version {
+        /// The role.
+        role: String,
+        /// Its version.
+        version: u64,
+    },
+}
+
+impl MetadataError {
+    /// Whether something does not verify.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            MetadataError::Tuf(_)
+                | MetadataError::Untrusted { .. }
+                | MetadataError::Old { .. }
+                | MetadataError::Other { .. }
+                | MetadataError::Unpinned { .. }
+        )
+    }
+}
+
+/// The version after `version`. Clients in Python and in JavaScript read
+/// integers of other sizes, so the bound is far below that of this program.
+///
+/// # Errors
+/// [`MetadataError::Version`].
+pub fn next_version(role: &str, version: u64) -> Result<u64, MetadataError> {
+    const MAX: u64 = 1 << 53;
+    match version {
+        0..MAX => Ok(version + 1),
+        _ => Err(MetadataError::Version {
+            role: role.into(),
+            version,
+        }),
+    }
 }
 
 /// A metadata file: `{"signatures": [...], "signed": {...}}`.
@@ -169,6 +267,18 @@ impl Document {
         Ok(have as u64 >= need)
     }
 
+    /// Whether this has a valid signature by `key`, under the id `id`.
+    pub fn has_signature(&self, id: &str, key: &PublicKey) -> bool {
+        let Ok(payload) = json::canonical(self.signed()) else {
+            return false;
+        };
+        let signatures = self.0["signatures"].as_array().into_iter().flatten();
+        signatures
+            .filter(|signature| signature["keyid"] == id)
+            .filter_map(|signature| decode_hex(signature["sig"].as_str()?))
+            .any(|signature| key.verifies(&payload, &signature))
+    }
+
     /// The file.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(&self.0).expect("a JSON value")
@@ -217,97 +327,6 @@ pub fn role_keys(role: &str, root: &Document) -> Vec<(String, Option<PublicKey>)
     .collect()
 }
 
-/// The published metadata of all top-level roles; those but the root may not
-/// be published yet.
-#[derive(Debug, Clone)]
-pub struct Published {
-    /// The newest root.
-    pub root: Document,
-    /// Targets.
-    pub targets: Option<Document>,
-    /// Snapshot.
-    pub snapshot: Option<Document>,
-    /// Timestamp.
-    pub timestamp: Option<Document>,
-}
-
-impl Published {
-    /// Reads the folder `metadata`, following what each file says of the next.
-    ///
-    /// # Errors
-    /// [`MetadataError`], naming the file.
-    pub fn load(metadata: &Path) -> Result<Self, MetadataError> {
-        let mut published = Published {
-            root: load_root(metadata)?,
-            targets: None,
-            snapshot: None,
-            timestamp: None,
-        };
-        let path = metadata.join("timestamp.json");
-        let Some(bytes) = fs::read_optional(&path, Bounds::default().timestamp)? else {
-            return Ok(published);
-        };
-        let timestamp = Document::parse(&path, &bytes)?;
-        let consistent = published.consistent_snapshot();
-        let snapshot = load_listed(metadata, "snapshot", &timestamp, consistent)?;
-        published.targets = Some(load_listed(metadata, "targets", &snapshot, consistent)?);
-        published.snapshot = Some(snapshot);
-        published.timestamp = Some(timestamp);
-        Ok(published)
-    }
-
-    /// The published metadata of a role.
-    pub fn document(&self, role: &str) -> Option<&Document> {
-        match role {
-            "root" => Some(&self.root),
-            "targets" => self.targets.as_ref(),
-            "snapshot" => self.snapshot.as_ref(),
-            _ => self.timestamp.as_ref(),
-        }
-    }
-
-    /// Whether file names carry versions and hashes.
-    pub fn consistent_snapshot(&self) -> bool {
-        self.root.signed()["consistent_snapshot"] == true
-    }
-
-    /// The published targets by path, as JSON.
-    pub fn target_entries(&self) -> Map<String, Value> {
-        let targets = self.targets.as_ref().map(|t| &t.signed()["targets"]);
-        targets
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default()
-    }
-}
-
-fn load_root(metadata: &Path) -> Result<Document, MetadataError> {
-    let mut newest = None;
-    for version in 1u64.. {
-        let path = metadata.join(format!("{version}.root.json"));
-        match fs::read_optional(&path, Bounds::default().root)? {
-            Some(bytes) => newest = Some(Document::parse(&path, &bytes)?),
-            None if newest.is_some() => break,
-            None => return Err(MetadataError::Missing(path)),
-        }
-    }
-    Ok(newest.expect("the loop ends with one"))
-}
-
-fn load_listed(
-    metadata: &Path,
-    role: &str,
-    by: &Document,
-    consistent: bool,
-) -> Result<Document, MetadataError> {
-    let listed = &by.signed()["meta"][format!("{role}.json")]["version"];
-    let version = listed.as_u64().unwrap_or(0);
-    let path = metadata.join(file_name(role, version, consistent));
-    let bytes = fs::read_optional(&path, Bounds::default().targets)?
-        .ok_or_else(|| MetadataError::Missing(path.clone()))?;
-    Document::parse(&path, &bytes)
-}
-
 /// The name of a metadata file (TUF specification section 6.1).
 pub fn file_name(role: &str, version: u64, consistent: bool) -> String {
     match (role, consistent) {
@@ -352,4 +371,19 @@ pub fn check_as_client(
 pub fn drop_drafts(project: &Project) -> Result<(), FsError> {
     fs::remove_file(&rootedit::draft_path(project))?;
     fs::remove_file(&draft::draft_path(project))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_nothing_can_follow_is_an_error() {
+        assert_eq!(next_version("timestamp", 7).ok(), Some(8));
+        assert_eq!(next_version("timestamp", (1 << 53) - 1).ok(), Some(1 << 53));
+        for version in [1 << 53, i64::MAX as u64, u64::MAX] {
+            let error = next_version("timestamp", version).unwrap_err();
+            assert!(matches!(error, MetadataError::Version { .. }), "{error}");
+        }
+    }
 }

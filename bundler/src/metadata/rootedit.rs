@@ -1,7 +1,7 @@
 //! Changing who signs what: drafts of the next root, which are signed one by
 //! one and published only when enough keys, old and new, have signed.
 
-use super::{Document, MetadataError, Published, in_days, role_keys, signers};
+use super::{Document, MetadataError, Published, in_days, next_version, role_keys, signers};
 use crate::keys::{Keyring, Passphrases, PublicKey};
 use crate::project::{Project, ROLES};
 use notsotuf_stub::fs;
@@ -75,7 +75,8 @@ pub fn root_draft(
         return Ok(None);
     };
     let draft = Document::parse(&path, &bytes)?;
-    Ok((draft.version() == published.root.version() + 1).then_some(draft))
+    let next = next_version("root", published.root.version())?;
+    Ok((draft.version() == next).then_some(draft))
 }
 
 /// A change of who signs.
@@ -111,7 +112,7 @@ pub fn change_root(
         Some(draft) => draft,
         None => published.root.clone(),
     };
-    let version = published.root.version() + 1;
+    let version = next_version("root", published.root.version())?;
     let expires = in_days(now, project.settings.expires_days.root);
     apply(&mut draft, change)?;
     let signed = draft.edit();

@@ -1,36 +1,38 @@
 //! Uploading the repository folder to where clients fetch it from: S3 and
 //! compatible stores, Google Cloud Storage, Azure Blob Storage, a folder, or
-//! another machine by rsync. Only what changed, and in an order in which a
-//! client that looks at any time sees a whole repository.
+//! another machine by rsync. Only what changed, in an order in which a client
+//! that looks at any time sees a whole repository, and never backwards.
 
+mod destination;
+mod look;
 mod order;
+mod place;
 mod profile;
+mod rsync;
+mod store;
 
+pub use destination::Destination;
+pub use look::{Conflict, check};
+pub use place::Place;
+
+use crate::metadata::{Memory, MetadataError, Published};
 use crate::progress::Progress;
-use futures_util::{StreamExt, TryStreamExt, stream};
-use indicatif::ProgressBar;
+use crate::release::stored_name;
+use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs::{self, FsError};
-use object_store::path::Path as Place;
-use object_store::{
-    Attribute, Attributes, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions,
-    PutPayload, WriteMultipart,
-};
-use order::{File, Files, Steps};
-use std::ffi::OsString;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::UNIX_EPOCH;
-use url::Url;
+use notsotuf_stub::http::HttpError;
+use notsotuf_stub::tuf::TufError;
+use notsotuf_stub::tuf::key::encode_hex;
+use order::Files;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Files of more bytes than this are sent in parts of this size, each of
 /// which is tried again by itself.
 const PART: usize = 8 << 20;
 /// Files, or parts of one, that are under way at a time.
 const AT_ONCE: usize = 4;
-/// How long caches may keep what never changes, and what does.
-const FOREVER: &str = "public, max-age=31536000, immutable";
-const SHORTLY: &str = "public, max-age=60";
 
 /// Why an upload failed. What is there is a whole repository all the same;
 /// called again, it goes on where it stopped.
@@ -49,6 +51,54 @@ pub enum UploadError {
         "{0:?} is no destination: use s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, a folder, or rsync:host:path"
     )]
     Destination(String),
+    /// The destination is not written as it should be.
+    #[error("{given:?} is no destination; did you mean {meant}?")]
+    Spelling {
+        /// What was given.
+        given: String,
+        /// What was probably meant.
+        meant: String,
+    },
+    /// There is nothing to upload.
+    #[error("nothing is published here yet: `notsotuf publish` comes before `upload`")]
+    Nothing,
+    /// What is there is not an earlier state of what is here.
+    #[error(
+        "nothing was changed at {place}: {conflict}. `notsotuf fetch` brings here what is there, and makes \
+         what was published here only pending again; then `notsotuf publish` and `upload`. --force uploads all the same, and breaks clients that have \
+         seen what is there"
+    )]
+    Conflict {
+        /// The destination.
+        place: String,
+        /// What is wrong.
+        conflict: Conflict,
+    },
+    /// Targets that the metadata lists are nowhere.
+    #[error(
+        "the metadata lists files that are neither here nor at {place}: {}. `notsotuf fetch --all` \
+         brings what is published; what is only here has to be added and published again", .files.join(", ")
+    )]
+    Missing {
+        /// The destination.
+        place: String,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// Another upload was quicker.
+    #[error(
+        "another upload to {0} was quicker, so timestamp.json there was left alone. `notsotuf fetch` \
+         brings here what is there; then `notsotuf publish` and `upload` again"
+    )]
+    Raced(String),
+    /// A file that is too large to be metadata.
+    #[error("{place} has {size} bytes, more than it may have")]
+    TooLarge {
+        /// The file.
+        place: String,
+        /// Its size.
+        size: u64,
+    },
     /// The store says no.
     #[error("{place}: {source}{hint}", hint = credentials_hint(source))]
     Store {
@@ -60,6 +110,15 @@ pub enum UploadError {
     /// rsync failed.
     #[error("rsync {0}")]
     Rsync(String),
+    /// The web server failed.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// What is there does not verify.
+    #[error("{0}")]
+    Tuf(#[from] TufError),
+    /// The metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
     /// The runtime could not be started.
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
@@ -90,6 +149,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Remove what is not in the repository any more.
     pub delete: bool,
+    /// Whatever is there.
+    pub force: bool,
 }
 
 /// What was done, or would be.
@@ -107,32 +168,247 @@ pub struct Report {
     pub extra: Vec<String>,
 }
 
-/// Uploads the folder `repository` to `to`.
+/// What is here: verified metadata, and the folder that it is in.
+pub struct Here<'a> {
+    /// The folder with `metadata` and `targets`.
+    pub repository: &'a Path,
+    /// What is in it.
+    pub published: &'a Published,
+    /// What the project remembers.
+    pub memory: &'a Memory,
+}
+
+/// Uploads what is here to `to`.
 ///
 /// # Errors
 /// [`UploadError`].
 pub fn upload(
-    repository: &Path,
-    to: &str,
+    here: &Here,
+    to: &Place,
     options: Options,
     progress: Progress,
 ) -> Result<Report, UploadError> {
-    let here = local(repository)?;
-    if let Some(to) = to.strip_prefix("rsync:") {
-        return rsync(repository, &here, to, options);
+    if here.published.timestamp.is_none() {
+        return Err(UploadError::Nothing);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(UploadError::Runtime)?;
-    let remote = Remote::open(to)?;
-    runtime.block_on(async {
-        let there = remote.list().await?;
-        let steps = order::plan(&here, &there);
-        remote
-            .carry_out(repository, &here, steps, options, progress)
-            .await
-    })
+    let there = to.list()?;
+    let metadata = read_metadata(to, &there)?;
+    if !options.force {
+        let local = |file: &str| {
+            let path = here.repository.join("metadata").join(file);
+            fs::read_optional(&path, MAX_METADATA).ok().flatten()
+        };
+        look::check(&to.name(), here.published, here.memory, &metadata, &local)?;
+    }
+    let mut files = local(here.repository)?;
+    let listed = listed_targets(here)?;
+    check_targets(&mut files, &there, &listed, &to.name())?;
+    let theirs = published_there(here, &metadata);
+    let same = |path: &str| match path.strip_prefix("metadata/") {
+        Some(file) => {
+            let ours = fs::read_optional(&fs::join(here.repository, path), MAX_METADATA);
+            metadata.get(file).map(Vec::as_slice) == ours.ok().flatten().as_deref()
+        }
+        // Those without a hash in their names are what the metadata there says.
+        None => {
+            order::is_immutable(path)
+                || theirs
+                    .get(path)
+                    .is_some_and(|hash| listed[path].hash == *hash)
+        }
+    };
+    let names = listed.keys().cloned().collect();
+    let steps = order::plan(&files, &there, &names, &same);
+    let uploaded = steps.groups.concat();
+    let mut report = Report {
+        bytes: uploaded.iter().map(|path| files[path]).sum(),
+        unchanged: files.len() - uploaded.len(),
+        uploaded,
+        extra: steps.extra,
+        removed: Vec::new(),
+    };
+    check_hashes(here.repository, &report.uploaded, &listed)?;
+    if options.delete {
+        report.removed = std::mem::take(&mut report.extra);
+    }
+    if options.dry_run {
+        return Ok(report);
+    }
+    let bar = progress.bar("uploading", report.bytes);
+    to.create()?;
+    for group in &steps.groups {
+        match group.as_slice() {
+            [only] if only == TIMESTAMP => put_timestamp(here, to, options, &metadata)?,
+            group => to.send(group, here.repository, &there, &bar)?,
+        }
+    }
+    bar.finish_and_clear();
+    to.delete(&report.removed)?;
+    Ok(report)
+}
+
+const TIMESTAMP: &str = "metadata/timestamp.json";
+/// No metadata file is larger.
+pub const MAX_METADATA: u64 = 64 << 20;
+
+/// The last step. What is there must still be what was seen, and what the
+/// timestamp leads to must be what was sent: there may be two who upload.
+fn put_timestamp(
+    here: &Here,
+    to: &Place,
+    options: Options,
+    seen: &look::Metadata,
+) -> Result<(), UploadError> {
+    let bytes = here.published.file("timestamp").unwrap_or_default();
+    to.refresh()?;
+    let now = to.read(TIMESTAMP, MAX_METADATA)?;
+    if !options.force {
+        let changed = now.as_ref().map(|found| &found.bytes) != seen.get("timestamp.json");
+        let others = here
+            .published
+            .files
+            .iter()
+            .filter(|(file, _)| file != "timestamp.json");
+        let mut replaced = changed;
+        for (file, ours) in others {
+            let found = to.read(&format!("metadata/{file}"), MAX_METADATA)?;
+            replaced |= found.is_none_or(|found| found.bytes != *ours);
+        }
+        if replaced {
+            return Err(UploadError::Raced(to.name()));
+        }
+    }
+    to.replace(TIMESTAMP, here.repository, bytes.to_vec(), now.as_ref())
+}
+
+/// The metadata files of the list, by name.
+fn read_metadata(to: &Place, there: &Files) -> Result<look::Metadata, UploadError> {
+    to.refresh()?;
+    let mut metadata = BTreeMap::new();
+    for path in there.keys() {
+        let Some(file) = path
+            .strip_prefix("metadata/")
+            .filter(|f| f.ends_with(".json"))
+        else {
+            continue;
+        };
+        if let Some(found) = to.read(path, MAX_METADATA)? {
+            metadata.insert(file.to_owned(), found.bytes);
+        }
+    }
+    Ok(metadata)
+}
+
+/// What metadata says of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    length: u64,
+    hash: String,
+}
+
+fn listed_in(entries: &Map<String, Value>, consistent: bool, into: &mut BTreeMap<String, Listed>) {
+    for (path, entry) in entries {
+        let hash = entry["hashes"]["sha256"].as_str();
+        let listed = Listed {
+            length: entry["length"].as_u64().unwrap_or(0),
+            hash: hash.unwrap_or_default().into(),
+        };
+        let stored = stored_name(path, entry, consistent);
+        into.insert(format!("targets/{stored}"), listed);
+    }
+}
+
+/// All targets that the metadata here lists, those of delegated roles too.
+fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadError> {
+    let consistent = here.published.consistent_snapshot();
+    let mut listed = BTreeMap::new();
+    let snapshot = here.published.snapshot.as_ref();
+    let roles = snapshot.and_then(|s| s.signed()["meta"].as_object());
+    for (file, entry) in roles.into_iter().flatten() {
+        let Some(role) = file.strip_suffix(".json").filter(|role| *role != "targets") else {
+            continue;
+        };
+        let version = entry["version"].as_u64().unwrap_or(0);
+        let role = notsotuf_stub::tuf::percent_encode(role, false);
+        let name = crate::metadata::file_name(&role, version, consistent);
+        let path = here.repository.join("metadata").join(name);
+        let bytes = fs::read_optional(&path, MAX_METADATA)?;
+        let value: Option<Value> = bytes.and_then(|b| serde_json::from_slice(&b).ok());
+        let value = value.unwrap_or_default();
+        if let Some(entries) = value["signed"]["targets"].as_object() {
+            listed_in(entries, consistent, &mut listed);
+        }
+    }
+    listed_in(&here.published.target_entries(), consistent, &mut listed);
+    Ok(listed)
+}
+
+/// The hashes of the targets that are published there, as far as that can be
+/// told.
+fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<String, String> {
+    let read = &mut |file: &str, _| -> Result<Option<Vec<u8>>, MetadataError> {
+        Ok(there.get(file).cloned())
+    };
+    let first = here.published.roots().next().map(|(_, bytes)| bytes);
+    let Ok(found) = crate::metadata::walk(first, read) else {
+        return BTreeMap::new();
+    };
+    let mut listed = BTreeMap::new();
+    listed_in(
+        &found.target_entries(),
+        found.consistent_snapshot(),
+        &mut listed,
+    );
+    listed.into_iter().map(|(path, l)| (path, l.hash)).collect()
+}
+
+/// Whether every target is here or there. What is here and is not what is
+/// listed stays here.
+fn check_targets(
+    here: &mut Files,
+    there: &Files,
+    listed: &BTreeMap<String, Listed>,
+    place: &str,
+) -> Result<(), UploadError> {
+    let mut missing = Vec::new();
+    for (path, Listed { length, .. }) in listed {
+        if here.get(path) == Some(length) {
+            continue;
+        }
+        here.remove(path);
+        if there.get(path) != Some(length) {
+            missing.push(path.clone());
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(UploadError::Missing {
+            place: place.into(),
+            files: missing,
+        }),
+    }
+}
+
+/// Whether what is sent is what is listed.
+fn check_hashes(
+    repository: &Path,
+    files: &[String],
+    listed: &BTreeMap<String, Listed>,
+) -> Result<(), UploadError> {
+    for path in files {
+        let Some(Listed { hash, .. }) = listed.get(path).filter(|l| !l.hash.is_empty()) else {
+            continue;
+        };
+        let file = fs::join(repository, path);
+        if encode_hex(&hash_file(&file)?.1) != *hash {
+            let error = TufError::Hash {
+                name: file.display().to_string(),
+                algorithm: "sha256".into(),
+            };
+            return Err(error.into());
+        }
+    }
+    Ok(())
 }
 
 /// The metadata and target files of a repository.
@@ -151,291 +427,11 @@ fn local(repository: &Path) -> Result<Files, FsError> {
             if found.is_dir() {
                 folders.push(path);
             } else if !name.starts_with('.') {
-                let changed = found.modified().ok();
-                let since = changed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-                let file = File {
-                    size: found.len(),
-                    changed: since.map_or(0, |since| since.as_secs() as i64),
-                };
-                files.insert(path, file);
+                files.insert(path, found.len());
             }
         }
     }
     Ok(files)
-}
-
-struct Remote {
-    store: Box<dyn ObjectStore>,
-    prefix: Place,
-    name: String,
-    /// Whether it keeps headers for each object.
-    headers: bool,
-}
-
-impl Remote {
-    fn open(to: &str) -> Result<Self, UploadError> {
-        let unknown = || UploadError::Destination(to.into());
-        let folder = !to.contains("://");
-        let url = if folder {
-            let folder = PathBuf::from(to);
-            fs::create_dir_all(&folder)?;
-            let folder = folder
-                .canonicalize()
-                .map_err(|e| FsError::new("find", &folder, e))?;
-            Url::from_directory_path(&folder).map_err(|()| unknown())?
-        } else {
-            Url::parse(to).map_err(|_| unknown())?
-        };
-        // The provider that the stub uses too; an error only says that there
-        // is one already.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let profile = profile::Files::of_user().options();
-        let text = |(name, value): (OsString, OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        let environment = std::env::vars_os().filter_map(text).collect();
-        let options = profile::merge(profile, environment);
-        let (store, prefix) =
-            object_store::parse_url_opts(&url, options).map_err(|source| match source {
-                object_store::Error::Generic { .. } | object_store::Error::NotSupported { .. } => {
-                    unknown()
-                }
-                source => UploadError::Store {
-                    place: to.into(),
-                    source,
-                },
-            })?;
-        Ok(Remote {
-            store,
-            prefix,
-            name: to.trim_end_matches('/').into(),
-            headers: url.scheme() != "file",
-        })
-    }
-
-    fn place(&self, path: &str) -> Result<Place, UploadError> {
-        // Names go as they are: clients encode them once.
-        let whole = match self.prefix.as_ref() {
-            "" => path.to_owned(),
-            prefix => format!("{prefix}/{path}"),
-        };
-        Place::parse(whole).map_err(|e| self.failed(path)(e.into()))
-    }
-
-    fn failed(&self, path: &str) -> impl FnOnce(object_store::Error) -> UploadError {
-        let place = format!("{}/{path}", self.name);
-        move |source| UploadError::Store { place, source }
-    }
-
-    async fn list(&self) -> Result<Files, UploadError> {
-        let list = self.store.list(Some(&self.prefix));
-        let files = list.try_filter_map(async |found| {
-            let parts = found.location.prefix_match(&self.prefix);
-            let path = parts.map(|parts| {
-                let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
-                parts.join("/")
-            });
-            let file = File {
-                size: found.size,
-                changed: found.last_modified.timestamp(),
-            };
-            Ok(path.map(|path| (path, file)))
-        });
-        files.try_collect().await.map_err(self.failed(""))
-    }
-
-    async fn carry_out(
-        &self,
-        repository: &Path,
-        here: &Files,
-        steps: Steps,
-        options: Options,
-        progress: Progress,
-    ) -> Result<Report, UploadError> {
-        let uploaded = steps.groups.concat();
-        let mut report = Report {
-            bytes: uploaded.iter().map(|path| here[path].size).sum(),
-            unchanged: here.len() - uploaded.len(),
-            uploaded,
-            extra: steps.extra,
-            removed: Vec::new(),
-        };
-        if options.dry_run {
-            return Ok(report);
-        }
-        let bar = progress.bar("uploading", report.bytes);
-        for group in &steps.groups {
-            let sent = group
-                .iter()
-                .map(|path| self.send(path, repository, here[path].size, &bar));
-            let sent = stream::iter(sent).buffered(AT_ONCE);
-            sent.try_collect::<Vec<()>>().await?;
-        }
-        bar.finish_and_clear();
-        if options.delete {
-            for path in std::mem::take(&mut report.extra) {
-                let place = self.place(&path)?;
-                self.store
-                    .delete(&place)
-                    .await
-                    .map_err(self.failed(&path))?;
-                report.removed.push(path);
-            }
-        }
-        Ok(report)
-    }
-
-    async fn send(
-        &self,
-        path: &str,
-        repository: &Path,
-        size: u64,
-        bar: &ProgressBar,
-    ) -> Result<(), UploadError> {
-        let (from, to) = (fs::join(repository, path), self.place(path)?);
-        let attributes = self.attributes(path);
-        let mut file = fs::open(&from)?;
-        let mut read = |buffer: &mut Vec<u8>| -> Result<(), FsError> {
-            (&mut file)
-                .take(PART as u64)
-                .read_to_end(buffer)
-                .map_err(|e| FsError::new("read", &from, e))?;
-            Ok(())
-        };
-        if size <= PART as u64 {
-            let mut bytes = Vec::new();
-            read(&mut bytes)?;
-            let options = PutOptions {
-                attributes,
-                ..PutOptions::default()
-            };
-            let sent = self.store.put_opts(&to, PutPayload::from(bytes), options);
-            sent.await.map_err(self.failed(path))?;
-            bar.inc(size);
-            return Ok(());
-        }
-        let options = PutMultipartOptions {
-            attributes,
-            ..PutMultipartOptions::default()
-        };
-        let parts = self.store.put_multipart_opts(&to, options).await;
-        let parts = parts.map_err(self.failed(path))?;
-        let mut parts = WriteMultipart::new_with_chunk_size(parts, PART);
-        loop {
-            let mut buffer = Vec::new();
-            read(&mut buffer)?;
-            if buffer.is_empty() {
-                break;
-            }
-            let length = buffer.len() as u64;
-            parts.put(buffer.into());
-            let room = parts.wait_for_capacity(AT_ONCE).await;
-            room.map_err(self.failed(path))?;
-            bar.inc(length);
-        }
-        parts.finish().await.map_err(self.failed(path))?;
-        Ok(())
-    }
-
-    fn attributes(&self, path: &str) -> Attributes {
-        if !self.headers {
-            return Attributes::new();
-        }
-        let caching = match order::is_immutable(path) {
-            true => FOREVER,
-            false => SHORTLY,
-        };
-        let content = if path.ends_with(".json") {
-            "application/json"
-        } else if path.ends_with(".gz") {
-            // Not as an encoding, which clients would undo.
-            "application/gzip"
-        } else {
-            "application/octet-stream"
-        };
-        Attributes::from_iter([
-            (Attribute::CacheControl, caching),
-            (Attribute::ContentType, content),
-        ])
-    }
-}
-
-/// Runs rsync, once for each group.
-fn rsync(
-    repository: &Path,
-    here: &Files,
-    to: &str,
-    options: Options,
-) -> Result<Report, UploadError> {
-    let mut report = Report::default();
-    let steps = order::plan(here, &Files::new());
-    for group in &steps.groups {
-        let mut arguments = Vec::new();
-        if options.dry_run {
-            arguments.push("--dry-run");
-        }
-        if group.iter().any(|path| path.starts_with("metadata/")) {
-            // Two of them may have been signed in the same second, and be of
-            // the same size.
-            arguments.push("--checksum");
-        }
-        let list = group.join("\n");
-        report
-            .uploaded
-            .extend(run_rsync(repository, to, &arguments, &list)?);
-    }
-    report.bytes = report
-        .uploaded
-        .iter()
-        .filter_map(|path| here.get(path))
-        .map(|f| f.size)
-        .sum();
-    report.unchanged = here.len().saturating_sub(report.uploaded.len());
-    if options.delete && !options.dry_run {
-        // Everything else is there by now, so this only removes.
-        let folders = "metadata/\ntargets/\n";
-        run_rsync(repository, to, &["--recursive", "--delete"], folders)?;
-    }
-    Ok(report)
-}
-
-/// Copies the files of `list` and returns those that were not there.
-fn run_rsync(
-    repository: &Path,
-    to: &str,
-    arguments: &[&str],
-    list: &str,
-) -> Result<Vec<String>, UploadError> {
-    let failed = |what: String| UploadError::Rsync(what);
-    let mut child = Command::new("rsync")
-        .args([
-            "--times",
-            "--relative",
-            "--delay-updates",
-            "--out-format=%n",
-            "--files-from=-",
-        ])
-        .args(arguments)
-        .arg(repository)
-        .arg(to)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| failed(format!("cannot be started: {e}")))?;
-    let mut input = child.stdin.take().expect("piped");
-    // If it ends early, its exit code says why.
-    let written = std::io::Write::write_all(&mut input, list.as_bytes());
-    drop(input);
-    let output = child
-        .wait_with_output()
-        .map_err(|e| failed(e.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(format!("failed with {}", output.status)));
-    }
-    written.map_err(|e| failed(e.to_string()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let files = said.lines().filter(|line| !line.ends_with('/'));
-    Ok(files.map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -445,18 +441,48 @@ mod tests {
     #[test]
     fn names_go_as_they_are() {
         let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("a b").display().to_string();
-        let remote = Remote::open(&to).unwrap();
         let path = "targets/größe-1.0+local~1.tar.gz";
-        let place = remote.place(path).unwrap();
-        assert!(place.as_ref().ends_with(path), "{place}");
         let repository = folder.path().join("repository");
         fs::create_dir_all(&repository.join("targets")).unwrap();
         std::fs::write(repository.join(path), "content").unwrap();
-        let quiet = Progress { show: false };
-        let report = upload(&repository, &to, Options::default(), quiet).unwrap();
-        assert_eq!(report.uploaded, [path]);
+        let to = Place::open(&Destination::Folder(folder.path().join("a b"))).unwrap();
+        assert!(to.list().unwrap().is_empty());
+        assert!(!folder.path().join("a b").exists(), "looking makes nothing");
+        to.create().unwrap();
+        let bar = Progress { show: false }.bar("", 0);
+        to.send(&[path.to_owned()], &repository, &Files::new(), &bar)
+            .unwrap();
         let copy = folder.path().join("a b").join(path);
         assert_eq!(std::fs::read_to_string(copy).unwrap(), "content");
+        assert_eq!(to.list().unwrap(), Files::from([(path.to_owned(), 7)]));
+    }
+
+    #[test]
+    fn what_another_upload_brought_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+        let path = "metadata/4.snapshot.json";
+        for (place, content) in [(&ours, "ours"), (&theirs, "theirs")] {
+            fs::create_dir_all(&place.join("metadata")).unwrap();
+            std::fs::write(place.join(path), content).unwrap();
+            std::fs::write(place.join(TIMESTAMP), content).unwrap();
+        }
+        let to = Place::open(&Destination::Folder(theirs.clone())).unwrap();
+        let bar = Progress { show: false }.bar("", 0);
+        // When it looked, there was nothing.
+        let sent = to.send(&[path.to_owned()], &ours, &Files::new(), &bar);
+        assert!(matches!(sent, Err(UploadError::Raced(_))), "{sent:?}");
+        let sent = to.replace(TIMESTAMP, &ours, b"ours".to_vec(), None);
+        assert!(matches!(sent, Err(UploadError::Raced(_))), "{sent:?}");
+        for path in [path, TIMESTAMP] {
+            assert_eq!(
+                std::fs::read_to_string(theirs.join(path)).unwrap(),
+                "theirs"
+            );
+        }
+        // The same file is no conflict: an upload is gone on with.
+        std::fs::write(theirs.join(path), "ours").unwrap();
+        to.send(&[path.to_owned()], &ours, &Files::new(), &bar)
+            .unwrap();
     }
 }

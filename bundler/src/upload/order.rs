@@ -1,19 +1,10 @@
 //! What to upload, and in which order. Pure.
 
-use notsotuf_stub::tuf::UnixTime;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One file, here or there, by its path relative to the repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct File {
-    /// Bytes.
-    pub size: u64,
-    /// When it was changed last.
-    pub changed: UnixTime,
-}
-
-/// Files by path, with `/`.
-pub type Files = BTreeMap<String, File>;
+/// Sizes of files, here or there, by their paths relative to the repository,
+/// with `/`.
+pub type Files = BTreeMap<String, u64>;
 
 /// What has to be done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,7 +12,7 @@ pub struct Steps {
     /// To be uploaded, group by group: a group starts when the one before is
     /// complete.
     pub groups: Vec<Vec<String>>,
-    /// There, and not here.
+    /// There, not here, and not needed there.
     pub extra: Vec<String>,
 }
 
@@ -58,17 +49,21 @@ pub fn is_immutable(path: &str) -> bool {
     }
 }
 
-/// Compares. A file that may change is uploaded unless the copy there has its
-/// size and is newer; metadata that may change is uploaded always.
-pub fn plan(here: &Files, there: &Files) -> Steps {
+/// How many versions of targets and snapshot metadata stay there, for clients
+/// that are in the middle of a check and for caches.
+const KEEP_VERSIONS: u64 = 10;
+
+/// Compares. `same` tells whether a file of the same size is the same there;
+/// `listed` are the targets that metadata lists: those stay, here or not.
+pub fn plan(
+    here: &Files,
+    there: &Files,
+    listed: &BTreeSet<String>,
+    same: &dyn Fn(&str) -> bool,
+) -> Steps {
     let mut groups: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
-    for (path, file) in here {
-        let same = there.get(path).is_some_and(|copy| {
-            copy.size == file.size
-                && (is_immutable(path)
-                    || path.starts_with("targets/") && copy.changed > file.changed)
-        });
-        if !same {
+    for (path, size) in here {
+        if there.get(path) != Some(size) || !same(path) {
             groups.entry(kind(path)).or_default().push(path.clone());
         }
     }
@@ -76,15 +71,44 @@ pub fn plan(here: &Files, there: &Files) -> Steps {
     for group in groups.values_mut() {
         group.sort_by_key(|path| (number(path), path.clone()));
     }
-    let known: BTreeSet<&String> = here.keys().collect();
+    let newest = newest_versions(here);
+    let needed =
+        |path: &str| here.contains_key(path) || listed.contains(path) || is_recent(path, &newest);
     let ours = |path: &str| path.starts_with("targets/") || path.starts_with("metadata/");
     Steps {
         groups: groups.into_values().collect(),
         extra: there
             .keys()
-            .filter(|path| ours(path) && !known.contains(path))
+            .filter(|path| ours(path) && !needed(path))
             .cloned()
             .collect(),
+    }
+}
+
+/// The role of a metadata file with a version in its name.
+fn versioned(path: &str) -> Option<(u64, &str)> {
+    let name = path.strip_prefix("metadata/")?;
+    let (version, role) = name.strip_suffix(".json")?.split_once('.')?;
+    Some((version.parse().ok()?, role))
+}
+
+fn newest_versions(here: &Files) -> BTreeMap<&str, u64> {
+    let mut newest = BTreeMap::new();
+    for (version, role) in here.keys().filter_map(|path| versioned(path)) {
+        let known: &mut u64 = newest.entry(role).or_default();
+        *known = version.max(*known);
+    }
+    newest
+}
+
+/// Roots stay for ever: a client that was away for years walks over all.
+fn is_recent(path: &str, newest: &BTreeMap<&str, u64>) -> bool {
+    match versioned(path) {
+        Some((_, "root")) => true,
+        Some((version, role)) => newest
+            .get(role)
+            .is_some_and(|newest| version.saturating_add(KEEP_VERSIONS) >= *newest),
+        None => false,
     }
 }
 
@@ -100,9 +124,9 @@ mod tests {
 
     const HASH: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-    fn files(list: &[(&str, u64, i64)]) -> Files {
+    fn files(list: &[(&str, u64)]) -> Files {
         list.iter()
-            .map(|&(path, size, changed)| (path.to_owned(), File { size, changed }))
+            .map(|&(path, size)| (path.to_owned(), size))
             .collect()
     }
 
@@ -110,14 +134,14 @@ mod tests {
     fn whoever_sees_a_file_finds_what_it_leads_to() {
         let target = format!("targets/{HASH}.app-1.0.tar.gz");
         let here = files(&[
-            ("metadata/timestamp.json", 1, 0),
-            ("metadata/10.root.json", 1, 0),
-            ("metadata/2.root.json", 1, 0),
-            ("metadata/7.snapshot.json", 1, 0),
-            ("metadata/7.targets.json", 1, 0),
-            (&target, 1, 0),
+            ("metadata/timestamp.json", 1),
+            ("metadata/10.root.json", 1),
+            ("metadata/2.root.json", 1),
+            ("metadata/7.snapshot.json", 1),
+            ("metadata/7.targets.json", 1),
+            (&target, 1),
         ]);
-        let steps = plan(&here, &Files::new());
+        let steps = plan(&here, &Files::new(), &BTreeSet::new(), &|_| true);
         assert_eq!(
             steps.groups,
             [
@@ -135,35 +159,46 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changed() {
+    fn only_what_changed_and_nothing_that_is_needed_goes() {
         let fixed = format!("targets/{HASH}.app-1.0.tar.gz");
         let here = files(&[
-            (&fixed, 5, 100),
-            ("targets/app-1.0.patch", 5, 100),
-            ("targets/app-1.1.patch", 5, 100),
-            ("metadata/3.root.json", 5, 100),
-            ("metadata/timestamp.json", 5, 100),
+            (&fixed, 5),
+            ("targets/app-1.0.patch", 5),
+            ("targets/app-1.1.patch", 5),
+            ("metadata/3.root.json", 5),
+            ("metadata/20.targets.json", 5),
+            ("metadata/timestamp.json", 5),
         ]);
         let there = files(&[
-            (&fixed, 5, 1),
-            ("targets/app-1.0.patch", 5, 101),
-            ("targets/app-1.1.patch", 5, 99),
-            ("targets/app-0.9.patch", 5, 99),
-            ("metadata/3.root.json", 4, 200),
-            ("metadata/timestamp.json", 5, 200),
-            ("index.html", 5, 200),
+            (&fixed, 5),
+            ("targets/app-1.0.patch", 4),
+            ("targets/app-1.1.patch", 5),
+            ("targets/app-0.9.patch", 5),
+            ("targets/app-0.8.patch", 5),
+            ("metadata/2.root.json", 5),
+            ("metadata/3.root.json", 5),
+            ("metadata/9.targets.json", 5),
+            ("metadata/10.targets.json", 5),
+            ("metadata/timestamp.json", 5),
+            ("index.html", 5),
         ]);
-        let steps = plan(&here, &there);
-        let all: Vec<String> = steps.groups.concat();
+        let listed = BTreeSet::from(["targets/app-0.8.patch".to_owned()]);
+        let same =
+            |path: &str| !["targets/app-1.1.patch", "metadata/timestamp.json"].contains(&path);
+        let steps = plan(&here, &there, &listed, &same);
         assert_eq!(
-            all,
+            steps.groups.concat(),
             [
+                "targets/app-1.0.patch",
                 "targets/app-1.1.patch",
-                "metadata/3.root.json",
+                "metadata/20.targets.json",
                 "metadata/timestamp.json"
             ]
         );
-        assert_eq!(steps.extra, ["targets/app-0.9.patch"]);
+        assert_eq!(
+            steps.extra,
+            ["metadata/9.targets.json", "targets/app-0.9.patch"]
+        );
     }
 
     #[test]

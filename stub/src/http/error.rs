@@ -212,6 +212,16 @@ impl HttpError {
         }
     }
 
+    /// Access to `url` is refused, where something should be.
+    pub fn forbidden(url: &str) -> Self {
+        Self::status(url, StatusCode::FORBIDDEN)
+    }
+
+    /// Whether access was refused.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, HttpError::Status { status, .. } if *status == StatusCode::FORBIDDEN)
+    }
+
     pub(super) fn unreachable(url: &str, error: ureq::Error) -> Self {
         if let ureq::Error::Other(other) = &error
             && let Some(ProxyError::Password) = other.downcast_ref()

@@ -44,6 +44,9 @@ pub enum Answer {
     NotModified,
     /// There is no such file.
     Absent,
+    /// Status 403: access is refused; or, as object stores answer to those who
+    /// may not list their files, there is no such file.
+    Forbidden,
 }
 
 /// How to fetch.
@@ -254,7 +257,8 @@ impl Http {
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(Answer::NotModified),
-            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => return Ok(Answer::Absent),
+            StatusCode::NOT_FOUND => return Ok(Answer::Absent),
+            StatusCode::FORBIDDEN => return Ok(Answer::Forbidden),
             status => return Err(HttpError::status(url, status)),
         }
         let etag = response

@@ -7,9 +7,13 @@
 use super::json::JsonError;
 use std::ops::Range;
 
-/// The most values and names in one document. Five megabytes of real metadata
-/// have about 350,000; what is read into memory later costs by them.
+/// The most values and names in one document that is no longer than clients
+/// take. Five megabytes of real metadata have about 350,000; what is read into
+/// memory later costs by them.
 pub const MAX_VALUES: usize = 500_000;
+/// A longer document, which only a publisher reads to mend it, may have one for
+/// as many bytes.
+const BYTES_FOR_A_VALUE: usize = 10;
 /// The most bytes in one text; error messages repeat such.
 const MAX_TEXT: usize = 1 << 20;
 /// The most containers inside each other, as in `serde_json`.
@@ -155,7 +159,7 @@ impl<'a> Reader<'a> {
 
     fn one_more(&mut self) -> Done {
         self.values += 1;
-        match self.values > MAX_VALUES {
+        match self.values > MAX_VALUES.max(self.bytes.len() / BYTES_FOR_A_VALUE) {
             true => Err(self.wrong("it has too many values")),
             false => Ok(()),
         }

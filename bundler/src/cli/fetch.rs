@@ -1,0 +1,134 @@
+//! `notsotuf fetch`.
+
+use super::Output;
+use crate::error::Error;
+use crate::fetch::{self, FetchError, Options};
+use crate::metadata::{MEMORY, PIN};
+use crate::progress::Progress;
+use crate::project::Project;
+use crate::upload::{Destination, Place};
+use clap::Args;
+use notsotuf_stub::fs;
+use notsotuf_stub::launcher::now;
+use notsotuf_stub::safe_text::Lines;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For a fresh checkout, and where somebody else published: brings here what is published,
+verified as by a client that trusts notsotuf-root.json, and the archives that the next
+patches start from. Interrupted, it can be run again. What was published here and never
+uploaded is pending again afterwards.
+
+  notsotuf fetch                               # from `upload` of the settings, else `url`
+  notsotuf fetch https://example.com/updates
+  notsotuf fetch s3://bucket/updates --all")]
+pub struct Fetch {
+    /// From where: a URL, or a destination of `upload`; else what the settings say
+    from: Option<String>,
+    /// All targets, not only those that the next patches start from
+    #[arg(long)]
+    all: bool,
+    /// Trust this root, where none is pinned yet
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
+    /// Take also a state that is older than one that was published
+    #[arg(long)]
+    force: bool,
+}
+
+/// From where: what the command line says, relative to the working directory,
+/// or the settings, relative to themselves.
+fn source(project: &Project, args: &Fetch) -> Result<Destination, Error> {
+    let settings = &project.settings;
+    let of_settings = settings.upload.as_ref().or(settings.client.url.as_ref());
+    match (&args.from, of_settings) {
+        (Some(from), _) => Ok(Destination::parse_source(from, Path::new(""))?),
+        (None, Some(from)) => Ok(Destination::parse_source(from, project.folder())?),
+        (None, None) => Err(FetchError::NoSource.into()),
+    }
+}
+
+pub fn fetch(
+    project: &Project,
+    args: &Fetch,
+    progress: Progress,
+    output: &Output,
+) -> Result<(), Error> {
+    let from = Place::open(&source(project, args)?)?;
+    let root = match &args.root {
+        Some(path) => Some(
+            fs::read_optional(path, 512_000)?
+                .ok_or_else(|| crate::metadata::MetadataError::Missing(path.clone()))?,
+        ),
+        None => None,
+    };
+    let options = Options {
+        all: args.all,
+        force: args.force,
+        root,
+    };
+    let report = fetch::fetch(project, &from, &options, now(), progress)?;
+    let mut text = Lines::new();
+    for path in report.targets.iter().chain(&report.metadata) {
+        text.paragraph(&format!("{path}\n"));
+    }
+    let versions: Vec<_> = report
+        .versions
+        .iter()
+        .map(|(role, version)| format!("{role} {version}"))
+        .collect();
+    text.paragraph(&format!(
+        "{} has {}; {} target(s) fetched, {} here already\n",
+        from.name(),
+        versions.join(", "),
+        report.targets.len(),
+        report.unchanged
+    ));
+    if report.newer_here {
+        text.paragraph("what is here is newer and stays; `notsotuf upload` brings it there\n");
+    }
+    for role in &report.expired {
+        text.paragraph(&format!(
+            "{role} is EXPIRED; clients do not update until it is renewed\n"
+        ));
+    }
+    if !report.pending.is_empty() {
+        text.paragraph(&format!(
+            "pending on top of it: {}; `notsotuf publish` signs it\n",
+            report.pending.join(", ")
+        ));
+    }
+    for path in &report.dropped {
+        text.paragraph(&format!(
+            "{path} was changed here and there: what is published stays, yours is dropped\n"
+        ));
+    }
+    for file in &report.delegated {
+        text.paragraph(&format!(
+            "{file} is a delegated role, which is not fetched\n"
+        ));
+    }
+    if report
+        .metadata
+        .iter()
+        .any(|file| file.ends_with("root.json"))
+    {
+        text.paragraph(&format!("keep {PIN} and {MEMORY} under version control\n"));
+    }
+    let json = json!({
+        "from": from.name(),
+        "versions": report.versions,
+        "metadata": report.metadata,
+        "targets": report.targets,
+        "unchanged": report.unchanged,
+        "newer_here": report.newer_here,
+        "expired": report.expired,
+        "pending": report.pending,
+        "dropped": report.dropped,
+        "delegated": report.delegated,
+    });
+    output.say(text, &json);
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! What a signature would put into effect, for whoever is to give it.
+
+use crate::error::Error;
+use crate::keys::{Keyring, PublicKey};
+use crate::metadata::{Document, role_keys};
+use notsotuf_stub::report::bytes;
+use notsotuf_stub::safe_text::complain;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Write};
+
+/// Shows the changes, and asks on a terminal whether they are to be signed.
+///
+/// # Errors
+/// [`Error::Unconfirmed`], if there is no terminal and `yes` was not said;
+/// [`Error::Declined`], if the answer is no.
+pub fn confirm(what: &str, changes: &[String], yes: bool) -> Result<(), Error> {
+    show(what, changes);
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::Unconfirmed);
+    }
+    eprint!("Sign this? [y/N] ");
+    // Without it, the question is only late.
+    drop(std::io::stderr().flush());
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    match read.is_ok() && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+        true => Ok(()),
+        false => Err(Error::Declined),
+    }
+}
+
+/// Shows the changes.
+pub fn show(what: &str, changes: &[String]) {
+    complain(format!("{what}:"));
+    for change in changes {
+        complain(format!("  {change}"));
+    }
+}
+
+/// How a root differs from the published one, one sentence each.
+pub fn root_changes(old: &Document, new: &Document, keyring: &Keyring) -> Vec<String> {
+    let mut changes = vec![
+        format!("root: version {} becomes {}", old.version(), new.version()),
+        expiry(old, new),
+    ];
+    let names = |document: &Document| -> BTreeSet<String> {
+        let roles = document.signed()["roles"].as_object();
+        roles
+            .into_iter()
+            .flatten()
+            .map(|(role, _)| role.clone())
+            .collect()
+    };
+    for role in &names(old) | &names(new) {
+        role_changes(&role, old, new, keyring, &mut changes);
+    }
+    changes.extend(other_fields(old, new, &["keys", "roles"]));
+    if changes.len() == 2 {
+        changes.push("no role changes its keys or its threshold".into());
+    }
+    changes
+}
+
+/// Whether only version and expiry date differ.
+pub fn is_renewal(old: &Document, new: &Document) -> bool {
+    other_fields(old, new, &[]).is_empty()
+}
+
+fn role_changes(
+    role: &str,
+    old: &Document,
+    new: &Document,
+    keyring: &Keyring,
+    changes: &mut Vec<String>,
+) {
+    let (before, after) = (role_keys(role, old), role_keys(role, new));
+    let has = |keys: &[(String, Option<PublicKey>)], (id, key): &(String, Option<PublicKey>)| {
+        keys.iter().any(|(other_id, other)| match (key, other) {
+            (Some(key), Some(other)) => key.material() == other.material(),
+            (None, None) => id == other_id,
+            _ => false,
+        })
+    };
+    for key in before.iter().filter(|key| !has(&after, key)) {
+        changes.push(format!("{role}: loses the key {}", named(key, keyring)));
+    }
+    for key in after.iter().filter(|key| !has(&before, key)) {
+        changes.push(format!("{role}: gets the key {}", named(key, keyring)));
+    }
+    let threshold = |document: &Document| document.signed()["roles"][role]["threshold"].clone();
+    let (from, to) = (threshold(old), threshold(new));
+    if from != to {
+        changes.push(format!(
+            "{role}: {to} of its {} key(s) must sign, instead of {from}",
+            after.len()
+        ));
+    }
+}
+
+fn named((id, key): &(String, Option<PublicKey>), keyring: &Keyring) -> String {
+    let known = key.as_ref().and_then(|key| keyring.find(key));
+    let name = known.map_or("(not in the keystore)", |info| info.name.as_str());
+    let scheme = key.as_ref().map_or("of an unknown kind", PublicKey::scheme);
+    format!("{name}, {scheme}, id {id}")
+}
+
+fn expiry(old: &Document, new: &Document) -> String {
+    let when = |document: &Document| {
+        let text = document.signed()["expires"].as_str().unwrap_or_default();
+        text.to_owned()
+    };
+    format!("expires: {} becomes {}", when(old), when(new))
+}
+
+/// Fields that differ, but for those that every version has and `known` ones.
+fn other_fields(old: &Document, new: &Document, known: &[&str]) -> Vec<String> {
+    let empty = Map::new();
+    let [old, new] = [old, new].map(|d| d.signed().as_object().unwrap_or(&empty));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let shown = |value: Option<&Value>| {
+        let text = value.map_or("nothing".into(), Value::to_string);
+        text.chars().take(200).collect::<String>()
+    };
+    names
+        .into_iter()
+        .filter(|name| !["version", "expires"].contains(&name.as_str()))
+        .filter(|name| !known.contains(&name.as_str()) && old.get(*name) != new.get(*name))
+        .map(|name| {
+            format!(
+                "{name}: {} becomes {}",
+                shown(old.get(name)),
+                shown(new.get(name))
+            )
+        })
+        .collect()
+}
+
+/// How targets differ from the published ones, one sentence each.
+pub fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<String> {
+    let empty = Map::new();
+    let entries = |document: Option<&Document>| {
+        let targets = document.and_then(|d| d.signed()["targets"].as_object());
+        targets.unwrap_or(&empty).clone()
+    };
+    let (before, after) = (entries(old), entries(Some(new)));
+    let file = |entry: &Value| {
+        let hash = entry["hashes"]["sha256"].as_str().unwrap_or("no sha256");
+        let size = bytes(entry["length"].as_u64().unwrap_or(0));
+        format!("{size}, sha256 {hash}")
+    };
+    let mut changes = vec![format!(
+        "targets: version {} becomes {}",
+        old.map_or(0, Document::version),
+        new.version()
+    )];
+    changes.extend(old.map(|old| expiry(old, new)));
+    for (path, entry) in &after {
+        match before.get(path) {
+            None => changes.push(format!("+ {path}  {}", file(entry))),
+            Some(known) if known["hashes"] != entry["hashes"] => {
+                changes.push(format!("! {path}  {} becomes {}", file(known), file(entry)))
+            }
+            Some(known) if known != entry => {
+                changes.push(format!("~ {path}  what is said of it changes"));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = before.keys().filter(|path| !after.contains_key(*path));
+    changes.extend(gone.map(|path| format!("- {path}")));
+    changes.extend(
+        old.map(|old| other_fields(old, new, &["targets"]))
+            .unwrap_or_default(),
+    );
+    changes
+}

@@ -1,0 +1,105 @@
+//! One command at a time changes a project. The lock belongs to an open file,
+//! so the system drops it with the process, however it ends.
+
+use notsotuf_stub::fs::FsError;
+use notsotuf_stub::safe_text::complain;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+/// The file, beside the settings.
+const FILE: &str = ".notsotuf-lock";
+
+/// Why a project cannot be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// Another command has it.
+    #[error("{holder} is changing this project just now; try again once it is done")]
+    Busy {
+        /// The other command, as far as it is known.
+        holder: String,
+    },
+}
+
+/// The right to change a project, until this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the project in `folder` for `command`. If another
+    /// command has it, says so and waits; or does not, if `wait` is false.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn acquire(folder: &Path, command: &str, wait: bool) -> Result<Self, LockError> {
+        let path = folder.join(FILE);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|e| FsError::new("open", &path, e))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) if wait => {
+                complain(format!(
+                    "waiting: {} is changing this project",
+                    holder(&path)
+                ));
+                file.lock().map_err(|e| FsError::new("lock", &path, e))?;
+            }
+            Err(TryLockError::WouldBlock) => {
+                let holder = holder(&path);
+                return Err(LockError::Busy { holder });
+            }
+            Err(TryLockError::Error(e)) => return Err(FsError::new("lock", &path, e).into()),
+        }
+        note(&mut file, &path, command)?;
+        Ok(Lock { _file: file })
+    }
+}
+
+/// For those who wait.
+fn note(file: &mut File, path: &Path, command: &str) -> Result<(), FsError> {
+    let text = format!("`notsotuf {command}` (process {})\n", std::process::id());
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(text.as_bytes()))
+        .map_err(|e| FsError::new("write", path, e))
+}
+
+/// Who has the lock. Windows lets nobody else read the file meanwhile.
+fn holder(path: &Path) -> String {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(200).read_to_string(&mut text));
+    let line = text.lines().next().unwrap_or_default();
+    let plain = !line.is_empty() && line.chars().all(|c| !c.is_control());
+    match read.is_ok() && plain {
+        true => line.to_owned(),
+        false => "another command".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_of_the_first_and_a_dropped_lock_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Lock::acquire(folder.path(), "add", false).unwrap();
+        let refused = Lock::acquire(folder.path(), "publish", false).unwrap_err();
+        let said = refused.to_string();
+        if cfg!(unix) {
+            assert!(said.starts_with("`notsotuf add` (process "), "{said}");
+        }
+        drop(first);
+        Lock::acquire(folder.path(), "publish", false).unwrap();
+    }
+}

@@ -1,0 +1,272 @@
+//! What is published, loaded as a client loads it: from a root that is
+//! trusted already, with all signatures, thresholds, versions and hashes
+//! checked. Expiry dates may be past, since renewing them is what is loaded for.
+
+use super::trust::{State, Trust};
+use super::{Document, MetadataError, file_name};
+use crate::project::Project;
+use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::tuf::{Bounds, Refresh, Step, TrustedSet, TufError, UnixTime};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Gives a metadata file of at most so many bytes, if it is there.
+type Read<'a, E> = &'a mut dyn FnMut(&str, u64) -> Result<Option<Vec<u8>>, E>;
+
+/// A time at which nothing is expired.
+const BEFORE_ALL: UnixTime = UnixTime::MIN;
+
+/// Bounds on what is loaded: a repository that is too large for clients can
+/// still be looked at, and mended.
+pub const BOUNDS: Bounds = Bounds {
+    root: 512_000,
+    timestamp: 16_384,
+    snapshot: 16 << 20,
+    targets: 64 << 20,
+    all_targets: 64 << 20,
+    root_rotations: 4096,
+    delegations: 32,
+};
+
+/// The published metadata of all top-level roles; those but the root may not
+/// be published yet.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The newest root.
+    pub root: Document,
+    /// Targets.
+    pub targets: Option<Document>,
+    /// Snapshot.
+    pub snapshot: Option<Document>,
+    /// Timestamp.
+    pub timestamp: Option<Document>,
+    /// The files that these are in, and those of all roots before, in the
+    /// order in which they are to be written.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Published {
+    /// Loads what is in the repository folder of the project, from its pinned
+    /// root, and compares it with what the project remembers.
+    ///
+    /// # Errors
+    /// [`MetadataError`], saying what is wrong and how to get a good copy.
+    pub fn load(project: &Project) -> Result<Self, MetadataError> {
+        let trust = Trust::open(project)?;
+        match Self::load_trusting(project, &trust) {
+            // Another command may just be publishing.
+            Err(e) if e.is_refusal() => {
+                std::thread::sleep(Duration::from_millis(50));
+                Self::load_trusting(project, &trust)
+            }
+            result => result,
+        }
+    }
+
+    fn load_trusting(project: &Project, trust: &Trust) -> Result<Self, MetadataError> {
+        let folder = project.metadata();
+        let published = Self::from_folder(&folder, trust.root.as_deref())?;
+        trust.memory.check(&folder, &published)?;
+        Ok(published)
+    }
+
+    /// Loads the folder `metadata` from the root `pin`; without one, from its
+    /// own first root.
+    ///
+    /// # Errors
+    /// [`MetadataError::Untrusted`].
+    pub fn from_folder(metadata: &Path, pin: Option<&[u8]>) -> Result<Self, MetadataError> {
+        let untrusted = |reason: String| MetadataError::Untrusted {
+            folder: metadata.into(),
+            reason,
+        };
+        // That a file is longer than listed is for the client's code to say.
+        let read = &mut |file: &str, _: u64| -> Result<_, MetadataError> {
+            Ok(fs::read_optional(&metadata.join(file), BOUNDS.targets)?)
+        };
+        let published = walk(pin, read).map_err(|e| match e {
+            MetadataError::Tuf(e) => untrusted(e.to_string()),
+            MetadataError::Missing(file) => MetadataError::Missing(metadata.join(file)),
+            e => e,
+        })?;
+        published.check_root_copy(metadata)?;
+        if published.timestamp.is_none() && has_more(metadata)? {
+            return Err(untrusted(
+                "it has targets or snapshot metadata, but no timestamp.json".into(),
+            ));
+        }
+        Ok(published)
+    }
+
+    /// `root.json` is for those who start clients from the repository; after
+    /// an interruption it may be one of the roots before.
+    fn check_root_copy(&self, metadata: &Path) -> Result<(), MetadataError> {
+        let path = metadata.join("root.json");
+        let Some(bytes) = fs::read_optional(&path, BOUNDS.root)? else {
+            return Ok(());
+        };
+        let known = self
+            .roots()
+            .any(|(_, root)| root == bytes || same_signed(&path, root, &bytes).unwrap_or_default());
+        match known {
+            true => Ok(()),
+            false => Err(MetadataError::Untrusted {
+                folder: metadata.into(),
+                reason: "root.json is none of the project's roots".into(),
+            }),
+        }
+    }
+
+    /// All roots, oldest first, with the names of their files.
+    pub fn roots(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let roots = self
+            .files
+            .iter()
+            .filter(|(file, _)| file.ends_with(".root.json"));
+        roots.map(|(file, bytes)| (file.as_str(), bytes.as_slice()))
+    }
+
+    /// The published metadata of a role.
+    pub fn document(&self, role: &str) -> Option<&Document> {
+        match role {
+            "root" => Some(&self.root),
+            "targets" => self.targets.as_ref(),
+            "snapshot" => self.snapshot.as_ref(),
+            _ => self.timestamp.as_ref(),
+        }
+    }
+
+    /// The file of a role other than root.
+    pub fn file(&self, role: &str) -> Option<&[u8]> {
+        let version = self.document(role)?.version();
+        let name = file_name(role, version, self.consistent_snapshot());
+        let found = self.files.iter().find(|(file, _)| *file == name);
+        found.map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// Which versions these are.
+    pub fn state(&self) -> Option<State> {
+        State::of(self)
+    }
+
+    /// Whether file names carry versions and hashes.
+    pub fn consistent_snapshot(&self) -> bool {
+        self.root.signed()["consistent_snapshot"] == true
+    }
+
+    /// The published targets by path, as JSON.
+    pub fn target_entries(&self) -> Map<String, Value> {
+        let targets = self.targets.as_ref().map(|t| &t.signed()["targets"]);
+        targets
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+/// Whether there is metadata that a timestamp should lead to.
+fn has_more(metadata: &Path) -> Result<bool, FsError> {
+    let files = fs::list(metadata)?;
+    let mut names = files
+        .iter()
+        .filter_map(|path| path.file_name().and_then(|name| name.to_str()));
+    Ok(names.any(|name| name.ends_with("targets.json") || name.ends_with("snapshot.json")))
+}
+
+/// Whether two files say the same, by whomever they are signed.
+pub fn same_signed(path: &Path, one: &[u8], other: &[u8]) -> Result<bool, MetadataError> {
+    let (one, other) = (Document::parse(path, one)?, Document::parse(path, other)?);
+    Ok(one.signed() == other.signed())
+}
+
+/// Goes through the metadata that `read` gives, as a client that trusts the
+/// root `pin` (without one, the first root that is there). Of the roots before
+/// it, each has to have signed the one after it, and the last of them `pin`.
+///
+/// # Errors
+/// [`MetadataError::Tuf`]: what such a client would say. And what `read` says.
+pub fn walk<E: From<MetadataError> + From<TufError>>(
+    pin: Option<&[u8]>,
+    read: Read<'_, E>,
+) -> Result<Published, E> {
+    let missing = |file: &str| MetadataError::Missing(PathBuf::from(file));
+    let first = read("1.root.json", BOUNDS.root)?.ok_or_else(|| missing("1.root.json"))?;
+    let pin = pin.unwrap_or(&first);
+    let mut files = vec![("1.root.json".to_owned(), first.clone())];
+    roots_up_to(pin, first.clone(), &mut files, read)?;
+    let mut client = Refresh::new(pin, BEFORE_ALL, BOUNDS)?;
+    let mut published = Published {
+        root: Document::parse(Path::new("root.json"), pin)?,
+        targets: None,
+        snapshot: None,
+        timestamp: None,
+        files: Vec::new(),
+    };
+    let mut asked = String::new();
+    loop {
+        match client.next_step() {
+            Step::Done => break,
+            Step::Load { .. } => client.answer(None)?,
+            Step::Remove { .. } => {}
+            Step::Fetch {
+                file, max_length, ..
+            } => {
+                let bytes = read(&file, max_length)?;
+                if bytes.is_none() && file == "timestamp.json" {
+                    break;
+                }
+                if bytes.is_none() && !file.ends_with(".root.json") {
+                    return Err(missing(&file).into());
+                }
+                asked = file;
+                client.answer(bytes)?;
+            }
+            Step::Store { role, bytes } => {
+                let document = Document::parse(Path::new(&asked), &bytes)?;
+                match role.as_str() {
+                    "root" => published.root = document,
+                    "targets" => published.targets = Some(document),
+                    "snapshot" => published.snapshot = Some(document),
+                    _ => published.timestamp = Some(document),
+                }
+                files.push((asked.clone(), bytes));
+            }
+        }
+    }
+    // Whoever sees a file finds what it leads to.
+    files.sort_by_key(|(file, _)| match file.as_str() {
+        file if file.ends_with("root.json") => 0,
+        file if file.ends_with("targets.json") => 1,
+        file if file.ends_with("snapshot.json") => 2,
+        _ => 3,
+    });
+    published.files = files;
+    Ok(published)
+}
+
+/// Walks from the first root to the pinned one.
+fn roots_up_to<E: From<MetadataError> + From<TufError>>(
+    pin: &[u8],
+    first: Vec<u8>,
+    files: &mut Vec<(String, Vec<u8>)>,
+    read: Read<'_, E>,
+) -> Result<(), E> {
+    let wanted = TrustedSet::new(pin, BEFORE_ALL)?.root().common.version;
+    let mut chain = TrustedSet::new(&first, BEFORE_ALL)?;
+    let mut last = first;
+    for version in 2..=wanted {
+        let file = format!("{version}.root.json");
+        let bytes =
+            read(&file, BOUNDS.root)?.ok_or_else(|| MetadataError::Missing(file.clone().into()))?;
+        chain.update_root(&bytes)?;
+        files.push((file, bytes.clone()));
+        last = bytes;
+    }
+    if chain.root().common.version != wanted || !same_signed(Path::new("root.json"), pin, &last)? {
+        let role = format!("root {wanted}");
+        let reason = "it is not the root that the project pinned (notsotuf-root.json)".into();
+        return Err(TufError::Form { role, reason }.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,325 @@
+//! What a project trusts and remembers outside of the folder that is
+//! published: its root, and which versions were published last. Whoever can
+//! write to the published folder can change neither.
+
+use super::published::BOUNDS;
+use super::{Document, MetadataError, Published};
+use crate::project::Project;
+use notsotuf_stub::fs;
+use notsotuf_stub::safe_text::complain;
+use notsotuf_stub::tuf::key::encode_hex;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The pinned root, beside the settings; for version control.
+pub const PIN: &str = "notsotuf-root.json";
+/// What was published last, beside the settings; for version control too.
+pub const MEMORY: &str = "notsotuf-published.json";
+
+/// One version of one role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The version.
+    pub version: u64,
+    /// SHA-256 of the file.
+    pub sha256: String,
+}
+
+/// Which versions make a published state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct State {
+    pub root: u64,
+    pub timestamp: Known,
+    pub snapshot: Known,
+    pub targets: Known,
+}
+
+impl State {
+    /// That of `published`; `None` while only its root is.
+    pub fn of(published: &Published) -> Option<Self> {
+        let known = |role: &str| {
+            Some(Known {
+                version: published.document(role)?.version(),
+                sha256: sha256(published.file(role)?),
+            })
+        };
+        Some(State {
+            root: published.root.version(),
+            timestamp: known("timestamp")?,
+            snapshot: known("snapshot")?,
+            targets: known("targets")?,
+        })
+    }
+
+    fn roles(&self) -> [(&'static str, &Known); 3] {
+        [
+            ("timestamp", &self.timestamp),
+            ("snapshot", &self.snapshot),
+            ("targets", &self.targets),
+        ]
+    }
+
+    /// The first role in which this is older than `other`: its version here
+    /// and there.
+    pub fn older_than(&self, other: &State) -> Option<(&'static str, u64, u64)> {
+        if self.root < other.root {
+            return Some(("root", self.root, other.root));
+        }
+        let both = self.roles().into_iter().zip(other.roles());
+        let mut older = both.filter(|((_, here), (_, there))| here.version < there.version);
+        older
+            .next()
+            .map(|((role, here), (_, there))| (role, here.version, there.version))
+    }
+
+    /// The first role that has the same version as in `other` and another
+    /// content.
+    pub fn differs_from(&self, other: &State) -> Option<(&'static str, u64)> {
+        let both = self.roles().into_iter().zip(other.roles());
+        let mut other = both.filter(|((_, here), (_, there))| {
+            here.version == there.version && here.sha256 != there.sha256
+        });
+        other.next().map(|((role, here), _)| (role, here.version))
+    }
+}
+
+/// What a project remembers of what it published.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// SHA-256 of each root, from the first on.
+    #[serde(default)]
+    pub roots: Vec<String>,
+    /// What `publish` wrote here last.
+    pub published: Option<State>,
+    /// What was seen last where clients fetch it, by `upload` or `fetch`.
+    pub uploaded: Option<State>,
+}
+
+impl Memory {
+    /// Whether `found`, in `folder`, is not older than what is remembered,
+    /// and not another version of it.
+    ///
+    /// # Errors
+    /// [`MetadataError::Old`], [`MetadataError::Other`].
+    pub fn check(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
+        self.check_roots(folder, found)?;
+        for known in [&self.published, &self.uploaded].into_iter().flatten() {
+            self.check_state(folder, found, known)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the roots are those that were published.
+    ///
+    /// # Errors
+    /// [`MetadataError::Untrusted`].
+    pub fn check_roots(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
+        for (known, (file, bytes)) in self.roots.iter().zip(found.roots()) {
+            if *known != sha256(bytes) {
+                return Err(MetadataError::Untrusted {
+                    folder: folder.into(),
+                    reason: format!("{file} is not the root that was published"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_state(
+        &self,
+        folder: &Path,
+        found: &Published,
+        known: &State,
+    ) -> Result<(), MetadataError> {
+        let Some(state) = found.state() else {
+            return Err(MetadataError::Old {
+                folder: folder.into(),
+                role: "timestamp",
+                found: 0,
+                known: known.timestamp.version,
+            });
+        };
+        if let Some((role, found, known)) = state.older_than(known) {
+            return Err(MetadataError::Old {
+                folder: folder.into(),
+                role,
+                found,
+                known,
+            });
+        }
+        match state.differs_from(known) {
+            // Two published from one state, and the other one was quicker.
+            Some((role, version)) if self.uploaded.as_ref() == Some(known) => {
+                Err(MetadataError::Other {
+                    folder: folder.into(),
+                    role,
+                    version,
+                })
+            }
+            Some((role, version)) => {
+                complain(format!(
+                    "warning: {role} version {version} in {folder:?} is signed, but is not what was \
+                     published from here"
+                ));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a project trusts.
+#[derive(Debug)]
+pub struct Trust {
+    folder: PathBuf,
+    /// The pinned root.
+    pub root: Option<Vec<u8>>,
+    /// What was published.
+    pub memory: Memory,
+}
+
+impl Trust {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// If one of them is malformed.
+    pub fn open(project: &Project) -> Result<Self, MetadataError> {
+        let folder = project.folder().to_path_buf();
+        let path = folder.join(MEMORY);
+        let memory = match fs::read_optional(&path, 4 << 20)? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| MetadataError::Form {
+                path,
+                reason: e.to_string(),
+            })?,
+            None => Memory::default(),
+        };
+        let root = fs::read_optional(&folder.join(PIN), BOUNDS.root)?;
+        if let Some(root) = &root {
+            Document::parse(&folder.join(PIN), root)?;
+        }
+        Ok(Trust {
+            folder,
+            root,
+            memory,
+        })
+    }
+
+    /// Where the pinned root is.
+    pub fn pin(&self) -> PathBuf {
+        self.folder.join(PIN)
+    }
+
+    /// Pins the newest root of `published`, which must have been loaded from
+    /// what was pinned before; `true` if that was another one, or none.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn follow(&mut self, published: &Published) -> Result<bool, MetadataError> {
+        let Some((_, newest)) = published.roots().last() else {
+            return Ok(false);
+        };
+        let new = self.root.as_deref() != Some(newest);
+        if new {
+            fs::write_atomically(&self.pin(), newest)?;
+            self.root = Some(newest.to_vec());
+        }
+        self.memory.roots = published.roots().map(|(_, bytes)| sha256(bytes)).collect();
+        Ok(new)
+    }
+
+    /// Keeps what is remembered.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn save(&self) -> Result<(), MetadataError> {
+        let mut text = serde_json::to_string_pretty(&self.memory).expect("it can be written");
+        text.push('\n');
+        fs::write_atomically(&self.folder.join(MEMORY), text.as_bytes())?;
+        Ok(())
+    }
+
+    /// Remembers that `published` was published here.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn remember_published(
+        project: &Project,
+        published: &Published,
+    ) -> Result<(), MetadataError> {
+        let mut trust = Self::open(project)?;
+        trust.follow(published)?;
+        trust.memory.published = published.state();
+        trust.save()
+    }
+
+    /// Remembers that `published` was seen where clients see it.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn remember_uploaded(
+        project: &Project,
+        published: &Published,
+    ) -> Result<(), MetadataError> {
+        let mut trust = Self::open(project)?;
+        trust.follow(published)?;
+        trust.memory.published = published.state();
+        trust.memory.uploaded = published.state();
+        trust.save()
+    }
+
+    /// Pins the root of a project that was made before roots were pinned: the
+    /// chain of its repository, if a key of the project signed its first root.
+    /// Says so. Does nothing where a root is pinned.
+    ///
+    /// # Errors
+    /// [`MetadataError::Unpinned`], or what is wrong with the repository.
+    pub fn pin_first(project: &Project, key_dirs: &[PathBuf]) -> Result<(), MetadataError> {
+        let mut trust = Self::open(project)?;
+        let folder = project.metadata();
+        if trust.root.is_some() || !folder.join("1.root.json").exists() {
+            return Ok(());
+        }
+        let published = Published::from_folder(&folder, None)?;
+        trust.memory.check(&folder, &published)?;
+        if !signed_by_ours(project, key_dirs, &published) {
+            return Err(MetadataError::Unpinned {
+                pin: trust.pin(),
+                folder,
+            });
+        }
+        trust.follow(&published)?;
+        trust.memory.published = published.state();
+        trust.save()?;
+        complain(format!(
+            "pinned root {} of {folder:?} in {PIN}: from now on nothing is taken from the repository \
+             folder that it does not lead to. Put {PIN} and {MEMORY} under version control",
+            published.root.version()
+        ));
+        Ok(())
+    }
+}
+
+/// Whether the first root has a valid signature by a key whose public half is
+/// the project's.
+fn signed_by_ours(project: &Project, key_dirs: &[PathBuf], published: &Published) -> bool {
+    let Ok(keyring) = project.keyring(key_dirs) else {
+        return false;
+    };
+    let first = published.roots().next();
+    let first = first.and_then(|(file, bytes)| Document::parse(Path::new(file), bytes).ok());
+    let Some(first) = first else {
+        return false;
+    };
+    super::role_keys("root", &first)
+        .iter()
+        .filter_map(|(id, key)| Some((id, key.as_ref()?)))
+        .filter(|(_, key)| keyring.find(key).is_some())
+        .any(|(id, key)| first.has_signature(id, key))
+}
+
+/// SHA-256, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
+    encode_hex(hash.as_ref())
+}
