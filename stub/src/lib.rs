@@ -2,12 +2,13 @@
 //! [`launcher`]; the bundler uses the same code to check what it produces.
 //!
 //! Modules by floor, upper may use lower: [`launcher`], [`control`], [`trial`] –
-//! [`updater`] – [`flow`], [`plan`], [`select`] (pure) – [`install`],
+//! [`updater`] – [`flow`], [`plan`], [`select`], [`custom`] (pure) – [`install`],
 //! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
 //! and the rest.
 
 pub mod bundle;
 pub mod control;
+pub mod custom;
 pub mod elevated;
 pub mod error;
 pub mod flow;
