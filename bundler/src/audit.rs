@@ -2,7 +2,6 @@
 //! one, and ones that were offline since each of the older roots.
 
 use crate::progress::Progress;
-use crate::release::stored_name;
 use notsotuf_stub::bundle::archive::unpack;
 use notsotuf_stub::bundle::patch::{self, Scattered};
 use notsotuf_stub::bundle::{Manifest, Rules};
@@ -11,7 +10,6 @@ use notsotuf_stub::http::{Answer, Http, HttpError};
 use notsotuf_stub::select::{Catalog, TargetName};
 use notsotuf_stub::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
 use pep440_rs::Version;
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -230,8 +228,7 @@ fn targets(
     let bar = progress.bar("checking targets", total);
     let work = tempfile::tempdir().map_err(|e| FsError::new("create", Path::new("."), e))?;
     let fetch = |path: &str, file: &TargetFile, to: &Path| {
-        let entry = json!({ "hashes": file.hashes });
-        let result = target.target(path, &stored_name(path, &entry, consistent), file, to);
+        let result = target.target(path, &file.stored_name(path, consistent), file, to);
         bar.inc(file.length);
         result
     };
@@ -283,7 +280,7 @@ fn targets(
                 match fetch(&patch.path, &patch.file, &to)? {
                     Err(problem) => report.problems.push(problem),
                     Ok(()) if patch.format.as_deref() == Some(patch::FORMAT) => {
-                        if let Err(e) = apply(patch, &to, version, &open, work.path())? {
+                        if let Err(e) = apply(patch, &to, version, &catalog, &open, work.path())? {
                             report.problems.push(format!("{}: {e}", patch.path));
                         }
                     }
@@ -291,9 +288,17 @@ fn targets(
                     Ok(()) => {}
                 }
             }
-            // Patches lead from the release before; older trees are done with.
-            while open.len() > 1 {
-                if let Some((_, old)) = open.pop_first() {
+            // Trees that no later patch leads from are done with.
+            let wanted = |old: &Version| {
+                let mut later = catalog
+                    .patches
+                    .range(version..)
+                    .skip_while(|(v, _)| *v == version);
+                later.any(|(_, patch)| patch.from.as_ref() == Some(old))
+            };
+            let done: Vec<Version> = open.keys().filter(|v| !wanted(v)).cloned().collect();
+            for old in done {
+                if let Some(old) = open.remove(&old) {
                     fs::remove_tree(&old.folder)?;
                 }
             }
@@ -320,23 +325,26 @@ fn apply(
     patch: &notsotuf_stub::select::Patch,
     file: &Path,
     version: &Version,
+    catalog: &Catalog,
     open: &BTreeMap<Version, Release>,
     work: &Path,
 ) -> Result<Result<(), String>, AuditError> {
-    // Without a release before it, that was dropped: clients that have it still
-    // take the patch, but nobody can try it any more.
-    let Some((before, old)) = open.range(..version).next_back() else {
-        return Ok(Ok(()));
-    };
-    match &patch.from {
-        Some(from) if from == before => {}
-        Some(from) if from > before && from < version => return Ok(Ok(())),
+    let from = match &patch.from {
+        Some(from) if from < version => from,
         _ => {
-            return Ok(Err(format!(
-                "it does not lead from {before}, the release before"
-            )));
+            return Ok(Err(
+                "it does not say from which older version it leads".into()
+            ));
         }
+    };
+    // That one may have been dropped: clients that have it still take the
+    // patch, but nobody can try it any more.
+    if !catalog.archives.contains_key(from) {
+        return Ok(Ok(()));
     }
+    let Some(old) = open.get(from) else {
+        return Ok(Err(format!("the archive of {from} is not sound")));
+    };
     let Some(new) = open.get(version) else {
         return Ok(Err("its archive is not sound".into()));
     };

@@ -4,6 +4,7 @@ use crate::audit::AuditError;
 use crate::bridge::BridgeError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
+use crate::limits::TooLarge;
 use crate::metadata::MetadataError;
 use crate::project::ProjectError;
 use crate::release::ReleaseError;
@@ -34,8 +35,11 @@ pub enum Error {
     #[error(transparent)]
     Ship(#[from] ShipError),
     /// Release notes.
-    #[error("{0:?} is missing, or is not UTF-8")]
-    Notes(std::path::PathBuf),
+    #[error("the notes {0:?}: the file {1}")]
+    Notes(std::path::PathBuf, String),
+    /// Metadata that clients would refuse.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// An upload.
     #[error(transparent)]
     Upload(#[from] UploadError),

@@ -4,10 +4,11 @@ use super::{
     DAY, Document, MetadataError, Published, file_name, in_days, rootedit, sign_root_draft, signers,
 };
 use crate::keys::{Keyring, Passphrases};
+use crate::limits;
 use crate::project::Project;
 use notsotuf_stub::fs;
+use notsotuf_stub::tuf::UnixTime;
 use notsotuf_stub::tuf::schema::format_time;
-use notsotuf_stub::tuf::{Bounds, UnixTime};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -223,7 +224,7 @@ fn next_targets(
 ) -> Result<Document, MetadataError> {
     let path = draft_path(project);
     let version = published.targets.as_ref().map_or(0, Document::version) + 1;
-    if let Some(bytes) = fs::read_optional(&path, Bounds::default().targets)? {
+    if let Some(bytes) = fs::read_optional(&path, limits::READ)? {
         let draft = Document::parse(&path, &bytes)?;
         let same = draft.signed()["targets"].as_object() == Some(entries);
         if draft.version() == version && same && draft.expires() > now {

@@ -9,6 +9,7 @@ pub use draft::{Update, sign_targets, update};
 pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
 
 use crate::keys::{KeyError, Keyring, Passphrases, PublicKey, Signer};
+use crate::limits;
 use crate::project::Project;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::tuf::schema::{Metadata, Root, Snapshot, Targets, Timestamp, format_time};
@@ -303,7 +304,7 @@ fn load_listed(
     let listed = &by.signed()["meta"][format!("{role}.json")]["version"];
     let version = listed.as_u64().unwrap_or(0);
     let path = metadata.join(file_name(role, version, consistent));
-    let bytes = fs::read_optional(&path, Bounds::default().targets)?
+    let bytes = fs::read_optional(&path, limits::READ)?
         .ok_or_else(|| MetadataError::Missing(path.clone()))?;
     Document::parse(&path, &bytes)
 }
@@ -329,7 +330,7 @@ pub fn check_as_client(
     let read = |file: &str| -> Result<Option<Vec<u8>>, FsError> {
         match files.iter().find(|(name, _)| name == file) {
             Some((_, bytes)) => Ok(Some(bytes.clone())),
-            None => fs::read_optional(&metadata.join(file), Bounds::default().targets),
+            None => fs::read_optional(&metadata.join(file), limits::READ),
         }
     };
     let first = metadata.join("1.root.json");
