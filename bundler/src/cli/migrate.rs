@@ -149,7 +149,13 @@ fn in_place(
         text.push_str(&format!("  {role:10} {list}\n"));
         keys.insert(role.into(), names.into());
     }
-    let json = json!({ "app": app, "targets": imported.targets, "keys": keys });
+    for warning in &imported.warnings {
+        text.push_str(&format!("warning: {warning}\n"));
+    }
+    let json = json!({
+        "app": app, "apps": imported.apps, "targets": imported.targets, "keys": keys,
+        "patch_format": imported.patch_format.name(), "warnings": imported.warnings,
+    });
     output.say(&text, &json);
     Ok(())
 }
