@@ -1,7 +1,7 @@
 """The Python peers, as the interop tests use them. Prints one JSON object.
 
 interop.py ngclient URL ROOT DIR TARGET...      python-tuf refreshes and downloads
-interop.py client URL ROOT DIR NAME VERSION [ARCHIVE]
+interop.py client URL ROOT DIR NAME VERSION [ARCHIVE [CHANNEL]]
                                                 a tufup client updates, with that archive at hand
 interop.py rotate OLD NEW                       tufup replaces a key and publishes
 interop.py legacy-key PATH PASSWORD             securesystemslib makes a key pair
@@ -47,7 +47,7 @@ def ngclient(url, root, folder, *targets):
     return sizes
 
 
-def client(url, root, folder, name, version, archive=None):
+def client(url, root, folder, name, version, archive=None, channel=None):
     Client = importlib.import_module(PEER + ".client").Client
     folder = pathlib.Path(folder)
     for sub in ["metadata", "targets", "install", "extract"]:
@@ -69,7 +69,7 @@ def client(url, root, folder, name, version, archive=None):
         target_base_url=url + "/targets/",
         extract_dir=folder / "extract",
     )
-    found = updater.check_for_updates()
+    found = updater.check_for_updates(pre=channel)
     if found is None:
         return {"found": None}
     updater.download_and_apply_update(skip_confirmation=True, install=install)
