@@ -105,7 +105,12 @@ fn is_for_macos(look: &Look) -> bool {
 pub fn programs(look: &Look, previous: Option<&Previous>) -> Result<Vec<Finding>, FsError> {
     let windows = is_for_windows(look);
     let starts = |file: &&Found| file.kind != Kind::Other && !is_library(&file.name);
-    let runs = |file: &&Found| starts(file) && (windows || file.executable);
+    // Whether what may be executed is of a kind that this system, and not that
+    // of the users, knows is not for this program to say.
+    let runs = |file: &&Found| match windows {
+        true => starts(file),
+        false => file.executable && !is_library(&file.name),
+    };
     if !look.files.iter().any(|file| runs(&file)) {
         let lost = look.files.iter().filter(starts);
         let lost = lost.min_by_key(|file| file.name.matches('/').count());
