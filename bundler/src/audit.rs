@@ -60,6 +60,20 @@ impl Target {
         }
     }
 
+    /// What a client says of a file here that is larger than it reads.
+    fn too_large(&self, file: &str, limit: u64) -> Result<Option<TufError>, AuditError> {
+        let Target::Local(folder) = self else {
+            return Ok(None);
+        };
+        let found = fs::inspect(&folder.join("metadata").join(file))?;
+        let size = found.map_or(0, |found| found.len());
+        Ok((size > limit).then(|| TufError::Length {
+            name: file.into(),
+            found: size,
+            expected: limit,
+        }))
+    }
+
     /// Copies a target to `to`, checked; what is wrong with it is the inner
     /// error.
     fn target(
@@ -193,7 +207,10 @@ fn walk(
             Step::Load { .. } => client.answer(None),
             Step::Fetch {
                 file, max_length, ..
-            } => client.answer(target.metadata(&file, max_length)?),
+            } => match target.too_large(&file, max_length)? {
+                Some(problem) => Err(problem),
+                None => client.answer(target.metadata(&file, max_length)?),
+            },
             Step::Store { role, bytes } => {
                 if let Some(seen) = seen.as_mut().filter(|_| role == "root") {
                     seen.push(bytes);

@@ -2,6 +2,7 @@
 //! nothing that is published reaches them any more, so it is not published.
 
 use crate::metadata::{Published, Update};
+use crate::publish::What;
 use notsotuf_stub::report::bytes;
 use notsotuf_stub::tuf::Bounds;
 use serde_json::{Map, Value};
@@ -58,9 +59,13 @@ fn said(size: u64) -> Option<String> {
 /// Checks what is to be published.
 ///
 /// # Errors
-/// [`TooLarge`], unless it is not the targets metadata that is new, or it was
-/// as large before.
-pub fn check(published: &Published, update: &Update) -> Result<Option<String>, TooLarge> {
+/// [`TooLarge`], unless it is too large already, and is made smaller or
+/// renewed only.
+pub fn check(
+    published: &Published,
+    update: &Update,
+    what: What,
+) -> Result<Option<String>, TooLarge> {
     let is_targets = |name: &str| name == "targets.json" || name.ends_with(".targets.json");
     let new = update.files.iter().find(|(name, _)| is_targets(name));
     let before = published
@@ -71,8 +76,9 @@ pub fn check(published: &Published, update: &Update) -> Result<Option<String>, T
         Some((_, bytes)) => bytes.len() as u64,
         None => before.unwrap_or(0),
     };
-    let grown = before.is_none_or(|before| size > before + FRAME);
-    if new.is_some() && size > bound() && grown {
+    let mends =
+        before.is_some_and(|before| before > bound() && (what == What::Renewal || size < before));
+    if new.is_some() && size > bound() && !mends {
         return Err(TooLarge { size });
     }
     Ok(said(size))

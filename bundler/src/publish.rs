@@ -89,7 +89,7 @@ pub fn publish(
         passphrases,
         now,
     )?;
-    let warning = limits::check(&published, &update)?;
+    let warning = limits::check(&published, &update, what)?;
     metadata::check_as_client(&project.metadata(), &update.files, now)?;
 
     fs::create_dir_all(&project.targets())?;

@@ -169,8 +169,10 @@ def grow(metadata, keystore, size):
         document["signatures"][0]["sig"] = key.sign(encode_canonical(signed).encode()).hex()
         listed = signed["version"]
         name = f"{role}.json" if role == "timestamp" else f"{listed}.{role}.json"
-        (metadata / name).write_text(json.dumps(document))
-    return {"version": listed}
+        (metadata / name).write_text(json.dumps(document, separators=(",", ":")))
+        if role == "targets":
+            written = (metadata / name).stat().st_size
+    return {"size": written}
 
 
 def signatures():
