@@ -37,6 +37,17 @@ need_old_packages() {
   return 1
 }
 
+# Older versions of tufup, as clients in the field have them.
+need_old_tufups() {
+  local list version
+  for list in scripts/tufup/*.txt; do
+    version=$(basename "$list" .txt)
+    need_venv ".work/venv-tufup-$version" "$list" && continue
+    rm -rf ".work/venv-tufup-$version"
+    say "tufup $version cannot be installed with $(python3 --version): its test is left out"
+  done
+}
+
 # need_debian_file PACKAGE FILE: installs a Debian package where a file of it is missing.
 need_debian_file() {
   [ -e "$2" ] && return

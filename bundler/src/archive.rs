@@ -36,7 +36,7 @@ pub enum PackError {
     #[error("{0:?} is neither file, folder nor link, so it cannot be packed")]
     Kind(PathBuf),
     /// Nothing to pack.
-    #[error("the bundle {0:?} is empty")]
+    #[error("the bundle {0:?} is empty; did PyInstaller come to its end?")]
     Empty(PathBuf),
 }
 
@@ -50,11 +50,14 @@ pub struct Tar {
 }
 
 /// A file, folder or link of the bundle.
-struct Item {
+#[derive(Debug)]
+pub struct Item {
     /// `/`-separated, relative.
-    name: String,
-    path: PathBuf,
-    kind: Metadata,
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Metadata,
 }
 
 /// Packs `bundle`, a folder (its content, without the folder itself) or one
@@ -96,7 +99,11 @@ pub fn pack(
     Ok(tar)
 }
 
-fn collect(bundle: &Path) -> Result<Vec<Item>, PackError> {
+/// All that is in a bundle, sorted.
+///
+/// # Errors
+/// [`PackError`], naming the file.
+pub fn collect(bundle: &Path) -> Result<Vec<Item>, PackError> {
     let top = std::fs::metadata(bundle).map_err(|e| FsError::new("read", bundle, e))?;
     let mut items = Vec::new();
     if top.is_file() {
@@ -188,7 +195,7 @@ fn append<W: Write>(
 }
 
 /// Permission bits as they will be installed.
-fn mode(item: &Item) -> u32 {
+pub fn mode(item: &Item) -> u32 {
     if item.kind.is_symlink() {
         return 0o777;
     }

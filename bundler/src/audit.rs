@@ -3,7 +3,6 @@
 
 use crate::metadata::{Document, Published};
 use crate::progress::Progress;
-use crate::release::stored_name;
 use notsotuf_stub::bundle::archive::unpack;
 use notsotuf_stub::bundle::patch::{self, Scattered};
 use notsotuf_stub::bundle::{Manifest, Rules};
@@ -12,7 +11,6 @@ use notsotuf_stub::http::{Answer, Http, HttpError};
 use notsotuf_stub::select::{Catalog, TargetName};
 use notsotuf_stub::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
 use pep440_rs::Version;
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -69,6 +67,20 @@ impl Target {
                 }
             }
         }
+    }
+
+    /// What a client says of a file here that is larger than it reads.
+    fn too_large(&self, file: &str, limit: u64) -> Result<Option<TufError>, AuditError> {
+        let Target::Local(folder) = self else {
+            return Ok(None);
+        };
+        let found = fs::inspect(&folder.join("metadata").join(file))?;
+        let size = found.map_or(0, |found| found.len());
+        Ok((size > limit).then(|| TufError::Length {
+            name: file.into(),
+            found: size,
+            expected: limit,
+        }))
     }
 
     /// Copies a target to `to`, checked; what is wrong with it is the inner
@@ -252,7 +264,10 @@ fn walk(
             Step::Load { .. } => client.answer(None),
             Step::Fetch {
                 file, max_length, ..
-            } => client.answer(target.metadata(&file, max_length)?),
+            } => match target.too_large(&file, max_length)? {
+                Some(problem) => Err(problem),
+                None => client.answer(target.metadata(&file, max_length)?),
+            },
             Step::Store { role, bytes } => {
                 if let Some(seen) = seen.as_mut().filter(|_| role == "root") {
                     seen.push(bytes);
@@ -287,8 +302,7 @@ fn targets(
     let bar = progress.bar("checking targets", total);
     let work = tempfile::tempdir().map_err(|e| FsError::new("create", Path::new("."), e))?;
     let fetch = |path: &str, file: &TargetFile, to: &Path| {
-        let entry = json!({ "hashes": file.hashes });
-        let result = target.target(path, &stored_name(path, &entry, consistent), file, to);
+        let result = target.target(path, &file.stored_name(path, consistent), file, to);
         bar.inc(file.length);
         result
     };
@@ -340,7 +354,7 @@ fn targets(
                 match fetch(&patch.path, &patch.file, &to)? {
                     Err(problem) => report.problems.push(problem),
                     Ok(()) if patch.format.as_deref() == Some(patch::FORMAT) => {
-                        if let Err(e) = apply(patch, &to, version, &open, work.path())? {
+                        if let Err(e) = apply(patch, &to, version, &catalog, &open, work.path())? {
                             report.problems.push(format!("{}: {e}", patch.path));
                         }
                     }
@@ -348,9 +362,17 @@ fn targets(
                     Ok(()) => {}
                 }
             }
-            // Patches lead from the release before; older trees are done with.
-            while open.len() > 1 {
-                if let Some((_, old)) = open.pop_first() {
+            // Trees that no later patch leads from are done with.
+            let wanted = |old: &Version| {
+                let mut later = catalog
+                    .patches
+                    .range(version..)
+                    .skip_while(|(v, _)| *v == version);
+                later.any(|(_, patch)| patch.from.as_ref() == Some(old))
+            };
+            let done: Vec<Version> = open.keys().filter(|v| !wanted(v)).cloned().collect();
+            for old in done {
+                if let Some(old) = open.remove(&old) {
                     fs::remove_tree(&old.folder)?;
                 }
             }
@@ -377,23 +399,26 @@ fn apply(
     patch: &notsotuf_stub::select::Patch,
     file: &Path,
     version: &Version,
+    catalog: &Catalog,
     open: &BTreeMap<Version, Release>,
     work: &Path,
 ) -> Result<Result<(), String>, AuditError> {
-    // Without a release before it, that was dropped: clients that have it still
-    // take the patch, but nobody can try it any more.
-    let Some((before, old)) = open.range(..version).next_back() else {
-        return Ok(Ok(()));
-    };
-    match &patch.from {
-        Some(from) if from == before => {}
-        Some(from) if from > before && from < version => return Ok(Ok(())),
+    let from = match &patch.from {
+        Some(from) if from < version => from,
         _ => {
-            return Ok(Err(format!(
-                "it does not lead from {before}, the release before"
-            )));
+            return Ok(Err(
+                "it does not say from which older version it leads".into()
+            ));
         }
+    };
+    // That one may have been dropped: clients that have it still take the
+    // patch, but nobody can try it any more.
+    if !catalog.archives.contains_key(from) {
+        return Ok(Ok(()));
     }
+    let Some(old) = open.get(from) else {
+        return Ok(Err(format!("the archive of {from} is not sound")));
+    };
     let Some(new) = open.get(version) else {
         return Ok(Err("its archive is not sound".into()));
     };

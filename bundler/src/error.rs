@@ -5,6 +5,7 @@ use crate::bridge::BridgeError;
 use crate::fetch::FetchError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
+use crate::limits::TooLarge;
 use crate::lock::LockError;
 use crate::metadata::MetadataError;
 use crate::project::ProjectError;
@@ -39,8 +40,11 @@ pub enum Error {
     #[error(transparent)]
     Ship(#[from] ShipError),
     /// Release notes.
-    #[error("{0:?} is missing, or is not UTF-8")]
-    Notes(std::path::PathBuf),
+    #[error("the notes {0:?}: the file {1}")]
+    Notes(std::path::PathBuf, String),
+    /// Metadata that clients would refuse.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// An upload.
     #[error(transparent)]
     Upload(#[from] UploadError),

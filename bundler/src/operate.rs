@@ -4,22 +4,20 @@
 
 use crate::metadata::Published;
 use crate::project::Project;
-use crate::release::{Pending, ReleaseError};
-use notsotuf_stub::select::{TargetKind, TargetName};
+use crate::release::{self, Pending, ReleaseError};
+use notsotuf_stub::custom::Rollout;
 use notsotuf_stub::tuf::key::encode_hex;
 use pep440_rs::Version;
 use ring::rand::{SecureRandom, SystemRandom};
-use serde_json::{Value, json};
-use std::str::FromStr;
+use std::collections::BTreeSet;
 
-/// The entry of a rollout to `percent` of the clients, with the salt that it
-/// has had so far, so that who has the release stays among them; `None` for
-/// all clients.
-pub fn rollout_entry(before: &Value, percent: u64) -> Option<Value> {
+/// The rollout to `percent` of the clients, with the salt that it has had so
+/// far, so that who has the release stays among them; `None` for all clients.
+pub fn rollout_entry(before: Option<Rollout>, percent: u64) -> Option<Rollout> {
     if percent >= 100 {
         return None;
     }
-    let salt = before["salt"].as_str().map_or_else(
+    let salt = before.map_or_else(
         || {
             let mut bytes = [0; 8];
             SystemRandom::new()
@@ -27,9 +25,9 @@ pub fn rollout_entry(before: &Value, percent: u64) -> Option<Value> {
                 .expect("the system has random numbers");
             encode_hex(&bytes)
         },
-        str::to_owned,
+        |before| before.salt,
     );
-    Some(json!({ "percent": percent, "salt": salt }))
+    Some(Rollout { percent, salt })
 }
 
 /// Sets the part of the clients that get a release.
@@ -49,15 +47,9 @@ pub fn rollout(
         .iter()
         .find(|(candidate, _)| candidate == version)
         .ok_or_else(|| no_release(app, version))?;
-    let custom = &mut pending.entries[path]["custom"]["tufup"];
-    match rollout_entry(&custom["rollout"], percent) {
-        Some(entry) => custom["rollout"] = entry,
-        None => {
-            if let Some(custom) = custom.as_object_mut() {
-                custom.remove("rollout");
-            }
-        }
-    }
+    let mut custom = pending.custom(path);
+    custom.rollout = rollout_entry(custom.rollout.take(), percent);
+    pending.set_custom(path, custom);
     pending.save()?;
     Ok(())
 }
@@ -79,45 +71,26 @@ pub fn yank(
     if !releases.iter().any(|(candidate, _)| candidate == version) {
         return Err(no_release(app, version));
     }
-    let others = releases
-        .iter()
-        .filter(|(candidate, _)| candidate != version);
-    // A final one if there is one, which every channel sees.
-    let (_, bearer) = others
-        .clone()
-        .rev()
-        .find(|(candidate, _)| !candidate.any_prerelease())
-        .or(others.clone().next_back())
-        .ok_or_else(|| ReleaseError::OnlyOne(version.clone()))?;
-    let known = releases
-        .iter()
-        .flat_map(|(_, path)| pending.entries[path]["custom"]["tufup"]["withdrawn"].as_array())
-        .flatten()
-        .filter_map(Value::as_str);
-    let mut withdrawn: Vec<String> = known.map(str::to_owned).collect();
-    withdrawn.push(version.to_string());
-    withdrawn.sort();
-    withdrawn.dedup();
-    pending.entries[bearer]["custom"]["tufup"]["withdrawn"] = withdrawn.into();
+    if releases.len() == 1 {
+        return Err(ReleaseError::OnlyOne(version.clone()));
+    }
     // Patches that lead on from it.
-    let crossing: Vec<String> = pending
-        .entries
-        .iter()
-        .filter(|(path, entry)| {
-            let from = entry["custom"]["tufup"]["from"].as_str();
-            from.and_then(|from| Version::from_str(from).ok()).as_ref() == Some(version)
-                && TargetName::parse(path)
-                    .is_some_and(|t| t.name == app && t.kind == TargetKind::Patch)
-        })
-        .map(|(path, _)| path.clone())
+    let crossing: BTreeSet<Version> = pending
+        .line(app)
+        .into_iter()
+        .filter(|(_, listed)| listed.from.as_ref() == Some(version))
+        .map(|(version, _)| version)
         .collect();
-    for path in &crossing {
-        pending.entries.remove(path);
-    }
+    let (mut withdrawn, mut retired) = (pending.withdrawn(app), pending.retired(app));
     pending.remove(app, |candidate| candidate == version)?;
-    for path in crossing {
-        notsotuf_stub::fs::remove_file(&pending.files().join(path))?;
+    // Nobody has what was not published.
+    if pending.is_published(app, version) {
+        withdrawn.insert(version.clone());
+        retired.remove(version);
     }
+    pending.bear(app, withdrawn, retired);
+    pending.drop_patches(app, |version| crossing.contains(version))?;
+    release::settle(project, &mut pending, app)?;
     Ok(())
 }
 

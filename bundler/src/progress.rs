@@ -21,4 +21,16 @@ impl Progress {
             .with_style(style.progress_chars("#>."))
             .with_message(what)
     }
+
+    /// The time that goes by with something of which is not known how far it is.
+    pub fn waiting(&self, what: &'static str) -> ProgressBar {
+        if !self.show {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{msg} {elapsed}").expect("a valid template");
+        let bar = ProgressBar::new_spinner().with_style(style);
+        let bar = bar.with_message(what);
+        bar.enable_steady_tick(std::time::Duration::from_secs(1));
+        bar
+    }
 }

@@ -91,7 +91,7 @@ pub enum PatchFormat {
 
 impl PatchFormat {
     /// As the settings name it.
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             PatchFormat::PerFile => "notsotuf-1",
             PatchFormat::Bsdiff4 => "bsdiff4",

@@ -4,7 +4,6 @@ use crate::metadata::Published;
 use crate::project::Project;
 use crate::release::{Pending, ReleaseError};
 use pep440_rs::Version;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Which of some releases stay: the newest `keep` final ones, all that are
@@ -38,8 +37,8 @@ pub fn prune(
         .releases(app)
         .into_iter()
         .map(|(version, path)| {
-            let required = &pending.entries[&path]["custom"]["tufup"]["required"];
-            (version, required == &Value::Bool(true))
+            let required = pending.custom(&path).required;
+            (version, required)
         })
         .collect();
     let kept = kept(&releases, keep);

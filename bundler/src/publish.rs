@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
+use crate::limits;
 use crate::metadata::{self, Published, Trust, Update};
 use crate::project::Project;
 use crate::release::{Pending, stored_name};
@@ -11,10 +12,6 @@ use notsotuf_stub::tuf::UnixTime;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-
-/// How many old versions of targets and snapshot metadata stay, for clients
-/// that are in the middle of a check and for caches.
-const KEEP_VERSIONS: u64 = 10;
 
 /// What was published.
 #[derive(Debug)]
@@ -25,6 +22,8 @@ pub struct Report {
     pub removed: Vec<String>,
     /// The metadata.
     pub update: Update,
+    /// What the release engineer should know.
+    pub warning: Option<String>,
 }
 
 /// What to publish.
@@ -92,6 +91,7 @@ pub fn publish(
         passphrases,
         now,
     )?;
+    let warning = limits::check(&published, &update, what)?;
     metadata::check_as_client(&project.metadata(), &update.files, now)?;
 
     fs::create_dir_all(&project.targets())?;
@@ -122,12 +122,13 @@ pub fn publish(
         }
     }
     if consistent {
-        drop_old_versions(project, &update)?;
+        drop_old_versions(project, &published, &update)?;
     }
     Ok(Report {
         added,
         removed,
         update,
+        warning,
     })
 }
 
@@ -157,20 +158,27 @@ pub fn move_file(from: &Path, to: &Path) -> Result<(), FsError> {
     fs::remove_file(from)
 }
 
-fn drop_old_versions(project: &Project, update: &Update) -> Result<(), Error> {
+/// Removes what no client needs any more: it reads the versions that the
+/// newest timestamp leads to, or, if it is in the middle of that, those of the
+/// publication before. Roots stay, since clients go from one to the next.
+fn drop_old_versions(
+    project: &Project,
+    published: &Published,
+    update: &Update,
+) -> Result<(), Error> {
+    let version = |role: &str| published.document(role).map(metadata::Document::version);
     for path in fs::list(&project.metadata())? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
         for role in ["targets", "snapshot"] {
-            let version = name
+            let found = name
                 .strip_suffix(".json")
                 .and_then(|stem| stem.strip_suffix(role)?.strip_suffix('.'))
                 .and_then(|number| number.parse::<u64>().ok());
-            let newest = update.versions.get(role);
-            if let (Some(version), Some(newest)) = (version, newest)
-                && version + KEEP_VERSIONS < *newest
-            {
+            let before = version(role);
+            let newest = update.versions.get(role).copied().or(before);
+            if found.is_some() && found != newest && found != before {
                 fs::remove_file(&path)?;
             }
         }

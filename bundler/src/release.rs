@@ -2,23 +2,31 @@
 //! published.
 
 use crate::archive::{self, PackError};
-use crate::diff::{self, DiffError, Summary, Tree};
+use crate::diff::{self, Budget, DiffError, Summary, Tree};
 use crate::metadata::{MetadataError, Published};
-use crate::operate;
+use crate::numbers::{self, Line, Listed};
+use crate::patching::{self, Bases, Making};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::rebase;
-use crate::whole::{self, WholeError};
-use notsotuf_stub::bundle::archive::{ArchiveError, unpack};
-use notsotuf_stub::bundle::patch::{self, PatchError, Scattered, hash_file};
-use notsotuf_stub::bundle::{Manifest, Rules};
+use crate::vet::{self, VetError, Vetting};
+use crate::whole::WholeError;
+use crate::{limits, operate};
+use notsotuf_stub::bundle::Manifest;
+use notsotuf_stub::bundle::archive::ArchiveError;
+use notsotuf_stub::bundle::patch::{PatchError, hash_file};
+use notsotuf_stub::custom::{self, ArchiveCustom, PatchCustom};
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::plan::MAX_SIZE_RATIO;
+use notsotuf_stub::launcher::now;
+use notsotuf_stub::own;
 use notsotuf_stub::select::{TargetKind, TargetName};
+use notsotuf_stub::tuf::TargetFile;
 use notsotuf_stub::tuf::key::encode_hex;
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why a release cannot be added or removed.
 #[derive(Debug, thiserror::Error)]
@@ -58,11 +66,20 @@ pub enum ReleaseError {
     /// A patch over the whole archive could not be made.
     #[error(transparent)]
     Whole(#[from] WholeError),
+    /// What was to be added is no bundle.
+    #[error(transparent)]
+    Vet(#[from] VetError),
     /// The stub does not get the new tree out of the patch.
     #[error("the patch was made but does not apply (please report this): {0}")]
     Check(#[source] PatchError),
-    /// A version that is not newer.
-    #[error("version {version} is not newer than {latest}, the latest of {app}")]
+    /// A version that no client would take.
+    #[error(
+        "version {version} is not newer than {latest}, the latest of {app} that its clients see; \
+         use a higher number{}",
+        if *.published { "" } else {
+            ", or take that one back with `notsotuf remove-latest`: it is not published yet"
+        }
+    )]
     NotNewer {
         /// Application.
         app: String,
@@ -70,6 +87,45 @@ pub enum ReleaseError {
         version: Version,
         /// What there is.
         latest: Version,
+        /// Whether that is published.
+        published: bool,
+    },
+    /// A number that was withdrawn.
+    #[error(
+        "version {version} of {app} was withdrawn; clients leave whatever has that number, so it \
+         cannot be used again: use a higher one"
+    )]
+    Withdrawn {
+        /// Application.
+        app: String,
+        /// What was to be added.
+        version: Version,
+    },
+    /// A number that was published.
+    #[error(
+        "version {version} of {app} was published before; clients that have it would not take \
+         another one of that number: use a higher one (or --force, if no client can have it)"
+    )]
+    Used {
+        /// Application.
+        app: String,
+        /// What was to be added.
+        version: Version,
+    },
+    /// A stub that nobody can have.
+    #[error(
+        "no stub is as new as {wanted}: {}; no client could install this release. Name an older \
+         one with --min-stub, or release the newer stub first with `notsotuf add-stub`",
+        match .newest {
+            Some(newest) => format!("the newest that is listed or at hand is {newest}"),
+            None => "none is listed, and none is beside this program".into(),
+        }
+    )]
+    NoSuchStub {
+        /// What was asked for.
+        wanted: Version,
+        /// The newest there is.
+        newest: Option<Version>,
     },
     /// A program that is no stub.
     #[error("{0:?} is no notsotuf-stub, or one that is too old to replace itself")]
@@ -106,10 +162,19 @@ pub enum ReleaseError {
 /// What is to be published: all targets, and the files of those that are new.
 pub struct Pending<'a> {
     project: &'a Project,
+    /// Archives that are published.
+    published: BTreeSet<(String, Version)>,
     /// Target entries by path, as targets metadata lists them.
     pub entries: Map<String, Value>,
     /// Those that are published.
     base: Map<String, Value>,
+}
+
+/// The archives among target entries.
+fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> {
+    let targets = entries.keys().filter_map(|path| TargetName::parse(path));
+    let archives = targets.filter(|target| target.kind == TargetKind::Archive);
+    archives.map(|t| (t.name, t.version)).collect()
 }
 
 impl<'a> Pending<'a> {
@@ -139,6 +204,7 @@ impl<'a> Pending<'a> {
         };
         Ok(Pending {
             project,
+            published: archives_of(&base),
             entries,
             base,
         })
@@ -150,10 +216,12 @@ impl<'a> Pending<'a> {
         published: &Published,
         entries: Map<String, Value>,
     ) -> Self {
+        let base = published.target_entries();
         Pending {
             project,
+            published: archives_of(&base),
             entries,
-            base: published.target_entries(),
+            base,
         }
     }
 
@@ -184,14 +252,27 @@ impl<'a> Pending<'a> {
     }
 
     /// Takes releases of an application off the list, archives and patches,
-    /// and deletes those of their files that are not published.
+    /// and deletes those of their files that are not published. What they said
+    /// of other releases, and that they were there, the newest one that is left
+    /// says from then on.
     ///
     /// # Errors
     /// The file system's.
     pub fn remove(&mut self, app: &str, gone: impl Fn(&Version) -> bool) -> Result<(), FsError> {
-        let gone = |path: &String| {
-            TargetName::parse(path).is_some_and(|t| t.name == app && gone(&t.version))
-        };
+        let (withdrawn, mut retired) = (self.withdrawn(app), self.retired(app));
+        let published = self.releases(app).into_iter().map(|(version, _)| version);
+        let published = published.filter(|version| self.is_published(app, version));
+        retired.extend(published.filter(&gone));
+        self.drop_targets(|target| target.name == app && gone(&target.version))?;
+        retired.retain(|version| !withdrawn.contains(version));
+        self.bear(app, withdrawn, retired);
+        self.save()
+    }
+
+    /// Takes targets off the list, and deletes those of their files that are
+    /// not published.
+    fn drop_targets(&mut self, gone: impl Fn(&TargetName) -> bool) -> Result<(), FsError> {
+        let gone = |path: &String| TargetName::parse(path).is_some_and(|target| gone(&target));
         let paths: Vec<String> = self.entries.keys().filter(|p| gone(p)).cloned().collect();
         if paths.is_empty() {
             return Ok(());
@@ -204,6 +285,105 @@ impl<'a> Pending<'a> {
             fs::remove_file(&self.files().join(path))?;
         }
         Ok(())
+    }
+
+    /// Takes patches of an application off the list.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn drop_patches(
+        &mut self,
+        app: &str,
+        gone: impl Fn(&Version) -> bool,
+    ) -> Result<(), FsError> {
+        self.drop_targets(|target| {
+            target.name == app && target.kind == TargetKind::Patch && gone(&target.version)
+        })
+    }
+
+    /// Lets the newest release say which versions were withdrawn, and which
+    /// numbers are used up: a final one if there is one, which every channel
+    /// sees.
+    pub fn bear(&mut self, app: &str, withdrawn: BTreeSet<Version>, retired: BTreeSet<Version>) {
+        if self.withdrawn(app) == withdrawn && self.retired(app) == retired {
+            return;
+        }
+        let releases = self.releases(app);
+        let is_final = |(version, _): &&(Version, String)| !version.any_prerelease();
+        let bearer = releases.iter().rfind(is_final).or(releases.last());
+        if let Some((_, path)) = bearer {
+            let mut custom = self.custom(path);
+            custom.withdrawn = withdrawn.into_iter().collect();
+            custom.retired = retired.into_iter().collect();
+            self.set_custom(path, custom);
+        }
+    }
+
+    /// What is said of an archive.
+    pub fn custom(&self, path: &str) -> ArchiveCustom {
+        ArchiveCustom::of(&self.entries[path]["custom"])
+    }
+
+    /// Says something else of an archive.
+    pub fn set_custom(&mut self, path: &str, internal: ArchiveCustom) {
+        let custom = &mut self.entries[path]["custom"];
+        *custom = custom::whole(custom, internal);
+    }
+
+    fn named(&self, app: &str, list: fn(ArchiveCustom) -> Vec<Version>) -> BTreeSet<Version> {
+        let releases = self.releases(app).into_iter();
+        releases
+            .flat_map(|(_, path)| list(self.custom(&path)))
+            .collect()
+    }
+
+    /// Versions of an application that were withdrawn.
+    pub fn withdrawn(&self, app: &str) -> BTreeSet<Version> {
+        self.named(app, |custom| custom.withdrawn)
+    }
+
+    /// Versions that were published and are not on the list any more.
+    pub fn retired(&self, app: &str) -> BTreeSet<Version> {
+        self.named(app, |custom| custom.retired)
+    }
+
+    /// Whether a version is published.
+    pub fn is_published(&self, app: &str, version: &Version) -> bool {
+        let wanted = (app.to_owned(), version.clone());
+        self.published.contains(&wanted)
+    }
+
+    /// The releases of an application, and where their patches lead from.
+    pub fn line(&self, app: &str) -> Line {
+        let releases = self.releases(app);
+        let mut line: Line = releases
+            .iter()
+            .map(|(version, path)| {
+                let custom = self.custom(path);
+                let partial = custom.rollout.is_some() && !custom.required;
+                (
+                    version.clone(),
+                    Listed {
+                        from: None,
+                        partial,
+                    },
+                )
+            })
+            .collect();
+        let patches = self.entries.iter().filter_map(|(path, entry)| {
+            let target = TargetName::parse(path)?;
+            let own = target.name == app && target.kind == TargetKind::Patch;
+            own.then(|| (target.version, PatchCustom::of(&entry["custom"]).from))
+        });
+        for (version, from) in patches {
+            // tufup does not say; its patches lead from the release before.
+            let before = line.range(..version.clone()).next_back();
+            let from = from.or_else(|| before.map(|(version, _)| version.clone()));
+            if let Some(listed) = line.get_mut(&version) {
+                listed.from = from;
+            }
+        }
+        line
     }
 
     /// The archive of an earlier release.
@@ -255,12 +435,13 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// The name under which a target is published (TUF specification section
-/// 6.2): with its hash in front if snapshots are consistent.
+/// The name under which the target of an entry of targets metadata is
+/// published: where clients look.
 pub fn stored_name(path: &str, entry: &Value, consistent: bool) -> String {
-    match entry["hashes"]["sha256"].as_str().filter(|_| consistent) {
-        Some(hash) => format!("{hash}.{path}"),
-        None => path.into(),
+    match serde_json::from_value::<TargetFile>(entry.clone()) {
+        Ok(target) => target.stored_name(path, consistent),
+        // Clients do not get as far as looking.
+        Err(_) => path.into(),
     }
 }
 
@@ -285,10 +466,14 @@ pub struct Addition<'a> {
     pub rollout: u64,
     /// What is new, in Markdown.
     pub notes: Option<String>,
+    /// How long making the patch may take.
+    pub budget: Duration,
+    /// How the bundle is looked at.
+    pub vetting: Vetting<'a>,
 }
 
 impl<'a> Addition<'a> {
-    /// Nothing special about it, and no patch.
+    /// Nothing special about it, not looked at, and no patch.
     pub fn plain(app: &'a str, version: Version, bundle: &'a Path) -> Self {
         Addition {
             app,
@@ -300,6 +485,8 @@ impl<'a> Addition<'a> {
             stub: None,
             rollout: 100,
             notes: None,
+            budget: Duration::ZERO,
+            vetting: Vetting::None,
         }
     }
 }
@@ -313,15 +500,11 @@ pub struct Added {
     /// if it works per file.
     pub patch: Option<(String, u64, Option<Summary>)>,
     /// Why there is none.
-    pub no_patch: Option<&'static str>,
+    pub no_patch: Option<String>,
     /// The version the patch leads from.
     pub from: Option<Version>,
-}
-
-/// A bundle that was unpacked from its archive, as a client does.
-struct Unpacked {
-    folder: PathBuf,
-    manifest: Manifest,
+    /// What the release engineer should know, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Packs a bundle, makes a patch from the release before it, checks both
@@ -336,188 +519,139 @@ pub fn add(
     progress: Progress,
 ) -> Result<Added, ReleaseError> {
     let mut pending = Pending::open(project, published)?;
-    let previous = pending.releases(addition.app).pop();
-    if let Some((latest, _)) = previous.as_ref().filter(|(v, _)| *v >= addition.version) {
-        return Err(ReleaseError::NotNewer {
-            app: addition.app.into(),
-            version: addition.version.clone(),
-            latest: latest.clone(),
-        });
-    }
+    let (app, version) = (addition.app, &addition.version);
+    let force = matches!(addition.vetting, Vetting::Forced { .. });
+    numbers::check(&pending, &project.metadata(), app, version, force)?;
+    let bases = Bases::new(project, &pending, published, addition);
+    let mut warnings = vet::vet(project, published, addition, bases.previous()?.as_ref())?;
     fs::create_dir_all(&pending.files())?;
     let work = tempfile::Builder::new()
         .prefix(".add-")
         .tempdir_in(project.pending())
         .map_err(|e| FsError::new("create a folder in", &project.pending(), e))?;
-    let archive_path = project.target(addition.app, &addition.version, TargetKind::Archive);
     let archive_file = work.path().join("archive");
     let tar = archive::pack(addition.bundle, &archive_file, |n| {
         progress.bar("packing", n)
     })?;
-    let new = open(&archive_file, &work.path().join("new"), progress)
+    let new = patching::open(&archive_file, &work.path().join("new"), progress)
         .map_err(ReleaseError::NewArchive)?;
-    let tree = new.manifest.tree_hash();
-    let mut custom = json!({ "required": addition.required, "tree": tree.to_string() });
-    if let Some(stub) = &addition.stub {
-        custom["stub"] = stub.to_string().into();
-    }
-    if let Some(rollout) = operate::rollout_entry(&Value::Null, addition.rollout) {
-        custom["rollout"] = rollout;
-    }
-    if let Some(notes) = &addition.notes {
-        custom["notes"] = notes.as_str().into();
-    }
-    let (archive_entry, archive_size) = entry(&archive_file, &addition.meta, custom)?;
-    let mut added = Added {
-        archive: (archive_path.clone(), archive_size),
-        patch: None,
-        no_patch: None,
-        from: None,
+    let custom = archive_custom(&pending, addition, &new.manifest);
+    let (archive_entry, archive_size) = entry(&archive_file, addition.meta.clone().into(), custom)?;
+    let archive_path = project.target(app, version, TargetKind::Archive);
+    let making = Making {
+        work: work.path(),
+        archive: &archive_file,
+        size: archive_size,
+        tar,
+        new,
+        progress,
+        budget: Budget::of(addition.budget),
+        within: addition.budget,
     };
-    let mut files = vec![(archive_file, archive_path, archive_entry)];
-    match previous {
-        None => added.no_patch = Some("it is the first release"),
-        Some(_) if addition.skip_patch => added.no_patch = Some("as asked"),
-        Some(_) if project.settings.patch_format == PatchFormat::None => {
-            drop_patches(&mut pending, addition.app);
-            added.no_patch = Some("patch_format is \"none\"");
-        }
-        Some((from, old_path)) => {
-            let old_file = pending.archive(&old_path, published.consistent_snapshot())?;
-            let patch_file = work.path().join("patch");
-            let mut custom = json!({
-                "from": from.to_string(),
-                "tar_hash": encode_hex(&tar.sha256),
-                "tar_size": tar.size,
-                "tar_hash_algorithm": "sha256",
-            });
-            let mut too_much_memory = false;
-            let summary = if project.settings.patch_format == PatchFormat::Bsdiff4 {
-                custom["format"] = "bsdiff4".into();
-                whole::patch(&old_file, &files[0].0, &patch_file, progress)?;
-                None
-            } else {
-                let old = open_old(&old_file, &work.path().join("old"), progress)?;
-                custom["format"] = patch::FORMAT.into();
-                custom["from_tree"] = old.manifest.tree_hash().to_string().into();
-                custom["tree"] = tree.to_string().into();
-                let check = work.path().join("check");
-                match make_patch(&old, &new, &patch_file, &check, progress) {
-                    Ok(summary) => Some(summary),
-                    // No client would take it.
-                    Err(ReleaseError::Check(PatchError::Memory)) => {
-                        too_much_memory = true;
-                        None
-                    }
-                    Err(e) => return Err(e),
-                }
-            };
-            let (patch_entry, size) = entry(&patch_file, &Map::new(), custom)?;
-            added.from = Some(from);
-            if too_much_memory {
-                added.no_patch = Some("applying it would take a client too much memory");
-            } else if size * MAX_SIZE_RATIO.1 > archive_size * MAX_SIZE_RATIO.0 {
-                added.no_patch = Some("it would be about as large as the archive");
-            } else {
-                let path = project.target(addition.app, &addition.version, TargetKind::Patch);
-                added.patch = Some((path.clone(), size, summary));
-                files.push((patch_file, path, patch_entry));
-            }
-        }
-    }
+    let patches = patching::make(&bases, &making)?;
+    warnings.extend(patches.warnings);
+    let mut files = vec![(archive_file, archive_path.clone(), archive_entry)];
+    files.extend(patches.files);
     for (file, path, entry) in files {
         fs::rename(&file, &pending.files().join(&path))?;
         pending.entries.insert(path, entry);
     }
     pending.save()?;
-    Ok(added)
-}
-
-/// A client of original notsotuf takes the patches that there are for all that
-/// lead to the new version.
-fn drop_patches(pending: &mut Pending, app: &str) {
-    pending.entries.retain(|path, _| {
-        let target = TargetName::parse(path);
-        target.is_none_or(|t| t.name != app || t.kind != TargetKind::Patch)
-    });
-}
-
-fn open(archive: &Path, folder: &Path, progress: Progress) -> Result<Unpacked, ArchiveError> {
-    fs::create_dir_all(folder)?;
-    let file = fs::open(archive)?;
-    let size = file.metadata().map_or(0, |m| m.len());
-    let bar = progress.bar("reading back", size);
-    let manifest = unpack(
-        bar.wrap_read(file),
-        folder,
-        None,
-        Rules::host(),
-        &mut |_| true,
-    )?;
-    bar.finish_and_clear();
-    Ok(Unpacked {
-        folder: folder.into(),
-        manifest,
+    settle(project, &mut pending, app)?;
+    warnings.extend(limits::warning(&pending.entries));
+    Ok(Added {
+        archive: (archive_path, archive_size),
+        patch: patches.made,
+        no_patch: patches.why_none,
+        from: patches.from,
+        warnings,
     })
 }
 
-fn open_old(archive: &Path, folder: &Path, progress: Progress) -> Result<Unpacked, ReleaseError> {
-    open(archive, folder, progress).map_err(|source| ReleaseError::OldArchive {
-        path: archive.into(),
-        source,
-    })
+fn archive_custom(pending: &Pending, addition: &Addition, new: &Manifest) -> ArchiveCustom {
+    let releases = pending.releases(addition.app).into_iter();
+    let last = releases
+        .filter_map(|(_, path)| pending.custom(&path).added)
+        .max();
+    ArchiveCustom {
+        required: addition.required,
+        tree: Some(new.tree_hash()),
+        stub: addition.stub.clone(),
+        rollout: operate::rollout_entry(None, addition.rollout),
+        notes: addition.notes.clone(),
+        size: Some(new.totals().1),
+        // Later than all others, so that the last one is known.
+        added: Some(now().max(last.map_or(0, |last| last + 1))),
+        ..ArchiveCustom::default()
+    }
 }
 
-fn make_patch(
-    old: &Unpacked,
-    new: &Unpacked,
-    patch: &Path,
-    check: &Path,
-    progress: Progress,
-) -> Result<Summary, ReleaseError> {
-    let expected = new.manifest.tree_hash();
-    let summary = diff::diff(
-        Tree {
-            folder: &old.folder,
-            manifest: &old.manifest,
-        },
-        Tree {
-            folder: &new.folder,
-            manifest: &new.manifest,
-        },
-        patch,
-        |n| progress.bar("making the patch", n),
-    )?;
-    let (work, out) = (check.join("work"), check.join("tree"));
-    fs::create_dir_all(&work)?;
-    fs::create_dir_all(&out)?;
-    let bar = progress.bar("checking the patch", new.manifest.totals().1);
-    let mut observer = |n| {
-        bar.inc(n);
-        true
-    };
-    Scattered::installed(&old.folder, old.manifest.clone())
-        .apply(patch, expected, &work, Rules::host(), &mut observer)
-        .and_then(|scattered| scattered.gather(&out, &mut observer))
-        .map_err(ReleaseError::Check)?;
-    bar.finish_and_clear();
-    Ok(summary)
+/// Takes the patches off the list that the clients in the field would apply to
+/// what they are not made for.
+///
+/// # Errors
+/// The file system's.
+pub fn settle(project: &Project, pending: &mut Pending, app: &str) -> Result<(), FsError> {
+    match project.settings.patch_format {
+        PatchFormat::PerFile => pending.save(),
+        PatchFormat::Bsdiff4 => {
+            let gone = numbers::misleading(&pending.line(app));
+            pending.drop_patches(app, |version| gone.contains(version))?;
+            pending.save()
+        }
+        // A client of original notsotuf takes the patches that there are for
+        // all that lead to the new version.
+        PatchFormat::None => {
+            pending.drop_patches(app, |_| true)?;
+            pending.save()
+        }
+    }
 }
 
-/// A targets metadata entry for a file. `custom` has the two keys that tufup
-/// knows, and no others: tufup's client would not find its own then.
-fn entry(file: &Path, user: &Map<String, Value>, internal: Value) -> Result<(Value, u64), FsError> {
+/// A targets metadata entry for a file.
+///
+/// # Errors
+/// The file system's.
+pub fn entry(
+    file: &Path,
+    user: Value,
+    internal: impl Into<Map<String, Value>>,
+) -> Result<(Value, u64), FsError> {
     let (size, hash) = hash_file(file)?;
+    let before = json!({ "user": user, "tufup": null });
     let entry = json!({
         "length": size,
         "hashes": { "sha256": encode_hex(&hash) },
-        "custom": { "user": user, "tufup": internal },
+        "custom": custom::whole(&before, internal),
     });
     Ok((entry, size))
 }
 
-/// Takes the latest release of an application off the list, archive and
-/// patch, and returns its version. Files that are not published are deleted.
+/// Refuses a `wanted` stub that no client can have: neither is it listed for
+/// the application, nor is it `at_hand`.
+///
+/// # Errors
+/// [`ReleaseError::NoSuchStub`].
+pub fn check_stub(
+    pending: &Pending,
+    app: &str,
+    wanted: &Version,
+    at_hand: Option<Version>,
+) -> Result<(), ReleaseError> {
+    let listed = pending.releases(&own::target_name(app)).pop();
+    let newest = listed.map(|(version, _)| version).max(at_hand);
+    if newest.as_ref().is_some_and(|newest| newest >= wanted) {
+        return Ok(());
+    }
+    Err(ReleaseError::NoSuchStub {
+        wanted: wanted.clone(),
+        newest,
+    })
+}
+
+/// Takes the release of an application that was added last off the list,
+/// archive and patch, and returns its version. Files that are not published
+/// are deleted.
 ///
 /// # Errors
 /// [`ReleaseError::None`] if there is no release.
@@ -527,11 +661,20 @@ pub fn remove_latest(
     app: &str,
 ) -> Result<Version, ReleaseError> {
     let mut pending = Pending::open(project, published)?;
-    let (version, _) = pending
-        .releases(app)
-        .pop()
-        .ok_or_else(|| ReleaseError::None(app.into()))?;
+    // Older bundlers, and tufup, did not say when; those were in order.
+    let releases = pending.releases(app).into_iter();
+    let last = releases.max_by_key(|(version, path)| (pending.custom(path).added, version.clone()));
+    let (version, _) = last.ok_or_else(|| ReleaseError::None(app.into()))?;
     pending.remove(app, |candidate| *candidate == version)?;
+    let leads_on = |listed: &Listed| listed.from.as_ref() == Some(&version);
+    let crossing: BTreeSet<Version> = pending
+        .line(app)
+        .into_iter()
+        .filter(|(_, listed)| leads_on(listed))
+        .map(|(version, _)| version)
+        .collect();
+    pending.drop_patches(app, |version| crossing.contains(version))?;
+    settle(project, &mut pending, app)?;
     Ok(version)
 }
 
@@ -558,9 +701,12 @@ pub fn explain(
     progress: Progress,
 ) -> Result<Explained, ReleaseError> {
     let pending = Pending::open(project, published)?;
-    let releases = pending.releases(app);
-    let to = releases.iter().position(|(v, _)| v == version);
-    let (Some(to), Some(from)) = (to, to.and_then(|n| n.checked_sub(1))) else {
+    let releases: BTreeMap<Version, String> = pending.releases(app).into_iter().collect();
+    let line = pending.line(app);
+    let from = line.get(version).and_then(|listed| listed.from.as_ref());
+    let from = from.filter(|from| line.contains_key(from));
+    let from = from.or_else(|| numbers::base(&line, version));
+    let (Some(to), Some(from)) = (releases.get(version), from) else {
         return Err(ReleaseError::None(format!(
             "{app} {version} with another one before it"
         )));
@@ -570,18 +716,18 @@ pub fn explain(
         .prefix("notsotuf-explain-")
         .tempdir()
         .map_err(|e| FsError::new("create a folder in", &std::env::temp_dir(), e))?;
-    let unpacked = |n: usize, name: &str| {
-        let file = pending.archive(&releases[n].1, published.consistent_snapshot())?;
-        open_old(&file, &work.path().join(name), progress)
+    let unpacked = |path: &str, name: &str| {
+        let file = pending.archive(path, published.consistent_snapshot())?;
+        patching::open_old(&file, &work.path().join(name), progress)
     };
-    let (old, new) = (unpacked(from, "old")?, unpacked(to, "new")?);
+    let (old, new) = (unpacked(&releases[from], "old")?, unpacked(to, "new")?);
     let [old, new] = [&old, &new].map(|tree| Tree {
         folder: &tree.folder,
         manifest: &tree.manifest,
     });
     let (summary, parts) = diff::explain(old, new, |n| progress.bar("comparing", n))?;
     Ok(Explained {
-        from: releases[from].0.clone(),
+        from: from.clone(),
         summary,
         parts,
     })

@@ -3,7 +3,7 @@
 //!
 //! Modules by floor, upper may use lower: [`launcher`], [`control`], [`trial`],
 //! [`behind`], [`nested`] –
-//! [`updater`] – [`flow`], [`plan`], [`select`] (pure) – [`install`],
+//! [`updater`] – [`flow`], [`plan`], [`select`], [`custom`] (pure) – [`install`],
 //! [`launch`] – [`bundle`] – [`repository`] – [`tuf`] (pure) – [`http`], [`fs`]
 //! and the rest.
 
@@ -16,6 +16,7 @@ pub mod behind;
 pub mod blocked;
 pub mod bundle;
 pub mod control;
+pub mod custom;
 pub mod elevated;
 pub mod error;
 pub mod flow;

@@ -19,7 +19,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// What stands before the version in the program, and how long both are.
-const MARK: &str = "notsotuf stub version ";
+pub const MARK: &str = "notsotuf stub version ";
 const MARK_SIZE: usize = 64;
 
 #[used]

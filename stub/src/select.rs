@@ -2,10 +2,11 @@
 //! decision with its reason out.
 
 use crate::bundle::TreeHash;
+pub use crate::custom::Rollout;
+use crate::custom::{ArchiveCustom, PatchCustom};
 use crate::tuf::TargetFile;
 use pep440_rs::{PrereleaseKind, Version};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -126,23 +127,7 @@ pub struct Archive {
     pub notes: Option<String>,
 }
 
-/// A release that not all clients get yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rollout {
-    /// 0 to 100.
-    pub percent: u64,
-    /// Makes other clients the first ones for each release.
-    pub salt: String,
-}
-
 impl Rollout {
-    fn parse(value: &Value) -> Option<Self> {
-        Some(Rollout {
-            percent: value["percent"].as_u64()?.min(100),
-            salt: value["salt"].as_str()?.to_owned(),
-        })
-    }
-
     /// Whether the client with this id is among those that are to have it.
     /// Who is stays so when the percentage grows.
     pub fn includes(&self, client: &str) -> bool {
@@ -199,39 +184,30 @@ impl Catalog {
             else {
                 continue;
             };
-            let custom = file.custom.value();
-            let internal = &custom["tufup"];
-            let tree = |key: &str| internal[key].as_str().and_then(TreeHash::parse);
-            let version = |key: &str| {
-                let text = internal[key].as_str()?;
-                Version::from_str(text).ok()
-            };
             match target.kind {
                 TargetKind::Archive => {
+                    let custom = ArchiveCustom::of(&file.custom.value());
                     let archive = Archive {
                         path: path.clone(),
                         file: file.clone(),
-                        required: truthy(&internal["required"]),
-                        tree: tree("tree"),
-                        stub: version("stub"),
-                        rollout: Rollout::parse(&internal["rollout"]),
-                        notes: internal["notes"].as_str().map(str::to_owned),
+                        required: custom.required,
+                        tree: custom.tree,
+                        stub: custom.stub,
+                        rollout: custom.rollout,
+                        notes: custom.notes,
                     };
-                    let withdrawn = internal["withdrawn"].as_array();
-                    let withdrawn = withdrawn.into_iter().flatten();
-                    let versions = withdrawn.filter_map(|v| Version::from_str(v.as_str()?).ok());
-                    catalog.withdrawn.extend(versions);
+                    catalog.withdrawn.extend(custom.withdrawn);
                     catalog.archives.insert(target.version, archive);
                 }
                 TargetKind::Patch => {
-                    let text = |key: &str| internal[key].as_str().map(str::to_owned);
+                    let custom = PatchCustom::of(&file.custom.value());
                     let patch = Patch {
                         path: path.clone(),
                         file: file.clone(),
-                        format: text("format"),
-                        from: version("from"),
-                        from_tree: tree("from_tree"),
-                        tree: tree("tree"),
+                        format: custom.format,
+                        from: custom.from,
+                        from_tree: custom.from_tree,
+                        tree: custom.tree,
                     };
                     catalog.patches.insert(target.version, patch);
                 }
@@ -245,16 +221,6 @@ impl Catalog {
         let archive = self.archives.get(version).and_then(|archive| archive.tree);
         let patch = self.patches.get(version).and_then(|patch| patch.tree);
         archive == Some(tree) || patch == Some(tree)
-    }
-}
-
-/// As Python reads a flag.
-fn truthy(value: &Value) -> bool {
-    match value {
-        Value::Bool(flag) => *flag,
-        Value::Number(n) => n.as_i64() != Some(0),
-        Value::String(s) => !s.is_empty(),
-        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::bundle::archive::{self, ArchiveError};
 use crate::bundle::patch::{PatchError, Scattered};
 use crate::bundle::rules::RECORD;
 use crate::bundle::{Manifest, Rules, TreeHash};
+use crate::custom::{ArchiveCustom, PatchCustom};
 use crate::error::Class;
 use crate::fs::{self, FsError};
 use crate::http::{self, Http, HttpError};
@@ -207,6 +208,7 @@ impl UpdateError {
             UpdateError::Archive { source, .. } => !matches!(source, ArchiveError::Stopped),
             UpdateError::WrongTree { .. }
             | UpdateError::NoExecutable { .. }
+            | UpdateError::NestedStub { .. }
             | UpdateError::Commit(CommitError::OtherFileSystem { .. }) => true,
             _ => self.file_system().is_some_and(fs::is_beyond_file_system),
         }
@@ -898,14 +900,16 @@ impl<'a> Updater<'a> {
     /// `installed` is the size of that one.
     fn tree_room(&self, checked: &Checked, version: &Version, installed: Option<u64>) -> u64 {
         let patch = checked.catalog.patches.get(version);
-        let unpacked = patch.and_then(|p| p.file.custom.value()["tufup"]["tar_size"].as_u64());
+        let archive = &checked.catalog.archives[version];
+        let tar = || PatchCustom::of(&patch?.file.custom.value()).tar;
+        let unpacked = ArchiveCustom::of(&archive.file.custom.value())
+            .size
+            .or_else(|| tar().map(|tar| tar.size));
         match attributes::has_hard_links(&self.layout.state()) {
             true => unpacked
                 .zip(installed)
                 .map_or(0, |(new, old)| new.saturating_sub(old)),
-            false => unpacked
-                .or(installed)
-                .unwrap_or(checked.catalog.archives[version].file.length),
+            false => unpacked.or(installed).unwrap_or(archive.file.length),
         }
     }
 

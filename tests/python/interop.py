@@ -1,17 +1,19 @@
 """The Python peers, as the interop tests use them. Prints one JSON object.
 
 interop.py ngclient URL ROOT DIR TARGET...      python-tuf refreshes and downloads
-interop.py client URL ROOT DIR NAME VERSION [ARCHIVE]
+interop.py client URL ROOT DIR NAME VERSION [ARCHIVE [CHANNEL]]
                                                 a tufup client updates, with that archive at hand
 interop.py rotate OLD NEW                       tufup replaces a key and publishes
 interop.py legacy-key PATH PASSWORD             securesystemslib makes a key pair
 interop.py expire METADATA KEY                  the timestamp, signed with KEY, expired in 2020
+interop.py grow METADATA KEYSTORE BYTES           targets metadata, signed, with a target that takes so many
 interop.py signatures                           keys and signatures of all schemes
 interop.py release NAME VERSION BUNDLE          tufup adds and publishes, in the working directory
 
 With PEER=notsotuf, original notsotuf does what tufup does.
 """
 
+import hashlib
 import importlib
 import json
 import logging
@@ -47,7 +49,7 @@ def ngclient(url, root, folder, *targets):
     return sizes
 
 
-def client(url, root, folder, name, version, archive=None):
+def client(url, root, folder, name, version, archive=None, channel=None):
     Client = importlib.import_module(PEER + ".client").Client
     folder = pathlib.Path(folder)
     for sub in ["metadata", "targets", "install", "extract"]:
@@ -69,7 +71,7 @@ def client(url, root, folder, name, version, archive=None):
         target_base_url=url + "/targets/",
         extract_dir=folder / "extract",
     )
-    found = updater.check_for_updates()
+    found = updater.check_for_updates(pre=channel)
     if found is None:
         return {"found": None}
     updater.download_and_apply_update(skip_confirmation=True, install=install)
@@ -138,6 +140,41 @@ def expire(metadata, key):
     return {}
 
 
+def grow(metadata, keystore, size):
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from securesystemslib.formats import encode_canonical
+
+    metadata, keystore = pathlib.Path(metadata), pathlib.Path(keystore)
+
+    def load(role):
+        versions = [int(p.name.split(".")[0]) for p in metadata.glob(f"*.{role}.json")]
+        name = f"{max(versions)}.{role}.json" if versions else f"{role}.json"
+        return json.loads((metadata / name).read_text())
+
+    listed = None
+    for role, lists in [("targets", None), ("snapshot", "targets"), ("timestamp", "snapshot")]:
+        document = load(role)
+        signed = document["signed"]
+        signed["version"] += 1
+        if lists:
+            signed["meta"][f"{lists}.json"] = {"version": listed}
+        else:
+            custom = {"user": {"text": "x" * int(size)}, "tufup": {}}
+            signed["targets"]["manual.pdf"] = {
+                "length": 0,
+                "hashes": {"sha256": hashlib.sha256(b"").hexdigest()},
+                "custom": custom,
+            }
+        key = load_pem_private_key((keystore / f"{role}.pem").read_bytes(), password=None)
+        document["signatures"][0]["sig"] = key.sign(encode_canonical(signed).encode()).hex()
+        listed = signed["version"]
+        name = f"{role}.json" if role == "timestamp" else f"{listed}.{role}.json"
+        (metadata / name).write_text(json.dumps(document, separators=(",", ":")))
+        if role == "targets":
+            written = (metadata / name).stat().st_size
+    return {"size": written}
+
+
 def signatures():
     """Keys and signatures of all schemes, by securesystemslib."""
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -170,5 +207,5 @@ def signatures():
     return {"payload": payload.decode(), "cases": cases}
 
 
-commands = {"rotate": rotate, "legacy-key": legacy_key, "signatures": signatures, "expire": expire, "ngclient": ngclient, "client": client, "release": release}
+commands = {"rotate": rotate, "legacy-key": legacy_key, "signatures": signatures, "expire": expire, "grow": grow, "ngclient": ngclient, "client": client, "release": release}
 json.dump(commands[sys.argv[1]](*sys.argv[2:]), sys.stdout)

@@ -247,7 +247,8 @@ fn windows_users_get_a_zip() {
     write_windows_program(&bundle.join("program.exe"));
     fs::write(bundle.join("data"), "data").unwrap();
     write_windows_program(&old.path("stub.exe"));
-    old.bundler_json(&["add", "1.1", text(&bundle)]);
+    // It takes the place of one for Linux.
+    old.bundler_json(&["add", "1.1", text(&bundle), "--force"]);
     old.bundler_json(&["publish"]);
     let stub = old.path("stub.exe");
     let made = old.bundler_json(&[

@@ -208,8 +208,14 @@ fn the_latest_release_can_be_taken_back() {
     assert_eq!(targets.count(), 1);
     let older = world.command(&["add", "1.0", "x"]).output().unwrap();
     assert_eq!(older.status.code(), Some(1));
-    world.release("1.1", &[]);
-    assert_eq!(world.start_version(), "1.1");
+    // The number is used up: somebody may have that one.
+    let again = bundle("1.1");
+    let mut again = world.command(&["add", "1.1", again.to_str().unwrap()]);
+    let again = again.output().unwrap();
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(said.contains("was published before"), "{said}");
+    world.release("1.2", &[]);
+    assert_eq!(world.start_version(), "1.2");
 }
 
 #[cfg(unix)]

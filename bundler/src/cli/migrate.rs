@@ -153,7 +153,13 @@ fn in_place(
         text.line(format!("  {role:10} {list}"));
         keys.insert(role.into(), names.into());
     }
-    let json = json!({ "app": app, "targets": imported.targets, "keys": keys });
+    for warning in &imported.warnings {
+        text.line(format!("warning: {warning}"));
+    }
+    let json = json!({
+        "app": app, "apps": imported.apps, "targets": imported.targets, "keys": keys,
+        "patch_format": imported.patch_format.name(), "warnings": imported.warnings,
+    });
     output.say(text, &json);
     Ok(())
 }

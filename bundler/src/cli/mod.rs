@@ -18,9 +18,10 @@ use crate::metadata::{Published, Trust};
 use crate::progress::Progress;
 use crate::project::{self, Project};
 use crate::publish::What;
-use crate::release::{self, Addition};
+use crate::release::{self, Addition, Pending};
 use crate::ship::{self, Order};
-use crate::{prune, publish, say, serve};
+use crate::vet::Vetting;
+use crate::{limits, prune, publish, say, serve};
 use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
@@ -29,6 +30,7 @@ use notsotuf_stub::safe_text::{self, Lines, print};
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Secure updates for applications made with PyInstaller: the release
 /// engineer's side.
@@ -194,9 +196,16 @@ Examples:
   notsotuf add 1.0 dist/myapp
   notsotuf add 1.1rc1 dist/myapp            # seen by the channels rc, b and a
   notsotuf add 2.0 dist/myapp --required    # no client skips this one
-  notsotuf add 2.1 dist/myapp --meta '{\"notes\": \"Faster start\"}'")]
+  notsotuf add 2.1 dist/myapp --meta '{\"notes\": \"Faster start\"}'
+  notsotuf add 1.4.1 dist/myapp             # a bug fix while 2.0b1 is out
+
+A number is used once: what was published or withdrawn needs a higher one. The bundle is
+looked at first: private keys, the project itself and what `ship` makes of the same
+application are never released; what is likely a mistake (no program, another folder, names
+that Windows refuses) needs --force.")]
 struct Add {
-    /// Version, by PEP 440; newer than the latest
+    /// Version, by PEP 440; newer than the latest one that is as final
+    #[arg(value_parser = parse_version)]
     version: Version,
     /// What PyInstaller made: a folder, or one file
     bundle: PathBuf,
@@ -211,6 +220,12 @@ struct Add {
     /// Make no patch
     #[arg(long)]
     skip_patch: bool,
+    /// Do without a patch that takes longer than this to make: 90s, 15m, 2h
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_budget)]
+    patch_budget: Duration,
+    /// Add what does not look like a bundle, or a number that was published and nobody has
+    #[arg(long)]
+    force: bool,
     /// Older stubs than this do not install it, and say so
     #[arg(long, value_name = "VERSION")]
     min_stub: Option<Version>,
@@ -264,9 +279,44 @@ struct Serve {
     dir: Option<PathBuf>,
 }
 
+/// People swap the two arguments.
+fn parse_version(text: &str) -> Result<Version, String> {
+    text.parse().map_err(|_| {
+        let path = text.contains(['/', '\\']) || Path::new(text).exists();
+        let what = if path {
+            "that is a path"
+        } else {
+            "that is no version by PEP 440"
+        };
+        format!(
+            "{what}; the version, such as 1.0 or 2.0b1, comes first, and then the bundle: \
+             notsotuf add 1.0 dist/myapp"
+        )
+    })
+}
+
+fn parse_budget(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number and s, m or h, such as 15m".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(unit).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(seconds))
+}
+
 fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
     // Metadata is signed in canonical form, which has no such numbers.
     match notsotuf_stub::tuf::json::parse(text.as_bytes()) {
+        Ok(Value::Object(_)) if text.len() as u64 > limits::PER_RELEASE => Err(format!(
+            "it has {} bytes; since all clients fetch that of all releases, at most {} are taken: \
+             put more into a file of the bundle, or on a web page",
+            text.len(),
+            limits::PER_RELEASE
+        )),
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err("it must be a JSON object".into()),
         Err(e) => Err(e.to_string()),
@@ -310,7 +360,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, &output),
         Command::Doctor(args) => doctor::doctor(&open()?, &args, &cli.key_dirs, &output),
         Command::Verify(args) => inspect::verify(&folder, &args, progress, &output),
-        Command::Add(args) => add(&open()?, args, progress, &output),
+        Command::Add(args) => add(&open()?, args, &cli.key_dirs, progress, &output),
         Command::AddStub(args) => stub::add(&open()?, args, progress, &output),
         Command::RemoveLatest(App { app }) => {
             let project = open()?;
@@ -436,20 +486,39 @@ fn lock(
 
 /// All clients fetch the notes of all releases, so they are bounded.
 fn read_notes(path: &Path) -> Result<String, Error> {
-    const MAX_NOTES: u64 = 16 << 10;
-    let bytes = fs::read_optional(path, MAX_NOTES)?;
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| Error::Notes(path.into()))
+    let wrong = |reason: String| Error::Notes(path.into(), reason);
+    let file = match std::fs::metadata(path) {
+        Ok(found) => found,
+        Err(e) => return Err(wrong(format!("cannot be read: {e}"))),
+    };
+    if file.len() > limits::PER_RELEASE {
+        return Err(wrong(format!(
+            "has {} bytes; since all clients fetch those of all releases, at most {} are taken",
+            file.len(),
+            limits::PER_RELEASE
+        )));
+    }
+    let bytes = fs::read_optional(path, limits::PER_RELEASE)?.unwrap_or_default();
+    String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8; save it as that".into()))
 }
 
-fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Result<(), Error> {
+fn add(
+    project: &Project,
+    args: Add,
+    key_dirs: &[PathBuf],
+    progress: Progress,
+    output: &Output,
+) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let notes = match &args.notes {
         Some(path) => Some(read_notes(path)?),
         None => None,
     };
+    if let Some(wanted) = &args.min_stub {
+        let pending = Pending::open(project, &published)?;
+        release::check_stub(&pending, app, wanted, stub::at_hand())?;
+    }
     let addition = Addition {
         app,
         version: args.version.clone(),
@@ -460,6 +529,11 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
         stub: args.min_stub,
         rollout: args.rollout,
         notes,
+        budget: args.patch_budget,
+        vetting: match args.force {
+            true => Vetting::Forced { key_dirs },
+            false => Vetting::Checked { key_dirs },
+        },
     };
     let added = release::add(project, &published, &addition, progress)?;
     let (archive, size) = &added.archive;
@@ -469,7 +543,11 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
         "version": args.version.to_string(),
         "archive": { "path": archive, "size": size },
         "patch": null,
+        "warnings": added.warnings,
     });
+    for warning in &added.warnings {
+        text.line(format!("warning: {warning}"));
+    }
     if let Some((patch, size, summary)) = &added.patch {
         let from = added
             .from
@@ -514,8 +592,13 @@ fn tell_published(project: &Project, report: &publish::Report, output: &Output) 
         list.join(", "),
         project.repository().display()
     ));
+    if let Some(warning) = &report.warning {
+        text.line(format!("warning: {warning}"));
+    }
+    let warnings: Vec<&String> = report.warning.iter().collect();
     let json = json!({
         "added": report.added, "removed": report.removed, "versions": versions,
+        "warnings": warnings,
     });
     output.say(text, &json);
 }

@@ -12,8 +12,12 @@ use notsotuf_stub::fs;
 use notsotuf_stub::own;
 use notsotuf_stub::report::bytes;
 use notsotuf_stub::safe_text::Lines;
+use pep440_rs::Version;
 use serde_json::json;
 use std::path::PathBuf;
+
+/// A stub has about 3 MB.
+const MAX_STUB: u64 = 256 << 20;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -39,6 +43,14 @@ pub fn beside_this_program() -> PathBuf {
     folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name))
 }
 
+/// The version of that one.
+pub fn at_hand() -> Option<Version> {
+    let program = fs::read_optional(&beside_this_program(), MAX_STUB)
+        .ok()
+        .flatten()?;
+    own::version_of(&program)
+}
+
 pub fn add(
     project: &Project,
     args: AddStub,
@@ -47,9 +59,8 @@ pub fn add(
 ) -> Result<(), Error> {
     let app = own::target_name(project.app(args.app.app.as_deref())?);
     let stub = args.stub.unwrap_or_else(beside_this_program);
-    // A stub has about 3 MB.
     let program =
-        fs::read_optional(&stub, 256 << 20)?.ok_or_else(|| ShipError::NoStub(stub.clone()))?;
+        fs::read_optional(&stub, MAX_STUB)?.ok_or_else(|| ShipError::NoStub(stub.clone()))?;
     let version = own::version_of(&program).ok_or_else(|| ReleaseError::NotAStub(stub.clone()))?;
     let published = Published::load(project)?;
     let addition = Addition::plain(&app, version.clone(), &stub);

@@ -1,8 +1,8 @@
 //! The difference of two files, as the streams of a patch have it.
 
-use super::program;
 use super::search::{Match, search};
 use super::streams::{Runs, number, zigzag};
+use super::{Budget, program};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use notsotuf_stub::bundle::patch::references::{Predictor, References};
@@ -30,14 +30,14 @@ pub struct FileDiff {
 }
 
 /// The way from `old` to `new`; `None` if the new content itself is likely
-/// smaller once compressed.
-pub fn difference(old: &[u8], new: &[u8]) -> Option<FileDiff> {
+/// smaller once compressed, or once the budget is spent.
+pub fn difference(old: &[u8], new: &[u8], budget: Budget) -> Option<FileDiff> {
     // The suffix array cannot be made of nothing.
     if old.is_empty() || new.is_empty() {
         return None;
     }
-    let matches = merge(search(old, new));
-    if matches.len() as u64 >= MAX_COVERS {
+    let matches = merge(search(old, new, budget));
+    if matches.len() as u64 >= MAX_COVERS || budget.is_spent() {
         return None;
     }
     let covers = covers(&matches);

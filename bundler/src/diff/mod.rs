@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
 use streams::{number, string};
 
 /// What comparing files at the same time may take in memory. One file that
@@ -35,6 +36,46 @@ pub enum DiffError {
         /// What the system said.
         source: io::Error,
     },
+    /// It takes longer than it may.
+    #[error("it takes longer than it may")]
+    Budget,
+}
+
+/// The time that making a patch may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget(Option<Instant>);
+
+impl Budget {
+    /// As long as it takes.
+    pub const UNLIMITED: Budget = Budget(None);
+
+    /// From now on.
+    pub fn of(time: Duration) -> Self {
+        Budget(Instant::now().checked_add(time))
+    }
+
+    /// What is left of it; `None` if there is no end to it.
+    pub fn left(self) -> Option<Duration> {
+        let end = self.0?;
+        Some(end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether nothing is left.
+    pub fn is_spent(self) -> bool {
+        self.0.is_some_and(|end| Instant::now() >= end)
+    }
+}
+
+/// A reader that ends with an error once the budget is spent.
+struct Timed<R>(R, Budget);
+
+impl<R: Read> Read for Timed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.is_spent() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.0.read(buffer)
+    }
 }
 
 /// A bundle that lies in a folder.
@@ -90,38 +131,71 @@ impl std::fmt::Display for Summary {
     }
 }
 
+/// The file that brings most of what cannot be got out of the old tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heaviest {
+    /// The file.
+    pub path: String,
+    /// Bytes before they are compressed.
+    pub literals: u64,
+}
+
 /// Writes the new file `patch`, which leads from `old` to `new`. The same
 /// trees give the same bytes, on any machine.
 ///
 /// # Errors
-/// [`DiffError`].
+/// [`DiffError`]; [`DiffError::Budget`] if it takes longer.
 pub fn diff(
     old: Tree,
     new: Tree,
     patch: &Path,
+    budget: Budget,
     bar: impl FnOnce(u64) -> ProgressBar,
-) -> Result<Summary, DiffError> {
-    let written = |source| DiffError::Write {
-        path: patch.into(),
-        source,
+) -> Result<(Summary, Option<Heaviest>), DiffError> {
+    let written = |source: io::Error| match source.kind() {
+        io::ErrorKind::TimedOut if budget.is_spent() => DiffError::Budget,
+        _ => DiffError::Write {
+            path: patch.into(),
+            source,
+        },
     };
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
-    let contents = compare(&steps, old, new, &bar)?;
+    let contents = compare(&steps, old, new, budget, &bar)?;
+    let heaviest = heaviest(&steps, &contents);
     let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut operations = Vec::new();
     number(&mut operations, steps.len() as u64);
     for (step, content) in steps.iter().zip(&contents) {
         step.write(new.manifest, content, &mut operations, &mut summary);
     }
-    let parts = pack(&operations, &contents).map_err(written)?;
+    let parts = pack(&operations, &contents, budget).map_err(written)?;
     drop(contents);
     let mut file = BufWriter::new(fs::create_new(patch)?);
     streams::write(MAGIC, &parts, &mut file).map_err(written)?;
     let file = file.into_inner().map_err(|e| written(e.into_error()))?;
     file.sync_all().map_err(written)?;
     bar.finish_and_clear();
-    Ok(summary)
+    Ok((summary, heaviest))
+}
+
+fn heaviest(steps: &[Step], contents: &[Content]) -> Option<Heaviest> {
+    let all = steps.iter().zip(contents).filter_map(|(step, content)| {
+        let (Step::Change(path, _) | Step::New(path)) = step else {
+            return None;
+        };
+        let literals = match content {
+            Content::Nothing => 0,
+            Content::Whole { size, .. } => *size,
+            Content::Diff(diff) => diff.literals.len() as u64,
+        };
+        Some((literals, path))
+    });
+    let (literals, path) = all.max()?;
+    Some(Heaviest {
+        path: (*path).to_owned(),
+        literals,
+    })
 }
 
 /// What one file adds to a patch.
@@ -148,7 +222,7 @@ pub fn explain(
 ) -> Result<(Summary, Vec<Part>), DiffError> {
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
-    let contents = compare(&steps, old, new, &bar)?;
+    let contents = compare(&steps, old, new, Budget::UNLIMITED, &bar)?;
     let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut parts = Vec::new();
     for (step, content) in steps.iter().zip(&contents) {
@@ -167,7 +241,7 @@ pub fn explain(
             source,
         };
         let content = std::slice::from_ref(content);
-        let streams = pack(&operation, content).map_err(written)?;
+        let streams = pack(&operation, content, Budget::UNLIMITED).map_err(written)?;
         parts.push(Part {
             path: (*path).to_owned(),
             what,
@@ -195,6 +269,7 @@ fn compare(
     steps: &[Step],
     old: Tree,
     new: Tree,
+    budget: Budget,
     bar: &ProgressBar,
 ) -> Result<Vec<Content>, DiffError> {
     let mut order: Vec<usize> = (0..steps.len()).collect();
@@ -211,7 +286,7 @@ fn compare(
         while let Some((index, memory)) = take(&queue, &freed, |n| {
             steps[n].memory(old.manifest, new.manifest)
         }) {
-            let content = steps[index].content(old, new);
+            let content = steps[index].content(old, new, budget);
             let mut queue = queue.lock().expect("no thread panics");
             queue.free += memory;
             queue.failed |= content.is_err();
@@ -269,7 +344,11 @@ fn take(
 }
 
 /// Compresses the streams, all at a time.
-fn pack(operations: &[u8], contents: &[Content]) -> io::Result<Vec<streams::Packed>> {
+fn pack(
+    operations: &[u8],
+    contents: &[Content],
+    budget: Budget,
+) -> io::Result<Vec<streams::Packed>> {
     let part = |index: usize| -> io::Result<streams::Packed> {
         let (mut size, mut readers): (u64, Vec<Box<dyn Read>>) = (0, Vec::new());
         if index == stream::OPERATIONS {
@@ -296,7 +375,7 @@ fn pack(operations: &[u8], contents: &[Content]) -> io::Result<Vec<streams::Pack
             readers.push(Box::new(&bytes[..]));
         }
         readers.reverse();
-        streams::pack(index, size, Sequence(readers))
+        streams::pack(index, size, Timed(Sequence(readers), budget))
     };
     std::thread::scope(|scope| {
         let part = &part;
@@ -409,7 +488,10 @@ impl Step<'_> {
         }
     }
 
-    fn content(&self, old: Tree, new: Tree) -> Result<Content, DiffError> {
+    fn content(&self, old: Tree, new: Tree, budget: Budget) -> Result<Content, DiffError> {
+        if budget.is_spent() {
+            return Err(DiffError::Budget);
+        }
         let whole = |path| Content::Whole {
             path: fs::join(new.folder, path),
             size: file_size(new.manifest, path),
@@ -423,7 +505,11 @@ impl Step<'_> {
                 }
                 let before = read(&fs::join(old.folder, from))?;
                 let after = read(&fs::join(new.folder, path))?;
-                let found = encode::difference(&before, &after);
+                let found = encode::difference(&before, &after, budget);
+                // What is found when the time is over is not all there is.
+                if budget.is_spent() {
+                    return Err(DiffError::Budget);
+                }
                 Ok(found.map_or_else(|| whole(path), Content::Diff))
             }
             _ => Ok(Content::Nothing),

@@ -2,6 +2,7 @@
 //! differences of executable code"): a match may have errors, as code that
 //! moved has, and ends where going on would cost more than it saves.
 
+use super::Budget;
 use libsais::SuffixArrayConstruction;
 use rayon::prelude::*;
 
@@ -16,6 +17,9 @@ const BETTER: usize = 8;
 const WINDOW: usize = 32;
 const RIGHT: usize = 27;
 
+/// After so many searches the clock is looked at.
+const LOOK_AT_CLOCK: u32 = 1 << 12;
+
 /// A stretch of the new file that is like one of the old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match {
@@ -28,8 +32,9 @@ pub struct Match {
 }
 
 /// All matches, in the order of the new file, without overlap there. Both
-/// files must be shorter than 2 GiB.
-pub fn search(old: &[u8], new: &[u8]) -> Vec<Match> {
+/// files must be shorter than 2 GiB. Once the budget is spent, no more are
+/// looked for.
+pub fn search(old: &[u8], new: &[u8], budget: Budget) -> Vec<Match> {
     let index = Index::new(old);
     let pieces: Vec<usize> = (0..new.len()).step_by(PIECE).collect();
     let found: Vec<Vec<Match>> = pieces
@@ -39,6 +44,7 @@ pub fn search(old: &[u8], new: &[u8]) -> Vec<Match> {
             let mut matches = Piece {
                 index: &index,
                 new: piece,
+                budget,
             }
             .matches();
             for found in &mut matches {
@@ -148,6 +154,7 @@ fn common(one: &[u8], other: &[u8]) -> usize {
 struct Piece<'a> {
     index: &'a Index<'a>,
     new: &'a [u8],
+    budget: Budget,
 }
 
 impl Piece<'_> {
@@ -155,7 +162,7 @@ impl Piece<'_> {
         let (old, new) = (self.index.old, self.new);
         let mut matches = Vec::new();
         let mut last: Option<Match> = None;
-        let mut at = 0;
+        let (mut at, mut searched) = (0, 0u32);
         while at < new.len() {
             // The next place where another match is clearly better.
             let mut found = (0, 0);
@@ -166,6 +173,10 @@ impl Piece<'_> {
                     at += step;
                     (score, counted) = (0, at);
                     continue;
+                }
+                searched += 1;
+                if searched % LOOK_AT_CLOCK == 0 && self.budget.is_spent() {
+                    return Vec::new();
                 }
                 found = self.index.longest(&new[at..]);
                 let right = |place: usize| last.is_some_and(|last| self.right(&last, place));
@@ -321,7 +332,7 @@ mod tests {
         let mut new = [&b[..], &c, &a].concat();
         new[100] ^= 1;
         new[6000] ^= 1;
-        let matches = search(&old, &new);
+        let matches = search(&old, &new, Budget::UNLIMITED);
         let expected = [
             Match {
                 old: 5000,

@@ -117,7 +117,7 @@ fn the_stub_makes_the_new_tree_of_the_old_one_and_the_patch_is_small() {
     let [from, to] = trees
         .each_ref()
         .map(|(folder, manifest)| Tree { folder, manifest });
-    let summary = diff(from, to, &place("patch"), bars).unwrap();
+    let (summary, _) = diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
     let expected = Summary {
         kept: 2,
         changed: 2,
@@ -128,7 +128,7 @@ fn the_stub_makes_the_new_tree_of_the_old_one_and_the_patch_is_small() {
     assert_eq!(summary, expected);
     let size = std::fs::metadata(place("patch")).unwrap().len();
     assert!(size < 5000, "{size}");
-    diff(from, to, &place("patch2"), bars).unwrap();
+    diff(from, to, &place("patch2"), Budget::UNLIMITED, bars).unwrap();
     let read = |name: &str| std::fs::read(place(name)).unwrap();
     assert_eq!(read("patch"), read("patch2"));
 
@@ -171,7 +171,7 @@ fn a_patch_that_is_cut_or_damaged_anywhere_is_refused() {
         folder: &new_folder,
         manifest: &new,
     };
-    diff(from, to, &place("patch"), bars).unwrap();
+    diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
     let patch = std::fs::read(place("patch")).unwrap();
     let mut tried = 0;
     let mut refused = |bytes: &[u8]| {
@@ -262,7 +262,7 @@ fn round_trip(folder: &Path, old: &Manifest, new: &Manifest) {
     let (old_folder, new_folder) = (place("old"), place("new"));
     let [from, to] = [(&old_folder, old), (&new_folder, new)]
         .map(|(folder, manifest)| Tree { folder, manifest });
-    diff(from, to, &place("patch"), bars).unwrap();
+    diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
     create_dir_all(place("work")).unwrap();
     create_dir_all(place("out")).unwrap();
     let made = Scattered::installed(&old_folder, old.clone())
@@ -294,4 +294,38 @@ proptest! {
         let new = plant(&folder.path().join("new"), &new);
         round_trip(folder.path(), &old, &new);
     }
+}
+
+#[test]
+fn a_patch_that_takes_longer_than_it_may_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let old = tree(&place("old"), &old_nodes());
+    let new = tree(&place("new"), &new_nodes());
+    let (old_folder, new_folder) = (place("old"), place("new"));
+    let from = Tree {
+        folder: &old_folder,
+        manifest: &old,
+    };
+    let to = Tree {
+        folder: &new_folder,
+        manifest: &new,
+    };
+    let made = diff(from, to, &place("none"), Budget::of(Duration::ZERO), bars);
+    assert!(matches!(made, Err(DiffError::Budget)), "{made:?}");
+    assert!(!place("none").exists());
+    // In the middle of a file, and of a stream, too.
+    let (one, other) = (noise(1, 1 << 20), noise(2, 1 << 20));
+    let spent = Budget::of(Duration::ZERO);
+    assert_eq!(encode::difference(&one, &other, spent), None);
+    let packed = pack(&one, &[], spent);
+    assert_eq!(
+        packed.err().map(|e| e.kind()),
+        Some(io::ErrorKind::TimedOut)
+    );
+    let enough = Budget::of(Duration::from_secs(3600));
+    let (summary, heaviest) = diff(from, to, &place("patch"), enough, bars).unwrap();
+    assert!(summary.changed > 0);
+    let heaviest = heaviest.unwrap();
+    assert!(new.entries.contains_key(&heaviest.path), "{heaviest:?}");
 }

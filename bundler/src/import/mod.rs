@@ -1,6 +1,8 @@
 //! Taking over repositories that other programs made.
 
+mod place;
 pub mod pyupdater;
+mod roots;
 pub mod tufup;
 
 use crate::keys::KeyError;
@@ -34,6 +36,33 @@ pub enum ImportError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// Its settings are of another machine, and what they name is not here.
+    #[error(
+        "{config:?} names {named:?} as the folder of the repository, which is not on this machine, \
+         and there is no such folder here either; put its path into that file, relative to the \
+         file, as `repo_dir`"
+    )]
+    Elsewhere {
+        /// The settings file.
+        config: PathBuf,
+        /// What it names.
+        named: String,
+    },
+    /// Roots that clients need are not there.
+    #[error(
+        "{} missing in {folder:?}: clients with an older root go from one to the next, and need \
+         each of them; look where the repository is published, or in a backup",
+        match .missing.as_slice() {
+            [one] => format!("{one} is"),
+            more => format!("{} are", more.join(", ")),
+        }
+    )]
+    Roots {
+        /// The folder of the metadata.
+        folder: PathBuf,
+        /// Names of files.
+        missing: Vec<String>,
     },
     /// No folder of PyUpdater.
     #[error("there is no {0:?}; name the folder in which `pyupdater init` was called")]

@@ -2,17 +2,20 @@
 //! is read, its keys, its metadata and its targets stay where they are and are
 //! continued.
 
-use super::ImportError;
+use super::place::Place;
+use super::{ImportError, roots};
 use crate::keys::{Keyring, Private};
 use crate::metadata::{self, MetadataError, Published, Trust};
 use crate::project::{self, PatchFormat, Project, ROLES, Template};
 use crate::release::stored_name;
 use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs;
+use notsotuf_stub::launcher::now;
+use notsotuf_stub::select::{TargetKind, TargetName};
 use notsotuf_stub::tuf::key::encode_hex;
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Which of the two Python packages made the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +34,6 @@ impl Flavour {
             Flavour::Notsotuf => ".notsotuf-repo-config",
         }
     }
-
-    /// What its clients can apply. Those of notsotuf take patches over the
-    /// compressed archives, which are about as large as these.
-    fn patch_format(self) -> PatchFormat {
-        match self {
-            Flavour::Tufup => PatchFormat::Bsdiff4,
-            Flavour::Notsotuf => PatchFormat::None,
-        }
-    }
 }
 
 /// What was taken over.
@@ -49,6 +43,12 @@ pub struct Imported {
     pub app: String,
     /// How many targets.
     pub targets: usize,
+    /// All applications that have releases in it.
+    pub apps: Vec<String>,
+    /// The format of its patches from now on.
+    pub patch_format: PatchFormat,
+    /// What the release engineer should know, one sentence each.
+    pub warnings: Vec<String>,
     /// For each role the names of its keys whose private half is at hand.
     pub keys: Vec<(&'static str, Vec<String>)>,
 }
@@ -77,8 +77,6 @@ pub fn import(
         let found = config[key].as_str().map(str::to_owned);
         found.ok_or_else(|| form(&format!("it has no {key}")))
     };
-    // tufup writes the paths of Windows with slashes, too, but reads both.
-    let folder_of = |key: &str| text(key).map(|path| PathBuf::from(path.replace('\\', "/")));
     let app = text("app_name")?;
     let days = ROLES.map(|role| {
         let days = config["expiration_days"][role].as_u64();
@@ -91,18 +89,36 @@ pub fn import(
         }
         None => None,
     };
-    let repository = folder_of("repo_dir")?;
+    let mut warnings = Vec::new();
+    let place = Place {
+        folder,
+        config: &path,
+    };
+    let repository = place.repository(&text("repo_dir")?, &mut warnings)?;
+    let keystore = place.keystore(&text("keys_dir")?, &mut warnings);
     let metadata = folder.join(&repository).join("metadata");
+    warnings.extend(roots::mend(&metadata)?);
     let published = Published::from_folder(&metadata, trusted.as_deref())?;
     check_targets(&folder.join(&repository).join("targets"), &published)?;
+    let apps = apps(&app, &published);
+    if apps.len() > 1 {
+        warnings.push(format!(
+            "the repository has releases of {}: all of them are in the settings now, and commands \
+             need --app",
+            apps.join(", ")
+        ));
+    }
+    let (patch_format, why) = patch_format(flavour, &config, &published);
+    warnings.extend(why);
+    warnings.extend(expiry(&published, days));
     let template = Template {
-        apps: vec![app.clone()],
+        apps: apps.clone(),
         url,
         expires_days: days,
         archive_suffix: suffix(&published),
-        patch_format: flavour.patch_format(),
+        patch_format,
         pyupdater: BTreeMap::new(),
-        keystore: folder_of("keys_dir")?,
+        keystore,
         repository,
     };
     let keyring = Keyring::open(vec![folder.join(&template.keystore)], Vec::new())?;
@@ -119,6 +135,9 @@ pub fn import(
     Trust::remember_published(&project, &published)?;
     Ok(Imported {
         app,
+        apps,
+        patch_format,
+        warnings,
         targets: published.target_entries().len(),
         keys: keys.into(),
     })
@@ -137,6 +156,92 @@ fn check_targets(targets: &Path, published: &Published) -> Result<(), ImportErro
         }
     }
     Ok(())
+}
+
+/// The applications that have releases, that of the settings first.
+fn apps(own: &str, published: &Published) -> Vec<String> {
+    let targets = published.target_entries();
+    let names = targets.keys().filter_map(|path| TargetName::parse(path));
+    let others: BTreeSet<String> = names
+        .filter(|target| target.kind == TargetKind::Archive && target.name != own)
+        .map(|target| target.name)
+        .collect();
+    std::iter::once(own.to_owned()).chain(others).collect()
+}
+
+/// What the clients in the field can apply, as far as what was published for
+/// them tells, and why that is no patch at all.
+fn patch_format(
+    flavour: Flavour,
+    config: &Value,
+    published: &Published,
+) -> (PatchFormat, Option<String>) {
+    let none = |why: String| {
+        let text = format!(
+            "patch_format is \"none\", and clients in the field take full archives: {why}. Once \
+             they are gone, set it to \"notsotuf-1\" in the settings"
+        );
+        (PatchFormat::None, Some(text))
+    };
+    if flavour == Flavour::Notsotuf {
+        return none("original notsotuf's take any patch for one over compressed archives".into());
+    }
+    if let Some(class) = config["binary_diff"].as_str() {
+        return none(format!(
+            "their patches are made by {class}, which is not known here"
+        ));
+    }
+    let old = published.target_entries().into_iter().find_map(|(path, entry)| {
+        let target = TargetName::parse(&path)?;
+        let custom = &entry["custom"];
+        let keys = custom.as_object().map_or(0, Map::len);
+        let new = keys == 2 && custom.get("user").is_some() && custom.get("tufup").is_some();
+        match (target.kind, keys) {
+            _ if new => None,
+            (TargetKind::Patch, 0) => Some(format!(
+                "{path} was made by a tufup older than 0.6, whose clients take any patch for one \
+                 over compressed archives"
+            )),
+            (TargetKind::Patch, _) => Some(format!(
+                "{path} was made by tufup 0.6.0, whose clients look for the check sums of patches \
+                 elsewhere than later ones"
+            )),
+            (TargetKind::Archive, _) => Some(format!(
+                "{path} was made by tufup 0.6.0 or older, whose clients cannot apply the patches \
+                 of later ones"
+            )),
+        }
+    });
+    match old {
+        Some(why) => none(why),
+        None => (PatchFormat::Bsdiff4, None),
+    }
+}
+
+/// tufup's timestamps last for one day unless its settings say otherwise.
+fn expiry(published: &Published, days: [u32; 4]) -> Vec<String> {
+    let mut said = Vec::new();
+    let expired = ROLES.into_iter().filter(|role| {
+        let document = published.document(role);
+        document.is_some_and(|document| document.expires() <= now())
+    });
+    let expired: Vec<&str> = expired.collect();
+    if !expired.is_empty() {
+        said.push(format!(
+            "expired: {}; no client updates until `notsotuf renew` (with --root for the root) has \
+             renewed that, and it is uploaded",
+            expired.join(", ")
+        ));
+    }
+    for (role, days) in ROLES.into_iter().zip(days).filter(|(_, days)| *days <= 1) {
+        said.push(format!(
+            "{role} metadata lasts {days} day, as in tufup's settings: let `notsotuf renew` and \
+             `notsotuf upload` run more often than that, or write more into expires_days.{role} \
+             (new projects have {})",
+            if role == "timestamp" { 14 } else { 30 }
+        ));
+    }
+    said
 }
 
 /// That of the archives there are: old clients know only one.

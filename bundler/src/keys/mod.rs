@@ -152,6 +152,15 @@ impl PublicKey {
     }
 }
 
+/// The public half of a private key in a known form that needs no passphrase.
+pub fn plain_public(text: &str) -> Option<PublicKey> {
+    let seed = match text.trim_start().starts_with('{') {
+        true => legacy::read_private(text, None),
+        false => pem::read_private(text, None),
+    };
+    seed.ok().map(|seed| Signer::from_seed(&seed).public)
+}
+
 /// A private key, ready to sign.
 pub struct Signer {
     public: PublicKey,

@@ -6,10 +6,11 @@ use super::{
     rootedit, signers,
 };
 use crate::keys::{Keyring, Passphrases};
+use crate::limits;
 use crate::project::Project;
 use notsotuf_stub::fs;
+use notsotuf_stub::tuf::UnixTime;
 use notsotuf_stub::tuf::schema::format_time;
-use notsotuf_stub::tuf::{Bounds, UnixTime};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -246,7 +247,7 @@ fn next_targets(
     let path = draft_path(project);
     let version = published.targets.as_ref().map_or(0, Document::version);
     let version = next_version("targets", version)?;
-    if let Some(bytes) = fs::read_optional(&path, Bounds::default().targets)? {
+    if let Some(bytes) = fs::read_optional(&path, limits::READ)? {
         let draft = Document::parse(&path, &bytes)?;
         let same = draft.signed()["targets"].as_object() == Some(entries);
         if draft.version() == version && same && draft.expires() > now {

@@ -13,6 +13,7 @@ pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft}
 pub use trust::{MEMORY, Memory, PIN, State, Trust, sha256};
 
 use crate::keys::{KeyError, Keyring, Passphrases, PublicKey, Signer};
+use crate::limits;
 use crate::project::Project;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::tuf::key::decode_hex;
@@ -348,7 +349,7 @@ pub fn check_as_client(
     let read = |file: &str| -> Result<Option<Vec<u8>>, FsError> {
         match files.iter().find(|(name, _)| name == file) {
             Some((_, bytes)) => Ok(Some(bytes.clone())),
-            None => fs::read_optional(&metadata.join(file), Bounds::default().targets),
+            None => fs::read_optional(&metadata.join(file), limits::READ),
         }
     };
     let first = metadata.join("1.root.json");

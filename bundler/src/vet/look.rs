@@ -1,0 +1,221 @@
+//! What is in a bundle: each file is read once.
+
+use super::keys::{self, Key};
+use crate::archive::{Item, mode};
+use memchr::memmem;
+use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::own;
+use rayon::prelude::*;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Read at a time.
+const CHUNK: usize = 1 << 20;
+/// What of a chunk is looked at again with the next: a key of 16384 bits has
+/// 13 kB.
+const OVERLAP: usize = 16 << 10;
+/// What PyInstaller puts before the end of an archive (its `CArchiveWriter`).
+const COOKIE: &[u8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
+/// A signature may follow it.
+const COOKIE_PLACE: u64 = 1 << 20;
+
+/// What kind of program a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// For Linux.
+    Elf,
+    /// For macOS.
+    MachO,
+    /// For Windows.
+    Pe,
+    /// With the name of its interpreter in the first line.
+    Script,
+    /// None.
+    Other,
+}
+
+impl Kind {
+    /// The kind of a file that begins with these bytes.
+    pub fn of(head: &[u8]) -> Self {
+        let first: Option<[u8; 4]> = head.get(..4).and_then(|first| first.try_into().ok());
+        match first.map(u32::from_be_bytes) {
+            Some(0x7f45_4c46) => Kind::Elf,
+            Some(0xfeed_face | 0xfeed_facf | 0xcefa_edfe | 0xcffa_edfe) => Kind::MachO,
+            // With several architectures; what has many is a class of Java.
+            Some(0xcafe_babe) if matches!(head, [_, _, _, _, 0, 0, 0, ..32, ..]) => Kind::MachO,
+            _ if head.starts_with(b"MZ") => Kind::Pe,
+            _ if head.starts_with(b"#!") => Kind::Script,
+            _ => Kind::Other,
+        }
+    }
+}
+
+/// A regular file.
+#[derive(Debug)]
+pub struct Found {
+    /// Its path in the bundle.
+    pub name: String,
+    /// Its path here.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether it has the permission to be started.
+    pub executable: bool,
+    /// Whether it is a stub.
+    pub stub: bool,
+    /// Private keys in it.
+    pub keys: Vec<Key>,
+}
+
+/// All of a bundle.
+#[derive(Debug)]
+pub struct Look {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// Files, folders and links.
+    pub items: Vec<Item>,
+    /// The regular files.
+    pub files: Vec<Found>,
+}
+
+impl Look {
+    /// Reads what is in `items`.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn at(bundle: &Path, items: Vec<Item>) -> Result<Self, FsError> {
+        let files = items.par_iter().filter(|item| item.kind.is_file());
+        let files: Result<Vec<Found>, FsError> = files.map(read).collect();
+        Ok(Look {
+            bundle: bundle.into(),
+            files: files?,
+            items,
+        })
+    }
+
+    /// Whether there is a folder of that path.
+    pub fn has_folder(&self, name: &str) -> bool {
+        let mut items = self.items.iter();
+        items.any(|item| item.name == name && item.kind.is_dir())
+    }
+
+    /// The file of that path.
+    pub fn file(&self, name: &str) -> Option<&Found> {
+        self.files.iter().find(|file| file.name == name)
+    }
+}
+
+fn read(item: &Item) -> Result<Found, FsError> {
+    let mut found = Found {
+        name: item.name.clone(),
+        path: item.path.clone(),
+        kind: Kind::Other,
+        executable: mode(item) & 0o100 != 0,
+        stub: false,
+        keys: Vec::new(),
+    };
+    let mut file = fs::open(&item.path)?;
+    let mut buffer = Vec::new();
+    let mut read = 0;
+    loop {
+        let keep = buffer.len().min(OVERLAP);
+        buffer.drain(..buffer.len() - keep);
+        let fresh = (&mut file)
+            .take(CHUNK as u64)
+            .read_to_end(&mut buffer)
+            .map_err(|e| FsError::new("read", &item.path, e))?;
+        if read == 0 {
+            found.kind = Kind::of(&buffer);
+            // Small files may be keys as a whole.
+            if fresh < CHUNK {
+                found.keys.extend(keys::whole(&item.name, &buffer));
+            }
+        }
+        read += fresh;
+        if fresh == 0 {
+            return Ok(found);
+        }
+        for key in keys::pem(&buffer) {
+            if !found.keys.contains(&key) {
+                found.keys.push(key);
+            }
+        }
+        let program = matches!(found.kind, Kind::Elf | Kind::MachO | Kind::Pe);
+        if program && !found.stub {
+            let mut marks = memmem::find_iter(&buffer, own::MARK);
+            let mark = |at: usize| &buffer[at..buffer.len().min(at + 64)];
+            found.stub = marks.any(|at| own::version_of(mark(at)).is_some());
+        }
+    }
+}
+
+/// What PyInstaller has put into a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packed {
+    /// All of the bundle.
+    OneFile,
+    /// The modules of Python.
+    Modules,
+}
+
+/// Whether the file is a program that PyInstaller made, and how much is in it.
+pub fn pyinstaller(path: &Path) -> Option<Packed> {
+    let mut file = File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    let from = size.saturating_sub(COOKIE_PLACE);
+    file.seek(SeekFrom::Start(from)).ok()?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end).ok()?;
+    let cookie = memmem::rfind(&end, COOKIE)?;
+    // Its table of contents comes before it, and names files of the bundle:
+    // the standard library is beside a program that is not alone.
+    let contents = &end[..cookie];
+    let alone = memmem::find(contents, b"base_library.zip").is_some();
+    Some(if alone {
+        Packed::OneFile
+    } else {
+        Packed::Modules
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_known_by_their_first_bytes() {
+        for (head, kind) in [
+            (&b"\x7fELF\x02"[..], Kind::Elf),
+            (b"\xcf\xfa\xed\xfe\x0c", Kind::MachO),
+            (b"\xca\xfe\xba\xbe\0\0\0\x02", Kind::MachO),
+            (b"\xca\xfe\xba\xbe\0\0\0\x34", Kind::Other),
+            (b"MZ\x90", Kind::Pe),
+            (b"#!/bin/sh", Kind::Script),
+            (b"", Kind::Other),
+            (b"text", Kind::Other),
+        ] {
+            assert_eq!(Kind::of(head), kind, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_file_is_found_wherever_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = format!("{}1.0\n", own::MARK);
+        let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIBxyDbSjyJsqzHpPRbNUYbGDbVuxOEXHAnzn3l7d\n-----END PRIVATE KEY-----\n";
+        // Over the edge of a chunk, and well behind it.
+        for at in [0, 100, CHUNK - 10, CHUNK, 2 * CHUNK + 77] {
+            let mut bytes = b"\x7fELF".to_vec();
+            bytes.resize(4 + at, b' ');
+            bytes.extend_from_slice(mark.as_bytes());
+            bytes.extend_from_slice(key.as_bytes());
+            std::fs::write(folder.path().join("file"), bytes).unwrap();
+            let items = crate::archive::collect(folder.path()).unwrap();
+            let look = Look::at(folder.path(), items).unwrap();
+            let file = look.file("file").unwrap();
+            assert!(file.stub && file.kind == Kind::Elf, "{at}");
+            assert_eq!(file.keys.len(), 1, "{at}");
+        }
+    }
+}

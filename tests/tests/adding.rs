@@ -1,0 +1,499 @@
+//! What `add` takes for a bundle, and what it refuses: the mistakes of a
+//! release that would reach users.
+#![cfg(unix)]
+
+use notsotuf_tests::{
+    World, bundle, copy_tree, program, python_in, run, text, write_windows_program,
+};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A script that tells its version, and some data.
+fn write_bundle(folder: &Path, version: &str) {
+    fs::create_dir_all(folder.join("_internal")).unwrap();
+    write_program(&folder.join("program"), version);
+    fs::write(folder.join("_internal/data"), "data").unwrap();
+}
+
+fn write_program(path: &Path, version: &str) {
+    fs::write(
+        path,
+        format!("#!/bin/sh\necho '{{\"version\": \"{version}\"}}'\n"),
+    )
+    .unwrap();
+    mode(path, 0o755);
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A world and a place for bundles, with 1.0 published.
+fn released() -> (World, PathBuf) {
+    let world = World::new();
+    let place = world.path("work");
+    write_bundle(&place.join("dist/program"), "1.0");
+    world.add("1.0", &place.join("dist/program"), &[]);
+    world.bundler(&["publish"]);
+    (world, place)
+}
+
+/// What is said of a refusal.
+fn refused(world: &World, args: &[&str]) -> String {
+    let output = run(&mut world.command(args));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{args:?} is accepted");
+    said
+}
+
+/// Refused with these words, and with --force not (or just so).
+fn is_refused(world: &World, bundle: &Path, words: &[&str], force: bool) {
+    let said = refused(world, &["add", "1.1", text(bundle)]);
+    for word in words {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert_eq!(said.contains("--force"), force, "{said}");
+    if force {
+        let added = world.add("1.1", bundle, &["--force"]);
+        let warnings = added["warnings"].to_string();
+        assert!(
+            words
+                .iter()
+                .all(|word| warnings.contains(word.trim_matches('"'))),
+            "{warnings}"
+        );
+        world.bundler(&["remove-latest"]);
+    } else {
+        refused(world, &["add", "1.1", text(bundle), "--force"]);
+    }
+}
+
+fn is_fine(world: &World, bundle: &Path) {
+    let added = world.add("1.1", bundle, &[]);
+    assert_eq!(added["warnings"], json!([]), "{bundle:?}");
+    world.bundler(&["remove-latest"]);
+}
+
+#[test]
+fn the_project_and_its_keys_are_never_released() {
+    let (world, place) = released();
+    let project = world.path("project");
+    is_refused(&world, &project, &["this project itself"], false);
+    is_refused(&world, &project.join("keystore"), &["keys"], false);
+    is_refused(&world, &project.join("repository"), &["repository"], false);
+    write_bundle(&world.path(""), "1.1");
+    is_refused(&world, &world.path(""), &["this project itself"], false);
+    let bundle = place.join("bundle");
+    write_bundle(&bundle, "1.1");
+    is_fine(&world, &bundle);
+    // A bundle in the project's folder is fine.
+    let inside = project.join("dist/program");
+    write_bundle(&inside, "1.1");
+    is_fine(&world, &inside);
+
+    // A copy of a key, under another name, in the middle of something else.
+    let key = fs::read_to_string(project.join("keystore/targets.pem")).unwrap();
+    let hidden = bundle.join("_internal/notes.txt");
+    for content in [
+        key.clone(),
+        format!("\u{1}{key}"),
+        json!({ "key": key }).to_string(),
+    ] {
+        fs::write(&hidden, content).unwrap();
+        is_refused(
+            &world,
+            &bundle,
+            &["_internal/notes.txt", "key of this project"],
+            false,
+        );
+    }
+    // It is known by its public half, too, wherever the keystore is.
+    fs::rename(project.join("keystore"), world.path("elsewhere")).unwrap();
+    is_refused(&world, &bundle, &["key of this project"], false);
+    fs::rename(world.path("elsewhere"), project.join("keystore")).unwrap();
+    // A keystore of another project, of any form.
+    fs::write(&hidden, "-----BEGIN PUBLIC KEY-----").unwrap();
+    let old = bundle.join("_internal/old");
+    python_in(&place, &["legacy-key", text(&old), "a secret"]);
+    is_refused(&world, &bundle, &["_internal/old", "for signing"], false);
+    fs::remove_file(&old).unwrap();
+    fs::remove_file(bundle.join("_internal/old.pub")).unwrap();
+    fs::write(bundle.join("_internal/.tufup-repo-config"), "{}").unwrap();
+    is_refused(&world, &bundle, &["a project", ".tufup-repo-config"], false);
+}
+
+#[test]
+fn other_private_keys_are_the_applications_own_affair() {
+    let (world, place) = released();
+    let bundle = place.join("bundle");
+    write_bundle(&bundle, "1.1");
+    let made = run(std::process::Command::new("openssl").args([
+        "genpkey",
+        "-algorithm",
+        "ed25519",
+        "-out",
+        text(&place.join("key.pem")),
+    ]));
+    assert!(made.status.success(), "{made:?}");
+    let der = run(std::process::Command::new("openssl").args([
+        "pkey",
+        "-outform",
+        "DER",
+        "-in",
+        text(&place.join("key.pem")),
+        "-out",
+        text(&place.join("key.der")),
+    ]));
+    assert!(der.status.success(), "{der:?}");
+    for (from, to) in [("key.pem", "tls.txt"), ("key.der", "server.key")] {
+        fs::copy(place.join(from), bundle.join(to)).unwrap();
+        is_refused(&world, &bundle, &[to, "a private key"], true);
+        fs::remove_file(bundle.join(to)).unwrap();
+    }
+    // Public ones, and words that many libraries have, are fine.
+    let words = b"\0-----BEGIN PRIVATE KEY-----\0-----END PRIVATE KEY-----\0";
+    fs::write(bundle.join("_internal/libcrypto.so"), words).unwrap();
+    let certificates = "-----BEGIN CERTIFICATE-----\nMIIF\n-----END CERTIFICATE-----\n";
+    fs::write(bundle.join("_internal/cacert.pem"), certificates).unwrap();
+    fs::write(bundle.join("license.key"), "ABCD-EFGH").unwrap();
+    is_fine(&world, &bundle);
+}
+
+#[test]
+fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
+    let (world, place) = released();
+    let dist = place.join("dist");
+    let meant = format!("{:?}", dist.join("program"));
+    is_refused(&world, &dist, &["holds a bundle", &meant], true);
+    write_bundle(&dist.join("other"), "1.0");
+    is_refused(&world, &dist, &["holds bundles", &meant], true);
+    let work = place.join("build/program");
+    fs::create_dir_all(&work).unwrap();
+    for name in [
+        "Analysis-00.toc",
+        "PYZ-00.pyz",
+        "PKG-00.toc",
+        "xref-program.html",
+    ] {
+        fs::write(work.join(name), "toc").unwrap();
+    }
+    is_refused(&world, &work, &["PyInstaller works", &meant], true);
+    is_refused(&world, &place.join("build"), &["PyInstaller works"], true);
+    let sources = place.join("sources");
+    fs::create_dir_all(&sources).unwrap();
+    fs::write(sources.join("program.spec"), "").unwrap();
+    write_program(&sources.join("program.py"), "1.1");
+    is_refused(&world, &sources, &["sources", "program.spec"], true);
+    fs::write(place.join("program.zip"), "PK").unwrap();
+    is_refused(&world, &place.join("program.zip"), &[".zip"], true);
+    // One that is not there.
+    let said = refused(&world, &["add", "1.1", text(&dist.join("programm"))]);
+    assert!(
+        said.contains(&meant) && said.contains("PyInstaller"),
+        "{said}"
+    );
+    fs::create_dir(place.join("empty")).unwrap();
+    let said = refused(&world, &["add", "1.1", text(&place.join("empty"))]);
+    assert!(said.contains("is empty"), "{said}");
+    // The arguments in the wrong order.
+    let said = refused(&world, &["add", text(&dist.join("program")), "1.1"]);
+    assert!(said.contains("comes first"), "{said}");
+    let said = refused(&world, &["add", "one", text(&dist)]);
+    assert!(
+        said.contains("no version") && said.contains("1.0"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_bundle_must_have_the_program_that_installs_start() {
+    let (world, place) = released();
+    let bundle = place.join("bundle");
+    write_bundle(&bundle, "1.1");
+    fs::rename(bundle.join("program"), bundle.join("programs")).unwrap();
+    is_refused(
+        &world,
+        &bundle,
+        &["does not have program", "1.0", "did you mean"],
+        true,
+    );
+    // Beside it, or deeper, is one that has it.
+    is_refused(
+        &world,
+        &bundle,
+        &[text(&place.join("dist/program"))
+            .rsplit('/')
+            .next()
+            .unwrap()],
+        true,
+    );
+    fs::create_dir(bundle.join("inner")).unwrap();
+    write_program(&bundle.join("inner/program"), "1.1");
+    is_refused(&world, &bundle, &[text(&bundle.join("inner"))], true);
+    fs::rename(bundle.join("inner/program"), bundle.join("program")).unwrap();
+    fs::remove_dir(bundle.join("inner")).unwrap();
+    is_fine(&world, &bundle);
+    // As actions/upload-artifact brings it (kuzudb/kuzu#2880).
+    for path in ["program", "programs"] {
+        mode(&bundle.join(path), 0o644);
+    }
+    is_refused(&world, &bundle, &["program", "chmod +x"], true);
+    // Libraries that may be executed do not make up for it.
+    let library = bundle.join("_internal/lib.so.1");
+    fs::write(&library, b"\x7fELF").unwrap();
+    mode(&library, 0o755);
+    is_refused(&world, &bundle, &["chmod +x"], true);
+    mode(&bundle.join("programs"), 0o755);
+    is_refused(&world, &bundle, &["program ", "chmod +x"], true);
+    fs::remove_file(bundle.join("program")).unwrap();
+    fs::remove_file(bundle.join("programs")).unwrap();
+    is_refused(&world, &bundle, &["no program"], true);
+    // If one of several is gone, that is said.
+    let several = World::new();
+    write_bundle(&bundle, "1.0");
+    write_program(&bundle.join("tool"), "1.0");
+    several.add("1.0", &bundle, &[]);
+    fs::remove_file(bundle.join("tool")).unwrap();
+    let added = several.add("1.1", &bundle, &[]);
+    assert!(
+        added["warnings"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("tool, which 1.0 has"),
+        "{added}"
+    );
+}
+
+#[test]
+fn what_ship_makes_is_released_under_another_name_only() {
+    let world = World::with(&["--app", "other"]);
+    let place = world.path("work");
+    write_bundle(&place, "1.0");
+    for app in ["app", "other"] {
+        world.add("1.0", &place, &["--app", app]);
+    }
+    world.bundler(&["publish"]);
+    let shipped = world.path("shipped");
+    world.bundler(&["ship", "--app", "other", "--output", text(&shipped)]);
+    let add = |app: &str, more: &[&str]| {
+        let args = ["add", "1.1", text(&shipped), "--app", app, "--skip-patch"];
+        run(&mut world.command(&[&args[..], more].concat()))
+    };
+    for more in [&[][..], &["--force"]] {
+        let output = add("other", more);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let meant = format!("{:?}", shipped.join("app"));
+        assert!(!output.status.success() && said.contains(&meant), "{said}");
+    }
+    // Above it, too.
+    fs::create_dir(world.path("above")).unwrap();
+    copy_tree(&shipped, &world.path("above/inner"));
+    let above = refused(
+        &world,
+        &["add", "1.1", text(&world.path("above")), "--app", "other"],
+    );
+    assert!(above.contains("ship"), "{above}");
+    // docs/migration.md: so clients of tufup cross over.
+    let output = add("app", &[]);
+    assert!(output.status.success(), "{output:?}");
+    world.bundler(&["remove-latest", "--app", "app"]);
+    // What it left when it was started would be for all.
+    fs::create_dir(shipped.join(".notsotuf")).unwrap();
+    let output = add("app", &[]);
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("started already"),
+        "{output:?}"
+    );
+    fs::remove_dir(shipped.join(".notsotuf")).unwrap();
+    // One without settings starts nothing.
+    let bundle = world.path("bundle");
+    write_bundle(&bundle, "1.1");
+    fs::copy(program("notsotuf-stub"), bundle.join("updater")).unwrap();
+    let said = refused(&world, &["add", "1.1", text(&bundle), "--app", "app"]);
+    assert!(said.contains("updater is a stub"), "{said}");
+}
+
+/// Names of others: mon/ifstools#18, imagej/imagej-updater#12.
+#[test]
+fn names_must_suit_the_system_that_the_bundle_is_for() {
+    let world = World::new();
+    let place = world.path("bundles");
+    for (system, name) in [
+        ("windows", "program.exe"),
+        ("macos", "program"),
+        ("linux", "program"),
+    ] {
+        fs::create_dir_all(place.join(system)).unwrap();
+        let file = place.join(system).join(name);
+        match system {
+            "windows" => write_windows_program(&file),
+            "macos" => fs::write(&file, b"\xcf\xfa\xed\xfe program").unwrap(),
+            _ => fs::write(&file, b"\x7fELF program").unwrap(),
+        }
+        mode(&file, if system == "windows" { 0o644 } else { 0o755 });
+    }
+    let ours = [
+        "stream:x.txt",
+        "dot.",
+        "space ",
+        "aux.txt",
+        "con",
+        "star*",
+        "a/nul",
+        "COM1.x",
+    ];
+    for (system, name, fine) in ours
+        .iter()
+        .flat_map(|name| {
+            [
+                ("windows", *name, false),
+                ("macos", name, true),
+                ("linux", name, true),
+            ]
+        })
+        .chain([
+            ("windows", "Data.txt", false),
+            ("macos", "Data.txt", false),
+            ("linux", "Data.txt", true),
+            ("windows", "console.txt", true),
+        ])
+    {
+        let bundle = place.join("now");
+        copy_tree(&place.join(system), &bundle);
+        fs::create_dir(bundle.join("a")).unwrap();
+        fs::write(bundle.join("data.txt"), "one").unwrap();
+        fs::write(bundle.join(name), "another").unwrap();
+        match fine {
+            true => {
+                world.add("1.0", &bundle, &[]);
+                world.bundler(&["remove-latest"]);
+            }
+            false => {
+                let said = refused(&world, &["add", "1.0", text(&bundle)]);
+                assert!(said.contains(&format!("{name:?}")), "{system}: {said}");
+            }
+        }
+        fs::remove_dir_all(&bundle).unwrap();
+    }
+}
+
+#[test]
+fn an_unchanged_bundle_is_noticed() {
+    let (world, place) = released();
+    let same = place.join("dist/program");
+    for more in [&[][..], &["--skip-patch"]] {
+        let added = world.add("1.1", &same, more);
+        let said = added["warnings"][0].as_str().unwrap();
+        assert!(
+            said.contains("nothing in this bundle differs from 1.0"),
+            "{said}"
+        );
+        world.bundler(&["remove-latest"]);
+    }
+    mode(&same.join("_internal/data"), 0o600);
+    is_fine(&world, &same);
+}
+
+#[test]
+fn a_large_patch_of_what_pyinstaller_compresses_is_explained() {
+    let world = World::new();
+    world.add("1.0", &bundle("onefile-1.0"), &[]);
+    // As other sources or another Python make it: hardly anything is as it was.
+    let other = world.path("program");
+    let mut bytes = fs::read(bundle("onefile-1.0")).unwrap();
+    let end = bytes.len() - (64 << 10);
+    let mut state = 1u32;
+    for byte in &mut bytes[(64 << 10)..end] {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte ^= (state >> 24) as u8;
+    }
+    fs::write(&other, bytes).unwrap();
+    mode(&other, 0o755);
+    let added = world.add("1.1", &other, &[]);
+    let said = added["warnings"].to_string();
+    assert!(
+        said.contains("--onefile") && said.contains("program"),
+        "{added}"
+    );
+    // A small one is not.
+    world.bundler(&["remove-latest"]);
+    let added = world.add("1.1", &bundle("onefile-1.1"), &[]);
+    assert_eq!(added["warnings"], json!([]), "{added}");
+}
+
+#[test]
+fn a_patch_that_takes_too_long_is_done_without() {
+    let (world, place) = released();
+    let next = place.join("next");
+    write_bundle(&next, "1.1");
+    let settings = world.path("project/notsotuf-project.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    for format in ["notsotuf-1", "bsdiff4"] {
+        let set = before.replace(
+            "patch_format = \"notsotuf-1\"",
+            &format!("patch_format = \"{format}\""),
+        );
+        fs::write(&settings, set).unwrap();
+        let added = world.add("1.1", &next, &["--patch-budget", "0s"]);
+        assert_eq!(added["patch"], Value::Null);
+        let why = added["no_patch"].as_str().unwrap();
+        assert!(why.contains("--patch-budget"), "{format}: {why}");
+        world.bundler(&["remove-latest"]);
+        let added = world.add("1.1", &next, &["--patch-budget", "2h"]);
+        assert_ne!(added["archive"], Value::Null, "{format}");
+        world.bundler(&["remove-latest"]);
+    }
+    for wrong in ["1", "x", "1d", "99999999999999999999h", "é"] {
+        let output = run(&mut world.command(&["add", "1.1", text(&next), "--patch-budget", wrong]));
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_release_is_bounded() {
+    let (world, place) = released();
+    let next = place.join("next");
+    write_bundle(&next, "1.1");
+    let (fits, over) = ("x".repeat(16_000), "x".repeat(16_385));
+    let meta = |text: &str| json!({ "a": text }).to_string();
+    let said = refused(&world, &["add", "1.1", text(&next), "--meta", &meta(&over)]);
+    assert!(
+        said.contains("16384") && said.contains("all clients"),
+        "{said}"
+    );
+    let notes = world.path("notes.md");
+    let arguments = ["add", "1.1", text(&next), "--notes", text(&notes)];
+    assert!(refused(&world, &arguments).contains("cannot be read"));
+    fs::write(&notes, b"\xff\xfe").unwrap();
+    assert!(refused(&world, &arguments).contains("UTF-8"));
+    fs::write(&notes, &over).unwrap();
+    assert!(refused(&world, &arguments).contains("16385 bytes"));
+    fs::write(&notes, &fits).unwrap();
+    world.add(
+        "1.1",
+        &next,
+        &["--meta", &meta(&fits), "--notes", text(&notes)],
+    );
+}
+
+#[test]
+fn no_release_is_for_a_stub_that_nobody_can_have() {
+    let (world, place) = released();
+    let next = place.join("next");
+    write_bundle(&next, "1.1");
+    let said = refused(&world, &["add", "1.1", text(&next), "--min-stub", "9"]);
+    assert!(
+        said.contains("add-stub") && said.contains("is as new as 9"),
+        "{said}"
+    );
+    let stub = world.stub_of_version("9.1");
+    world.bundler(&["add-stub", text(&stub)]);
+    let said = refused(
+        &world,
+        &["add", "1.1", text(&next), "--min-stub", "10", "--force"],
+    );
+    assert!(said.contains("9.1"), "{said}");
+    world.add("1.1", &next, &["--min-stub", "9"]);
+}

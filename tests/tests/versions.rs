@@ -1,0 +1,302 @@
+//! Numbers of versions are used once, bug fixes come beside pre-releases, and
+//! metadata stays as small as clients read it.
+#![cfg(unix)]
+
+use notsotuf_tests::{World, python_in, run, text};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A bundle with a script that tells its version, and data that patches keep.
+fn bundle(world: &World, version: &str) -> PathBuf {
+    let folder = world.path("bundles").join(version);
+    fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("program");
+    fs::write(
+        &program,
+        format!("#!/bin/sh\necho '{{\"version\": \"{version}\"}}'\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut state = 1u32;
+    let noise = (0..20_000).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    fs::write(folder.join("data"), noise.collect::<Vec<u8>>()).unwrap();
+    folder
+}
+
+fn add(world: &World, version: &str) -> Value {
+    world.add(version, &bundle(world, version), &[])
+}
+
+fn release(world: &World, version: &str) -> Value {
+    let added = add(world, version);
+    world.bundler(&["publish"]);
+    added
+}
+
+fn refused(world: &World, version: &str, more: &[&str]) -> String {
+    let bundle = bundle(world, version);
+    let args = [&["add", version, text(&bundle)], more].concat();
+    let output = run(&mut world.command(&args));
+    assert!(!output.status.success(), "{version} is accepted");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// sparkle-project/Sparkle#1287, #1415: clients would go to and fro.
+#[test]
+fn a_withdrawn_number_is_not_used_again_whatever_becomes_of_the_others() {
+    let world = World::new();
+    for version in ["1.0", "1.1", "1.2"] {
+        release(&world, version);
+    }
+    world.bundler(&["yank", "1.2"]);
+    let withdrawn = |world: &World| {
+        for more in [&[][..], &["--force"]] {
+            let said = refused(world, "1.2", more);
+            assert!(
+                said.contains("was withdrawn") && said.contains("higher"),
+                "{said}"
+            );
+        }
+    };
+    withdrawn(&world);
+    world.bundler(&["publish"]);
+    withdrawn(&world);
+    // The release that says so goes: another one says it then.
+    world.bundler(&["yank", "1.1"]);
+    world.bundler(&["publish"]);
+    withdrawn(&world);
+    release(&world, "1.3");
+    world.bundler(&["prune", "--keep", "1"]);
+    world.bundler(&["publish"]);
+    world.bundler(&["remove-latest"]);
+    let said = refused(&world, "1.3", &[]);
+    assert!(said.contains("was published before"), "{said}");
+}
+
+#[test]
+fn a_published_number_is_not_used_again_and_an_added_one_is() {
+    let world = World::new();
+    release(&world, "1.0");
+    add(&world, "1.1");
+    let said = refused(&world, "1.1", &[]);
+    assert!(
+        said.contains("remove-latest"),
+        "it is not published: {said}"
+    );
+    world.bundler(&["remove-latest"]);
+    release(&world, "1.1");
+    let said = refused(&world, "1.1", &[]);
+    assert!(!said.contains("remove-latest"), "{said}");
+    world.bundler(&["remove-latest"]);
+    for _ in 0..3 {
+        let said = refused(&world, "1.1", &[]);
+        assert!(
+            said.contains("higher") && said.contains("--force"),
+            "{said}"
+        );
+        // The same number, however it is written.
+        assert!(refused(&world, "1.1.0", &[]).contains("was published before"));
+        world.bundler(&["publish"]);
+    }
+    // What was withdrawn before it was published, nobody has.
+    add(&world, "1.2");
+    world.bundler(&["yank", "1.2"]);
+    add(&world, "1.2");
+    world.bundler(&["remove-latest"]);
+    // For who knows that nobody has it.
+    let bundle = bundle(&world, "1.1");
+    world.add("1.1", &bundle, &["--force"]);
+    world.bundler(&["publish"]);
+    // Even where no release is left to say so.
+    let other = World::new();
+    release(&other, "1.0");
+    other.bundler(&["remove-latest"]);
+    other.bundler(&["publish"]);
+    assert!(refused(&other, "1.0", &[]).contains("was published before"));
+}
+
+/// obsproject/obs-studio#12332, sparkle-project/Sparkle#1643.
+#[test]
+fn a_bug_fix_comes_beside_a_pre_release() {
+    let world = World::new();
+    release(&world, "1.4.0");
+    world.ship("1.4.0");
+    let tester = world.path("tester");
+    world.bundler(&["ship", "--output", text(&tester)]);
+    let settings = fs::read_to_string(tester.join("notsotuf.toml")).unwrap();
+    fs::write(
+        tester.join("notsotuf.toml"),
+        settings.replace("channel = \"final\"", "channel = \"b\""),
+    )
+    .unwrap();
+    let test = || {
+        let said = notsotuf_tests::json(&mut Command::new(tester.join("program")));
+        said["version"].as_str().unwrap().to_owned()
+    };
+    release(&world, "2.0b1");
+    assert_eq!(
+        (test().as_str(), world.start_version().as_str()),
+        ("2.0b1", "1.4.0")
+    );
+    assert_eq!(release(&world, "1.4.1")["patch"]["from"], "1.4.0");
+    assert_eq!(
+        (test().as_str(), world.start_version().as_str()),
+        ("2.0b1", "1.4.1")
+    );
+    assert!(world.log().contains("1.4.1 by 1 patch"), "{}", world.log());
+    for version in ["1.4.1", "1.3", "1.4.1b1", "2.0b1"] {
+        assert!(refused(&world, version, &[]).contains("is not newer than"));
+    }
+    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    // What was added last goes, not what has the highest number.
+    assert_eq!(world.bundler(&["remove-latest"])["removed"], "1.4.1");
+    assert_eq!(add(&world, "1.4.2")["patch"]["from"], "1.4.0");
+    world.bundler(&["publish"]);
+    // Those who have the bug fix go on by a patch; testers come, too.
+    let fixed = world.path("fixed");
+    world.bundler(&["ship", "--version", "1.4.2", "--output", text(&fixed)]);
+    assert_eq!(release(&world, "2.0")["patch"]["from"], "1.4.2");
+    assert_eq!(world.bundler(&["explain", "2.0"])["from"], "1.4.2");
+    assert_eq!(test(), "2.0");
+    let said = notsotuf_tests::json(&mut Command::new(fixed.join("program")));
+    assert_eq!(said["version"], "2.0");
+    let log = fs::read_to_string(fixed.join(".notsotuf/log")).unwrap();
+    assert!(log.contains("2.0 by 1 patch"), "{log}");
+    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    // Without a bug fix in between, patches go through the pre-release.
+    release(&world, "3.0b1");
+    assert_eq!(release(&world, "3.0")["patch"]["from"], "3.0b1");
+}
+
+#[test]
+fn a_bug_fix_comes_beside_a_release_that_few_have() {
+    let world = World::new();
+    release(&world, "1.0");
+    world.ship("1.0");
+    world.add("2.0", &bundle(&world, "2.0"), &["--rollout", "0%"]);
+    release(&world, "1.0.1");
+    assert_eq!(world.start_version(), "1.0.1");
+    world.bundler(&["rollout", "2.0", "100%"]);
+    world.bundler(&["publish"]);
+    assert!(refused(&world, "1.0.2", &[]).contains("is not newer than 2.0"));
+    assert_eq!(world.start_version(), "2.0");
+}
+
+#[test]
+fn patches_of_before_go_off_the_list_where_no_new_ones_are_made() {
+    let world = World::new();
+    release(&world, "1.0");
+    release(&world, "1.1");
+    let settings = world.path("project/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("\"notsotuf-1\"\n", "\"none\"\n")).unwrap();
+    world.add("1.2", &bundle(&world, "1.2"), &["--skip-patch"]);
+    let published = world.bundler(&["publish"]);
+    assert_eq!(published["removed"], json!(["app-1.1.patch"]));
+}
+
+fn metadata(world: &World) -> Vec<String> {
+    let files = fs::read_dir(world.repository().join("metadata")).unwrap();
+    let mut names: Vec<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn metadata_that_no_client_needs_goes_and_roots_stay() {
+    let world = World::new();
+    release(&world, "1.0");
+    world.ship("1.0");
+    world.bundler(&["renew", "--root"]);
+    for version in ["1.1", "1.2", "1.3"] {
+        release(&world, version);
+    }
+    world.bundler(&["renew"]);
+    let names = metadata(&world);
+    let of = |role: &str| {
+        names
+            .iter()
+            .filter(|name| name.ends_with(&format!(".{role}.json")))
+            .count()
+    };
+    assert_eq!(of("root"), 2, "{names:?}");
+    assert_eq!(of("snapshot"), 2, "{names:?}");
+    assert!((1..=2).contains(&of("targets")), "{names:?}");
+    assert_eq!(world.start_version(), "1.3");
+}
+
+/// python-tuf's clients and go-tuf's have the same bound.
+#[test]
+fn metadata_that_clients_would_refuse_is_not_published_and_can_be_mended() {
+    let world = World::new();
+    release(&world, "1.0");
+    world.ship("1.0");
+    let folders = [
+        world.repository().join("metadata"),
+        world.path("project/keystore"),
+    ];
+    let [metadata, keystore] = [text(&folders[0]), text(&folders[1])];
+    let grow = |bytes: u64| {
+        let bytes = bytes.to_string();
+        let grown = python_in(&world.path(""), &["grow", metadata, keystore, &bytes]);
+        grown["size"].as_u64().unwrap()
+    };
+    grow(2900000);
+    let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    fs::write(
+        world
+            .repository()
+            .join(format!("targets/{hash}.manual.pdf")),
+        "",
+    )
+    .unwrap();
+    assert_eq!(add(&world, "1.1")["warnings"], json!([]));
+    assert_eq!(world.bundler(&["publish"])["warnings"], json!([]));
+    grow(3500000);
+    let added = add(&world, "1.2")["warnings"].to_string();
+    assert!(added.contains("70 %") && added.contains("prune"), "{added}");
+    let published = world.bundler(&["publish"])["warnings"].to_string();
+    assert!(published.contains("70 %"), "{published}");
+    // One release more than fits.
+    let size = grow(4_900_000);
+    assert_eq!(grow(4_900_000 + (4_999_900 - size)), 4_999_900);
+    assert_eq!(world.start_version(), "1.2");
+    add(&world, "1.3");
+    let output = run(&mut world.command(&["publish"]));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && said.contains("notsotuf prune"),
+        "{said}"
+    );
+    world.bundler(&["remove-latest"]);
+    world.bundler(&["publish"]);
+    // It is too large already, as others or older versions made it.
+    grow(5100000);
+    world.bundler(&["status"]);
+    world.bundler(&["renew"]);
+    let verified = run(&mut world.command(&["verify", "--metadata-only"]));
+    let verified = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.contains("targets.json has 51"), "{verified}");
+    let bundle = bundle(&world, "1.4");
+    world.add("1.4", &bundle, &["--skip-patch"]);
+    assert!(!run(&mut world.command(&["publish"])).status.success());
+    world.bundler(&["remove-latest"]);
+    assert_eq!(
+        world.bundler(&["prune", "--keep", "1"])["removed"],
+        json!(["1.0", "1.1"])
+    );
+    // Smaller, and still too large: that does no more harm.
+    world.bundler(&["publish"]);
+    grow(1000);
+    world.add("1.5", &bundle, &[]);
+    world.bundler(&["publish"]);
+    assert_eq!(world.start_version(), "1.4", "what the bundle of 1.5 says");
+}
