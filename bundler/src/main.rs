@@ -1,17 +1,22 @@
 //! `notsotuf`: archives, patches, metadata and signatures for release
 //! engineers.
 
+mod address;
 mod archive;
 mod audit;
 mod bridge;
+mod child;
 mod cli;
 mod diff;
 mod error;
 mod gzip;
 mod import;
+mod interrupt;
 mod keys;
 mod metadata;
+mod new_project;
 mod operate;
+mod output;
 mod progress;
 mod project;
 mod prune;
@@ -19,23 +24,56 @@ mod publish;
 mod release;
 mod serve;
 mod ship;
+mod temporary;
 mod upload;
 mod whole;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+use output::Output;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
-    let as_json = cli.json;
-    match cli::run(cli) {
+    interrupt::watch();
+    let command = cli::Cli::command().color(output::colour());
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| cli::Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(e) => return not_a_command(&e),
+    };
+    let output = Output::new(cli.json);
+    let result = cli::run(cli, &output);
+    interrupt::stop_if_interrupted();
+    let said = output.finish(result.as_ref().err());
+    if let Err(e) = said {
+        output::complain(&format!("error: cannot write to standard output: {e}"));
+        return ExitCode::FAILURE;
+    }
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            if as_json {
-                println!("{}", serde_json::json!({ "error": e.to_string() }));
-            }
-            eprintln!("error: {e}");
-            e.exit_code()
+        Err(e) => e.exit_code(),
+    }
+}
+
+/// Help, the version, or wrong use: 0 or 2.
+fn not_a_command(e: &clap::Error) -> ExitCode {
+    let json = std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .any(|argument| argument == "--json");
+    if json {
+        let text = e.render().to_string();
+        let text = text.trim();
+        match e.kind() {
+            ErrorKind::DisplayHelp => output::say_json("help", text),
+            ErrorKind::DisplayVersion => output::say_json("version", text),
+            _ => output::say_json("error", text.trim_start_matches("error: ")),
         }
     }
+    if !json || e.use_stderr() {
+        // Nobody may listen any more.
+        drop(e.print());
+    }
+    ExitCode::from(e.exit_code() as u8)
 }

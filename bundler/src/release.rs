@@ -7,14 +7,17 @@ use crate::metadata::{MetadataError, Published};
 use crate::operate;
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
+use crate::temporary;
 use crate::whole::{self, WholeError};
 use notsotuf_stub::bundle::archive::{ArchiveError, unpack};
 use notsotuf_stub::bundle::patch::{self, PatchError, Scattered, hash_file};
 use notsotuf_stub::bundle::{Manifest, Rules};
 use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::launcher::now;
 use notsotuf_stub::plan::MAX_SIZE_RATIO;
 use notsotuf_stub::select::{TargetKind, TargetName};
 use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::tuf::schema::format_time;
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -299,10 +302,7 @@ pub fn add(
         });
     }
     fs::create_dir_all(&pending.files())?;
-    let work = tempfile::Builder::new()
-        .prefix(".add-")
-        .tempdir_in(project.pending())
-        .map_err(|e| FsError::new("create a folder in", &project.pending(), e))?;
+    let work = temporary::Folder::new_in(&project.pending(), ".add-")?;
     let archive_path = project.target(addition.app, &addition.version, TargetKind::Archive);
     let archive_file = work.path().join("archive");
     let tar = archive::pack(addition.bundle, &archive_file, |n| {
@@ -311,7 +311,9 @@ pub fn add(
     let new = open(&archive_file, &work.path().join("new"), progress)
         .map_err(ReleaseError::NewArchive)?;
     let tree = new.manifest.tree_hash();
-    let mut custom = json!({ "required": addition.required, "tree": tree.to_string() });
+    let mut custom = json!({
+        "required": addition.required, "tree": tree.to_string(), "date": format_time(now()),
+    });
     if let Some(stub) = &addition.stub {
         custom["stub"] = stub.to_string().into();
     }
@@ -509,10 +511,7 @@ pub fn explain(
         )));
     };
     fs::create_dir_all(&project.pending())?;
-    let work = tempfile::Builder::new()
-        .prefix(".explain-")
-        .tempdir_in(project.pending())
-        .map_err(|e| FsError::new("create a folder in", &project.pending(), e))?;
+    let work = temporary::Folder::new_in(&project.pending(), ".explain-")?;
     let unpacked = |n: usize, name: &str| {
         let file = pending.archive(&releases[n].1, published.consistent_snapshot())?;
         open_old(&file, &work.path().join(name), progress)

@@ -1,11 +1,12 @@
 //! The commands that look and change nothing.
 
 use super::Output;
+use crate::address;
 use crate::audit::{self, Report, Target};
 use crate::error::Error;
 use crate::metadata::{self, Published};
 use crate::progress::Progress;
-use crate::project::{Project, ROLES};
+use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
 use clap::Args;
 use notsotuf_stub::launcher::now;
@@ -38,7 +39,7 @@ Examples:
   notsotuf verify --metadata-only")]
 pub struct Verify {
     /// Check what is published there instead
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
     /// Trust this root; else the first one of the repository here
     #[arg(long, value_name = "FILE")]
@@ -78,14 +79,7 @@ pub fn status(
     let mut soon = Vec::new();
     for role in ROLES {
         let document = published.document(role);
-        let keys = metadata::role_keys(role, &published.root);
-        let names: Vec<String> = keys
-            .iter()
-            .map(|(id, key)| {
-                let known = key.as_ref().and_then(|key| keyring.find(key));
-                known.map_or_else(|| id.chars().take(16).collect(), |info| info.name.clone())
-            })
-            .collect();
+        let names = metadata::key_names(role, &published.root, &keyring);
         let threshold = &published.root.signed()["roles"][role]["threshold"];
         let by = format!("{threshold} of {}", names.join(", "));
         let Some(document) = document else {
@@ -131,7 +125,13 @@ pub fn status(
     if soon.is_empty() {
         return Ok(());
     }
-    Err(Error::Expiring(soon.join(", ")))
+    Err(Error::Expiring {
+        roles: soon.join(", "),
+        mend: match soon.contains(&"root") {
+            true => "`notsotuf renew --root` renews it, with the root keys at hand, and the others",
+            false => "`notsotuf renew` renews what the keys at hand can sign",
+        },
+    })
 }
 
 fn pending(project: &Project, published: &Published, text: &mut String) -> Result<Value, Error> {
@@ -167,18 +167,20 @@ fn pending(project: &Project, published: &Published, text: &mut String) -> Resul
 
 /// `notsotuf verify`.
 pub fn verify(
-    folder: &Path,
+    named: Option<&Path>,
     args: &Verify,
     progress: Progress,
     output: &Output,
 ) -> Result<(), Error> {
     let root = match (&args.root, &args.url) {
         (Some(path), _) => path.clone(),
-        _ => Project::open(folder)?.metadata().join("1.root.json"),
+        _ => Project::open(&project::find(named)?)?
+            .metadata()
+            .join("1.root.json"),
     };
     let target = match &args.url {
         Some(url) => Target::remote(url),
-        None => Target::Local(Project::open(folder)?.repository()),
+        None => Target::Local(Project::open(&project::find(named)?)?.repository()),
     };
     let Report {
         roots,

@@ -3,8 +3,10 @@
 mod doctor;
 mod init;
 mod inspect;
+mod list;
 mod migrate;
 mod operate;
+mod release;
 mod stub;
 mod trust;
 mod upload;
@@ -12,12 +14,13 @@ mod upload;
 use crate::error::Error;
 use crate::keys::Passphrases;
 use crate::metadata::Published;
+use crate::output::Output;
 use crate::progress::Progress;
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::publish::What;
-use crate::release::{self, Addition};
+use crate::release::{self as releases, Addition};
 use crate::ship::{self, Order};
-use crate::{prune, publish, serve};
+use crate::{address, prune, publish, serve};
 use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
@@ -25,6 +28,11 @@ use notsotuf_stub::report::bytes;
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+
+pub use release::AgainError;
+
+/// The heading of options that every command has, after its own.
+const GLOBAL: &str = "Options of every command";
 
 /// Secure updates for applications made with PyInstaller: the release
 /// engineer's side.
@@ -38,11 +46,12 @@ A project from nothing to the first update:
 
   notsotuf init --app myapp --url https://example.com/updates
   notsotuf add 1.0 dist/myapp        # the folder that PyInstaller made
-  notsotuf publish                   # then copy repository/ to the web server
+  notsotuf publish                   # signs
+  notsotuf upload s3://bucket/updates
   notsotuf ship --output MyApp       # what users install
   ...
-  notsotuf add 1.1 dist/myapp
-  notsotuf publish                   # users get 1.1 at their next start
+  notsotuf release 1.1 dist/myapp --to s3://bucket/updates    # add, publish, upload, verify
+  notsotuf list                      # users get 1.1 at their next start
 
 Passphrases are read from NOTSOTUF_PASSPHRASE_<KEY>, NOTSOTUF_PASSPHRASE, the
 file named with --passphrase-file, or the terminal, in this order.
@@ -50,75 +59,74 @@ file named with --passphrase-file, or the terminal, in this order.
 Exit codes: 0 done; 1 failed; 2 wrong use; 3 something did not verify."
 )]
 pub struct Cli {
-    /// Folder of the project, with its notsotuf-project.toml
-    #[arg(
-        long,
-        short = 'C',
-        global = true,
-        default_value = ".",
-        value_name = "DIR"
-    )]
-    project: PathBuf,
+    /// Folder of the project, with its notsotuf-project.toml; else this one or the nearest above
+    #[arg(long, short = 'C', global = true, value_name = "DIR", help_heading = GLOBAL)]
+    project: Option<PathBuf>,
     /// Print one JSON object on standard output instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// A further folder of keys, on another medium say; repeat for several
-    #[arg(long = "key-dir", global = true, value_name = "DIR")]
+    #[arg(long = "key-dir", global = true, value_name = "DIR", help_heading = GLOBAL)]
     key_dirs: Vec<PathBuf>,
     /// Show no progress
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     quiet: bool,
-    /// File whose first line is the passphrase of the keys
-    #[arg(long, global = true, value_name = "FILE")]
+    /// File whose first line is the passphrase of the keys, readable by its owner only
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     passphrase_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
+/// In the order in which they are used.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start a project: settings, keys, and the root of trust
     Init(init::Init),
-    /// Make and list keys, and change which keys sign what
-    #[command(subcommand)]
-    Keys(trust::Keys),
-    /// Add the signatures of the keys at hand to half-signed metadata
-    Sign(trust::Sign),
-    /// Renew expiry dates, and nothing else: for cron
-    Renew(trust::Renew),
+    /// Add a release: archive, patch against the release before, both checked
+    Add(Add),
+    /// Sign and write what was added or removed; renew timestamp and snapshot
+    Publish,
+    /// Copy what is published to where clients fetch it from
+    Upload(upload::Upload),
+    /// Do all of it: add, publish, upload, verify
+    Release(release::Release),
+    /// Make the folder that users install: stub, settings, root of trust, app
+    Ship(Ship),
+    /// List the releases: when, how large, for whom, and where they are published
+    List(list::List),
     /// Show roles, keys, versions, expiry dates, and what is pending
     Status(inspect::Status),
     /// Look for what is wrong with the project, and say what mends it
     Doctor(doctor::Doctor),
     /// Check a whole repository as clients would, old ones and new ones
     Verify(inspect::Verify),
-    /// Add a release: archive, patch against the release before, both checked
-    Add(Add),
-    /// Add a newer stub, by which installed stubs replace themselves
-    AddStub(stub::AddStub),
-    /// Take back the latest release (takes effect with the next publish)
-    RemoveLatest(App),
+    /// Show why a patch is as large as it is, file by file
+    Explain(Explain),
+    /// Serve the repository on localhost, for trying things out
+    Serve(Serve),
+    /// Renew expiry dates, and nothing else: for cron
+    Renew(trust::Renew),
     /// Give a release to part of the installs (takes effect with the next publish)
     Rollout(operate::Rollout),
     /// Withdraw any release; clients step back (takes effect with the next publish)
     Yank(operate::Yank),
+    /// Take back the latest release (takes effect with the next publish)
+    RemoveLatest(App),
     /// Drop old releases (takes effect with the next publish)
     Prune(Prune),
-    /// Show why a patch is as large as it is, file by file
-    Explain(Explain),
-    /// Sign and write what was added or removed; renew timestamp and snapshot
-    Publish,
-    /// Copy what is published to where clients fetch it from
-    Upload(upload::Upload),
-    /// Make the folder that users install: stub, settings, root of trust, app
-    Ship(Ship),
+    /// Add a newer stub, by which installed stubs replace themselves
+    AddStub(stub::AddStub),
+    /// Make and list keys, and change which keys sign what
+    #[command(subcommand)]
+    Keys(trust::Keys),
+    /// Add the signatures of the keys at hand to half-signed metadata
+    Sign(trust::Sign),
     /// Take over a repository that another program made
     #[command(subcommand)]
     Import(migrate::Import),
     /// Make the archive by which clients of PyUpdater become clients of notsotuf
     Bridge(migrate::Bridge),
-    /// Serve the repository on localhost, for trying things out
-    Serve(Serve),
     /// Print completions for a shell
     #[command(after_help = "\
   notsotuf completions bash > ~/.local/share/bash-completion/completions/notsotuf
@@ -184,6 +192,13 @@ Examples:
   notsotuf add 2.0 dist/myapp --required    # no client skips this one
   notsotuf add 2.1 dist/myapp --meta '{\"notes\": \"Faster start\"}'")]
 struct Add {
+    #[command(flatten)]
+    what: Addable,
+}
+
+/// What is added, and how.
+#[derive(Debug, Args)]
+struct Addable {
     /// Version, by PEP 440; newer than the latest
     version: Version,
     /// What PyInstaller made: a folder, or one file
@@ -238,7 +253,7 @@ struct Ship {
     #[arg(long, value_name = "FILE")]
     stub: Option<PathBuf>,
     /// Where the repository is published; else the url of the settings
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
 }
 
@@ -261,57 +276,54 @@ fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Says what was done, as text or as JSON.
-struct Output {
-    json: bool,
-}
-
-impl Output {
-    fn say(&self, text: &str, json: &Value) {
-        if self.json {
-            println!("{json}");
-        } else if !text.is_empty() {
-            println!("{}", text.trim_end());
-        }
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// What the command says.
-pub fn run(cli: Cli) -> Result<(), Error> {
-    let output = Output { json: cli.json };
+pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
     let progress = Progress {
         show: !cli.quiet && !cli.json,
     };
     let passphrases = Passphrases::new(cli.passphrase_file);
-    let folder = cli.project;
-    let open = || Project::open(&folder);
+    let named = cli.project.as_deref();
+    // Where a project is to be.
+    let folder = named.unwrap_or(Path::new(".")).to_path_buf();
+    let open = || Project::open(&project::find(named)?);
     match cli.command {
-        Command::Init(args) => init::init(&folder, args, &cli.key_dirs, &passphrases, &output),
+        Command::Init(args) => init::init(&folder, args, &cli.key_dirs, &passphrases, output),
         Command::Keys(command) => {
-            trust::keys(&open()?, command, &cli.key_dirs, &passphrases, &output)
+            trust::keys(&open()?, command, &cli.key_dirs, &passphrases, output)
         }
-        Command::Sign(args) => trust::sign(&open()?, &args, &cli.key_dirs, &passphrases, &output),
-        Command::Renew(args) => trust::renew(&open()?, &args, &cli.key_dirs, &passphrases, &output),
-        Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, &output),
-        Command::Doctor(args) => doctor::doctor(&open()?, &args, &cli.key_dirs, &output),
-        Command::Verify(args) => inspect::verify(&folder, &args, progress, &output),
-        Command::Add(args) => add(&open()?, args, progress, &output),
-        Command::AddStub(args) => stub::add(&open()?, args, progress, &output),
+        Command::Sign(args) => trust::sign(&open()?, &args, &cli.key_dirs, &passphrases, output),
+        Command::Renew(args) => trust::renew(&open()?, &args, &cli.key_dirs, &passphrases, output),
+        Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, output),
+        Command::Doctor(args) => {
+            doctor::doctor(&open()?, &args, &cli.key_dirs, &passphrases, output)
+        }
+        Command::Verify(args) => inspect::verify(named, &args, progress, output),
+        Command::Add(args) => add(&open()?, args.what, progress, output),
+        Command::AddStub(args) => stub::add(&open()?, args, progress, output),
+        Command::Release(args) => {
+            let context = release::Context {
+                key_dirs: &cli.key_dirs,
+                passphrases: &passphrases,
+                progress,
+            };
+            release::release(&open()?, args, &context, output)
+        }
+        Command::List(args) => list::list(&open()?, &args, output),
         Command::RemoveLatest(App { app }) => {
             let project = open()?;
             let app = project.app(app.as_deref())?;
             let published = Published::load(&project.metadata())?;
-            let version = release::remove_latest(&project, &published, app)?;
+            let version = releases::remove_latest(&project, &published, app)?;
             let text = format!("removed {app} {version}; `notsotuf publish` makes it so");
             let json = json!({ "app": app, "removed": version.to_string() });
             output.say(&text, &json);
             Ok(())
         }
-        Command::Rollout(args) => operate::rollout(&open()?, &args, &output),
-        Command::Yank(args) => operate::yank(&open()?, &args, &output),
+        Command::Rollout(args) => operate::rollout(&open()?, &args, output),
+        Command::Yank(args) => operate::yank(&open()?, &args, output),
         Command::Prune(Prune { keep, app }) => {
             let project = open()?;
             let app = project.app(app.app.as_deref())?;
@@ -328,16 +340,16 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             output.say(&text, &json!({ "app": app, "removed": gone }));
             Ok(())
         }
-        Command::Explain(args) => explain(&open()?, &args, progress, &output),
+        Command::Explain(args) => explain(&open()?, &args, progress, output),
         Command::Publish => {
             let project = open()?;
             let keyring = project.keyring(&cli.key_dirs)?;
             let report = publish::publish(&project, &keyring, &passphrases, now(), What::Pending)?;
-            tell_published(&project, &report, &output);
+            tell_published(&project, &report, output);
             Ok(())
         }
-        Command::Upload(args) => upload::upload(&open()?, &args, progress, &output),
-        Command::Ship(args) => ship(&open()?, args, &output),
+        Command::Upload(args) => upload::upload(&open()?, &args, progress, output),
+        Command::Ship(args) => ship(&open()?, args, output),
         Command::Import(command) => {
             let context = migrate::Context {
                 folder: &folder,
@@ -345,12 +357,16 @@ pub fn run(cli: Cli) -> Result<(), Error> {
                 passphrases: &passphrases,
                 progress,
             };
-            migrate::import(command, &context, &output)
+            migrate::import(command, &context, output)
         }
-        Command::Bridge(args) => migrate::bridge(&open()?, &args, &output),
+        Command::Bridge(args) => migrate::bridge(&open()?, &args, output),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
-            clap_complete::generate(shell, &mut command, "notsotuf", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "notsotuf", &mut script);
+            let script = String::from_utf8_lossy(&script);
+            let json = json!({ "shell": shell.to_string(), "script": script });
+            output.raw(&script, &json);
             Ok(())
         }
         Command::Man { dir } => {
@@ -366,7 +382,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
                 Some(folder) => folder,
                 None => open()?.repository(),
             };
-            serve::serve(&folder, args.port, cli.quiet)
+            serve::serve(&folder, args.port, cli.quiet, output)
         }
     }
 }
@@ -374,13 +390,22 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 /// All clients fetch the notes of all releases, so they are bounded.
 fn read_notes(path: &Path) -> Result<String, Error> {
     const MAX_NOTES: u64 = 16 << 10;
+    let wrong = |reason| Error::Notes {
+        path: path.into(),
+        reason,
+    };
+    if fs::size(path)? > MAX_NOTES {
+        return Err(wrong(
+            "have more than 16 kB, which every client would fetch with each release: shorten \
+             them, and link to the rest",
+        ));
+    }
     let bytes = fs::read_optional(path, MAX_NOTES)?;
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| Error::Notes(path.into()))
+    let bytes = bytes.ok_or_else(|| wrong("are not there: is the path right, seen from here?"))?;
+    String::from_utf8(bytes).map_err(|_| wrong("are not UTF-8: save them in that encoding"))
 }
 
-fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Result<(), Error> {
+fn add(project: &Project, args: Addable, progress: Progress, output: &Output) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(&project.metadata())?;
     let notes = match &args.notes {
@@ -398,7 +423,7 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
         rollout: args.rollout,
         notes,
     };
-    let added = release::add(project, &published, &addition, progress)?;
+    let added = releases::add(project, &published, &addition, progress)?;
     let (archive, size) = &added.archive;
     let mut text = format!("{archive}  {}\n", bytes(*size));
     let mut json = json!({
@@ -428,9 +453,17 @@ fn add(project: &Project, args: Add, progress: Progress, output: &Output) -> Res
         text.push_str(&format!("no patch: {why}\n"));
         json["no_patch"] = why.into();
     }
-    text.push_str("`notsotuf publish` signs and publishes it");
+    text.push_str("added; next: `notsotuf publish`, which signs it");
     output.say(&text, &json);
     Ok(())
+}
+
+/// What brings to clients what is signed.
+fn next_upload(project: &Project) -> &'static str {
+    match project.settings.upload {
+        Some(_) => "`notsotuf upload`",
+        None => "`notsotuf upload DESTINATION` (or set `upload` in the settings)",
+    }
 }
 
 fn tell_published(project: &Project, report: &publish::Report, output: &Output) {
@@ -447,9 +480,10 @@ fn tell_published(project: &Project, report: &publish::Report, output: &Output) 
         .map(|(role, v)| format!("{role} {v}"))
         .collect();
     text.push_str(&format!(
-        "published {} in {}",
+        "wrote {} to {}\nsigned; next: {}",
         list.join(", "),
-        project.repository().display()
+        project.repository().display(),
+        next_upload(project),
     ));
     let json = json!({
         "added": report.added, "removed": report.removed, "versions": versions,
@@ -484,7 +518,7 @@ fn explain(
 ) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(&project.metadata())?;
-    let explained = release::explain(project, &published, app, &args.version, progress)?;
+    let explained = releases::explain(project, &published, app, &args.version, progress)?;
     let mut parts = explained.parts;
     parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.path.cmp(&b.path)));
     let mut text = format!(

@@ -54,7 +54,7 @@ pub fn add(
     let addition = Addition::plain(&app, version.clone(), &stub);
     let (path, size) = release::add(project, &published, &addition, progress)?.archive;
     let text = format!(
-        "{path}  {}\n`notsotuf publish` signs and publishes it",
+        "{path}  {}\nadded; next: `notsotuf publish`, which signs it",
         bytes(size)
     );
     let json = json!({

@@ -3,7 +3,7 @@
 //! continued.
 
 use super::ImportError;
-use crate::keys::{Keyring, Private};
+use crate::keys::Keyring;
 use crate::metadata::{self, Published};
 use crate::project::{self, PatchFormat, Project, ROLES, Template};
 use notsotuf_stub::fs;
@@ -86,6 +86,8 @@ pub fn import(
     let template = Template {
         apps: vec![app.clone()],
         url,
+        title: None,
+        signers: Vec::new(),
         expires_days: days,
         archive_suffix: suffix(&published),
         patch_format: flavour.patch_format(),
@@ -98,7 +100,7 @@ pub fn import(
         let listed = metadata::role_keys(role, &published.root);
         let here = listed.into_iter().filter_map(|(_, key)| {
             let info = keyring.find(&key?)?;
-            (!matches!(info.private, Private::No)).then(|| info.name.clone())
+            info.can_sign().then(|| info.name.clone())
         });
         (role, here.collect())
     });

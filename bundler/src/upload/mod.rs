@@ -6,6 +6,7 @@
 mod order;
 mod profile;
 
+use crate::child;
 use crate::progress::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
@@ -19,7 +20,7 @@ use order::{File, Files, Steps};
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::UNIX_EPOCH;
 use url::Url;
 
@@ -407,7 +408,7 @@ fn run_rsync(
     list: &str,
 ) -> Result<Vec<String>, UploadError> {
     let failed = |what: String| UploadError::Rsync(what);
-    let mut child = Command::new("rsync")
+    let mut child = child::command("rsync")
         .args([
             "--times",
             "--relative",
@@ -426,9 +427,7 @@ fn run_rsync(
     // If it ends early, its exit code says why.
     let written = std::io::Write::write_all(&mut input, list.as_bytes());
     drop(input);
-    let output = child
-        .wait_with_output()
-        .map_err(|e| failed(e.to_string()))?;
+    let output = child::wait(child).map_err(|e| failed(e.to_string()))?;
     if !output.status.success() {
         return Err(failed(format!("failed with {}", output.status)));
     }
