@@ -4,6 +4,7 @@
 pub mod desktop;
 pub mod fault;
 pub mod peers;
+pub mod release;
 pub mod simulator;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
