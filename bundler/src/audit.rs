@@ -3,6 +3,7 @@
 
 use crate::metadata::{Document, Published};
 use crate::progress::Progress;
+use crate::temporary;
 use notsotuf_stub::bundle::archive::unpack;
 use notsotuf_stub::bundle::patch::{self, Scattered};
 use notsotuf_stub::bundle::{Manifest, Rules};
@@ -11,6 +12,7 @@ use notsotuf_stub::http::{Answer, Http, HttpError};
 use notsotuf_stub::select::{Catalog, TargetName};
 use notsotuf_stub::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
 use pep440_rs::Version;
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -239,6 +241,26 @@ pub fn verify(
     Ok(report)
 }
 
+/// The targets that clients which trust `root` find, by path, as JSON; what
+/// is wrong with the metadata is the inner error. Expiry does not matter here.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn listed(
+    target: &Target,
+    root: &[u8],
+) -> Result<Result<Map<String, Value>, TufError>, AuditError> {
+    let client = match walk(target, root, UnixTime::MIN, None)? {
+        Ok(client) => client,
+        Err(e) => return Ok(Err(e)),
+    };
+    let entry = |file: &TargetFile| json!({ "length": file.length, "hashes": file.hashes, "custom": file.custom.value() });
+    let targets = client.trusted().targets("targets");
+    let targets = targets.iter().flat_map(|metadata| &metadata.targets);
+    let entries = targets.map(|(path, file)| (path.clone(), entry(file)));
+    Ok(Ok(entries.collect()))
+}
+
 fn version(root: &[u8]) -> u64 {
     let value: Option<serde_json::Value> = serde_json::from_slice(root).ok();
     value
@@ -300,7 +322,7 @@ fn targets(
     let consistent = client.trusted().root().consistent_snapshot;
     let total = metadata.targets.values().map(|file| file.length).sum();
     let bar = progress.bar("checking targets", total);
-    let work = tempfile::tempdir().map_err(|e| FsError::new("create", Path::new("."), e))?;
+    let work = temporary::Folder::new()?;
     let fetch = |path: &str, file: &TargetFile, to: &Path| {
         let result = target.target(path, &file.stored_name(path, consistent), file, to);
         bar.inc(file.length);

@@ -4,6 +4,7 @@
 use crate::archive::{self, PackError};
 use crate::project::{InPyUpdater, Project};
 use crate::ship::{self, Order, ShipError};
+use crate::temporary;
 use notsotuf_stub::fs::{self, FsError};
 use pep440_rs::{PrereleaseKind, Version};
 use std::fs::File;
@@ -74,10 +75,7 @@ pub fn make(project: &Project, order: &Order) -> Result<Made, BridgeError> {
     let old = project.settings.pyupdater.get(order.app);
     let old = old.ok_or_else(|| BridgeError::Unknown(order.app.into()))?;
     fs::create_dir_all(order.output)?;
-    let work = tempfile::Builder::new()
-        .prefix(".bridge-")
-        .tempdir_in(order.output)
-        .map_err(|e| FsError::new("create a folder in", order.output, e))?;
+    let work = temporary::Folder::new_in(order.output, ".bridge-")?;
     // The one folder at the top has the application's name, and so has the
     // program in it: PyUpdater starts that.
     let tree = work.path().join("tree");

@@ -2,6 +2,7 @@
 
 use crate::audit::AuditError;
 use crate::bridge::BridgeError;
+use crate::cli::AgainError;
 use crate::fetch::FetchError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
@@ -13,6 +14,11 @@ use crate::release::ReleaseError;
 use crate::ship::ShipError;
 use crate::upload::UploadError;
 use notsotuf_stub::fs::FsError;
+use notsotuf_stub::http::HttpError;
+use notsotuf_stub::tuf::TufError;
+use std::error::Error as _;
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Any failed command.
@@ -39,12 +45,21 @@ pub enum Error {
     /// A first-install folder.
     #[error(transparent)]
     Ship(#[from] ShipError),
-    /// Release notes.
-    #[error("the notes {0:?}: the file {1}")]
-    Notes(std::path::PathBuf, String),
+    /// Release notes that cannot be read.
+    #[error("the notes {path:?} {reason}")]
+    Notes {
+        /// Their file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// Metadata that clients would refuse.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    /// `release` of what was added or published from another bundle, or with
+    /// other options.
+    #[error(transparent)]
+    Again(#[from] AgainError),
     /// An upload.
     #[error(transparent)]
     Upload(#[from] UploadError),
@@ -60,8 +75,13 @@ pub enum Error {
     #[error("nothing is signed, as you wish")]
     Declined,
     /// Roles that expire soon, as asked.
-    #[error("expiring: {0}; `notsotuf renew` renews what the keys at hand can sign")]
-    Expiring(String),
+    #[error("expiring: {roles}; {mend}")]
+    Expiring {
+        /// Which ones.
+        roles: String,
+        /// What renews them.
+        mend: &'static str,
+    },
     /// `verify` found something.
     #[error("{0} problem(s)")]
     Problems(usize),
@@ -85,6 +105,29 @@ pub enum Error {
 }
 
 impl Error {
+    /// What went wrong, why, and what to do.
+    pub fn told(&self) -> String {
+        match self.advice() {
+            Some(advice) => format!("{self}; {advice}"),
+            None => self.to_string(),
+        }
+    }
+
+    /// What to do about failures that have many places and one mend.
+    fn advice(&self) -> Option<&'static str> {
+        if let Error::Audit(AuditError::Http(HttpError::Unreachable { .. })) = self {
+            return Some("is the address right, and the server running? Clients see the same");
+        }
+        let mut cause = self.source();
+        while let Some(e) = cause {
+            if let Some(advice) = advice_on(e) {
+                return Some(advice);
+            }
+            cause = e.source();
+        }
+        None
+    }
+
     /// 3: something did not verify; 1: everything else. (2 is clap's, for a
     /// wrong command line.)
     pub fn exit_code(&self) -> ExitCode {
@@ -103,5 +146,25 @@ impl Error {
             | Error::Problems(_) => 3.into(),
             _ => ExitCode::FAILURE,
         }
+    }
+}
+
+fn advice_on(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if let Some(TufError::Expired { role, .. }) = cause.downcast_ref() {
+        return Some(match role.as_str() {
+            "root" => "`notsotuf renew --root`, with the root keys at hand (--key-dir), renews it",
+            _ => "`notsotuf renew`, with the keys of that role at hand (--key-dir), renews it",
+        });
+    }
+    match cause.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::PermissionDenied => Some(
+            "the user who runs this may not: `ls -ld` of that path, and of the folder it is in, \
+             shows who may",
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room there, and run this again")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some("that file system is for reading only"),
+        _ => None,
     }
 }

@@ -1,8 +1,8 @@
 //! One command at a time changes a project. The lock belongs to an open file,
 //! so the system drops it with the process, however it ends.
 
+use crate::output::complain;
 use notsotuf_stub::fs::FsError;
-use notsotuf_stub::safe_text::complain;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;

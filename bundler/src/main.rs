@@ -2,24 +2,29 @@
 //! engineers.
 
 // Standard output and error may be gone, and these panic then; and what is
-// shown goes through `safe_text`.
+// shown goes through `output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod address;
 mod archive;
 mod audit;
 mod bridge;
+mod child;
 mod cli;
 mod diff;
 mod error;
 mod fetch;
 mod gzip;
 mod import;
+mod interrupt;
 mod keys;
 mod limits;
 mod lock;
 mod metadata;
+mod new_project;
 mod numbers;
 mod operate;
+mod output;
 mod patching;
 mod progress;
 mod project;
@@ -30,52 +35,63 @@ mod release;
 mod say;
 mod serve;
 mod ship;
+mod temporary;
 mod upload;
 mod vet;
 mod whole;
 
-use clap::Parser;
-use notsotuf_stub::safe_text::{self, Lines, complain, complain_in, is_unsafe};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+use notsotuf_stub::safe_text::is_unsafe;
+use output::Output;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    interrupt::watch();
+    let command = cli::Cli::command().color(output::colour());
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| cli::Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
-        // Help, or the version: nothing in it is from outside.
-        Err(e) if !e.use_stderr() => e.exit(),
-        Err(e) => {
-            // It quotes arguments, which may come from anywhere.
-            let mut arguments = std::env::args_os();
-            let text = e.to_string();
-            match arguments.any(|one| one.to_string_lossy().contains(is_unsafe)) {
-                true => complain(text),
-                false => {
-                    let mut lines = Lines::new();
-                    lines.paragraph(&text);
-                    complain_in(&lines);
-                }
-            }
-            return ExitCode::from(2);
-        }
+        Err(e) => return not_a_command(&e),
     };
-    let as_json = cli.json;
     say::start_logging(cli.verbose, cli.quiet);
-    let code = match cli::run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            if as_json {
-                let error = serde_json::json!({ "error": e.to_string() });
-                say::out(&safe_text::json(&error).into());
-            }
-            complain(format!("error: {e}"));
-            e.exit_code()
-        }
-    };
-    match say::failure() {
-        Some(e) if code == ExitCode::SUCCESS => {
-            say::err(&format!("error: cannot write to standard output: {e}"));
-            ExitCode::FAILURE
-        }
-        _ => code,
+    let output = Output::new(cli.json);
+    let result = cli::run(cli, &output);
+    interrupt::stop_if_interrupted();
+    let said = output.finish(result.as_ref().err());
+    if let Err(e) = said {
+        output::complain(&format!("error: cannot write to standard output: {e}"));
+        return ExitCode::FAILURE;
     }
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => e.exit_code(),
+    }
+}
+
+/// Help, the version, or wrong use: 0 or 2.
+fn not_a_command(e: &clap::Error) -> ExitCode {
+    let json = std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .any(|argument| argument == "--json");
+    if json {
+        let text = e.render().to_string();
+        let text = text.trim();
+        match e.kind() {
+            ErrorKind::DisplayHelp => output::say_json("help", text),
+            ErrorKind::DisplayVersion => output::say_json("version", text),
+            _ => output::say_json("error", text.trim_start_matches("error: ")),
+        }
+    }
+    // What is wrong quotes arguments, which may come from anywhere.
+    let unsafe_words = std::env::args_os().any(|one| one.to_string_lossy().contains(is_unsafe));
+    if e.use_stderr() && unsafe_words {
+        output::complain(e.to_string());
+    } else if !json || e.use_stderr() {
+        // Nobody may listen any more.
+        drop(e.print());
+    }
+    ExitCode::from(e.exit_code() as u8)
 }

@@ -1,6 +1,8 @@
 //! Progress bars on standard error, where that is a terminal.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use notsotuf_stub::report::bytes;
+use std::fmt::Write;
 
 /// How progress is shown: with bars, or not at all.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +17,16 @@ impl Progress {
         if !self.show {
             return ProgressBar::hidden();
         }
-        let style = "{msg:20} [{bar:30}] {bytes}/{total_bytes} {eta}";
+        let style = "{msg:20} [{bar:30}] {done} of {all} {eta}";
         let style = ProgressStyle::with_template(style).expect("a valid template");
+        // In the units of all other output.
+        let style = style
+            .with_key("done", |state: &ProgressState, out: &mut dyn Write| {
+                write(out, state.pos());
+            })
+            .with_key("all", |state: &ProgressState, out: &mut dyn Write| {
+                write(out, state.len().unwrap_or_default());
+            });
         ProgressBar::new(bytes)
             .with_style(style.progress_chars("#>."))
             .with_message(what)
@@ -33,4 +43,9 @@ impl Progress {
         bar.enable_steady_tick(std::time::Duration::from_secs(1));
         bar
     }
+}
+
+fn write(out: &mut dyn Write, n: u64) {
+    // It writes to a string, which does not fail.
+    out.write_str(&bytes(n)).unwrap_or_default();
 }

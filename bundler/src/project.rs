@@ -21,8 +21,22 @@ pub enum ProjectError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// No settings file.
-    #[error("there is no {0:?}; `notsotuf init` starts a project, --project names its folder")]
+    #[error(
+        "there is no {0:?}; `notsotuf init --app NAME` starts a project, --project names its folder"
+    )]
     Missing(PathBuf),
+    /// No settings file here or above.
+    #[error(
+        "there is no {FILE} in {0:?} or a folder above it; `notsotuf init --app NAME` starts a \
+         project, --project names its folder"
+    )]
+    Nowhere(PathBuf),
+    /// A settings file above, of somebody else: it could name programs to run.
+    #[error(
+        "{0:?} belongs to another user, and is not used from a folder below it; --project names \
+         its folder if that is what you mean"
+    )]
+    Foreign(PathBuf),
     /// A settings file of the wrong form.
     #[error("{path:?}: {reason}")]
     Form {
@@ -32,8 +46,20 @@ pub enum ProjectError {
         reason: String,
     },
     /// `init` where there is a project.
-    #[error("{0:?} exists already: this folder is a project")]
+    #[error("{0:?} exists already: this folder is a project; --project names another folder")]
     Exists(PathBuf),
+    /// `init` where there are settings and no root.
+    #[error(
+        "{settings:?} exists already, but there is no {root:?}: if an `init` was interrupted here, \
+         remove {settings:?} and call it again; if this is a project, its repository is missing: \
+         fetch it from where it is published"
+    )]
+    Unfinished {
+        /// The settings.
+        settings: PathBuf,
+        /// The root.
+        root: PathBuf,
+    },
     /// Which application?
     #[error("this project has several applications ({}); name one with --app", .0.join(", "))]
     WhichApp(Vec<String>),
@@ -117,6 +143,9 @@ pub struct InPyUpdater {
 pub struct Client {
     /// Where the repository is published; `metadata/` and `targets/` are in it.
     pub url: Option<String>,
+    /// What users know the application as; else its name.
+    #[serde(default)]
+    pub title: Option<String>,
     /// The channel of new installs.
     #[serde(default)]
     pub channel: Channel,
@@ -194,15 +223,24 @@ impl Project {
             reason,
         };
         let text = String::from_utf8(bytes).map_err(|_| form("it is not UTF-8".into()))?;
-        let mut settings = parse(&text).map_err(form)?;
+        let settings = parse(&text).map_err(form)?;
+        Ok(Self::with(root, settings))
+    }
+
+    fn with(root: &Path, mut settings: Settings) -> Self {
         for signer in &mut settings.signers {
             signer.key = root.join(&signer.key);
             signer.folder = root.into();
         }
-        Ok(Project {
+        Project {
             root: root.into(),
             settings,
-        })
+        }
+    }
+
+    /// The project's own folder.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The folder with the settings.
@@ -314,6 +352,10 @@ pub struct Template {
     pub apps: Vec<String>,
     /// URL of the repository.
     pub url: Option<String>,
+    /// What users know the application as.
+    pub title: Option<String>,
+    /// Keys that sign through a program.
+    pub signers: Vec<External>,
     /// Days per role, in the order of [`ROLES`].
     pub expires_days: [u32; 4],
     /// Suffix of archives.
@@ -326,6 +368,78 @@ pub struct Template {
     pub keystore: PathBuf,
     /// Folder of the repository.
     pub repository: PathBuf,
+}
+
+/// Whether there is a project in the folder that is named, or else in the
+/// current one or the nearest above it; returns its folder.
+///
+/// # Errors
+/// [`ProjectError::Nowhere`], or [`ProjectError::Foreign`] for one above that
+/// is neither this user's nor of the owner of the current folder.
+pub fn find(named: Option<&Path>) -> Result<PathBuf, ProjectError> {
+    if let Some(folder) = named {
+        return Ok(folder.into());
+    }
+    let here = PathBuf::from(".");
+    if here.join(FILE).exists() {
+        return Ok(here);
+    }
+    let current = std::env::current_dir().map_err(|e| FsError::new("find", &here, e))?;
+    for folder in current.ancestors().skip(1) {
+        let settings = folder.join(FILE);
+        if settings.is_file() {
+            return match is_trusted(&settings, &current) {
+                true => Ok(folder.into()),
+                false => Err(ProjectError::Foreign(settings)),
+            };
+        }
+    }
+    Err(ProjectError::Nowhere(current))
+}
+
+#[cfg(unix)]
+fn is_trusted(settings: &Path, current: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let owner = |path: &Path| std::fs::metadata(path).map(|found| found.uid()).ok();
+    let of = owner(settings);
+    of == Some(rustix::process::geteuid().as_raw()) || of == Some(0) || of == owner(current)
+}
+#[cfg(not(unix))]
+fn is_trusted(_: &Path, _: &Path) -> bool {
+    true
+}
+
+/// The settings of a new project in `root`, as they will be read, and the
+/// text of their file.
+///
+/// # Errors
+/// [`ProjectError::Exists`] if there is one, [`ProjectError::Unfinished`] if
+/// it has no root.
+pub fn planned(root: &Path, template: &Template) -> Result<(Project, String), ProjectError> {
+    let path = root.join(FILE);
+    let text = template.to_text();
+    let form = |reason| ProjectError::Form {
+        path: path.clone(),
+        reason,
+    };
+    let settings = parse(&text).map_err(form)?;
+    let project = Project::with(root, settings);
+    if path.exists() {
+        // What is there says where its root should be.
+        let first = Project::open(root).map(|there| there.metadata().join("1.root.json"));
+        return Err(match first {
+            Ok(root) if !root.exists() => ProjectError::Unfinished {
+                settings: path,
+                root,
+            },
+            _ => ProjectError::Exists(path),
+        });
+    }
+    let first = project.metadata().join("1.root.json");
+    if first.exists() {
+        return Err(ProjectError::Exists(first));
+    }
+    Ok((project, text))
 }
 
 /// Writes a commented settings file into `root`.
@@ -358,6 +472,21 @@ impl Template {
             Some(url) => format!("url = {}", quoted(url)),
             None => "# url = \"https://example.com/updates\"".into(),
         };
+        let title = match &self.title {
+            Some(title) => format!("title = {}", quoted(title)),
+            None => "# title = \"My App\"".into(),
+        };
+        let signers: String = self
+            .signers
+            .iter()
+            .map(|signer| {
+                format!(
+                    "\n[[signers]]\nkey = {}\ncommand = {}\n",
+                    quoted(&signer.key.to_string_lossy()),
+                    list(&signer.command)
+                )
+            })
+            .collect();
         let mut text = format!(
             "\
 # Settings of a notsotuf project. Paths are relative to this file.
@@ -367,7 +496,8 @@ impl Template {
 # several, as in \"myapp-windows-x86_64\".
 apps = {apps}
 
-# Private keys. Keep this folder out of version control and backed up.
+# Keys. Private ones (all but NAME.pub) stay out of version control, encrypted
+# or not, which .gitignore sees to; keep a copy of them in a safe place.
 keystore = {keystore}
 
 # What is published: metadata and targets, as static files.
@@ -407,11 +537,13 @@ patch_format = \"{format}\"
 # [[signers]]
 # key = \"keystore/hsm.pub\"
 # command = [\"./sign-with-hsm\"]
-
+{signers}
 # What `notsotuf ship` writes into the settings of new installs.
 [client]
 # Where the repository folder is published.
 {url}
+# What users know the application as; else its name here.
+{title}
 # Least final kind of release that is offered: \"final\", \"rc\", \"b\" or \"a\".
 channel = \"final\"
 # \"before-launch\": look for updates before the application starts; \"off\".
@@ -443,6 +575,12 @@ mod tests {
         Template {
             apps: vec!["my-app".into()],
             url: Some("https://example.com/\"x\"".into()),
+            title: Some("My \"App\"".into()),
+            signers: vec![External {
+                key: "keystore/hsm.pub".into(),
+                command: vec!["./sign".into(), "a \"b\"".into()],
+                folder: PathBuf::new(),
+            }],
             expires_days: [365, 90, 30, 14],
             archive_suffix: ".tar.gz".into(),
             patch_format: PatchFormat::Bsdiff4,
@@ -468,6 +606,10 @@ mod tests {
             project.settings.client.url.as_deref(),
             Some("https://example.com/\"x\"")
         );
+        assert_eq!(project.settings.client.title.as_deref(), Some("My \"App\""));
+        let signer = &project.settings.signers[0];
+        assert_eq!(signer.key, folder.path().join("keystore/hsm.pub"));
+        assert_eq!(signer.command, ["./sign", "a \"b\""]);
         assert_eq!(project.settings.expires_days.snapshot, 30);
         assert_eq!(project.settings.patch_format, PatchFormat::Bsdiff4);
         assert_eq!(project.settings.pyupdater, template().pyupdater);

@@ -9,6 +9,7 @@ use crate::patching::{self, Bases, Making};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::rebase;
+use crate::temporary;
 use crate::vet::{self, VetError, Vetting};
 use crate::whole::WholeError;
 use crate::{limits, operate};
@@ -525,10 +526,7 @@ pub fn add(
     let bases = Bases::new(project, &pending, published, addition);
     let mut warnings = vet::vet(project, published, addition, bases.previous()?.as_ref())?;
     fs::create_dir_all(&pending.files())?;
-    let work = tempfile::Builder::new()
-        .prefix(".add-")
-        .tempdir_in(project.pending())
-        .map_err(|e| FsError::new("create a folder in", &project.pending(), e))?;
+    let work = temporary::Folder::new_in(&project.pending(), ".add-")?;
     let archive_file = work.path().join("archive");
     let tar = archive::pack(addition.bundle, &archive_file, |n| {
         progress.bar("packing", n)
@@ -712,10 +710,7 @@ pub fn explain(
         )));
     };
     // Not among what is pending, which another command may publish meanwhile.
-    let work = tempfile::Builder::new()
-        .prefix("notsotuf-explain-")
-        .tempdir()
-        .map_err(|e| FsError::new("create a folder in", &std::env::temp_dir(), e))?;
+    let work = temporary::Folder::new()?;
     let unpacked = |path: &str, name: &str| {
         let file = pending.archive(path, published.consistent_snapshot())?;
         patching::open_old(&file, &work.path().join(name), progress)

@@ -2,8 +2,9 @@
 //! not for publishing.
 
 use crate::error::Error;
+use crate::output::{Output, complain};
 use notsotuf_stub::fs;
-use notsotuf_stub::safe_text::{complain, print};
+use serde_json::json;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -18,18 +19,15 @@ const WORKERS: usize = 4;
 ///
 /// # Errors
 /// If it cannot listen there.
-pub fn serve(folder: &Path, port: u16, quiet: bool) -> Result<(), Error> {
+pub fn serve(folder: &Path, port: u16, quiet: bool, output: &Output) -> Result<(), Error> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let server = listen(address).map_err(|source| Error::Serve {
         address: address.to_string(),
         source,
     })?;
-    let text = format!(
-        "serving {} on http://{}",
-        folder.display(),
-        server.server_addr()
-    );
-    print(&text.into());
+    let url = format!("http://{}", server.server_addr());
+    let text = format!("serving {} on {url}", folder.display());
+    output.say_now(&text, &json!({ "folder": folder, "url": url }));
     let server = Arc::new(server);
     let workers: Vec<_> = (0..WORKERS)
         .map(|_| {
@@ -38,9 +36,9 @@ pub fn serve(folder: &Path, port: u16, quiet: bool) -> Result<(), Error> {
                 for request in server.incoming_requests() {
                     let line = format!("{} {}", request.method(), request.url());
                     match answer(&folder, request) {
-                        Ok(status) if !quiet => complain(format!("{status} {line}")),
+                        Ok(status) if !quiet => complain(&format!("{status} {line}")),
                         Ok(_) => {}
-                        Err(e) => complain(format!("{line}: {e}")),
+                        Err(e) => complain(&format!("{line}: {e}")),
                     }
                 }
             })

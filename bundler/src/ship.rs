@@ -2,18 +2,23 @@
 //! settings, the trusted root, and the bundle.
 
 use crate::metadata::{MetadataError, Published};
-use crate::project::{Project, toml_string};
+use crate::project::{FILE, Project, toml_string};
 use crate::release::{Pending, ReleaseError};
+use crate::temporary;
 use notsotuf_stub::bundle::archive::{ArchiveError, unpack};
 use notsotuf_stub::bundle::{Kind, Manifest, Rules};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::install::{Layout, Record, Release};
+use notsotuf_stub::own;
 use notsotuf_stub::select::Channel;
 use notsotuf_stub::settings;
 use pep440_rs::Version;
 use std::io;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item};
+
+/// A stub has about 3 MB.
+const MAX_STUB: u64 = 256 << 20;
 
 /// Why nothing can be shipped.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +60,20 @@ pub enum ShipError {
         "where will the repository be? Set `url` under [client] in the project settings, or use --url"
     )]
     NoUrl,
+    /// Not a stub.
+    #[error(
+        "{0:?} is no notsotuf-stub: --stub names the stub of the target platform, as it was built; \
+         the application itself is in the release"
+    )]
+    NotAStub(PathBuf),
     /// No stub to ship.
     #[error("there is no stub at {0:?}; name the notsotuf-stub of the target platform with --stub")]
     NoStub(PathBuf),
     /// The settings would not work.
-    #[error("the stub would not accept its settings: {0}")]
+    #[error(
+        "the stub would not accept `settings` under [client] in {FILE}: {0}; docs/settings.md \
+         lists them all"
+    )]
     Settings(String),
     /// The stub cannot have the name of the folder that the bundle is in.
     #[error(
@@ -112,6 +126,10 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
     if !order.stub.is_file() {
         return Err(ShipError::NoStub(order.stub.into()));
     }
+    let program = fs::read_optional(order.stub, MAX_STUB)?.unwrap_or_default();
+    if own::version_of(&program).is_none() {
+        return Err(ShipError::NotAStub(order.stub.into()));
+    }
     let published = Published::load(project)?;
     let pending = Pending::open(project, &published)?;
     let (version, target) = choose(&pending, order)?;
@@ -123,10 +141,7 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
         _ => Path::new("."),
     };
     fs::create_dir_all(parent)?;
-    let work = tempfile::Builder::new()
-        .prefix(".ship-")
-        .tempdir_in(parent)
-        .map_err(|e| FsError::new("create a folder in", parent, e))?;
+    let work = temporary::Folder::new_in(parent, ".ship-")?;
     let layout = Layout::new(work.path().join("install"));
     fs::create_dir_all(&layout.app())?;
     let file = fs::open(&archive)?;
@@ -137,7 +152,7 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
                 source,
             }
         })?;
-    let executable = program(&manifest, order)?;
+    let executable = program_of(&manifest, order)?;
     let release = Release {
         name: order.app.into(),
         version: version.clone(),
@@ -193,7 +208,7 @@ fn choose(pending: &Pending, order: &Order) -> Result<(Version, String), ShipErr
 
 /// The program to start: the one that was named, else the only executable
 /// file at the top of the bundle.
-fn program(manifest: &Manifest, order: &Order) -> Result<String, ShipError> {
+fn program_of(manifest: &Manifest, order: &Order) -> Result<String, ShipError> {
     if let Some(named) = order.executable {
         let found = manifest.entries.get(named).map(|entry| &entry.kind);
         return match found {
@@ -290,7 +305,7 @@ window = true
 # language = \"en\"
 ",
         name = toml_string(order.app),
-        title = match order.title {
+        title = match order.title.or(client.title.as_deref()) {
             Some(title) => format!("title = {}", toml_string(title)),
             None => "# title = \"My App\"".into(),
         },
@@ -299,6 +314,25 @@ window = true
         executable = toml_string(executable),
         channel = client.channel,
     )
+}
+
+/// `; did you mean …?`, if one of the words is nearly this one.
+fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let close = known
+        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    close.map_or_else(String::new, |(_, word)| format!("; did you mean {word:?}?"))
+}
+
+/// Checks the settings of the stub that a project has for new installs.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_settings(own: &toml::Table) -> Result<(), String> {
+    let least = "name = 'a'\nmetadata_url = 'https://a'\ntargets_url = 'https://a'\n\
+                 executable = 'a'\n";
+    with_own(least, own).map(drop)
 }
 
 /// The settings with those of the project in their places, or after them.
@@ -323,7 +357,13 @@ fn with_own(text: &str, own: &toml::Table) -> Result<String, String> {
     let settings = settings::Settings::parse(&text)?;
     let known = serde_json::to_value(settings).map_err(|e| e.to_string())?;
     match own.iter().find(|(key, _)| known.get(key).is_none()) {
-        Some((key, _)) => Err(format!("there is no setting {key:?}")),
+        Some((key, _)) => {
+            let known = known.as_object().into_iter().flat_map(|known| known.keys());
+            Err(format!(
+                "there is no setting {key:?}{}",
+                nearest(key, known)
+            ))
+        }
         None => Ok(text),
     }
 }
@@ -385,21 +425,21 @@ mod tests {
         ] {
             manifest.entries.insert(path.into(), file(mode));
         }
-        assert_eq!(program(&manifest, &order).unwrap(), "tool");
+        assert_eq!(program_of(&manifest, &order).unwrap(), "tool");
         manifest.entries.insert("another".into(), file(0o755));
         assert!(
-            matches!(program(&manifest, &order), Err(ShipError::WhichProgram(all)) if all.len() == 2)
+            matches!(program_of(&manifest, &order), Err(ShipError::WhichProgram(all)) if all.len() == 2)
         );
         order.executable = Some("another");
-        assert_eq!(program(&manifest, &order).unwrap(), "another");
+        assert_eq!(program_of(&manifest, &order).unwrap(), "another");
         order.executable = Some("none");
         assert!(matches!(
-            program(&manifest, &order),
+            program_of(&manifest, &order),
             Err(ShipError::NoProgram(_))
         ));
         order.executable = None;
         manifest.entries.insert("App.exe".into(), file(0o644));
-        assert_eq!(program(&manifest, &order).unwrap(), "App.exe");
+        assert_eq!(program_of(&manifest, &order).unwrap(), "App.exe");
     }
 
     #[test]

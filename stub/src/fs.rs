@@ -4,6 +4,7 @@ use crate::attributes;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 /// A failed file system call.
@@ -217,6 +218,15 @@ pub fn sweep(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Held by those who write, and for good by one who is about to end the process.
+static WRITES: RwLock<()> = RwLock::new(());
+
+/// Waits until no file is half written, and keeps others from beginning for as
+/// long as the answer is held: for a process that was asked to end.
+pub fn no_more_writes() -> RwLockWriteGuard<'static, ()> {
+    WRITES.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Replaces `path` by a file with `bytes` that everyone may read: after a
 /// crash at any instant it is the old file or the new one, whole.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -228,6 +238,7 @@ pub fn write_atomically_with(
     path: &Path,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
+    let _writing = WRITES.read().unwrap_or_else(PoisonError::into_inner);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = temporary_in(folder)?;
     let mut buffered = io::BufWriter::new(&mut file);

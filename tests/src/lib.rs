@@ -5,6 +5,7 @@ pub mod desktop;
 pub mod fault;
 pub mod forge;
 pub mod peers;
+pub mod release;
 pub mod simulator;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;

@@ -37,13 +37,21 @@ fn encrypted_keys_sign_with_a_passphrase_from_a_variable_or_a_file() {
     assert_eq!(keys["keys"].as_array().unwrap().len(), 4);
     assert_eq!(keys["keys"][0]["private"], "encrypted");
 
-    let pem = project.join("keystore/root.pem");
-    let openssl = run(Command::new("openssl")
-        .args(["pkey", "-noout", "-text", "-passin", "env:SECRET", "-in"])
-        .arg(&pem)
-        .env("SECRET", SECRET));
-    let text = String::from_utf8_lossy(&openssl.stdout);
-    assert!(text.contains("ED25519 Private-Key"), "{openssl:?}");
+    // Another program reads them. (OpenSSL's command line has a limit of
+    // memory for scrypt which this cost is above.)
+    let script = "\
+import os, sys
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+key = load_pem_private_key(open(sys.argv[1], 'rb').read(), os.environ['SECRET'].encode())
+print(type(key).__name__)
+";
+    let mut python = Command::new(notsotuf_tests::root().join(".venv/bin/python"));
+    let python = python
+        .args(["-c", script])
+        .arg(project.join("keystore/root.pem"));
+    let read = run(python.env("SECRET", SECRET));
+    let text = String::from_utf8_lossy(&read.stdout);
+    assert!(text.contains("Ed25519PrivateKey"), "{read:?}");
 
     let bundle = bundle("onefile-1.0");
     let add = ["add", "1.0", bundle.to_str().unwrap()];
@@ -58,6 +66,11 @@ fn encrypted_keys_sign_with_a_passphrase_from_a_variable_or_a_file() {
     assert!(!project.join("repository/metadata/timestamp.json").exists());
     let file = folder.path().join("passphrase");
     fs::write(&file, format!("{SECRET}\n")).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let args = ["publish", "--passphrase-file", file.to_str().unwrap()];
     let output = run(&mut notsotuf(&project, &args));
     assert!(output.status.success(), "{output:?}");

@@ -496,6 +496,31 @@ fn nginx_takes_the_snippet_of_hosting() {
 }
 
 #[test]
+fn what_is_undone_works_as_it_stands() {
+    let mut scene = Scene::new();
+    released(&scene, "notsotuf add 1.0 dist/myapp");
+    let settings = scene.path("notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let served = scene.path("served/undo");
+    fs::create_dir_all(&served).unwrap();
+    let server = Server::start(&served);
+    let upload = format!("upload = \"{}\"", served.display());
+    let text = text
+        .replace("# upload = \"s3://bucket/prefix\"", &upload)
+        .replace(&scene.repository.url, &server.url);
+    fs::write(&settings, text).unwrap();
+    scene.run("docs/undo.md", &[]);
+    let targets: Vec<String> = fs::read_dir(served.join("targets"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        targets.iter().all(|name| name.contains("1.1.1")),
+        "{targets:?}"
+    );
+}
+
+#[test]
 fn migration_works_as_it_stands() {
     let mut scene = Scene::new();
     application(&scene);
@@ -526,7 +551,12 @@ fn several_applications_work_as_it_stands() {
     }
     fs::create_dir(scene.path("dist/paint-windows")).unwrap();
     write_windows_program(&scene.path("dist/paint-windows/paint.exe"));
-    write_windows_program(&scene.path("notsotuf-stub.exe"));
+    let stub = scene.path("notsotuf-stub.exe");
+    write_windows_program(&stub);
+    // What `ship` knows a stub by.
+    let mut bytes = fs::read(&stub).unwrap();
+    bytes.extend(b"notsotuf stub version 0.1.0\n");
+    fs::write(&stub, bytes).unwrap();
     scene.run("docs/several.md", &[]);
     assert!(scene.path("Paint-windows/paint.exe").exists());
     let started = run(&mut Command::new(scene.path("Paint/paint")));

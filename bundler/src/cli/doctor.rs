@@ -2,12 +2,14 @@
 
 use super::inspect::DAY;
 use super::{App, Output, stub};
+use crate::address;
 use crate::audit::{self, AuditError, Target, There};
 use crate::error::Error;
-use crate::keys::Private;
+use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
-use crate::project::{Project, ROLES};
+use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
+use crate::ship;
 use clap::Args;
 use notsotuf_stub::fs;
 use notsotuf_stub::http::Http;
@@ -60,12 +62,16 @@ pub fn doctor(
     project: &Project,
     args: &Doctor,
     key_dirs: &[PathBuf],
+    passphrases: &Passphrases,
     output: &Output,
 ) -> Result<(), Error> {
     let mut found = Findings::default();
     found.good("the settings can be read");
     let published = Published::load(project)?;
-    roles(project, &published, key_dirs, &mut found)?;
+    new_installs(project, &mut found);
+    let keyring = project.keyring(key_dirs)?;
+    secrets(&keyring, passphrases, &mut found);
+    roles(&published, &keyring, &mut found)?;
     pinned(project, &mut found)?;
     releases(project, &published, args, &mut found)?;
     place(project, &published, &mut found);
@@ -92,14 +98,49 @@ pub fn doctor(
     }
 }
 
+/// Whether what the settings have for new installs would work there.
+fn new_installs(project: &Project, found: &mut Findings) {
+    match ship::check_settings(&project.settings.client.settings) {
+        Ok(()) => found.good("the settings for new installs are known"),
+        Err(reason) => found.bad(
+            format!("`settings` under [client]: {reason}"),
+            format!(
+                "correct it in {}; docs/settings.md lists them all",
+                project::FILE
+            ),
+        ),
+    }
+}
+
+/// Whether others can read what only the owner should.
+fn secrets(keyring: &Keyring, passphrases: &Passphrases, found: &mut Findings) {
+    let files = keyring.private_files();
+    let mut open = 0;
+    for path in files.iter().copied().chain(passphrases.file()) {
+        if let Err(e) = keys::check_permissions(path) {
+            open += 1;
+            let mend = match &e {
+                KeyError::TooOpen { mend, .. } => mend.words(path),
+                _ => "look at its permissions".into(),
+            };
+            found.bad(e.to_string(), mend);
+        }
+    }
+    if open == 0 && !files.is_empty() {
+        found.good("private keys can be read by their owner only");
+    }
+    for path in keyring.unpaired() {
+        found.good(format!(
+            "{} is encrypted, and of no public key of its name; it is tried for all",
+            path.display()
+        ));
+    }
+}
+
 /// Whether each role is signed, lasts, and can be signed again from here.
-fn roles(
-    project: &Project,
-    published: &Published,
-    key_dirs: &[PathBuf],
-    found: &mut Findings,
-) -> Result<(), Error> {
-    let keyring = project.keyring(key_dirs)?;
+fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Result<(), Error> {
+    let left = |document: &metadata::Document| document.expires() - now();
+    let root_expired = left(&published.root) < 0;
     for role in ROLES {
         let threshold = published.root.signed()["roles"][role]["threshold"].as_u64();
         let threshold = threshold.unwrap_or(1) as usize;
@@ -107,7 +148,7 @@ fn roles(
         let at_hand = keys
             .iter()
             .filter_map(|(_, key)| keyring.find(key.as_ref()?))
-            .filter(|info| !matches!(info.private, Private::No))
+            .filter(|info| info.can_sign())
             .count();
         let online = ["snapshot", "timestamp"].contains(&role);
         match at_hand >= threshold {
@@ -118,7 +159,12 @@ fn roles(
             )),
             false => found.bad(
                 format!("{role}: {at_hand} of the {threshold} keys that sign it are at hand"),
-                "`publish` and `renew` need them: name their folder with --key-dir, or the program that signs under [[signers]]",
+                format!(
+                    "`publish` and `renew` need them ({}); looked for in {}: name their folder with \
+                     --key-dir, or the program that signs under [[signers]]",
+                    metadata::key_names(role, &published.root, keyring).join(", "),
+                    keyring.places()
+                ),
             ),
         }
         let Some(document) = published.document(role) else {
@@ -128,10 +174,14 @@ fn roles(
             );
             continue;
         };
-        let days = (document.expires() - now()).div_euclid(DAY);
+        let days = left(document).div_euclid(DAY);
         let mend = match role {
+            // Nothing can be renewed below a root that has expired.
+            _ if root_expired || role == "root" => {
+                "`notsotuf renew --root` with the root keys at hand (--key-dir), then `upload`"
+            }
             "timestamp" | "snapshot" => "`notsotuf renew` and `upload` now, and on a schedule",
-            _ => "`notsotuf renew` with the keys of that role, then `upload`",
+            _ => "`notsotuf renew` with the keys of that role at hand (--key-dir), then `upload`",
         };
         match days {
             ..0 => found.bad(format!("{role}: EXPIRED; clients do not update"), mend),
@@ -198,6 +248,13 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
         );
         return;
     };
+    if let Err(reason) = address::check(url) {
+        found.bad(
+            format!("`url` under [client]: {reason}"),
+            format!("correct it in {}", project::FILE),
+        );
+        return;
+    }
     let silence = Duration::from_secs(10);
     let target = Target::patient(url, silence);
     let url = format!("{}/metadata/timestamp.json", url.trim_end_matches('/'));

@@ -1,16 +1,20 @@
 //! `notsotuf init`.
 
 use super::Output;
+use crate::address;
 use crate::error::Error;
-use crate::keys::{self, Passphrases, PublicKey};
+use crate::keys::{External, KeyError, Keyring, NewKey, Passphrases, PublicKey};
 use crate::metadata::{self, PIN, Published, Trust};
+use crate::new_project::{self, NewFile};
 use crate::project::{self, InPyUpdater, PatchFormat, Project, Template};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::safe_text::Lines;
+use rayon::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -19,27 +23,42 @@ Examples:
   notsotuf init --app myapp --url https://example.com/updates
   notsotuf init --app myapp-windows-x86_64 --app myapp-linux-x86_64 --plain
   notsotuf init --app myapp --root-keys alice,bob,carol --root-threshold 2
+  notsotuf init --app myapp --root-keys hsm --signer 'hsm=./sign-with-hsm --slot 1'
 
 Keys that are in the keystore already are used as they are, so keys of
 several people can be gathered there (their .pub files suffice for all but
-the root's threshold) before `init`.")]
+the root's threshold) before `init`, and so can that of a key in hardware: with
+--signer, no root key need be a file.
+
+Interrupted, it can just be called again: the project is there with all its files, or not
+at all.")]
 pub struct Init {
     /// Name of an application; repeat for several
     #[arg(long = "app", required = true, value_name = "NAME")]
     apps: Vec<String>,
-    /// Where the repository folder will be published
-    #[arg(long, value_name = "URL")]
+    /// Where the repository folder will be published, as clients fetch it: https://…
+    #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
+    /// What users know the application as; asked for at a terminal
+    #[arg(long, value_name = "TITLE")]
+    title: Option<String>,
     /// Make keys without passphrases
     #[arg(long)]
     plain: bool,
+    /// A key that signs through a program (HSM, KMS, YubiKey): NAME=COMMAND; repeat for several
+    ///
+    /// NAME.pub, its public key, is in the folder of the keys; a path of another file may stand
+    /// for NAME. COMMAND is run in the project's folder, gets the payload on standard input, and
+    /// writes the signature to standard output. It goes into the settings, under [[signers]].
+    #[arg(long = "signer", value_name = "KEY=COMMAND", value_parser = parse_signer)]
+    signers: Vec<(String, Vec<String>)>,
     /// Folder of the keys
     #[arg(long, default_value = "keystore", value_name = "DIR")]
     keystore: PathBuf,
     /// Folder of the repository
     #[arg(long, default_value = "repository", value_name = "DIR")]
     repository: PathBuf,
-    /// Names of the keys of each role, separated by commas
+    /// Names of the keys of root, which says who signs what; separated by commas
     #[arg(
         long,
         default_value = "root",
@@ -47,6 +66,7 @@ pub struct Init {
         value_name = "KEYS"
     )]
     root_keys: Vec<String>,
+    /// Names of the keys of targets, which lists the releases; separated by commas
     #[arg(
         long,
         default_value = "targets",
@@ -55,6 +75,7 @@ pub struct Init {
         hide_short_help = true
     )]
     targets_keys: Vec<String>,
+    /// Names of the keys of snapshot; separated by commas
     #[arg(
         long,
         default_value = "snapshot",
@@ -63,6 +84,7 @@ pub struct Init {
         hide_short_help = true
     )]
     snapshot_keys: Vec<String>,
+    /// Names of the keys of timestamp, which is renewed most often; separated by commas
     #[arg(
         long,
         default_value = "timestamp",
@@ -71,18 +93,22 @@ pub struct Init {
         hide_short_help = true
     )]
     timestamp_keys: Vec<String>,
-    /// How many keys of each role must sign
+    /// How many keys of root must sign
     #[arg(long, default_value_t = 1, value_name = "N")]
     root_threshold: usize,
+    /// How many keys of targets must sign
     #[arg(long, default_value_t = 1, value_name = "N", hide_short_help = true)]
     targets_threshold: usize,
+    /// How many keys of snapshot must sign
     #[arg(long, default_value_t = 1, value_name = "N", hide_short_help = true)]
     snapshot_threshold: usize,
+    /// How many keys of timestamp must sign
     #[arg(long, default_value_t = 1, value_name = "N", hide_short_help = true)]
     timestamp_threshold: usize,
-    /// Days until the metadata of each role expires
+    /// Days until the metadata of root expires
     #[arg(long, default_value_t = 365, value_name = "DAYS")]
     root_days: u32,
+    /// Days until the metadata of targets expires
     #[arg(
         long,
         default_value_t = 180,
@@ -90,6 +116,7 @@ pub struct Init {
         hide_short_help = true
     )]
     targets_days: u32,
+    /// Days until the metadata of snapshot expires
     #[arg(
         long,
         default_value_t = 30,
@@ -97,6 +124,7 @@ pub struct Init {
         hide_short_help = true
     )]
     snapshot_days: u32,
+    /// Days until the metadata of timestamp expires
     #[arg(
         long,
         default_value_t = 14,
@@ -117,16 +145,78 @@ impl Init {
         let matches = command.get_matches_from(arguments);
         Self::from_arg_matches(&matches).expect("these are its arguments")
     }
+
+    /// The keys of each role, and how many of them must sign.
+    fn roles(&self) -> [(&[String], usize); 4] {
+        [
+            (&self.root_keys, self.root_threshold),
+            (&self.targets_keys, self.targets_threshold),
+            (&self.snapshot_keys, self.snapshot_threshold),
+            (&self.timestamp_keys, self.timestamp_threshold),
+        ]
+    }
+}
+
+/// `NAME=COMMAND`, with quotes as in a shell.
+fn parse_signer(text: &str) -> Result<(String, Vec<String>), String> {
+    const FORM: &str = "it must be KEY=COMMAND, such as hsm=./sign-with-hsm";
+    let (key, command) = text.split_once('=').ok_or(FORM)?;
+    let command = words(command)?;
+    if key.trim().is_empty() || command.is_empty() {
+        return Err(FORM.into());
+    }
+    Ok((key.trim().into(), command))
+}
+
+/// The words of a command. Only quotes are special: a backslash is part of
+/// paths on Windows.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in text.chars() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (' ' | '\t', None) => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    if quote.is_some() {
+        return Err("a quote in it has no end".into());
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+/// The public key of a signer: the file that is named, or that of a name.
+fn signer((key, command): &(String, Vec<String>), keystore: &Path) -> External {
+    let named = key.contains(['/', '\\']) || key.ends_with(".pub");
+    External {
+        key: match named {
+            true => key.into(),
+            false => keystore.join(format!("{key}.pub")),
+        },
+        command: command.clone(),
+        folder: PathBuf::new(),
+    }
 }
 
 /// `notsotuf init`.
 pub fn init(
     folder: &Path,
-    args: Init,
+    mut args: Init,
     key_dirs: &[PathBuf],
     passphrases: &Passphrases,
     output: &Output,
 ) -> Result<(), Error> {
+    new_project::clear_up(folder)?;
+    // Before anything is asked.
+    project::planned(folder, &template(&args, BTreeMap::new()))?;
+    if let ([app], None, false) = (&args.apps[..], &args.title, output.is_json()) {
+        args.title = ask_title(app)?;
+    }
     let (template, made) = create(folder, &args, BTreeMap::new(), key_dirs, passphrases)?;
     let keys = if made.is_empty() {
         "those that were there".into()
@@ -140,26 +230,41 @@ pub fn init(
     text.line(format!("  repository  {repository}"));
     text.line(format!(
         "Put {PIN} under version control, outside of what is published: nothing is taken from \
-         the repository that it does not lead to. Keep a copy of the keys in a safe place: \
-         without the root keys, nobody can ever change the others."
+         the repository that it does not lead to. Private keys stay out of version control \
+         (.gitignore says so). Keep a copy of them in a safe place: without the root keys, \
+         nobody can ever change the others."
     ));
-    text.line("Next: notsotuf add VERSION BUNDLE");
+    text.line("Next: `notsotuf add VERSION BUNDLE`");
     output.say(text, &json!({ "apps": template.apps, "keys_made": made }));
     Ok(())
 }
 
-/// Makes a project with its keys and its first root; returns what it was made
-/// of and the names of the new keys.
-pub fn create(
-    folder: &Path,
-    args: &Init,
-    pyupdater: BTreeMap<String, InPyUpdater>,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-) -> Result<(Template, Vec<String>), Error> {
-    let template = Template {
+/// At a terminal.
+fn ask_title(app: &str) -> Result<Option<String>, Error> {
+    let input = std::io::stdin();
+    let mut out = std::io::stderr();
+    if !input.is_terminal() || !out.is_terminal() {
+        return Ok(None);
+    }
+    let mut line = String::new();
+    let asked = write!(
+        out,
+        "What do users know the application as? (Enter: {app}): "
+    )
+    .and_then(|()| out.flush())
+    .and_then(|()| input.read_line(&mut line));
+    asked.map_err(|e| fs::FsError::new("read from", Path::new("the terminal"), e))?;
+    let title = line.trim();
+    Ok((!title.is_empty() && title != app).then(|| title.to_owned()))
+}
+
+fn template(args: &Init, pyupdater: BTreeMap<String, InPyUpdater>) -> Template {
+    let signers = args.signers.iter();
+    Template {
         apps: args.apps.clone(),
         url: args.url.clone(),
+        title: args.title.clone(),
+        signers: signers.map(|it| signer(it, &args.keystore)).collect(),
         expires_days: [
             args.root_days,
             args.targets_days,
@@ -171,74 +276,121 @@ pub fn create(
         archive_suffix: ".tar.gz".into(),
         patch_format: PatchFormat::default(),
         pyupdater,
-    };
-    let project = project::create(folder, &template)?;
-    match start(&project, args, key_dirs, passphrases) {
-        Ok(made) => Ok((template, made)),
-        Err(e) => {
-            // So that it can be called again.
-            fs::remove_file(&folder.join(project::FILE))?;
-            Err(e)
-        }
     }
 }
-/// Makes the keys that are missing and writes the first root; returns the
-/// names of the new keys.
+
+/// Makes a project with its keys and its first root; returns what it was made
+/// of and the names of the new keys. Whatever goes wrong, there is nothing of
+/// it then.
+pub fn create(
+    folder: &Path,
+    args: &Init,
+    pyupdater: BTreeMap<String, InPyUpdater>,
+    key_dirs: &[PathBuf],
+    passphrases: &Passphrases,
+) -> Result<(Template, Vec<String>), Error> {
+    new_project::clear_up(folder)?;
+    let template = template(args, pyupdater);
+    let (project, settings) = project::planned(folder, &template)?;
+    // Signers run there.
+    let new_folder = !template.signers.is_empty() && !folder.exists();
+    if new_folder {
+        fs::create_dir_all(folder)?;
+    }
+    let made = start(&project, args, &settings, key_dirs, passphrases);
+    if made.is_err() && new_folder {
+        fs::remove_tree(folder)?;
+    }
+    Ok((template, made?))
+}
+
+/// Makes the keys that are missing and the first root, and writes all that a
+/// project has; returns the names of the new keys.
 fn start(
     project: &Project,
     args: &Init,
+    settings: &str,
     key_dirs: &[PathBuf],
     passphrases: &Passphrases,
 ) -> Result<Vec<String>, Error> {
-    let names = [
-        &args.root_keys,
-        &args.targets_keys,
-        &args.snapshot_keys,
-        &args.timestamp_keys,
-    ];
-    let thresholds = [
-        args.root_threshold,
-        args.targets_threshold,
-        args.snapshot_threshold,
-        args.timestamp_threshold,
-    ];
-    let path = project.metadata().join("1.root.json");
-    if path.exists() {
-        return Err(project::ProjectError::Exists(path).into());
-    }
-    let mut made: Vec<String> = Vec::new();
-    let known = project.keyring(key_dirs)?;
-    for name in names.into_iter().flatten() {
-        if known.named(name).is_ok() || made.contains(name) {
-            continue;
-        }
-        let passphrase = choose(args.plain, name, passphrases)?;
-        keys::create(
-            &project.keystore(),
-            &project.keystore(),
-            name,
-            passphrase.as_deref(),
-        )?;
-        made.push(name.clone());
-    }
-    let keyring = project.keyring(key_dirs)?;
-    let public = |names: &Vec<String>| -> Result<Vec<PublicKey>, Error> {
-        let key = |name: &String| Ok(keyring.named(name)?.public.clone());
-        names.iter().map(key).collect()
-    };
+    let mut keyring = project.keyring(key_dirs)?;
+    let new = make_keys(project, args, &mut keyring, passphrases)?;
     let mut roles = [const { (Vec::new(), 0) }; 4];
-    for (index, role) in roles.iter_mut().enumerate() {
-        *role = (public(names[index])?, thresholds[index]);
+    for (role, (names, threshold)) in roles.iter_mut().zip(args.roles()) {
+        let keys: Result<Vec<PublicKey>, Error> = names
+            .iter()
+            .map(|name| Ok(keyring.named(name)?.public.clone()))
+            .collect();
+        *role = (keys?, threshold);
     }
     let days = project.settings.expires_days.root;
-    let root = metadata::first_root(&roles, days, &keyring, passphrases, now())?;
-    fs::create_dir_all(&project.metadata())?;
+    let root = metadata::first_root(&roles, days, &keyring, passphrases, now())?.to_bytes();
+    let mut files = Vec::new();
+    for key in &new {
+        let [private, public] = NewKey::paths(&key.name, &project.keystore());
+        files.push(NewFile::secret(private, key.private_text.as_bytes()));
+        files.push(NewFile::open(public, key.public_text.as_bytes()));
+    }
+    for name in ["root.json", "1.root.json"] {
+        files.push(NewFile::open(project.metadata().join(name), &root[..]));
+    }
+    files.push(NewFile::open(project.root().join(PIN), &root[..]));
+    files.extend(gitignore(project)?);
+    // The last one, which makes it a project.
+    let path = project.root().join(project::FILE);
+    files.push(NewFile::open(path, settings));
+    new_project::write(project.root(), &files)?;
     fs::create_dir_all(&project.targets())?;
-    fs::write_atomically(&project.metadata().join("root.json"), &root.to_bytes())?;
-    fs::write_atomically(&path, &root.to_bytes())?;
-    let published = Published::from_folder(&project.metadata(), Some(&root.to_bytes()))?;
+    let published = Published::from_folder(&project.metadata(), Some(&root))?;
     Trust::remember_published(project, &published)?;
+    Ok(new.into_iter().map(|key| key.name).collect())
+}
+
+/// The keys that are named and not there. All questions come first: the cost
+/// of encrypting is felt.
+fn make_keys(
+    project: &Project,
+    args: &Init,
+    keyring: &mut Keyring,
+    passphrases: &Passphrases,
+) -> Result<Vec<NewKey>, Error> {
+    let mut wanted: Vec<(String, Option<String>)> = Vec::new();
+    for name in args.roles().into_iter().flat_map(|(names, _)| names) {
+        if keyring.named(name).is_ok() || wanted.iter().any(|(known, _)| known == name) {
+            continue;
+        }
+        let [private, _] = NewKey::paths(name, &project.keystore());
+        if private.exists() {
+            return Err(KeyError::Exists { path: private }.into());
+        }
+        wanted.push((name.clone(), choose(args.plain, name, passphrases)?));
+    }
+    let made: Result<Vec<NewKey>, KeyError> = wanted
+        .par_iter()
+        .map(|(name, passphrase)| NewKey::generate(name, passphrase.as_deref()))
+        .collect();
+    let made = made?;
+    for key in &made {
+        let [private, _] = NewKey::paths(&key.name, &project.keystore());
+        keyring.insert(key, private);
+    }
     Ok(made)
+}
+
+/// The file that keeps private keys out of version control. One that is there
+/// gets the lines that it does not have.
+fn gitignore(project: &Project) -> Result<Option<NewFile>, Error> {
+    let settings = &project.settings;
+    let wanted = new_project::ignored(&settings.keystore, &settings.repository);
+    let path = project.root().join(".gitignore");
+    let Some(there) = fs::read_optional(&path, 1 << 20)? else {
+        return Ok(Some(NewFile::open(path, wanted)));
+    };
+    let there = String::from_utf8_lossy(&there);
+    if let Some(text) = new_project::extended(&there, &wanted) {
+        fs::write_atomically(&path, text.as_bytes())?;
+    }
+    Ok(None)
 }
 
 /// The passphrase of a new key; none if it is to be plain.
@@ -248,4 +400,24 @@ pub fn choose(plain: bool, name: &str, passphrases: &Passphrases) -> Result<Opti
     } else {
         Some(passphrases.choose(name)?)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signers_are_a_key_and_a_command() {
+        let parsed = parse_signer("hsm=./sign --pin 'a b' \"\"").unwrap();
+        assert_eq!(parsed.0, "hsm");
+        assert_eq!(parsed.1, ["./sign", "--pin", "a b", ""]);
+        assert_eq!(parse_signer("a=b=c").unwrap().1, ["b=c"]);
+        for bad in ["hsm", "hsm=", "=x", "hsm= ", "hsm='x"] {
+            assert!(parse_signer(bad).is_err(), "{bad}");
+        }
+        let key = |key: &str| signer(&(key.into(), Vec::new()), Path::new("keys")).key;
+        assert_eq!(key("hsm"), Path::new("keys/hsm.pub"));
+        assert_eq!(key("hsm.pub"), Path::new("hsm.pub"));
+        assert_eq!(key("media/hsm.pub"), Path::new("media/hsm.pub"));
+    }
 }

@@ -1,11 +1,12 @@
 //! The commands that look and change nothing.
 
 use super::Output;
+use crate::address;
 use crate::audit::{self, Report, Target, There};
 use crate::error::Error;
 use crate::metadata::{self, Published};
 use crate::progress::Progress;
-use crate::project::{Project, ROLES};
+use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
 use clap::Args;
 use notsotuf_stub::launcher::now;
@@ -39,7 +40,7 @@ Examples:
   notsotuf verify --metadata-only")]
 pub struct Verify {
     /// Check what is published there instead
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
     /// Trust this root; else the first one of the repository here
     #[arg(long, value_name = "FILE")]
@@ -79,14 +80,7 @@ pub fn status(
     let mut soon = Vec::new();
     for role in ROLES {
         let document = published.document(role);
-        let keys = metadata::role_keys(role, &published.root);
-        let names: Vec<String> = keys
-            .iter()
-            .map(|(id, key)| {
-                let known = key.as_ref().and_then(|key| keyring.find(key));
-                known.map_or_else(|| id.chars().take(16).collect(), |info| info.name.clone())
-            })
-            .collect();
+        let names = metadata::key_names(role, &published.root, &keyring);
         let threshold = &published.root.signed()["roles"][role]["threshold"];
         let by = format!("{threshold} of {}", names.join(", "));
         let Some(document) = document else {
@@ -132,7 +126,13 @@ pub fn status(
     if soon.is_empty() {
         return Ok(());
     }
-    Err(Error::Expiring(soon.join(", ")))
+    Err(Error::Expiring {
+        roles: soon.join(", "),
+        mend: match soon.contains(&"root") {
+            true => "`notsotuf renew --root` renews it, with the root keys at hand, and the others",
+            false => "`notsotuf renew` renews what the keys at hand can sign",
+        },
+    })
 }
 
 fn pending(project: &Project, published: &Published, text: &mut Lines) -> Result<Value, Error> {
@@ -168,15 +168,16 @@ fn pending(project: &Project, published: &Published, text: &mut Lines) -> Result
 
 /// `notsotuf verify`.
 pub fn verify(
-    folder: &Path,
+    named: Option<&Path>,
     args: &Verify,
     progress: Progress,
     output: &Output,
 ) -> Result<(), Error> {
+    let open = || Project::open(&project::find(named)?);
     let project = match (&args.root, &args.url) {
         // Wherever that is.
-        (Some(_), Some(_)) => Project::open(folder).ok(),
-        _ => Some(Project::open(folder)?),
+        (Some(_), Some(_)) => open().ok(),
+        _ => Some(open()?),
     };
     let root = match (&args.root, &project) {
         (Some(path), _) => path.clone(),

@@ -3,6 +3,7 @@
 use super::init::{self, Init};
 use super::stub::beside_this_program;
 use super::{App, Output};
+use crate::address;
 use crate::bridge;
 use crate::error::Error;
 use crate::import::ImportError;
@@ -14,8 +15,9 @@ use crate::progress::Progress;
 use crate::project::{self, Project, ProjectError};
 use crate::release::{self, Addition, Pending};
 use crate::ship::Order;
+use crate::temporary;
 use clap::{Args, Subcommand};
-use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::fs;
 use notsotuf_stub::report::bytes;
 use notsotuf_stub::safe_text::Lines;
 use pep440_rs::Version;
@@ -63,7 +65,7 @@ with what is not there yet.
 #[derive(Debug, Args)]
 pub struct InPlace {
     /// Where the repository folder is published
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
     /// Trust this root, the one that clients were given; else the first one of the repository
     #[arg(long, value_name = "FILE")]
@@ -78,7 +80,7 @@ pub struct FromPyUpdater {
     #[arg(long, value_name = "DIR")]
     published: Option<PathBuf>,
     /// Where the new repository will be published
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
     /// Only so many of the newest releases of each platform
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -114,7 +116,7 @@ pub struct Bridge {
     #[arg(long, value_name = "FILE")]
     stub: Option<PathBuf>,
     /// Where the new repository is published; else the url of the settings
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
 }
 
@@ -213,10 +215,7 @@ fn take(
 ) -> Result<(), Error> {
     let pending = project.pending();
     fs::create_dir_all(&pending)?;
-    let work = tempfile::Builder::new()
-        .prefix(".import-")
-        .tempdir_in(&pending)
-        .map_err(|e| FsError::new("create a folder in", &pending, e))?;
+    let work = temporary::Folder::new_in(&pending, ".import-")?;
     let bundle = pyupdater::unpack(&release.archive, work.path())?;
     // No patch: nobody has the version before by notsotuf.
     let addition = Addition::plain(&release.app, release.version.clone(), &bundle);

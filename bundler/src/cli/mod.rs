@@ -4,8 +4,10 @@ mod doctor;
 mod fetch;
 mod init;
 mod inspect;
+mod list;
 mod migrate;
 mod operate;
+mod release;
 mod review;
 mod stub;
 mod trust;
@@ -15,22 +17,28 @@ use crate::error::Error;
 use crate::keys::Passphrases;
 use crate::lock::Lock;
 use crate::metadata::{Published, Trust};
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::{self, Project};
 use crate::publish::What;
-use crate::release::{self, Addition, Pending};
+use crate::release::{self as releases, Addition, Pending};
 use crate::ship::{self, Order};
 use crate::vet::Vetting;
-use crate::{limits, prune, publish, say, serve};
+use crate::{address, limits, prune, publish, serve};
 use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
-use notsotuf_stub::safe_text::{self, Lines, print};
+use notsotuf_stub::safe_text::Lines;
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use release::AgainError;
+
+/// The heading of options that every command has, after its own.
+const GLOBAL: &str = "Options of every command";
 
 /// Secure updates for applications made with PyInstaller: the release
 /// engineer's side.
@@ -44,11 +52,12 @@ A project from nothing to the first update:
 
   notsotuf init --app myapp --url https://example.com/updates
   notsotuf add 1.0 dist/myapp        # the folder that PyInstaller made
-  notsotuf publish                   # then copy repository/ to the web server
+  notsotuf publish                   # signs
+  notsotuf upload s3://bucket/updates
   notsotuf ship --output MyApp       # what users install
   ...
-  notsotuf add 1.1 dist/myapp
-  notsotuf publish                   # users get 1.1 at their next start
+  notsotuf release 1.1 dist/myapp --to s3://bucket/updates    # add, publish, upload, verify
+  notsotuf list                      # users get 1.1 at their next start
 
 Passphrases are read from NOTSOTUF_PASSPHRASE_<KEY>, NOTSOTUF_PASSPHRASE, the
 file named with --passphrase-file, or the terminal, in this order.
@@ -56,83 +65,82 @@ file named with --passphrase-file, or the terminal, in this order.
 Exit codes: 0 done; 1 failed; 2 wrong use; 3 something did not verify."
 )]
 pub struct Cli {
-    /// Folder of the project, with its notsotuf-project.toml
-    #[arg(
-        long,
-        short = 'C',
-        global = true,
-        default_value = ".",
-        value_name = "DIR"
-    )]
-    project: PathBuf,
+    /// Folder of the project, with its notsotuf-project.toml; else this one or the nearest above
+    #[arg(long, short = 'C', global = true, value_name = "DIR", help_heading = GLOBAL)]
+    project: Option<PathBuf>,
     /// Print one JSON object on standard output instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// A further folder of keys, on another medium say; repeat for several
-    #[arg(long = "key-dir", global = true, value_name = "DIR")]
+    #[arg(long = "key-dir", global = true, value_name = "DIR", help_heading = GLOBAL)]
     key_dirs: Vec<PathBuf>,
     /// Show no progress, and no warnings
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
     /// Say on standard error what is done; twice and three times: more of it
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
     /// Fail, instead of waiting, while another command changes the project
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     no_wait: bool,
-    /// File whose first line is the passphrase of the keys
-    #[arg(long, global = true, value_name = "FILE")]
+    /// File whose first line is the passphrase of the keys, readable by its owner only
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     passphrase_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
+/// In the order in which they are used.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start a project: settings, keys, and the root of trust
     Init(init::Init),
-    /// Make and list keys, and change which keys sign what
-    #[command(subcommand)]
-    Keys(trust::Keys),
-    /// Add the signatures of the keys at hand to half-signed metadata
-    Sign(trust::Sign),
-    /// Renew expiry dates, and nothing else: for cron
-    Renew(trust::Renew),
-    /// Show roles, keys, versions, expiry dates, and what is pending
-    Status(inspect::Status),
-    /// Look for what is wrong with the project, and say what mends it
-    Doctor(doctor::Doctor),
-    /// Check a whole repository as clients would, old ones and new ones
-    Verify(inspect::Verify),
     /// Add a release: archive, patch against the release before, both checked
     Add(Add),
-    /// Add a newer stub, by which installed stubs replace themselves
-    AddStub(stub::AddStub),
-    /// Take back the latest release (takes effect with the next publish)
-    RemoveLatest(App),
-    /// Give a release to part of the installs (takes effect with the next publish)
-    Rollout(operate::Rollout),
-    /// Withdraw any release; clients step back (takes effect with the next publish)
-    Yank(operate::Yank),
-    /// Drop old releases (takes effect with the next publish)
-    Prune(Prune),
-    /// Show why a patch is as large as it is, file by file
-    Explain(Explain),
     /// Sign and write what was added or removed; renew timestamp and snapshot
     Publish,
     /// Copy what is published to where clients fetch it from
     Upload(upload::Upload),
     /// Bring here what is published, verified as by a client
     Fetch(fetch::Fetch),
+    /// Do all of it: add, publish, upload, verify
+    Release(release::Release),
     /// Make the folder that users install: stub, settings, root of trust, app
     Ship(Ship),
+    /// List the releases: when, how large, for whom, and where they are published
+    List(list::List),
+    /// Show roles, keys, versions, expiry dates, and what is pending
+    Status(inspect::Status),
+    /// Look for what is wrong with the project, and say what mends it
+    Doctor(doctor::Doctor),
+    /// Check a whole repository as clients would, old ones and new ones
+    Verify(inspect::Verify),
+    /// Show why a patch is as large as it is, file by file
+    Explain(Explain),
+    /// Serve the repository on localhost, for trying things out
+    Serve(Serve),
+    /// Renew expiry dates, and nothing else: for cron
+    Renew(trust::Renew),
+    /// Give a release to part of the installs (takes effect with the next publish)
+    Rollout(operate::Rollout),
+    /// Withdraw any release; clients step back (takes effect with the next publish)
+    Yank(operate::Yank),
+    /// Take back the latest release (takes effect with the next publish)
+    RemoveLatest(App),
+    /// Drop old releases (takes effect with the next publish)
+    Prune(Prune),
+    /// Add a newer stub, by which installed stubs replace themselves
+    AddStub(stub::AddStub),
+    /// Make and list keys, and change which keys sign what
+    #[command(subcommand)]
+    Keys(trust::Keys),
+    /// Add the signatures of the keys at hand to half-signed metadata
+    Sign(trust::Sign),
     /// Take over a repository that another program made
     #[command(subcommand)]
     Import(migrate::Import),
     /// Make the archive by which clients of PyUpdater become clients of notsotuf
     Bridge(migrate::Bridge),
-    /// Serve the repository on localhost, for trying things out
-    Serve(Serve),
     /// Print completions for a shell
     #[command(after_help = "\
   notsotuf completions bash > ~/.local/share/bash-completion/completions/notsotuf
@@ -204,6 +212,13 @@ looked at first: private keys, the project itself and what `ship` makes of the s
 application are never released; what is likely a mistake (no program, another folder, names
 that Windows refuses) needs --force.")]
 struct Add {
+    #[command(flatten)]
+    what: Addable,
+}
+
+/// What is added, and how.
+#[derive(Debug, Args)]
+struct Addable {
     /// Version, by PEP 440; newer than the latest one that is as final
     #[arg(value_parser = parse_version)]
     version: Version,
@@ -265,7 +280,7 @@ struct Ship {
     #[arg(long, value_name = "FILE")]
     stub: Option<PathBuf>,
     /// Where the repository is published; else the url of the settings
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
 }
 
@@ -323,57 +338,55 @@ fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Says what was done, as text or as JSON.
-struct Output {
-    json: bool,
-}
-
-impl Output {
-    fn say(&self, text: impl Into<Lines>, json: &Value) {
-        match self.json {
-            true => print(&safe_text::json(json).into()),
-            false => print(&text.into()),
-        }
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// What the command says.
-pub fn run(cli: Cli) -> Result<(), Error> {
-    let output = Output { json: cli.json };
+pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
     let progress = Progress {
         show: !cli.quiet && !cli.json,
     };
     let passphrases = Passphrases::new(cli.passphrase_file);
-    let folder = cli.project;
-    let open = || Project::open(&folder);
-    let _lock = lock(&folder, &cli.command, &cli.key_dirs, !cli.no_wait)?;
+    let named = cli.project.as_deref();
+    // Where a project is to be.
+    let folder = named.unwrap_or(Path::new(".")).to_path_buf();
+    let open = || Project::open(&project::find(named)?);
+    let _lock = lock(named, &cli.command, &cli.key_dirs, !cli.no_wait)?;
     match cli.command {
-        Command::Init(args) => init::init(&folder, args, &cli.key_dirs, &passphrases, &output),
+        Command::Init(args) => init::init(&folder, args, &cli.key_dirs, &passphrases, output),
         Command::Keys(command) => {
-            trust::keys(&open()?, command, &cli.key_dirs, &passphrases, &output)
+            trust::keys(&open()?, command, &cli.key_dirs, &passphrases, output)
         }
-        Command::Sign(args) => trust::sign(&open()?, &args, &cli.key_dirs, &passphrases, &output),
-        Command::Renew(args) => trust::renew(&open()?, &args, &cli.key_dirs, &passphrases, &output),
-        Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, &output),
-        Command::Doctor(args) => doctor::doctor(&open()?, &args, &cli.key_dirs, &output),
-        Command::Verify(args) => inspect::verify(&folder, &args, progress, &output),
-        Command::Add(args) => add(&open()?, args, &cli.key_dirs, progress, &output),
-        Command::AddStub(args) => stub::add(&open()?, args, progress, &output),
+        Command::Sign(args) => trust::sign(&open()?, &args, &cli.key_dirs, &passphrases, output),
+        Command::Renew(args) => trust::renew(&open()?, &args, &cli.key_dirs, &passphrases, output),
+        Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, output),
+        Command::Doctor(args) => {
+            doctor::doctor(&open()?, &args, &cli.key_dirs, &passphrases, output)
+        }
+        Command::Verify(args) => inspect::verify(named, &args, progress, output),
+        Command::Add(args) => add(&open()?, args.what, &cli.key_dirs, progress, output),
+        Command::AddStub(args) => stub::add(&open()?, args, progress, output),
+        Command::Release(args) => {
+            let context = release::Context {
+                key_dirs: &cli.key_dirs,
+                passphrases: &passphrases,
+                progress,
+            };
+            release::release(&open()?, args, &context, output)
+        }
+        Command::List(args) => list::list(&open()?, &args, output),
         Command::RemoveLatest(App { app }) => {
             let project = open()?;
             let app = project.app(app.as_deref())?;
             let published = Published::load(&project)?;
-            let version = release::remove_latest(&project, &published, app)?;
+            let version = releases::remove_latest(&project, &published, app)?;
             let text = format!("removed {app} {version}; `notsotuf publish` makes it so");
             let json = json!({ "app": app, "removed": version.to_string() });
             output.say(text, &json);
             Ok(())
         }
-        Command::Rollout(args) => operate::rollout(&open()?, &args, &output),
-        Command::Yank(args) => operate::yank(&open()?, &args, &output),
+        Command::Rollout(args) => operate::rollout(&open()?, &args, output),
+        Command::Yank(args) => operate::yank(&open()?, &args, output),
         Command::Prune(Prune { keep, app }) => {
             let project = open()?;
             let app = project.app(app.app.as_deref())?;
@@ -390,17 +403,17 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             output.say(text, &json!({ "app": app, "removed": gone }));
             Ok(())
         }
-        Command::Explain(args) => explain(&open()?, &args, progress, &output),
+        Command::Explain(args) => explain(&open()?, &args, progress, output),
         Command::Publish => {
             let project = open()?;
             let keyring = project.keyring(&cli.key_dirs)?;
             let report = publish::publish(&project, &keyring, &passphrases, now(), What::Pending)?;
-            tell_published(&project, &report, &output);
+            tell_published(&project, &report, output);
             Ok(())
         }
-        Command::Upload(args) => upload::upload(&open()?, &args, progress, &output),
-        Command::Fetch(args) => fetch::fetch(&open()?, &args, progress, &output),
-        Command::Ship(args) => ship(&open()?, args, &output),
+        Command::Upload(args) => upload::upload(&open()?, &args, progress, output),
+        Command::Fetch(args) => fetch::fetch(&open()?, &args, progress, output),
+        Command::Ship(args) => ship(&open()?, args, output),
         Command::Import(command) => {
             let context = migrate::Context {
                 folder: &folder,
@@ -408,14 +421,16 @@ pub fn run(cli: Cli) -> Result<(), Error> {
                 passphrases: &passphrases,
                 progress,
             };
-            migrate::import(command, &context, &output)
+            migrate::import(command, &context, output)
         }
-        Command::Bridge(args) => migrate::bridge(&open()?, &args, &output),
+        Command::Bridge(args) => migrate::bridge(&open()?, &args, output),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command, "notsotuf", &mut script);
-            say::raw(&script);
+            let script = String::from_utf8_lossy(&script);
+            let json = json!({ "shell": shell.to_string(), "script": script });
+            output.raw(&script, &json);
             Ok(())
         }
         Command::Man { dir } => {
@@ -431,7 +446,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
                 Some(folder) => folder,
                 None => open()?.repository(),
             };
-            serve::serve(&folder, args.port, cli.quiet)
+            serve::serve(&folder, args.port, cli.quiet, output)
         }
     }
 }
@@ -452,6 +467,7 @@ impl Command {
             Command::Yank(_) => Some("yank"),
             Command::Prune(_) => Some("prune"),
             Command::Publish => Some("publish"),
+            Command::Release(_) => Some("release"),
             Command::Upload(_) => Some("upload"),
             Command::Fetch(_) => Some("fetch"),
             Command::Import(_) => Some("import"),
@@ -463,21 +479,25 @@ impl Command {
 /// Locks the project for a command that changes it, and pins its root, if it
 /// is from before roots were pinned.
 fn lock(
-    folder: &Path,
+    named: Option<&Path>,
     command: &Command,
     key_dirs: &[PathBuf],
     wait: bool,
 ) -> Result<Option<Lock>, Error> {
+    // That there is no project is said by the command.
+    let Ok(folder) = project::find(named) else {
+        return Ok(None);
+    };
     let lock = match command.changes() {
         Some(name) if folder.join(project::FILE).exists() => {
-            Some(Lock::acquire(folder, name, wait)?)
+            Some(Lock::acquire(&folder, name, wait)?)
         }
         _ => None,
     };
     let ships = matches!(command, Command::Ship(_) | Command::Bridge(_));
     if lock.is_some() || ships {
         // Whatever is wrong with the settings is said by the command.
-        if let Ok(project) = Project::open(folder) {
+        if let Ok(project) = Project::open(&folder) {
             Trust::pin_first(&project, key_dirs)?;
         }
     }
@@ -486,25 +506,33 @@ fn lock(
 
 /// All clients fetch the notes of all releases, so they are bounded.
 fn read_notes(path: &Path) -> Result<String, Error> {
-    let wrong = |reason: String| Error::Notes(path.into(), reason);
+    let wrong = |reason: String| Error::Notes {
+        path: path.into(),
+        reason,
+    };
     let file = match std::fs::metadata(path) {
         Ok(found) => found,
-        Err(e) => return Err(wrong(format!("cannot be read: {e}"))),
+        Err(e) => {
+            return Err(wrong(format!(
+                "cannot be read ({e}): is the path right, seen from here?"
+            )));
+        }
     };
     if file.len() > limits::PER_RELEASE {
         return Err(wrong(format!(
-            "has {} bytes; since all clients fetch those of all releases, at most {} are taken",
+            "have {} bytes; since all clients fetch those of all releases, at most {} are taken: \
+             shorten them, and link to the rest",
             file.len(),
             limits::PER_RELEASE
         )));
     }
     let bytes = fs::read_optional(path, limits::PER_RELEASE)?.unwrap_or_default();
-    String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8; save it as that".into()))
+    String::from_utf8(bytes).map_err(|_| wrong("are not UTF-8: save them in that encoding".into()))
 }
 
 fn add(
     project: &Project,
-    args: Add,
+    args: Addable,
     key_dirs: &[PathBuf],
     progress: Progress,
     output: &Output,
@@ -517,7 +545,7 @@ fn add(
     };
     if let Some(wanted) = &args.min_stub {
         let pending = Pending::open(project, &published)?;
-        release::check_stub(&pending, app, wanted, stub::at_hand())?;
+        releases::check_stub(&pending, app, wanted, stub::at_hand())?;
     }
     let addition = Addition {
         app,
@@ -535,7 +563,7 @@ fn add(
             false => Vetting::Checked { key_dirs },
         },
     };
-    let added = release::add(project, &published, &addition, progress)?;
+    let added = releases::add(project, &published, &addition, progress)?;
     let (archive, size) = &added.archive;
     let mut text = Lines::from(format!("{archive}  {}", bytes(*size)));
     let mut json = json!({
@@ -569,9 +597,17 @@ fn add(
         text.line(format!("no patch: {why}"));
         json["no_patch"] = why.into();
     }
-    text.line("`notsotuf publish` signs and publishes it");
+    text.line("added; next: `notsotuf publish`, which signs it");
     output.say(text, &json);
     Ok(())
+}
+
+/// What brings to clients what is signed.
+fn next_upload(project: &Project) -> &'static str {
+    match project.settings.upload {
+        Some(_) => "`notsotuf upload`",
+        None => "`notsotuf upload DESTINATION` (or set `upload` in the settings)",
+    }
 }
 
 fn tell_published(project: &Project, report: &publish::Report, output: &Output) {
@@ -588,10 +624,11 @@ fn tell_published(project: &Project, report: &publish::Report, output: &Output) 
         .map(|(role, v)| format!("{role} {v}"))
         .collect();
     text.line(format!(
-        "published {} in {}",
+        "wrote {} to {}",
         list.join(", "),
-        project.repository().display()
+        project.repository().display(),
     ));
+    text.line(format!("signed; next: {}", next_upload(project)));
     if let Some(warning) = &report.warning {
         text.line(format!("warning: {warning}"));
     }
@@ -630,7 +667,7 @@ fn explain(
 ) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
-    let explained = release::explain(project, &published, app, &args.version, progress)?;
+    let explained = releases::explain(project, &published, app, &args.version, progress)?;
     let mut parts = explained.parts;
     parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.path.cmp(&b.path)));
     let mut text = Lines::from(format!(

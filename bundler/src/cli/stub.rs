@@ -66,7 +66,7 @@ pub fn add(
     let addition = Addition::plain(&app, version.clone(), &stub);
     let (path, size) = release::add(project, &published, &addition, progress)?.archive;
     let mut text = Lines::from(format!("{path}  {}", bytes(size)));
-    text.line("`notsotuf publish` signs and publishes it");
+    text.line("added; next: `notsotuf publish`, which signs it");
     let json = json!({
         "app": app,
         "version": version.to_string(),

@@ -92,3 +92,113 @@ fn meta_is_an_object_that_can_be_signed() {
         assert!(parse_meta(bad).is_err(), "{bad}");
     }
 }
+
+/// Every option of every command, with the words of its own.
+#[test]
+fn every_option_and_argument_is_described() {
+    let mut count = 0;
+    for (name, command) in commands() {
+        assert!(command.get_about().is_some(), "{name} is not described");
+        let mut seen = std::collections::BTreeMap::new();
+        for argument in command.get_arguments() {
+            let id = argument.get_id();
+            let help = argument.get_help().map(ToString::to_string);
+            let help = help.filter(|help| help.len() > 5);
+            let help = help.unwrap_or_else(|| panic!("{name}: {id} is not described"));
+            if let Some(other) = seen.insert(help.clone(), id) {
+                panic!("{name}: {id} and {other} are both described by {help:?}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 150, "{count}");
+}
+
+#[test]
+fn options_of_every_command_come_after_its_own() {
+    for (name, mut command) in commands() {
+        if name == "notsotuf" || name.starts_with("notsotuf help") {
+            continue;
+        }
+        let help = command.render_long_help().to_string();
+        let general = help
+            .find(GLOBAL)
+            .unwrap_or_else(|| panic!("{name}: {help}"));
+        let own = [
+            "--project",
+            "--json",
+            "--key-dir",
+            "--quiet",
+            "--passphrase-file",
+        ];
+        for option in own {
+            // In examples they may stand anywhere.
+            let listed = help
+                .find(&format!("{option} <"))
+                .or(help.find(&format!("{option}\n")));
+            assert!(listed.is_none_or(|at| at > general), "{name}: {option}");
+        }
+    }
+}
+
+/// The sources without their tests and comments, with strings on one line.
+fn texts(folder: &Path, out: &mut Vec<(PathBuf, String)>) {
+    for path in fs::list(folder).unwrap() {
+        if path.is_dir() {
+            texts(&path, out);
+        } else if !path.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            // A string goes on in the next line.
+            let mut whole = String::new();
+            let mut goes_on = false;
+            for line in text.lines() {
+                let line = if goes_on { line.trim_start() } else { line };
+                goes_on = line.ends_with('\\');
+                whole.push_str(line.trim_end_matches('\\'));
+                if !goes_on {
+                    whole.push('\n');
+                }
+            }
+            out.push((path, whole));
+        }
+    }
+}
+
+/// Whatever a message or a help text names in backticks is a command.
+#[test]
+fn the_commands_that_messages_name_are_commands() {
+    let mut sources = Vec::new();
+    texts(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut sources,
+    );
+    let commands: Vec<String> = commands().into_iter().map(|(name, _)| name).collect();
+    let mut count = 0;
+    for (path, text) in sources {
+        for line in text.lines() {
+            let quoted = line.split('`').skip(1).step_by(2);
+            for command in quoted.filter(|code| code.starts_with("notsotuf ")) {
+                count += 1;
+                let command = command.trim_end_matches('…').trim();
+                // One that is only mentioned.
+                if commands.iter().any(|known| known == command) {
+                    continue;
+                }
+                let words = words(command).into_iter().map(|word| match word.as_str() {
+                    "VERSION" => "1.0".into(),
+                    "NUMBER" | "N" => "2".into(),
+                    "{role}" | "ROLE" => "targets".into(),
+                    _ => word,
+                });
+                let parsed = Cli::try_parse_from(words);
+                let fine = match &parsed {
+                    Ok(_) => true,
+                    Err(e) => e.kind() == clap::error::ErrorKind::DisplayHelp,
+                };
+                assert!(fine, "{path:?}: {command}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+    assert!(count > 25, "{count}");
+}

@@ -236,6 +236,7 @@ fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Err
         name,
         public,
         private,
+        ..
     } in keyring.keys()
     {
         let state = match private {
@@ -262,10 +263,21 @@ fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Err
             "name": name, "keyid": id, "scheme": public.scheme(), "private": state, "roles": roles,
         }));
     }
-    if list.is_empty() {
-        text = "there are no keys".into();
+    let unpaired = keyring.unpaired();
+    for path in unpaired {
+        text.line(format!(
+            "{} is encrypted, and of no public key of its name; it is tried for all",
+            path.display()
+        ));
     }
-    output.say(text, &json!({ "keys": list }));
+    if text.as_str().is_empty() {
+        text = Lines::from(format!(
+            "there are no keys in {}; `notsotuf keys create NAME` makes one, --key-dir names \
+             another folder",
+            keyring.places()
+        ));
+    }
+    output.say(text, &json!({ "keys": list, "unpaired": unpaired }));
     Ok(())
 }
 

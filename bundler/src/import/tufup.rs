@@ -4,7 +4,7 @@
 
 use super::place::Place;
 use super::{ImportError, roots};
-use crate::keys::{Keyring, Private};
+use crate::keys::Keyring;
 use crate::metadata::{self, MetadataError, Published, Trust};
 use crate::project::{self, PatchFormat, Project, ROLES, Template};
 use crate::release::stored_name;
@@ -114,6 +114,8 @@ pub fn import(
     let template = Template {
         apps: apps.clone(),
         url,
+        title: None,
+        signers: Vec::new(),
         expires_days: days,
         archive_suffix: suffix(&published),
         patch_format,
@@ -126,7 +128,7 @@ pub fn import(
         let listed = metadata::role_keys(role, &published.root);
         let here = listed.into_iter().filter_map(|(_, key)| {
             let info = keyring.find(&key?)?;
-            (!matches!(info.private, Private::No)).then(|| info.name.clone())
+            info.can_sign().then(|| info.name.clone())
         });
         (role, here.collect())
     });

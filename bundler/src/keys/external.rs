@@ -2,16 +2,18 @@
 //!
 //! The protocol: the command that the settings name is run in the project's
 //! folder. It gets the payload on standard input, and in its environment
-//! `NOTSOTUF_KEY_NAME`, `NOTSOTUF_KEY_ID` and `NOTSOTUF_SCHEME`. It writes the
+//! `NOTSOTUF_KEY_NAME`, `NOTSOTUF_KEY_ID` and `NOTSOTUF_SCHEME` (and no
+//! passphrases: those are of other keys). It writes the
 //! signature, as bytes, to standard output and exits with 0; what it says on
 //! standard error the user sees. An ecdsa signature may be DER (as OpenSSL
 //! writes it) or the two numbers one after the other (as PKCS#11 does).
 
 use super::{KeyError, PublicKey};
+use crate::child;
 use serde::Deserialize;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// An external signer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -42,7 +44,7 @@ impl External {
             .command
             .split_first()
             .ok_or_else(|| failed("its command is empty".into()))?;
-        let mut child = Command::new(program)
+        let mut child = child::command(program)
             .args(arguments)
             .current_dir(&self.folder)
             .env("NOTSOTUF_KEY_NAME", name.as_ref())
@@ -56,9 +58,7 @@ impl External {
         // A program may sign without reading all, if that verifies.
         let sent = stdin.write_all(payload);
         drop(stdin);
-        let output = child
-            .wait_with_output()
-            .map_err(|e| failed(e.to_string()))?;
+        let output = child::wait(child).map_err(|e| failed(e.to_string()))?;
         if !output.status.success() {
             return Err(failed(output.status.to_string()));
         }

@@ -1,15 +1,20 @@
 //! All keys at hand: the keystore, further folders, external signers.
+//!
+//! The halves of a key may be in different folders, and be called as they
+//! like: a plain private key says itself which public key is its own, one
+//! that is encrypted is taken for that of its name, and tried for others once
+//! it is opened.
 
 use super::external::External;
+use super::files::{self, Held, NewKey};
 use super::passphrase::Passphrases;
-use super::{How, KeyError, PublicKey, Signer, legacy, pem};
-use notsotuf_stub::fs::{self, FsError};
-use ring::rand::{SecureRandom, SystemRandom};
-use std::io::Write;
+use super::pem::ReadError;
+use super::{How, KeyError, PublicKey, Signer, permissions};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A key file larger than this is none.
-const MAX_KEY: u64 = 64 << 10;
+pub use super::files::is_encrypted_file;
 
 /// Where the private half of a key is.
 #[derive(Debug, Clone)]
@@ -33,6 +38,41 @@ pub struct Info {
     pub public: PublicKey,
     /// Private half.
     pub private: Private,
+    /// What its files are called otherwise.
+    also: Vec<String>,
+    /// A private key of its name that is that of another public key.
+    wrong: Option<PathBuf>,
+}
+
+impl Info {
+    fn new(name: String, public: PublicKey, private: Private) -> Self {
+        Info {
+            name,
+            public,
+            private,
+            also: Vec::new(),
+            wrong: None,
+        }
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.also.iter().any(|also| also == name)
+    }
+
+    /// Whether the private half is at hand.
+    pub fn can_sign(&self) -> bool {
+        !matches!(self.private, Private::No)
+    }
+}
+
+/// The secret half of a key that was opened.
+#[derive(Clone)]
+struct Seed([u8; 32]);
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+        out.write_str("(secret)")
+    }
 }
 
 /// The keys at hand.
@@ -40,6 +80,10 @@ pub struct Info {
 pub struct Keyring {
     folders: Vec<PathBuf>,
     keys: Vec<Info>,
+    /// Encrypted private keys that no public key of their name is there for.
+    unpaired: Vec<PathBuf>,
+    /// Those that were opened, so that none is asked for twice.
+    opened: RefCell<BTreeMap<PathBuf, Seed>>,
 }
 
 impl Keyring {
@@ -49,49 +93,116 @@ impl Keyring {
     /// # Errors
     /// A file that looks like a key and is none.
     pub fn open(folders: Vec<PathBuf>, externals: Vec<External>) -> Result<Self, KeyError> {
-        let mut keys: Vec<Info> = Vec::new();
+        let mut ring = Keyring {
+            folders,
+            keys: Vec::new(),
+            unpaired: Vec::new(),
+            opened: RefCell::default(),
+        };
         for external in externals {
             let path = &external.key;
-            let text = read(path)?.ok_or_else(|| KeyError::Form {
-                path: path.clone(),
-                reason: "it is missing".into(),
-            })?;
-            keys.push(Info {
-                name: stem(path).unwrap_or_default(),
-                public: read_public(path, &text)?,
-                private: Private::External(external),
-            });
+            let public =
+                files::public(path)?.ok_or_else(|| KeyError::NoSignerKey { path: path.clone() })?;
+            let name = files::stem(path).unwrap_or_default();
+            ring.keys
+                .push(Info::new(name, public, Private::External(external)));
         }
-        for folder in &folders {
-            for path in fs::list(folder)? {
-                if path.extension().is_none_or(|extension| extension != "pub") {
-                    continue;
+        let mut private = Vec::new();
+        for folder in ring.folders.clone() {
+            let found = files::look_through(&folder)?;
+            for (name, public) in found.public {
+                match ring.place(&public) {
+                    Some(known) => ring.call(known, name),
+                    None => ring.keys.push(Info::new(name, public, Private::No)),
                 }
-                let (Some(name), Some(text)) = (stem(&path), read(&path)?) else {
-                    continue;
-                };
-                let public = read_public(&path, &text)?;
-                let private = private(folder, &name)?;
-                let same = |key: &&mut Info| key.public.material() == public.material();
-                match keys.iter_mut().find(same) {
-                    // The same public key on several media.
-                    Some(known) if matches!(known.private, Private::No) => known.private = private,
-                    Some(_) => {}
-                    None => keys.push(Info {
-                        name,
-                        public,
-                        private,
-                    }),
+            }
+            private.extend(found.private);
+        }
+        for (path, name, held) in private {
+            ring.pair(path, name, held);
+        }
+        ring.keys.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(ring)
+    }
+
+    /// Takes in a key that was just made and will be at `path`.
+    pub fn insert(&mut self, key: &NewKey, path: PathBuf) {
+        let seed = Seed(key.seed);
+        self.opened.borrow_mut().insert(path.clone(), seed);
+        let private = Private::Plain(path);
+        self.keys
+            .push(Info::new(key.name.clone(), key.public.clone(), private));
+    }
+
+    fn place(&self, public: &PublicKey) -> Option<usize> {
+        let wanted = public.material();
+        self.keys
+            .iter()
+            .position(|key| key.public.material() == wanted)
+    }
+
+    fn call(&mut self, key: usize, name: String) {
+        let key = &mut self.keys[key];
+        if !key.is_called(&name) {
+            key.also.push(name);
+        }
+    }
+
+    /// Finds the public half of a private key.
+    fn pair(&mut self, path: PathBuf, name: String, held: Held) {
+        let same_name = self.keys.iter().position(|key| key.is_called(&name));
+        match held {
+            Held::Plain(public) => {
+                let own = self.place(&public);
+                if let Some(other) = same_name.filter(|other| Some(*other) != own) {
+                    self.keys[other].wrong = Some(path.clone());
+                }
+                match own {
+                    Some(own) => {
+                        self.call(own, name);
+                        if !self.keys[own].can_sign() {
+                            self.keys[own].private = Private::Plain(path);
+                        }
+                    }
+                    None => self
+                        .keys
+                        .push(Info::new(name, public, Private::Plain(path))),
+                }
+            }
+            Held::Encrypted => match same_name {
+                Some(own) if !self.keys[own].can_sign() => {
+                    self.keys[own].private = Private::Encrypted(path);
+                }
+                _ => self.unpaired.push(path),
+            },
+            // What is wrong with it is said when it is to sign.
+            Held::Broken => {
+                if let Some(own) = same_name
+                    && !self.keys[own].can_sign()
+                {
+                    self.keys[own].private = Private::Plain(path);
                 }
             }
         }
-        keys.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Keyring { folders, keys })
     }
 
     /// All of them, by name.
     pub fn keys(&self) -> &[Info] {
         &self.keys
+    }
+
+    /// Encrypted private keys without a public key of their name.
+    pub fn unpaired(&self) -> &[PathBuf] {
+        &self.unpaired
+    }
+
+    /// The files of all private keys.
+    pub fn private_files(&self) -> Vec<&Path> {
+        let paired = self.keys.iter().filter_map(|key| match &key.private {
+            Private::Plain(path) | Private::Encrypted(path) => Some(path),
+            Private::No | Private::External(_) => None,
+        });
+        paired.chain(&self.unpaired).map(PathBuf::as_path).collect()
     }
 
     /// The key of that name.
@@ -100,164 +211,105 @@ impl Keyring {
     /// [`KeyError::Missing`].
     pub fn named(&self, name: &str) -> Result<&Info, KeyError> {
         let found = self.keys.iter().find(|key| key.name == name);
-        found.ok_or_else(|| {
-            let folders: Vec<_> = self
-                .folders
-                .iter()
-                .map(|f| f.display().to_string())
-                .collect();
-            KeyError::Missing {
-                name: name.into(),
-                folders: folders.join(", "),
-            }
+        let found = found.or_else(|| self.keys.iter().find(|key| key.is_called(name)));
+        found.ok_or_else(|| KeyError::Missing {
+            name: name.into(),
+            folders: self.places(),
         })
+    }
+
+    /// Where keys are looked for.
+    pub fn places(&self) -> String {
+        let folders = self.folders.iter().map(|f| f.display().to_string());
+        folders.collect::<Vec<_>>().join(", ")
     }
 
     /// The key that is this one.
     pub fn find(&self, public: &PublicKey) -> Option<&Info> {
-        let wanted = public.material();
-        self.keys.iter().find(|key| key.public.material() == wanted)
+        self.place(public).map(|at| &self.keys[at])
     }
 
-    /// Opens the private half; `None` if it is not at hand.
+    /// Opens the private half of a key that metadata names; `None` if it is
+    /// not at hand.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn signer(
         &self,
-        key: &Info,
+        public: &PublicKey,
         passphrases: &Passphrases,
     ) -> Result<Option<Signer>, KeyError> {
-        let (path, passphrase) = match &key.private {
-            Private::No => return Ok(None),
-            Private::External(external) => {
+        let found = self.find(public);
+        let mut wrong = found.and_then(|key| key.wrong.clone());
+        match found.map(|key| (&key.private, &key.name)) {
+            Some((Private::External(external), _)) => {
                 return Ok(Some(Signer {
-                    public: key.public.clone(),
+                    public: public.clone(),
                     how: How::Elsewhere(external.clone()),
                 }));
             }
-            Private::Plain(path) => (path, None),
-            Private::Encrypted(path) => (path, Some(passphrases.get(&key.name)?)),
-        };
-        let text = read(path)?.unwrap_or_default();
-        let seed = if legacy::is_private(&text) {
-            legacy::read_private(&text, passphrase.as_deref())
+            Some((Private::Plain(path) | Private::Encrypted(path), name)) => {
+                permissions::check(path)?;
+                let signer = self.read(path, name, passphrases)?;
+                if signer.public.material() == public.material() {
+                    return Ok(Some(signer));
+                }
+                wrong = Some(path.clone());
+            }
+            Some((Private::No, _)) | None => {}
+        }
+        for path in &self.unpaired {
+            if let Some(signer) = self.try_to_read(path, passphrases)?
+                && signer.public.material() == public.material()
+            {
+                permissions::check(path)?;
+                return Ok(Some(signer));
+            }
+        }
+        match wrong {
+            Some(path) => Err(KeyError::Pair {
+                path,
+                name: found.map(|key| key.name.clone()).unwrap_or_default(),
+            }),
+            None => Ok(None),
+        }
+    }
+
+    fn read(&self, path: &Path, name: &str, passphrases: &Passphrases) -> Result<Signer, KeyError> {
+        if let Some(seed) = self.opened.borrow().get(path) {
+            return Ok(Signer::from_seed(&seed.0));
+        }
+        let text = files::read(path)?.unwrap_or_default();
+        let seed = if files::is_encrypted(&text) {
+            let open = |passphrase: &str| files::seed(&text, Some(passphrase));
+            passphrases.open(name, path, open)?
         } else {
-            pem::read_private(&text, passphrase.as_deref())
+            files::seed(&text, None).map_err(|e| KeyError::Form {
+                path: path.into(),
+                reason: match e {
+                    ReadError::Form(reason) => reason,
+                    ReadError::Passphrase => "it is encrypted".into(),
+                },
+            })?
         };
-        let seed = seed.map_err(|e| match e {
-            pem::ReadError::Passphrase => KeyError::Passphrase { path: path.clone() },
-            pem::ReadError::Form(reason) => KeyError::Form {
-                path: path.clone(),
-                reason,
-            },
-        })?;
-        let signer = Signer::from_seed(&seed);
-        if signer.public.material() != key.public.material() {
-            return Err(KeyError::Pair { path: path.clone() });
-        }
-        Ok(Some(signer))
+        self.opened.borrow_mut().insert(path.into(), Seed(seed));
+        Ok(Signer::from_seed(&seed))
     }
-}
 
-fn stem(path: &Path) -> Option<String> {
-    Some(path.file_stem()?.to_str()?.to_owned())
-}
-
-fn private(folder: &Path, name: &str) -> Result<Private, KeyError> {
-    for path in [folder.join(format!("{name}.pem")), folder.join(name)] {
-        if !path.is_file() {
-            continue;
-        }
-        if let Some(text) = read(&path)? {
-            let encrypted = pem::is_encrypted(&text) || legacy::is_encrypted(&text);
-            return Ok(if encrypted {
-                Private::Encrypted(path)
-            } else {
-                Private::Plain(path)
-            });
+    /// A key that may be of no use here, so that it does not matter if it
+    /// cannot be opened.
+    fn try_to_read(
+        &self,
+        path: &Path,
+        passphrases: &Passphrases,
+    ) -> Result<Option<Signer>, KeyError> {
+        let name = files::stem(path).unwrap_or_default();
+        match self.read(path, &name, passphrases) {
+            Ok(signer) => Ok(Some(signer)),
+            Err(
+                KeyError::Passphrase { .. } | KeyError::NoPassphrase { .. } | KeyError::Form { .. },
+            ) => Ok(None),
+            Err(e) => Err(e),
         }
     }
-    Ok(Private::No)
-}
-
-fn read_public(path: &Path, text: &str) -> Result<PublicKey, KeyError> {
-    let key = if text.trim_start().starts_with('{') {
-        legacy::read_public(text)
-    } else {
-        pem::read_public(text)
-    };
-    key.map_err(|reason| KeyError::Form {
-        path: path.into(),
-        reason,
-    })
-}
-
-fn read(path: &Path) -> Result<Option<String>, KeyError> {
-    let Some(bytes) = fs::read_optional(path, MAX_KEY)? else {
-        return Ok(None);
-    };
-    let text = String::from_utf8(bytes).map_err(|_| KeyError::Form {
-        path: path.into(),
-        reason: "it is not text".into(),
-    })?;
-    Ok(Some(text))
-}
-
-/// Makes a new ed25519 key in `folder`, and its public half in `keystore` too.
-/// Without a passphrase the file protects itself only by its permissions.
-///
-/// # Errors
-/// [`KeyError::Exists`] if there is one of that name.
-pub fn create(
-    folder: &Path,
-    keystore: &Path,
-    name: &str,
-    passphrase: Option<&str>,
-) -> Result<PublicKey, KeyError> {
-    if !notsotuf_stub::select::is_name(name) {
-        return Err(KeyError::Name { name: name.into() });
-    }
-    let private = folder.join(format!("{name}.pem"));
-    let public = [folder, keystore].map(|folder| folder.join(format!("{name}.pub")));
-    for path in public.iter().chain([&private]) {
-        if path.exists() {
-            return Err(KeyError::Exists { path: path.clone() });
-        }
-    }
-    fs::create_dir_all(folder)?;
-    fs::create_dir_all(keystore)?;
-    let mut seed = [0; 32];
-    SystemRandom::new()
-        .fill(&mut seed)
-        .map_err(|_| KeyError::Random)?;
-    let signer = Signer::from_seed(&seed);
-    let form = |reason| KeyError::Form {
-        path: private.clone(),
-        reason,
-    };
-    let text = pem::write_private(&seed, passphrase).map_err(form)?;
-    let public_text = pem::write_public(&signer).map_err(form)?;
-    write_private_file(&private, text.as_bytes())?;
-    for path in &public {
-        fs::write_atomically(path, public_text.as_bytes())?;
-    }
-    Ok(signer.public)
-}
-
-/// Creates a file that only its owner may read, from the first moment on.
-fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
-    let mut how = std::fs::OpenOptions::new();
-    how.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        how.mode(0o600);
-    }
-    let mut file = how
-        .open(path)
-        .map_err(|e| FsError::new("create", path, e))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|e| FsError::new("write", path, e))
 }

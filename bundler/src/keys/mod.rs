@@ -4,19 +4,24 @@
 //! A key NAME is two files in a key folder: `NAME.pub`, the public key as a
 //! PEM SubjectPublicKeyInfo (ed25519, ecdsa on P-256 or P-384, RSA), and, for
 //! ed25519, `NAME.pem`, the private key as PKCS#8 (RFC 5958), encrypted with
-//! a passphrase (PBES2: scrypt and AES-256-CBC) unless that was declined.
+//! a passphrase (PBES2: scrypt and AES-256-CBC) unless that was declined. The
+//! two may be in different folders.
 //! tufup's pairs `NAME` and `NAME.pub` (securesystemslib's JSON) are read
 //! too. Any other private key is used through an external signer.
 
 mod external;
+mod files;
 mod keyring;
 mod legacy;
 mod passphrase;
 mod pem;
+mod permissions;
 
 pub use external::External;
-pub use keyring::{Info, Keyring, Private, create};
+pub use files::{NewKey, create, write_private_file};
+pub use keyring::{Info, Keyring, Private};
 pub use passphrase::Passphrases;
+pub use permissions::{Mend, check as check_permissions};
 
 use notsotuf_stub::fs::FsError;
 use notsotuf_stub::tuf::json;
@@ -33,7 +38,10 @@ pub enum KeyError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// There is no such key.
-    #[error("there is no key {name:?} in {folders}; `notsotuf keys create {name}` makes one")]
+    #[error(
+        "there is no key {name:?} in {folders}; --key-dir names another folder, `notsotuf keys \
+         list` lists those at hand, and `notsotuf keys create {name}` makes one"
+    )]
     Missing {
         /// Name of the key.
         name: String,
@@ -41,7 +49,10 @@ pub enum KeyError {
         folders: String,
     },
     /// A key of that name is there already.
-    #[error("{path:?} exists already; a key is never overwritten")]
+    #[error(
+        "{path:?} exists already; a key is never overwritten: use another name, or move that \
+         file away"
+    )]
     Exists {
         /// Its file.
         path: PathBuf,
@@ -53,7 +64,10 @@ pub enum KeyError {
         name: String,
     },
     /// Not a key this program can read.
-    #[error("{path:?} is not a key in a known form: {reason}")]
+    #[error(
+        "{path:?} is not a key in a known form: {reason}; copy it back from your backup, or put \
+         another key in its place (`notsotuf keys replace --help`)"
+    )]
     Form {
         /// Its file.
         path: PathBuf,
@@ -61,22 +75,64 @@ pub enum KeyError {
         reason: String,
     },
     /// The private and the public file do not belong together.
-    #[error("{path:?} is not the private key of the public key beside it")]
+    #[error(
+        "{path:?} is not the private key of {name}: it is that of another public key; look for \
+         the right one on your media (--key-dir), or in your backup"
+    )]
     Pair {
         /// The private file.
         path: PathBuf,
+        /// Name of the public key.
+        name: String,
+    },
+    /// The public key of an external signer is not there.
+    #[error(
+        "there is no {path:?}, the public key of a signer ([[signers]] in the project settings, or \
+         --signer): put it there, as a PEM file"
+    )]
+    NoSignerKey {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Others can read a secret.
+    #[error(
+        "Permissions {mode:04o} for {path:?} are too open: others on this computer can use it, so \
+         it is not used here; {}", mend.words(path)
+    )]
+    TooOpen {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+        /// What closes it.
+        mend: Mend,
+    },
+    /// The file of the passphrase cannot be used.
+    #[error("the passphrase file {path:?} {reason}")]
+    PassphraseFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// The passphrase is wrong (or the file is damaged).
-    #[error("{path:?} cannot be decrypted; the passphrase is wrong")]
+    #[error(
+        "{path:?} cannot be decrypted; the passphrase is wrong ({from}). {variable} is for this \
+         key alone; without that, NOTSOTUF_PASSPHRASE and --passphrase-file, a terminal is asked"
+    )]
     Passphrase {
         /// The key's file.
         path: PathBuf,
+        /// Where the passphrase is from.
+        from: String,
+        /// The variable for this key.
+        variable: String,
     },
     /// A passphrase is needed and there is none.
     #[error(
-        "the key {name:?} needs a passphrase: set NOTSOTUF_PASSPHRASE (or \
-         NOTSOTUF_PASSPHRASE_{upper}), name a file with --passphrase-file, or run this at a \
-         terminal", upper = name.to_uppercase().replace('-', "_")
+        "the key {name:?} needs a passphrase: set NOTSOTUF_PASSPHRASE (or {}), name a file with \
+         --passphrase-file, or run this at a terminal",
+        passphrase::variable(name)
     )]
     NoPassphrase {
         /// Name of the key.
@@ -197,58 +253,4 @@ impl Signer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use notsotuf_stub::tuf::key::decode_hex;
-
-    #[test]
-    fn keys_are_made_opened_and_never_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = folder.path().join("keys");
-        let secret = Passphrases::fixed("correct horse");
-        let plain = create(&keys, &keys, "plain", None).unwrap();
-        let locked = create(&keys, &keys, "locked", Some("correct horse")).unwrap();
-        assert_ne!(plain, locked);
-        assert!(matches!(
-            create(&keys, &keys, "plain", None),
-            Err(KeyError::Exists { .. })
-        ));
-        assert!(matches!(
-            create(&keys, &keys, "../x", None),
-            Err(KeyError::Name { .. })
-        ));
-        let ring = Keyring::open(vec![keys.clone()], Vec::new()).unwrap();
-        for (name, public) in [("plain", &plain), ("locked", &locked)] {
-            let info = ring.named(name).unwrap();
-            assert_eq!(&info.public, public);
-            let signer = ring.signer(info, &secret).unwrap().unwrap();
-            assert_eq!(&signer.public, public);
-            let signature = decode_hex(&signer.sign(b"payload").unwrap()).unwrap();
-            assert!(public.verifies(b"payload", &signature));
-            assert!(!public.verifies(b"another", &signature));
-        }
-        let locked = ring.named("locked").unwrap();
-        let wrong = ring.signer(locked, &Passphrases::fixed("wrong"));
-        assert!(matches!(wrong, Err(KeyError::Passphrase { .. })));
-        assert!(matches!(ring.named("none"), Err(KeyError::Missing { .. })));
-        let names: Vec<_> = ring.keys().iter().map(|key| key.name.as_str()).collect();
-        assert_eq!(names, ["locked", "plain"]);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let file = std::fs::metadata(keys.join("plain.pem")).unwrap();
-            assert_eq!(file.permissions().mode() & 0o777, 0o600);
-        }
-    }
-
-    #[test]
-    fn a_private_key_of_another_public_one_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        create(folder.path(), folder.path(), "one", None).unwrap();
-        create(folder.path(), folder.path(), "two", None).unwrap();
-        std::fs::copy(folder.path().join("two.pem"), folder.path().join("one.pem")).unwrap();
-        let ring = Keyring::open(vec![folder.path().into()], Vec::new()).unwrap();
-        let result = ring.signer(ring.named("one").unwrap(), &Passphrases::default());
-        assert!(matches!(result, Err(KeyError::Pair { .. })));
-    }
-}
+mod tests;

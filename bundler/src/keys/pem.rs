@@ -4,16 +4,22 @@ use super::{PublicKey, Signer};
 use notsotuf_stub::tuf::key::decode_hex;
 use pkcs8::der::asn1::{BitStringRef, OctetStringRef};
 use pkcs8::der::{Decode, DecodePem, Encode, EncodePem};
+use pkcs8::pkcs5::{pbes2, scrypt};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use pkcs8::{
     EncryptedPrivateKeyInfoRef, LineEnding, ObjectIdentifier, PrivateKeyInfoRef, SecretDocument,
 };
+use ring::rand::{SecureRandom, SystemRandom};
 
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// What OWASP's "Password Storage Cheat Sheet" asks for: N = 2^17, r = 8, p = 1.
+const SCRYPT_LOG_N: u8 = 17;
+const SCRYPT_R: u32 = 8;
+const SCRYPT_P: u32 = 1;
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
@@ -43,7 +49,7 @@ pub fn write_private(seed: &[u8; 32], passphrase: Option<&str>) -> Result<String
     let outer = OctetStringRef::new(&inner).map_err(|e| words(&e))?;
     let info = PrivateKeyInfoRef::new(algorithm(), outer);
     let (document, label) = match passphrase {
-        Some(passphrase) => (info.encrypt(passphrase).map_err(|e| words(&e))?, ENCRYPTED),
+        Some(passphrase) => (encrypt(&info, passphrase)?, ENCRYPTED),
         None => {
             let document = SecretDocument::try_from(&info).map_err(|e| words(&e))?;
             (document, PLAIN)
@@ -51,6 +57,23 @@ pub fn write_private(seed: &[u8; 32], passphrase: Option<&str>) -> Result<String
     };
     let text = document.to_pem(label, LineEnding::LF);
     text.map(|text| text.to_string()).map_err(|e| words(&e))
+}
+
+/// Encrypts with scrypt and AES-256-CBC.
+fn encrypt(info: &PrivateKeyInfoRef, passphrase: &str) -> Result<SecretDocument, String> {
+    let mut salt = [0; 16];
+    let mut iv = [0; 16];
+    let random = SystemRandom::new();
+    for bytes in [&mut salt, &mut iv] {
+        random
+            .fill(bytes)
+            .map_err(|_| "the system provides no random numbers")?;
+    }
+    let cost = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P).map_err(|e| e.to_string())?;
+    let how = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, iv);
+    let how = how.map_err(|e| e.to_string())?;
+    info.encrypt_with_params(how, passphrase)
+        .map_err(|e| e.to_string())
 }
 
 /// Whether a passphrase is needed to read this.
@@ -61,7 +84,15 @@ pub fn is_encrypted(text: &str) -> bool {
 /// The seed of a private key.
 pub fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
     let form = |e: &dyn std::fmt::Display| ReadError::Form(e.to_string());
-    let (label, mut document) = SecretDocument::from_pem(text).map_err(|e| form(&e))?;
+    if !text.contains("-----BEGIN ") {
+        let what = match text.trim().is_empty() {
+            true => "it is empty",
+            false => "it does not begin with -----BEGIN PRIVATE KEY-----",
+        };
+        return Err(form(&what));
+    }
+    let (label, mut document) =
+        SecretDocument::from_pem(text).map_err(|e| form(&format!("it is damaged ({e})")))?;
     if label == ENCRYPTED {
         let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes());
         let info = info.map_err(|e| form(&e))?;
@@ -72,7 +103,9 @@ pub fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], Re
     }
     let info = PrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|e| form(&e))?;
     if info.algorithm.oid != ED25519 {
-        return Err(form(&"it is a key of another type"));
+        return Err(form(
+            &"it is no ed25519 key; others sign through a program ([[signers]])",
+        ));
     }
     let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(|e| form(&e))?;
     let seed = seed.as_bytes().try_into();

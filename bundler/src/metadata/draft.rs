@@ -2,8 +2,8 @@
 
 use super::trust::sha256;
 use super::{
-    DAY, Document, MetadataError, Published, file_name, in_days, next_version, root_draft,
-    rootedit, signers,
+    DAY, Document, MetadataError, Published, file_name, in_days, key_names, next_version,
+    root_draft, rootedit, signers,
 };
 use crate::keys::{Keyring, Passphrases};
 use crate::limits;
@@ -160,16 +160,24 @@ impl Signing<'_> {
             all.extend(old.into_iter().filter(|(id, _)| !known.contains(id)));
         }
         document.sign(&all)?;
-        let nowhere = PathBuf::new();
-        let path = draft.unwrap_or(&nowhere);
-        if let Some(path) = draft
-            && !document.is_signed(role, self.new)?
-        {
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            fs::write_atomically(path, &document.to_bytes())?;
+        let (have, need) = document.signatures(role, self.new)?;
+        if have as u64 >= need {
+            return Ok(document);
         }
+        let Some(path) = draft else {
+            // Nobody else adds signatures to it: it is made anew each time.
+            return Err(MetadataError::KeysMissing {
+                role: role.into(),
+                have,
+                need,
+                keys: key_names(role, self.new, self.keyring).join(", "),
+                places: self.keyring.places(),
+            });
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write_atomically(path, &document.to_bytes())?;
         require(role, &document, self.new, path, false)?;
         Ok(document)
     }
@@ -198,6 +206,11 @@ fn require(
 /// Where half-signed targets metadata is kept.
 pub fn draft_path(project: &Project) -> PathBuf {
     project.pending().join("signed-targets.json")
+}
+
+/// Whether somebody has signed the next targets metadata.
+pub fn has_targets_draft(project: &Project) -> bool {
+    draft_path(project).exists()
 }
 
 /// The next targets metadata for `entries`, half signed or not signed at all.

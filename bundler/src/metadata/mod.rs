@@ -7,7 +7,7 @@ mod published;
 mod rootedit;
 mod trust;
 
-pub use draft::{Update, sign_targets, targets_draft, update};
+pub use draft::{Update, has_targets_draft, sign_targets, targets_draft, update};
 pub use published::{Published, same_signed, walk};
 pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
 pub use trust::{MEMORY, Memory, PIN, State, Trust, sha256};
@@ -67,6 +67,25 @@ pub enum MetadataError {
         old: bool,
         /// Where the document is.
         path: PathBuf,
+    },
+    /// A role that is signed by whoever publishes, and keys that are not at
+    /// hand.
+    #[error(
+        "{role} has {have} of the {need} signatures it needs: of its keys ({keys}) too few private \
+         halves are in {places}. Run this again with --key-dir DIR for the folder or medium where \
+         they are; where a program signs, it is to be under [[signers]] in the project settings"
+    )]
+    KeysMissing {
+        /// The role.
+        role: String,
+        /// Valid signatures by distinct keys.
+        have: usize,
+        /// The threshold.
+        need: u64,
+        /// Names or ids of its keys.
+        keys: String,
+        /// Where they were looked for.
+        places: String,
     },
     /// A change of keys that cannot be.
     #[error("{0}")]
@@ -304,10 +323,8 @@ pub fn signers(
 ) -> Result<Vec<(String, Signer)>, MetadataError> {
     let mut signers = Vec::new();
     for (id, key) in role_keys(role, root) {
-        let Some(info) = key.as_ref().and_then(|key| keyring.find(key)) else {
-            continue;
-        };
-        if let Some(signer) = keyring.signer(info, passphrases)? {
+        let Some(key) = key else { continue };
+        if let Some(signer) = keyring.signer(&key, passphrases)? {
             signers.push((id, signer));
         }
     }
@@ -324,6 +341,16 @@ pub fn role_keys(role: &str, root: &Document) -> Vec<(String, Option<PublicKey>)
             id.to_owned(),
             PublicKey::from_json(&root.signed()["keys"][id]),
         )
+    })
+    .collect()
+}
+
+/// What the keys that `root` gives `role` are called here; else their ids.
+pub fn key_names(role: &str, root: &Document, keyring: &Keyring) -> Vec<String> {
+    let keys = role_keys(role, root).into_iter();
+    keys.map(|(id, key)| {
+        let known = key.as_ref().and_then(|key| keyring.find(key));
+        known.map_or_else(|| id.chars().take(16).collect(), |info| info.name.clone())
     })
     .collect()
 }

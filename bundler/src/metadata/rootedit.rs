@@ -51,7 +51,9 @@ pub fn first_root(
     if (have as u64) < need {
         return Err(MetadataError::Keys(format!(
             "the first root needs {need} signatures; the private halves of {have} of its keys are \
-             at hand"
+             at hand, in {}: name further folders with --key-dir, and programs that sign with \
+             --signer KEY=COMMAND",
+            keyring.places()
         )));
     }
     Ok(root)
@@ -123,7 +125,10 @@ pub fn change_root(
         let need = draft.signed()["roles"][role]["threshold"].as_u64();
         if need.is_none_or(|need| need < 1 || need > keys) {
             return Err(MetadataError::Keys(format!(
-                "{role} would have {keys} key(s) and a threshold of {}",
+                "{role} would have {keys} key(s) and a threshold of {}, and nobody could sign it: \
+                 `notsotuf keys replace OLD NEW` puts a key in the place of another, `notsotuf keys \
+                 add {role} NEW` gives it one more, and `notsotuf keys threshold {role} NUMBER` \
+                 changes how many must sign",
                 need.unwrap_or(0)
             )));
         }

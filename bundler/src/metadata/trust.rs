@@ -4,9 +4,9 @@
 
 use super::published::BOUNDS;
 use super::{Document, MetadataError, Published};
+use crate::output::complain;
 use crate::project::Project;
 use notsotuf_stub::fs;
-use notsotuf_stub::safe_text::complain;
 use notsotuf_stub::tuf::key::encode_hex;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 //! settings
 //! (<https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>).
 
+use crate::output::complain;
 use configparser::ini::Ini;
-use notsotuf_stub::safe_text::complain;
 use std::path::PathBuf;
 
 /// A named profile: which one, and where it is.
@@ -61,7 +61,7 @@ impl Files {
             // Names of profiles may have capital letters.
             let mut read = Ini::new_cs();
             if let Err(e) = read.load(file) {
-                complain(format!("warning: {}: {e}", file.display()));
+                complain(&format!("warning: {}: {e}", file.display()));
             }
             for (key, option) in KEYS {
                 if let Some(value) = read.get(&section, key) {

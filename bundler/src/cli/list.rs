@@ -1,0 +1,299 @@
+//! `notsotuf list`.
+
+use super::{App, Output, next_upload};
+use crate::audit::{self, Target};
+use crate::error::Error;
+use crate::metadata::{Document, Published};
+use crate::project::Project;
+use crate::release::{Pending, stored_name};
+use clap::Args;
+use notsotuf_stub::custom::ArchiveCustom;
+use notsotuf_stub::fs;
+use notsotuf_stub::report::bytes;
+use notsotuf_stub::select::{Channel, TargetKind, TargetName};
+use notsotuf_stub::tuf::schema::format_time;
+use pep440_rs::Version;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::UNIX_EPOCH;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Newest first. STATE says how far a release is: pending (added, rolled out, withdrawn or
+removed, and `publish` is still to come), only here (signed; `upload` is still to come),
+published (at the URL of the settings, too), only there (somebody else published it), or
+withdrawn.
+
+  notsotuf list
+  notsotuf list --offline
+  notsotuf --json list --app myapp")]
+pub struct List {
+    #[command(flatten)]
+    app: App,
+    /// Do not ask what is published at the URL of the settings
+    #[arg(long)]
+    offline: bool,
+}
+
+/// The targets of one place, by path.
+type Entries = Map<String, Value>;
+
+/// What is published there, or why that is not known.
+enum There {
+    Known(Entries),
+    Unknown(String),
+}
+
+pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error> {
+    let published = Published::load(project)?;
+    let here = published.target_entries();
+    let next = Pending::open(project, &published)?.entries;
+    let there = match (&project.settings.client.url, args.offline) {
+        (_, true) => There::Unknown("not asked (--offline)".into()),
+        (None, _) => There::Unknown("the settings name no `url` under [client]".into()),
+        (Some(url), false) => ask(url, &published.root),
+    };
+    let apps = match &args.app.app {
+        Some(name) => vec![project.app(Some(name))?.to_owned()],
+        None => project.settings.apps.clone(),
+    };
+    let places = Places {
+        project,
+        consistent: published.consistent_snapshot(),
+        next: &next,
+        here: &here,
+        there: &there,
+    };
+    let rows: Vec<Row> = apps.iter().flat_map(|app| places.rows(app)).collect();
+    let mut text = table(&rows, apps.len() > 1);
+    if rows.is_empty() {
+        text = "no releases; next: `notsotuf add VERSION BUNDLE`\n".into();
+    }
+    if let There::Unknown(reason) = &there {
+        text.push_str(&format!("what is published is not known: {reason}\n"));
+    }
+    if rows.iter().any(|row| row.pending.is_some()) {
+        text.push_str("next: `notsotuf publish`, which signs what is pending\n");
+    } else if rows.iter().any(|row| row.is_only_here()) {
+        text.push_str(&format!("signed; next: {}\n", next_upload(project)));
+    }
+    let unknown = match &there {
+        There::Known(_) => Value::Null,
+        There::Unknown(reason) => reason.as_str().into(),
+    };
+    let list: Vec<Value> = rows.iter().map(Row::to_json).collect();
+    output.say(
+        &text,
+        &json!({ "releases": list, "there_unknown": unknown }),
+    );
+    Ok(())
+}
+
+/// Asks for the targets that are published at `url`, as a client does that
+/// trusts the root here.
+fn ask(url: &str, root: &Document) -> There {
+    let target = Target::remote(url);
+    match audit::listed(&target, &root.to_bytes()) {
+        Ok(Ok(entries)) => There::Known(entries),
+        Ok(Err(e)) => There::Unknown(format!("{url}: {e}")),
+        Err(e) => There::Unknown(e.to_string()),
+    }
+}
+
+/// Where releases are looked for.
+struct Places<'a> {
+    project: &'a Project,
+    consistent: bool,
+    /// As after the next `publish`.
+    next: &'a Entries,
+    here: &'a Entries,
+    there: &'a There,
+}
+
+/// A release.
+struct Row {
+    app: String,
+    version: Version,
+    date: Option<String>,
+    size: Option<u64>,
+    patch: Option<u64>,
+    rollout: u64,
+    required: bool,
+    withdrawn: bool,
+    pending: Option<&'static str>,
+    here: bool,
+    there: Option<bool>,
+}
+
+impl Places<'_> {
+    fn rows(&self, app: &str) -> Vec<Row> {
+        let none = Map::new();
+        let there = match self.there {
+            There::Known(there) => there,
+            There::Unknown(_) => &none,
+        };
+        let everywhere = [self.next, self.here, there];
+        let mut versions = BTreeSet::new();
+        for (path, _) in everywhere.into_iter().flatten() {
+            let target = TargetName::parse(path).filter(|target| target.name == app);
+            versions.extend(target.map(|target| target.version));
+        }
+        let withdrawn: BTreeSet<Version> = self
+            .next
+            .iter()
+            .filter(|(path, _)| TargetName::parse(path).is_some_and(|t| t.name == app))
+            .flat_map(|(_, entry)| ArchiveCustom::of(&entry["custom"]).withdrawn)
+            .collect();
+        versions.extend(withdrawn.iter().cloned());
+        let row = |version| self.row(app, version, &withdrawn);
+        versions.into_iter().rev().map(row).collect()
+    }
+
+    fn row(&self, app: &str, version: Version, withdrawn: &BTreeSet<Version>) -> Row {
+        let next = find(self.next, app, &version, TargetKind::Archive);
+        let here = find(self.here, app, &version, TargetKind::Archive);
+        let there = match self.there {
+            There::Known(there) => Some(find(there, app, &version, TargetKind::Archive)),
+            There::Unknown(_) => None,
+        };
+        let patch_in = |entries| find(entries, app, &version, TargetKind::Patch);
+        let patch = patch_in(self.next).or_else(|| patch_in(self.here));
+        let withdrawn = withdrawn.contains(&version);
+        let pending = match (next, here) {
+            (Some(_), None) => Some("added"),
+            (None, Some(_)) if withdrawn => Some("withdrawn"),
+            (None, Some(_)) => Some("removed"),
+            (Some((_, next)), Some((_, here))) if next != here => Some("changed"),
+            _ => None,
+        };
+        let shown = next.or(here).or(there.flatten());
+        let custom = shown.map(|(_, entry)| ArchiveCustom::of(&entry["custom"]));
+        let custom = custom.unwrap_or_default();
+        Row {
+            app: app.into(),
+            date: match custom.added {
+                Some(added) => Some(format_time(added)),
+                None => shown.and_then(|(path, entry)| self.date_of_file(path, entry)),
+            },
+            size: shown.and_then(|(_, entry)| entry["length"].as_u64()),
+            patch: patch.and_then(|(_, entry)| entry["length"].as_u64()),
+            rollout: custom.rollout.map_or(100, |part| part.percent),
+            required: custom.required,
+            withdrawn,
+            pending,
+            here: here.is_some(),
+            there: there.map(|there| there.is_some()),
+            version,
+        }
+    }
+
+    /// When it was added, by its file: entries of old do not say it.
+    fn date_of_file(&self, path: &str, entry: &Value) -> Option<String> {
+        let stored = stored_name(path, entry, self.consistent);
+        let waiting = self.project.pending().join("files").join(path);
+        let places = [waiting, self.project.targets().join(stored)];
+        let file = places
+            .iter()
+            .find_map(|place| fs::inspect(place).ok().flatten())?;
+        let changed = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(format_time(i64::try_from(changed.as_secs()).ok()?))
+    }
+}
+
+/// The target of that kind, with its path.
+fn find<'a>(
+    entries: &'a Entries,
+    app: &str,
+    version: &Version,
+    kind: TargetKind,
+) -> Option<(&'a String, &'a Value)> {
+    entries.iter().find(|(path, _)| {
+        TargetName::parse(path)
+            .is_some_and(|t| t.name == app && t.version == *version && t.kind == kind)
+    })
+}
+
+impl Row {
+    fn is_only_here(&self) -> bool {
+        self.here && self.there == Some(false)
+    }
+
+    fn state(&self) -> String {
+        if let Some(pending) = self.pending {
+            return format!("pending: {pending}");
+        }
+        match (self.here, self.there) {
+            _ if self.withdrawn => "withdrawn",
+            (true, Some(true)) => "published",
+            (true, Some(false)) => "only here",
+            (false, _) => "only there",
+            (true, None) => "signed",
+        }
+        .into()
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "app": self.app,
+            "version": self.version.to_string(),
+            "date": self.date,
+            "size": self.size,
+            "patch": self.patch,
+            "channel": Channel::of(&self.version).to_string(),
+            "rollout": self.rollout,
+            "required": self.required,
+            "withdrawn": self.withdrawn,
+            "pending": self.pending,
+            "here": self.here,
+            "there": self.there,
+            "state": self.state(),
+        })
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let size = |size: Option<u64>| size.map_or_else(|| "-".into(), bytes);
+        let mut state = self.state();
+        if self.required {
+            state.push_str(", required");
+        }
+        let date = self.date.as_ref().and_then(|date| date.get(..10));
+        vec![
+            self.version.to_string(),
+            date.unwrap_or("-").into(),
+            Channel::of(&self.version).to_string(),
+            size(self.size),
+            size(self.patch),
+            format!("{} %", self.rollout),
+            state,
+        ]
+    }
+}
+
+const HEADS: [&str; 7] = [
+    "VERSION", "DATE", "CHANNEL", "ARCHIVE", "PATCH", "ROLLOUT", "STATE",
+];
+
+fn table(rows: &[Row], with_app: bool) -> String {
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    let line = |app: &str, cells: Vec<String>| match with_app {
+        true => [vec![app.to_owned()], cells].concat(),
+        false => cells,
+    };
+    lines.push(line("APP", HEADS.map(String::from).into()));
+    lines.extend(rows.iter().map(|row| line(&row.app, row.cells())));
+    let mut widths: BTreeMap<usize, usize> = BTreeMap::new();
+    for (column, cell) in lines.iter().flat_map(|line| line.iter().enumerate()) {
+        let width = widths.entry(column).or_default();
+        *width = (*width).max(cell.chars().count());
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().enumerate();
+        let padded: Vec<String> = cells
+            .map(|(column, cell)| format!("{cell:width$}", width = widths[&column]))
+            .collect();
+        text.push_str(padded.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

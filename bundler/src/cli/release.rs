@@ -1,0 +1,279 @@
+//! `notsotuf release`: all that a release takes, in one go, and again from
+//! where it stopped.
+
+use super::upload::{self, Upload};
+use super::{Addable, Output, add, read_notes, tell_published};
+use crate::archive;
+use crate::error::Error;
+use crate::keys::{Keyring, Passphrases};
+use crate::metadata::{self, MetadataError, Published};
+use crate::progress::Progress;
+use crate::project::Project;
+use crate::publish::{self, What};
+use crate::release::{Pending, ReleaseError};
+use crate::temporary;
+use crate::upload::UploadError;
+use clap::{Args, FromArgMatches};
+use notsotuf_stub::bundle::patch::hash_file;
+use notsotuf_stub::custom::ArchiveCustom;
+use notsotuf_stub::launcher::now;
+use notsotuf_stub::tuf::key::encode_hex;
+use pep440_rs::Version;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The same as these four, one after the other:
+  notsotuf add 1.1 dist/myapp
+  notsotuf publish
+  notsotuf upload
+  notsotuf verify --url https://example.com/updates
+
+It looks before it begins: keys are opened, and destination and URL are known. Where it
+stops, it says why, and called again with the same bundle it goes on from there. Whatever
+else is pending is published with it.
+
+  notsotuf release 1.1 dist/myapp
+  notsotuf release 1.2 dist/myapp --to s3://bucket/updates --rollout 10% --notes NOTES.md")]
+pub struct Release {
+    #[command(flatten)]
+    what: Addable,
+    /// Where to upload to; else `upload` of the project settings
+    #[arg(long, value_name = "DESTINATION")]
+    to: Option<String>,
+}
+
+/// What `release` of something that is there already cannot go on with.
+#[derive(Debug, thiserror::Error)]
+pub enum AgainError {
+    /// It was added, from another bundle.
+    #[error(
+        "{app} {version} was added already, from another bundle; `notsotuf remove-latest` drops \
+         that, then run this again"
+    )]
+    OtherBundle {
+        /// Application.
+        app: String,
+        /// Version.
+        version: Version,
+    },
+    /// It was added, with other options.
+    #[error(
+        "{app} {version} was added already, with another {what}; `notsotuf remove-latest` drops \
+         that, then run this again"
+    )]
+    OtherOption {
+        /// Application.
+        app: String,
+        /// Version.
+        version: Version,
+        /// The option.
+        what: &'static str,
+    },
+    /// It is published, and is something else.
+    #[error(
+        "{app} {version} is published already, with another {what}: a version is used once, so give \
+         this bundle a higher one"
+    )]
+    Published {
+        /// Application.
+        app: String,
+        /// Version.
+        version: Version,
+        /// What differs.
+        what: &'static str,
+    },
+    /// It cannot be verified.
+    #[error(
+        "where will clients find it? Set `url` under [client] in the project settings, so that what \
+         is published can be checked there"
+    )]
+    NoUrl,
+}
+
+/// What the steps need.
+pub struct Context<'a> {
+    pub key_dirs: &'a [PathBuf],
+    pub passphrases: &'a Passphrases,
+    pub progress: Progress,
+}
+
+/// How far a release is.
+enum Stage {
+    New,
+    Added,
+    Signed,
+}
+
+pub fn release(
+    project: &Project,
+    args: Release,
+    context: &Context,
+    output: &Output,
+) -> Result<(), Error> {
+    let app = project.app(args.what.app.app.as_deref())?.to_owned();
+    let mut done = json!({ "app": app, "version": args.what.version.to_string() });
+    let result = steps(project, &app, args, context, output, &mut done);
+    // What was done is told also if the next step was refused.
+    let last = output.take();
+    if let Value::Object(last) = &last
+        && !last.is_empty()
+    {
+        done["uploaded"] = last.clone().into();
+    }
+    output.say("", &done);
+    result
+}
+
+fn steps(
+    project: &Project,
+    app: &str,
+    args: Release,
+    context: &Context,
+    output: &Output,
+    done: &mut Value,
+) -> Result<(), Error> {
+    let to = args.to.or_else(|| project.settings.upload.clone());
+    let to = to.ok_or(UploadError::NoDestination)?;
+    if project.settings.client.url.is_none() {
+        return Err(AgainError::NoUrl.into());
+    }
+    let version = args.what.version.clone();
+    let published = Published::load(project)?;
+    let keyring = project.keyring(context.key_dirs)?;
+    let stage = stage(project, &published, app, &args.what, context.progress)?;
+    if !matches!(stage, Stage::Signed) {
+        open_keys(project, &published, &keyring, context.passphrases)?;
+    }
+    match stage {
+        Stage::New => {
+            add(
+                project,
+                args.what,
+                context.key_dirs,
+                context.progress,
+                output,
+            )?;
+            done["added"] = output.take();
+        }
+        Stage::Added => output.say(&format!("{app} {version} is added already"), &json!({})),
+        Stage::Signed => output.say(&format!("{app} {version} is signed already"), &json!({})),
+    }
+    if !matches!(stage, Stage::Signed) {
+        let passphrases = context.passphrases;
+        let report = publish::publish(project, &keyring, passphrases, now(), What::Pending)?;
+        tell_published(project, &report, output);
+        done["published"] = output.take();
+    }
+    upload::upload(project, &upload_to(&to), context.progress, output)
+}
+
+/// `notsotuf upload TO --verify`.
+fn upload_to(to: &str) -> Upload {
+    let command = Upload::augment_args(clap::Command::new("upload"));
+    let matches = command.get_matches_from(["upload", "--verify", "--", to]);
+    Upload::from_arg_matches(&matches).expect("these are its arguments")
+}
+
+/// Opens the keys that `publish` will use, which asks for their passphrases:
+/// not only after a patch was made for minutes.
+fn open_keys(
+    project: &Project,
+    published: &Published,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+) -> Result<(), Error> {
+    for role in ["targets", "snapshot", "timestamp"] {
+        let signers = metadata::signers(role, &published.root, keyring, passphrases)?;
+        // What others signed is kept there.
+        let signed = role == "targets" && metadata::has_targets_draft(project);
+        if signers.is_empty() && !signed {
+            return Err(MetadataError::KeysMissing {
+                role: role.into(),
+                have: 0,
+                need: published.root.signed()["roles"][role]["threshold"]
+                    .as_u64()
+                    .unwrap_or(1),
+                keys: metadata::key_names(role, &published.root, keyring).join(", "),
+                places: keyring.places(),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// How far this release is; one that is there already must be this one.
+fn stage(
+    project: &Project,
+    published: &Published,
+    app: &str,
+    what: &Addable,
+    progress: Progress,
+) -> Result<Stage, Error> {
+    let pending = Pending::open(project, published)?;
+    let releases = pending.releases(app);
+    let found = releases.iter().find(|(known, _)| *known == what.version);
+    let Some((_, path)) = found else {
+        return Ok(Stage::New);
+    };
+    let is_signed = published.target_entries().contains_key(path);
+    let entry = &pending.entries[path];
+    let differs = match differing_option(what, entry, is_signed)? {
+        Some(option) => Some(option),
+        None if is_packed_alike(project, what, entry, progress)? => None,
+        None => Some("bundle"),
+    };
+    let (app, version) = (app.to_owned(), what.version.clone());
+    match differs {
+        None if is_signed => Ok(Stage::Signed),
+        None => Ok(Stage::Added),
+        Some(what) if is_signed => Err(AgainError::Published { app, version, what }.into()),
+        Some("bundle") => Err(AgainError::OtherBundle { app, version }.into()),
+        Some(what) => Err(AgainError::OtherOption { app, version, what }.into()),
+    }
+}
+
+/// The option with which the release was not added. The rollout of one that
+/// is out changes by itself.
+fn differing_option(
+    what: &Addable,
+    entry: &Value,
+    is_signed: bool,
+) -> Result<Option<&'static str>, Error> {
+    let custom = ArchiveCustom::of(&entry["custom"]);
+    let notes = what.notes.as_deref().map(read_notes).transpose()?;
+    let meta = Value::Object(what.meta.clone().unwrap_or_default());
+    let rollout = custom.rollout.as_ref().map_or(100, |part| part.percent);
+    Ok(if custom.required != what.required {
+        Some("--required")
+    } else if entry["custom"]["user"] != meta {
+        Some("--meta")
+    } else if custom.stub != what.min_stub {
+        Some("--min-stub")
+    } else if custom.notes != notes {
+        Some("--notes")
+    } else if rollout != what.rollout && !is_signed {
+        Some("--rollout")
+    } else {
+        None
+    })
+}
+
+/// Whether the bundle packs to the archive of that entry: two packings of one
+/// bundle are the same bytes.
+fn is_packed_alike(
+    project: &Project,
+    what: &Addable,
+    entry: &Value,
+    progress: Progress,
+) -> Result<bool, Error> {
+    notsotuf_stub::fs::create_dir_all(&project.pending())?;
+    let work = temporary::Folder::new_in(&project.pending(), ".release-")?;
+    let file = work.path().join("archive");
+    archive::pack(&what.bundle, &file, |n| progress.bar("packing", n))
+        .map_err(ReleaseError::Pack)?;
+    let (size, hash) = hash_file(&file)?;
+    Ok(entry["length"] == size && entry["hashes"]["sha256"] == encode_hex(&hash))
+}

@@ -1,0 +1,228 @@
+//! Ctrl-C and SIGTERM: what is half done goes before the program does.
+//!
+//! A thread waits for the signal. It lets a write that has begun come to its
+//! end and no other begin, ends the programs that were started, removes the
+//! temporary folders, gives the terminal its echo back, and ends the process
+//! as a shell expects it.
+
+use notsotuf_stub::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+/// Held by those who must come to an end.
+static WHOLE: RwLock<()> = RwLock::new(());
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A temporary folder is there from now on.
+pub fn folder_began(path: &Path) {
+    lock(&FOLDERS).push(path.into());
+}
+/// It is gone.
+pub fn folder_ended(path: &Path) {
+    lock(&FOLDERS).retain(|known| known != path);
+}
+/// A program runs.
+pub fn child_began(id: u32) {
+    lock(&CHILDREN).push(id);
+}
+/// It has ended.
+pub fn child_ended(id: u32) {
+    lock(&CHILDREN).retain(|known| *known != id);
+}
+
+/// As long as the answer is held, the process is not ended: for what is whole
+/// or not there at all.
+pub fn hold() -> RwLockReadGuard<'static, ()> {
+    WHOLE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Called when a command has ended: one that was interrupted fails in ways
+/// that are not worth telling, and the process ends elsewhere.
+pub fn stop_if_interrupted() {
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Starts to wait for signals. Without such a thread, which a system may
+/// refuse, the process just ends.
+pub fn watch() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime else { return };
+    // From now on the signals are caught, not only once the thread runs.
+    let entered = runtime.enter();
+    let signals = system::Signals::new();
+    drop(entered);
+    let waits = std::thread::Builder::new().name("signals".into());
+    let started = waits.spawn(move || {
+        let signal = runtime.block_on(signals.wait());
+        end(signal);
+    });
+    if let Err(e) = started {
+        log::debug!("no thread waits for signals: {e}");
+    }
+}
+
+/// Ends the process as Ctrl-C does.
+pub fn by_key() -> ! {
+    const INTERRUPT: i32 = 2;
+    end(INTERRUPT)
+}
+
+fn end(signal: i32) -> ! {
+    if INTERRUPTED.swap(true, Ordering::SeqCst) {
+        // Another thread does it.
+        loop {
+            std::thread::park();
+        }
+    }
+    // Both are held until the end: nothing is written any more.
+    let _whole = WHOLE.write().unwrap_or_else(PoisonError::into_inner);
+    let _quiet = fs::no_more_writes();
+    for child in lock(&CHILDREN).iter() {
+        system::terminate(*child);
+    }
+    let folders = lock(&FOLDERS).clone();
+    for folder in folders {
+        // The command may still be putting files there.
+        for _ in 0..20 {
+            if fs::remove_tree(&folder).is_ok() && !folder.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    terminal::restore();
+    std::process::exit(128 + signal);
+}
+
+#[cfg(unix)]
+mod system {
+    use futures_util::future::{FutureExt, select_all};
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    /// Those signals that ask a process to end, and that it does not ignore
+    /// (as after `nohup`, and in the background of a script).
+    pub struct Signals(Vec<(i32, Signal)>);
+
+    impl Signals {
+        pub fn new() -> Self {
+            let ignored = ignored();
+            let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+            // Where it is not known whether it is ignored, it is left as it is.
+            if cfg!(target_os = "linux") {
+                kinds.push(SignalKind::hangup());
+            }
+            let wanted = kinds
+                .into_iter()
+                .filter(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
+            Signals(
+                wanted
+                    .filter_map(|kind| Some((kind.as_raw_value(), signal(kind).ok()?)))
+                    .collect(),
+            )
+        }
+
+        pub async fn wait(mut self) -> i32 {
+            let waits = self.0.iter_mut().map(|(number, signal)| {
+                let number = *number;
+                async move {
+                    match signal.recv().await {
+                        Some(()) => number,
+                        None => std::future::pending().await,
+                    }
+                }
+                .boxed_local()
+            });
+            let waits: Vec<_> = waits.collect();
+            match waits.is_empty() {
+                true => std::future::pending().await,
+                false => select_all(waits).await.0,
+            }
+        }
+    }
+
+    /// The signals that whoever started this had it ignore, as bits. Only
+    /// Linux says.
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or(0)
+    }
+
+    pub fn terminate(child: u32) {
+        let id = i32::try_from(child).ok();
+        if let Some(id) = id.and_then(rustix::process::Pid::from_raw)
+            && let Err(e) = rustix::process::kill_process(id, rustix::process::Signal::TERM)
+        {
+            log::debug!("{child}: {e}");
+        }
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    /// Ctrl-C, which those that were started get too.
+    pub struct Signals(Option<tokio::signal::windows::CtrlC>);
+
+    impl Signals {
+        pub fn new() -> Self {
+            Signals(tokio::signal::windows::ctrl_c().ok())
+        }
+
+        pub async fn wait(self) -> i32 {
+            const INTERRUPT: i32 = 2;
+            if let Some(mut signal) = self.0
+                && signal.recv().await.is_some()
+            {
+                return INTERRUPT;
+            }
+            std::future::pending().await
+        }
+    }
+
+    pub fn terminate(_: u32) {}
+}
+
+/// The terminal, whose echo is off while a passphrase is typed.
+pub mod terminal {
+    #[cfg(unix)]
+    static BEFORE: super::Mutex<Option<rustix::termios::Termios>> = super::Mutex::new(None);
+
+    /// Notes how the terminal is, before its echo is turned off.
+    pub fn note() {
+        #[cfg(unix)]
+        if let Ok(tty) = std::fs::File::open("/dev/tty") {
+            *super::lock(&BEFORE) = rustix::termios::tcgetattr(&tty).ok();
+        }
+    }
+
+    /// The echo is on again.
+    pub fn forget() {
+        #[cfg(unix)]
+        super::lock(&BEFORE).take();
+    }
+
+    /// Makes the terminal what it was.
+    pub fn restore() {
+        #[cfg(unix)]
+        if let Some(before) = super::lock(&BEFORE).take()
+            && let Ok(tty) = std::fs::File::open("/dev/tty")
+            && let Err(e) =
+                rustix::termios::tcsetattr(&tty, rustix::termios::OptionalActions::Now, &before)
+        {
+            log::debug!("the terminal stays as it is: {e}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Files of keys: what is in a folder, and new ones.
+
+use super::pem::ReadError;
+use super::{KeyError, PublicKey, Signer, legacy, pem};
+use notsotuf_stub::fs::{self, FsError};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A key file larger than this is none.
+const MAX_KEY: u64 = 64 << 10;
+
+/// What a file with a private key tells without its passphrase.
+pub enum Held {
+    /// It is not encrypted; this is its public half.
+    Plain(PublicKey),
+    /// It is encrypted.
+    Encrypted,
+    /// It is called as private keys are, and is none that this program reads.
+    Broken,
+}
+
+/// What is in a folder of keys.
+#[derive(Default)]
+pub struct Found {
+    /// Public keys, with their names.
+    pub public: Vec<(String, PublicKey)>,
+    /// Files with private keys, with their names.
+    pub private: Vec<(PathBuf, String, Held)>,
+}
+
+/// Looks for keys in a folder: public ones in `NAME.pub`, private ones in any
+/// file. Whatever else is on a medium is left alone.
+///
+/// # Errors
+/// A public key of an unknown form.
+pub fn look_through(folder: &Path) -> Result<Found, KeyError> {
+    let mut found = Found::default();
+    for path in fs::list(folder)? {
+        let Some(name) = stem(&path) else { continue };
+        let extension = path.extension();
+        if extension.is_some_and(|extension| extension == "pub") {
+            if let Some(public) = public(&path)? {
+                found.public.push((name, public));
+            }
+        } else if let Some(held) = private(&path) {
+            found.private.push((path, name, held));
+        }
+    }
+    Ok(found)
+}
+
+/// What kind of private key a file is; `None` if it is none.
+fn private(path: &Path) -> Option<Held> {
+    let file = std::fs::metadata(path).ok()?;
+    if !file.is_file() || file.len() > MAX_KEY {
+        return None;
+    }
+    let called = path.extension().is_none_or(|extension| extension == "pem");
+    let broken = || called.then_some(Held::Broken);
+    let Ok(Some(text)) = read(path) else {
+        return broken();
+    };
+    if is_encrypted(&text) {
+        return Some(Held::Encrypted);
+    }
+    match seed(&text, None) {
+        Ok(seed) => Some(Held::Plain(Signer::from_seed(&seed).public)),
+        Err(_) => broken(),
+    }
+}
+
+/// A file's name without its extension.
+pub fn stem(path: &Path) -> Option<String> {
+    Some(path.file_stem()?.to_str()?.to_owned())
+}
+
+/// Whether a private key needs a passphrase.
+pub fn is_encrypted(text: &str) -> bool {
+    pem::is_encrypted(text) || legacy::is_encrypted(text)
+}
+
+/// Whether a file holds a private key that needs a passphrase.
+pub fn is_encrypted_file(path: &Path) -> bool {
+    matches!(read(path), Ok(Some(text)) if is_encrypted(&text))
+}
+
+/// The seed of a private key.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn seed(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
+    if legacy::is_private(text) {
+        legacy::read_private(text, passphrase)
+    } else {
+        pem::read_private(text, passphrase)
+    }
+}
+
+/// Reads the file of a public key; `None` if there is none.
+///
+/// # Errors
+/// [`KeyError::Form`].
+pub fn public(path: &Path) -> Result<Option<PublicKey>, KeyError> {
+    let Some(text) = read(path)? else {
+        return Ok(None);
+    };
+    let key = if text.trim_start().starts_with('{') {
+        legacy::read_public(&text)
+    } else {
+        pem::read_public(&text)
+    };
+    key.map(Some).map_err(|reason| KeyError::Form {
+        path: path.into(),
+        reason,
+    })
+}
+
+/// Reads a key file; `None` if there is none.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn read(path: &Path) -> Result<Option<String>, KeyError> {
+    let Some(bytes) = fs::read_optional(path, MAX_KEY)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(bytes).map_err(|_| KeyError::Form {
+        path: path.into(),
+        reason: "it is not text".into(),
+    })?;
+    Ok(Some(text))
+}
+
+/// A new key, not written yet.
+pub struct NewKey {
+    /// Its name.
+    pub name: String,
+    /// Its public half.
+    pub public: PublicKey,
+    /// The file of the private half.
+    pub private_text: String,
+    /// The file of the public half.
+    pub public_text: String,
+    pub(super) seed: [u8; 32],
+}
+
+impl NewKey {
+    /// Makes an ed25519 key. Without a passphrase its file protects itself
+    /// only by its permissions.
+    ///
+    /// # Errors
+    /// [`KeyError::Name`], or what the system's random numbers say.
+    pub fn generate(name: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
+        if !notsotuf_stub::select::is_name(name) {
+            return Err(KeyError::Name { name: name.into() });
+        }
+        let mut seed = [0; 32];
+        SystemRandom::new()
+            .fill(&mut seed)
+            .map_err(|_| KeyError::Random)?;
+        let signer = Signer::from_seed(&seed);
+        let form = |reason| KeyError::Form {
+            path: name.into(),
+            reason,
+        };
+        Ok(NewKey {
+            name: name.into(),
+            private_text: pem::write_private(&seed, passphrase).map_err(form)?,
+            public_text: pem::write_public(&signer).map_err(form)?,
+            public: signer.public,
+            seed,
+        })
+    }
+
+    /// The names of its files in a folder: the private one, the public one.
+    pub fn paths(name: &str, folder: &Path) -> [PathBuf; 2] {
+        ["pem", "pub"].map(|extension| folder.join(format!("{name}.{extension}")))
+    }
+}
+
+/// Makes a new ed25519 key in `folder`, and its public half in `keystore` too.
+///
+/// # Errors
+/// [`KeyError::Exists`] if there is one of that name.
+pub fn create(
+    folder: &Path,
+    keystore: &Path,
+    name: &str,
+    passphrase: Option<&str>,
+) -> Result<PublicKey, KeyError> {
+    let key = NewKey::generate(name, passphrase)?;
+    let [private, beside] = NewKey::paths(name, folder);
+    let [_, public] = NewKey::paths(name, keystore);
+    for path in [&private, &beside, &public] {
+        if path.exists() {
+            return Err(KeyError::Exists { path: path.clone() });
+        }
+    }
+    fs::create_dir_all(folder)?;
+    fs::create_dir_all(keystore)?;
+    let _whole = crate::interrupt::hold();
+    let written = write_private_file(&private, key.private_text.as_bytes()).and_then(|()| {
+        fs::write_atomically(&beside, key.public_text.as_bytes())?;
+        fs::write_atomically(&public, key.public_text.as_bytes())
+    });
+    if let Err(e) = written {
+        // Nobody has used it.
+        for path in [&private, &beside, &public] {
+            fs::remove_file(path)?;
+        }
+        return Err(e.into());
+    }
+    Ok(key.public)
+}
+
+/// Creates a file that only its owner may read, from the first moment on,
+/// whole or not at all.
+///
+/// # Errors
+/// The file system's, also if there is one of that name.
+pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = |what| move |e| FsError::new(what, path, e);
+    // Such files have mode 600.
+    let mut file = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .tempfile_in(folder)
+        .map_err(|e| FsError::new("create a file in", folder, e))?;
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(failed("write"))?;
+    file.persist_noclobber(path)
+        .map_err(|e| failed("create")(e.error))?;
+    fs::sync_dir(folder)
+}

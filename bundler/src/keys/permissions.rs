@@ -1,0 +1,138 @@
+//! Who may read a file with a secret, as ssh asks it of private keys.
+
+use super::KeyError;
+use notsotuf_stub::fs;
+use std::path::Path;
+
+/// Refuses a key file, or a file with a passphrase, of this user that others
+/// may read or write too. Those of other users are for them to look after.
+///
+/// # Errors
+/// [`KeyError::TooOpen`], or the file system's.
+pub fn check(path: &Path) -> Result<(), KeyError> {
+    let Some(mode) = too_open(path)? else {
+        return Ok(());
+    };
+    // What `chmod` cannot change, such as on a stick that Windows reads too,
+    // is for whoever mounts it. An encrypted key protects itself there.
+    let mend = if keeps_no_permissions(path) {
+        if super::keyring::is_encrypted_file(path) {
+            return Ok(());
+        }
+        Mend::NoPermissions
+    } else {
+        Mend::Chmod
+    };
+    Err(KeyError::TooOpen {
+        path: path.into(),
+        mode,
+        mend,
+    })
+}
+
+/// What closes a file to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mend {
+    /// Its permissions.
+    Chmod,
+    /// Its file system has none.
+    NoPermissions,
+}
+
+impl Mend {
+    /// What to do, in words.
+    pub fn words(self, path: &Path) -> String {
+        match self {
+            Mend::Chmod => format!("`chmod 600 {}` makes it yours alone", shell_word(path)),
+            Mend::NoPermissions => "its file system keeps no permissions: mount it with \
+                 umask=077, copy the file to a disk that does, or encrypt the key"
+                .into(),
+        }
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// The permissions of a file of this user that others may use; `None` for
+/// what is closed, another's, no file (a pipe from another program, say), or
+/// not there.
+#[cfg(unix)]
+pub fn too_open(path: &Path) -> Result<Option<u32>, fs::FsError> {
+    use std::os::unix::fs::MetadataExt;
+    let found = match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        found => found.map_err(|e| fs::FsError::new("inspect", path, e))?,
+    };
+    let mode = found.mode() & 0o7777;
+    let mine = found.uid() == rustix::process::geteuid().as_raw();
+    Ok((found.is_file() && mine && mode & 0o077 != 0).then_some(mode))
+}
+#[cfg(not(unix))]
+pub fn too_open(_: &Path) -> Result<Option<u32>, fs::FsError> {
+    // Windows has lists of who may do what, which folders of users close.
+    Ok(None)
+}
+
+/// Whether the file system takes all files for ones of the same permissions.
+#[cfg(target_os = "linux")]
+fn keeps_no_permissions(path: &Path) -> bool {
+    // statfs(2): FAT, exFAT, NTFS in the kernel, WSL's view of Windows, SMB.
+    const WITHOUT: [u64; 6] = [
+        0x4d44,
+        0x2011_bab0,
+        0x7366_746e,
+        0x0102_1997,
+        0xff53_4d42,
+        0xfe53_4d42,
+    ];
+    let kind = rustix::fs::statfs(path).map(|found| found.f_type as u64 & 0xffff_ffff);
+    kind.is_ok_and(|kind| WITHOUT.contains(&kind))
+}
+#[cfg(not(target_os = "linux"))]
+fn keeps_no_permissions(_: &Path) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_others_may_read_is_refused_with_the_mend() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root key.pem");
+        std::fs::write(&path, "x").unwrap();
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&path, mode).unwrap();
+        };
+        for mode in [0o644, 0o640, 0o604, 0o660, 0o601, 0o777] {
+            set(mode);
+            let said = check(&path).unwrap_err().to_string();
+            assert!(
+                said.contains(&format!("Permissions {mode:04o} for")),
+                "{said}"
+            );
+            assert!(
+                said.contains("chmod 600 '") && said.contains("root key.pem'`"),
+                "{said}"
+            );
+        }
+        for mode in [0o600, 0o400, 0o700] {
+            set(mode);
+            check(&path).unwrap();
+        }
+        // A pipe, as `<(pass show notsotuf)` makes one, is no file.
+        check(Path::new("/dev/null")).unwrap();
+        check(&folder.path().join("none")).unwrap();
+    }
+}

@@ -1,0 +1,224 @@
+//! What this program says: text to people, one JSON object to programs.
+//!
+//! Names in a bundle, in metadata or in the answers of a server are not this
+//! program's words: control characters in what is said are shown as escapes.
+//! Whoever listens may stop (`| head -1`), which is no failure.
+
+use crate::error::Error;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use notsotuf_stub::safe_text::{self, Lines};
+use serde_json::{Map, Value};
+use std::cell::{Cell, RefCell};
+use std::io::{self, Write};
+
+/// Where the result of a command goes.
+#[derive(Debug, Default)]
+pub struct Output {
+    json: bool,
+    object: RefCell<Map<String, Value>>,
+    done: Cell<bool>,
+    failed: RefCell<Option<io::Error>>,
+}
+
+impl Output {
+    /// As text, or as one JSON object at the end.
+    pub fn new(json: bool) -> Self {
+        Output {
+            json,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the result is JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Says what was done: the text at once, the members of the JSON object
+    /// when the command ends.
+    pub fn say(&self, text: impl Said, json: &Value) {
+        if !self.json {
+            self.print(&text.lines());
+        } else if let Value::Object(members) = json {
+            self.object.borrow_mut().extend(members.clone());
+        }
+    }
+
+    /// Takes what was said in JSON so far, to be a member of something larger.
+    pub fn take(&self) -> Value {
+        Value::Object(std::mem::take(&mut *self.object.borrow_mut()))
+    }
+
+    /// Says a thing of which this is all, before the command ends: where a
+    /// server listens, say.
+    pub fn say_now(&self, text: impl Said, json: &Value) {
+        self.say(text, json);
+        if self.json {
+            self.end(None);
+        }
+    }
+
+    /// Says text as it is, for another program to read: a script, say.
+    pub fn raw(&self, text: &str, json: &Value) {
+        if self.json {
+            self.say("", json);
+        } else {
+            self.keep(io::stdout().lock().write_all(text.as_bytes()));
+        }
+    }
+
+    /// Ends what is said. In JSON that is when it is said: one object, with
+    /// `error` in it if the command failed.
+    ///
+    /// # Errors
+    /// If it cannot be written; that nobody listens any more is no error.
+    pub fn finish(&self, error: Option<&Error>) -> io::Result<()> {
+        let error = error.map(Error::told);
+        if self.json && !self.done.get() {
+            self.end(error.as_deref());
+        }
+        self.keep(io::stdout().flush());
+        if let Some(error) = error {
+            complain(&format!("error: {error}"));
+        }
+        self.failed.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    fn end(&self, error: Option<&str>) {
+        let Value::Object(mut object) = self.take() else {
+            return;
+        };
+        object.extend(error.map(|error| ("error".to_owned(), error.into())));
+        self.done.set(true);
+        let text = safe_text::json(&Value::Object(object));
+        let mut out = io::stdout().lock();
+        self.keep(writeln!(out, "{text}").and_then(|()| out.flush()));
+    }
+
+    fn print(&self, text: &Lines) {
+        let mut out = AutoStream::auto(io::stdout().lock());
+        self.keep(write!(out, "{}", paint(text.as_str())).and_then(|()| out.flush()));
+    }
+
+    fn keep(&self, result: io::Result<()>) {
+        if let Err(e) = result
+            && e.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.failed.borrow_mut().get_or_insert(e);
+        }
+    }
+}
+
+/// What can be said: lines, each of which stays one; or this program's own
+/// text, whose line breaks are meant.
+pub trait Said {
+    /// Its lines.
+    fn lines(self) -> Lines;
+}
+
+impl Said for Lines {
+    fn lines(self) -> Lines {
+        self
+    }
+}
+
+impl Said for &str {
+    fn lines(self) -> Lines {
+        let mut lines = Lines::new();
+        lines.paragraph(self);
+        lines
+    }
+}
+
+impl Said for String {
+    fn lines(self) -> Lines {
+        Said::lines(self.as_str())
+    }
+}
+
+impl Said for &String {
+    fn lines(self) -> Lines {
+        Said::lines(self.as_str())
+    }
+}
+
+/// Says a line on standard error: a warning, an error.
+pub fn complain(text: impl AsRef<str>) {
+    complain_in(&Lines::from(text.as_ref()));
+}
+
+/// Says lines on standard error.
+pub fn complain_in(lines: &Lines) {
+    let mut out = AutoStream::auto(io::stderr().lock());
+    // There is no other place to say that it cannot be said.
+    drop(write!(out, "{}", paint(lines.as_str())));
+}
+
+/// The object for a command line that is not understood, and for `--help`.
+pub fn say_json(key: &str, text: &str) {
+    let object = serde_json::json!({ key: text });
+    let mut out = io::stdout().lock();
+    drop(writeln!(out, "{}", safe_text::json(&object)).and_then(|()| out.flush()));
+}
+
+/// Whether help may be in colours, as `clap` asks it.
+pub fn colour() -> clap::ColorChoice {
+    match AutoStream::choice(&io::stdout()) {
+        ColorChoice::Never => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    }
+}
+
+/// How lines begin that are to be seen, and in which colour.
+const LEADS: [(&str, AnsiColor); 7] = [
+    ("error:", AnsiColor::Red),
+    ("problem:", AnsiColor::Red),
+    ("problem ", AnsiColor::Red),
+    ("warning:", AnsiColor::Yellow),
+    ("warning ", AnsiColor::Yellow),
+    ("pending ", AnsiColor::Yellow),
+    ("ok ", AnsiColor::Green),
+];
+
+/// The first words of lines in colours; the stream takes those off where
+/// there is no terminal, or where `NO_COLOR` is set.
+fn paint(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        let lead = LEADS.iter().find(|(lead, _)| line.starts_with(lead));
+        lead.map_or_else(
+            || line.to_owned(),
+            |(lead, colour)| {
+                let style = Style::new().bold().fg_color(Some((*colour).into()));
+                format!("{style}{lead}{style:#}{}", &line[lead.len()..])
+            },
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_keeps_its_lines_and_lines_stay_one() {
+        let text = "a\u{1b}[31mb\n::warning::c";
+        assert_eq!(
+            Said::lines(text).as_str(),
+            "a\\u{1b}[31mb\n\\u{3a}:warning::c\n"
+        );
+        let line = Lines::from("a\nb");
+        assert_eq!(Said::lines(line).as_str(), "a\\nb\n");
+        assert_eq!(Said::lines(String::new()).as_str(), "");
+    }
+
+    #[test]
+    fn only_the_lead_is_painted() {
+        let painted = paint("ok       all\nokay\nproblem  x");
+        let lines: Vec<_> = painted.split('\n').collect();
+        assert!(lines[0].starts_with('\u{1b}') && lines[0].ends_with("      all"));
+        assert_eq!(lines[1], "okay");
+        assert!(lines[2].starts_with('\u{1b}'));
+    }
+}

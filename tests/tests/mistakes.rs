@@ -1,0 +1,346 @@
+//! Ordinary mistakes of people who release: each answer says what, why, and
+//! what to do.
+
+use notsotuf_tests::release::{Desk, hello};
+use notsotuf_tests::{program, run};
+use std::fs;
+
+/// A mistake: what is typed (`|` between words), the exit code, and what the
+/// answer must have of what, why and what to do.
+struct Mistake {
+    typed: &'static str,
+    code: i32,
+    says: &'static [&'static str],
+}
+
+const fn mistake(typed: &'static str, code: i32, says: &'static [&'static str]) -> Mistake {
+    Mistake { typed, code, says }
+}
+
+/// In a folder with the project `p`, which has the release 1.0, and the
+/// bundle `b` of the next one.
+const MISTAKES: &[Mistake] = &[
+    mistake("-C|p|add|1.1|none", 1, &["none"]),
+    mistake("-C|p|add|1.0|b", 1, &["1.0 is not newer than 1.0"]),
+    mistake(
+        "-C|nowhere|status",
+        1,
+        &[
+            "notsotuf-project.toml",
+            "notsotuf init --app NAME",
+            "--project",
+        ],
+    ),
+    mistake(
+        "status",
+        1,
+        &[
+            "notsotuf-project.toml",
+            "or a folder above it",
+            "notsotuf init --app NAME",
+            "--project",
+        ],
+    ),
+    mistake(
+        "-C|q|init|--app|hello|--url|example.com/updates",
+        2,
+        &[
+            "example.com/updates",
+            "neither https:// nor http://",
+            "did you mean https://example.com/updates?",
+        ],
+    ),
+    mistake(
+        "-C|q|init|--app|hello|--url|s3://bucket/x",
+        2,
+        &["s3://bucket/x", "`upload`", "clients fetch by https://"],
+    ),
+    mistake(
+        "-C|q|init|--app|my app|--plain",
+        1,
+        &["\"my app\"", "letters, digits, `_` and `-` are"],
+    ),
+    mistake(
+        "-C|p|init|--app|hello|--plain",
+        1,
+        &["this folder is a project", "--project names another folder"],
+    ),
+    mistake(
+        "-C|p|upload",
+        1,
+        &[
+            "where to?",
+            "notsotuf upload s3://bucket/prefix",
+            "set `upload`",
+        ],
+    ),
+    mistake(
+        "-C|p|upload|ftp://host/x",
+        1,
+        &["ftp://host/x", "s3://bucket/prefix", "rsync:host:path"],
+    ),
+    mistake(
+        "-C|p|add|1.1|b|--notes|none.md",
+        1,
+        &["none.md", "are not there", "is the path right"],
+    ),
+    mistake(
+        "-C|p|add|1.1|b|--notes|b/binary",
+        1,
+        &["b/binary", "are not UTF-8", "save them"],
+    ),
+    mistake("-C|p|add|1.1|b|--app|helo", 1, &["helo", "they name hello"]),
+    mistake(
+        "-C|p|ship|--output|b",
+        1,
+        &["exists already", "remove it or name another folder"],
+    ),
+    mistake(
+        "-C|p|ship|--output|H|--stub|b/hello",
+        1,
+        &["b/hello", "is no notsotuf-stub", "--stub names"],
+    ),
+    mistake(
+        "-C|p|ship|--output|H|--stub|none",
+        1,
+        &["there is no stub", "--stub"],
+    ),
+    mistake(
+        "-C|p|keys|revoke|targets",
+        1,
+        &[
+            "0 key(s)",
+            "nobody could sign it",
+            "notsotuf keys replace OLD NEW",
+        ],
+    ),
+    mistake(
+        "-C|p|keys|add|root|nobody",
+        1,
+        &[
+            "nobody",
+            "keystore",
+            "notsotuf keys create nobody",
+            "--key-dir",
+        ],
+    ),
+    mistake(
+        "-C|p|verify|--url|http://127.0.0.1:9",
+        1,
+        &["cannot reach http://127.0.0.1:9", "is the address right"],
+    ),
+    mistake(
+        "-C|p|verify|--url|127.0.0.1:9",
+        2,
+        &["127.0.0.1:9", "neither https:// nor http://"],
+    ),
+    mistake(
+        "-C|p|ship|--output|H|--url|example.com",
+        2,
+        &["did you mean https://example.com?"],
+    ),
+    mistake(
+        "-C|p|sign|timestamp",
+        1,
+        &["are signed by `notsotuf publish` and `notsotuf renew`"],
+    ),
+    mistake("-C|p|rollout|1.0|150", 2, &["150", "0% to 100%"]),
+    mistake("-C|p|release|1.1|b", 1, &["where to?", "set `upload`"]),
+];
+
+#[test]
+fn every_answer_says_what_why_and_what_to_do() {
+    let desk = Desk::with_project();
+    fs::write(desk.path("b/binary"), [0xff, 0xfe]).unwrap();
+    for Mistake { typed, code, says } in MISTAKES {
+        let args: Vec<&str> = typed.split('|').collect();
+        let said = desk.fails(*code, &args);
+        for words in *says {
+            assert!(said.contains(words), "{typed}: no {words:?} in: {said}");
+        }
+        assert!(!said.contains("\"\""), "{typed}: {said}");
+        for made in ["q", "H"] {
+            assert!(!desk.path(made).exists(), "{typed} made {made}");
+        }
+    }
+    // None of them changed anything.
+    desk.must(&["-C", "p", "verify"]);
+    let list = desk.json(&["-C", "p", "list", "--offline"]);
+    assert_eq!(list["releases"].as_array().unwrap().len(), 1);
+}
+
+/// Puts a text into the place of another in the project's settings, and says
+/// what the command says.
+fn with_settings(desk: &Desk, from: &str, to: &str, args: &[&str]) -> String {
+    let path = desk.path("p/notsotuf-project.toml");
+    let before = fs::read_to_string(&path).unwrap();
+    assert!(before.contains(from), "{before}");
+    fs::write(&path, before.replace(from, to)).unwrap();
+    let output = desk.run(args);
+    fs::write(&path, before).unwrap();
+    assert!(!output.status.success(), "{args:?}: {output:?}");
+    let said = [output.stdout, output.stderr].concat();
+    String::from_utf8(said).unwrap()
+}
+
+#[test]
+fn slips_in_the_settings_are_named_with_their_place() {
+    let desk = Desk::with_project();
+    let says = |from: &str, to: &str, args: &[&str], wanted: &[&str]| {
+        let args = [&["-C", "p"], args].concat();
+        let said = with_settings(&desk, from, to, &args);
+        for words in wanted {
+            assert!(said.contains(words), "{to}: no {words:?} in: {said}");
+        }
+    };
+    let file = "notsotuf-project.toml";
+    says(
+        "apps = ",
+        "appps = ",
+        &["status"],
+        &[file, "line", "appps", "expected one of"],
+    );
+    says(
+        "\"notsotuf-1\"\n",
+        "\"notsotuf-9\"\n",
+        &["status"],
+        &[file, "notsotuf-9", "bsdiff4"],
+    );
+    says("apps = [", "apps = ", &["status"], &[file, "line"]);
+    let slip = "settings = { probaton = 1.0 }\nmode = ";
+    let wanted = [
+        file,
+        "probaton",
+        "did you mean \"probation\"?",
+        "docs/settings.md",
+    ];
+    let ship = ["ship", "--output", "H"];
+    says("mode = ", slip, &ship, &wanted);
+    says("mode = ", slip, &["doctor"], &wanted);
+    let url = "url = \"http://127.0.0.1:9\"";
+    let wanted = ["ftp://x", "neither https:// nor http://", file];
+    says(url, "url = \"ftp://x\"", &["doctor"], &wanted);
+    says(
+        url,
+        "",
+        &["release", "1.1", "b", "--to", "web"],
+        &["Set `url` under [client]"],
+    );
+    assert!(!desk.path("web").exists() && !desk.path("H").exists());
+}
+
+#[test]
+fn slips_with_keys_are_named_with_what_mends_them() {
+    let desk = Desk::with_project();
+    let key = desk.path("p/keystore/timestamp.pem");
+    let right = fs::read(&key).unwrap();
+    let publish = ["-C", "p", "publish"];
+    let says = |wanted: &[&str]| {
+        let said = desk.fails(1, &publish);
+        for words in wanted {
+            assert!(said.contains(words), "no {words:?} in: {said}");
+        }
+    };
+    // (Written in place, so that it stays closed to others.)
+    fs::write(&key, "").unwrap();
+    says(&[
+        "timestamp.pem",
+        "it is empty",
+        "backup",
+        "notsotuf keys replace",
+    ]);
+    fs::write(&key, [0, 1, 2, 0xff]).unwrap();
+    says(&["timestamp.pem", "it is not text", "backup"]);
+    fs::write(&key, "hello").unwrap();
+    says(&[
+        "timestamp.pem",
+        "does not begin with -----BEGIN PRIVATE KEY-----",
+        "backup",
+    ]);
+    fs::write(&key, &right[..right.len() / 2]).unwrap();
+    says(&["timestamp.pem", "it is damaged", "backup"]);
+    fs::copy(desk.path("p/keystore/root.pem"), &key).unwrap();
+    says(&[
+        "timestamp.pem",
+        "is not the private key of timestamp",
+        "--key-dir",
+    ]);
+    fs::remove_file(&key).unwrap();
+    says(&[
+        "timestamp",
+        "0 of the 1 signatures",
+        "p/keystore",
+        "--key-dir",
+    ]);
+    fs::write(&key, &right).unwrap();
+
+    let locked = Desk::new();
+    let mut init = locked.command(&["-C", "p", "init", "--app", "hello"]);
+    assert!(
+        run(init.env("NOTSOTUF_PASSPHRASE", "right"))
+            .status
+            .success()
+    );
+    let said = locked.fails(1, &publish);
+    for words in [
+        "\"targets\" needs a passphrase",
+        "NOTSOTUF_PASSPHRASE_TARGETS",
+        "--passphrase-file",
+        "terminal",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let output = run(locked.command(&publish).env("NOTSOTUF_PASSPHRASE", "wrong"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    for words in [
+        "the passphrase is wrong",
+        "(from NOTSOTUF_PASSPHRASE)",
+        "NOTSOTUF_PASSPHRASE_TARGETS",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!said.contains("wrong\""), "{said}");
+}
+
+/// One who may not write.
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_written_is_named_with_who_may() {
+    let desk = Desk::with_project();
+    let user = run(std::process::Command::new("id").arg("-u"));
+    if String::from_utf8_lossy(&user.stdout).trim() != "0" {
+        return; // Another user can only be tried by root.
+    }
+    let copy = desk.path("").join("notsotuf");
+    fs::copy(program("notsotuf"), &copy).unwrap();
+    for folder in [desk.path(""), desk.path("p"), desk.path("p/keystore")] {
+        run(std::process::Command::new("chmod").arg("755").arg(folder));
+    }
+    let mut create = std::process::Command::new("setpriv");
+    create.args(["--reuid=12345", "--regid=12345", "--clear-groups"]);
+    create
+        .arg(&copy)
+        .args(["-C", "p", "keys", "create", "x", "--plain"]);
+    let done = run(create.current_dir(desk.path("")));
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    for words in ["p/keystore", "ermission denied", "`ls -ld`"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
+fn a_project_without_its_root_says_so() {
+    let desk = Desk::new();
+    desk.must(&["-C", "p", "init", "--app", "hello", "--plain"]);
+    hello(&desk.path("b"), "1.0");
+    fs::remove_dir_all(desk.path("p/repository")).unwrap();
+    let said = desk.fails(1, &["-C", "p", "init", "--app", "hello", "--plain"]);
+    for words in [
+        "1.root.json",
+        "remove \"p/notsotuf-project.toml\"",
+        "fetch it from where it is published",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
