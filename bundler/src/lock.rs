@@ -67,7 +67,8 @@ impl Lock {
 
 /// For those who wait.
 fn note(file: &mut File, path: &Path, command: &str) -> Result<(), FsError> {
-    let text = format!("`notsotuf {command}` (process {})\n", std::process::id());
+    let name = format!("notsotuf {command}");
+    let text = format!("`{name}` (process {})\n", std::process::id());
     file.set_len(0)
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(text.as_bytes()))

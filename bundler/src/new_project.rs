@@ -271,7 +271,8 @@ mod tests {
         let text = ignored(Path::new("/elsewhere/keys"), Path::new("../repository"));
         assert_eq!(
             text.lines().filter(|line| !line.starts_with('#')).count(),
-            1
+            2,
+            "what is pending, and the lock: {text}"
         );
         let wanted = ignored(Path::new("keystore"), Path::new("repository"));
         let all = extended("dist/\n/keystore/*", &wanted).unwrap();

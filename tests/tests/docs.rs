@@ -188,6 +188,12 @@ fn pyupdater(scene: &Scene) {
     copy_tree(&root().join(".work/bundles/pyupdater"), &old);
     let done = run(&mut scene.command("pyupdater pkg --process --sign", &old));
     assert!(done.status.success(), "{done:?}");
+    // What was released with it has a program of another name than that of the
+    // documents, and `add` would ask for it.
+    let spec = format!(
+        "{SPEC}\nimport shutil\nshutil.copy(DISTPATH + '/myapp/myapp', DISTPATH + '/myapp/program')\n"
+    );
+    scene.write("myapp.spec", &spec);
 }
 
 #[test]
@@ -354,9 +360,13 @@ fn run_workflow(
         // GitHub runs them so.
         let mut command = scene.command(&format!("set -e\n{script}"), &checkout);
         for secret in &flow.secrets {
-            let value = match secret.as_str() {
-                "NOTSOTUF_PASSPHRASE" => "correct horse",
-                _ => "secret",
+            let value = match (secret.as_str(), secret.strip_prefix("KEY_")) {
+                (_, Some(key)) => {
+                    let name = format!("updates/keystore/{}.pem", key.to_lowercase());
+                    fs::read_to_string(scene.path("application").join(name)).unwrap()
+                }
+                ("NOTSOTUF_PASSPHRASE", _) => "correct horse".into(),
+                _ => "secret".into(),
             };
             command.env(secret, value);
         }
@@ -417,7 +427,7 @@ fn the_workflows_of_hosting_work_and_sign_nothing_that_was_smuggled_in() {
     }
     line(
         "git init -q . && git add myapp.py myapp.spec NOTES.md \
-         updates/notsotuf-project.toml updates/notsotuf-root.json \
+         updates/.gitignore updates/notsotuf-project.toml updates/notsotuf-root.json \
          updates/notsotuf-published.json updates/keystore && \
          git -c user.name=x -c user.email=x@example.com commit -qm start",
     );
@@ -524,9 +534,9 @@ fn what_is_undone_works_as_it_stands() {
 fn migration_works_as_it_stands() {
     let mut scene = Scene::new();
     application(&scene);
+    pyupdater(&scene);
     let built = run(&mut scene.command("pyinstaller myapp.spec", &scene.path("")));
     assert!(built.status.success(), "{built:?}");
-    pyupdater(&scene);
     let uploads = scene.path("uploads");
     fs::create_dir(scene.path("updates")).unwrap();
     // Three repositories in one document; the other two have tests of their own.
@@ -569,11 +579,11 @@ fn formats_are_explained_in_full() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     let text = read("docs/formats.md");
     // What the stub reads of an entry, and what is where on disk.
-    let select = read("stub/src/select.rs");
-    let select = select.split("#[cfg(test)]").next().unwrap();
+    let custom = read("stub/src/custom.rs");
+    let custom = custom.split("#[cfg(test)]").next().unwrap();
     let mut names = Vec::new();
-    for before in ["internal[\"", "tree(\"", "version(\"", "text(\""] {
-        let found = select.split(before).skip(1);
+    for before in ["take(map, \"", "map.get(\""] {
+        let found = custom.split(before).skip(1);
         names.extend(found.map(|rest| rest.split('"').next().unwrap().to_owned()));
     }
     assert!(names.len() > 8, "{names:?}");

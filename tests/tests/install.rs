@@ -5,7 +5,7 @@
 
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::{Record, check_files};
-use notsotuf_tests::{World, json, run};
+use notsotuf_tests::{World, json, run, text};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -331,7 +331,7 @@ fn a_broken_release_is_fetched_once_and_a_later_one_comes() {
     let folder = world.path("broken");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("other"), "no program").unwrap();
-    world.add("1.1", &folder, &["--skip-patch"]);
+    world.add("1.1", &folder, &["--skip-patch", "--force"]);
     world.bundler(&["publish"]);
     let fetched = |version: &str| {
         let requests = world.server.as_ref().unwrap().requests();
@@ -355,13 +355,15 @@ fn a_broken_release_is_fetched_once_and_a_later_one_comes() {
 #[test]
 fn an_update_that_cannot_be_put_in_place_keeps_no_later_one_away() {
     let world = world();
-    let lock = world.path("install/.notsotuf/launch.lock");
     command(&world, &["stage"]);
-    // A folder cannot be locked.
-    if lock.exists() {
-        fs::remove_file(&lock).unwrap();
+    // A folder on which something is mounted cannot be renamed.
+    let app = world.path("install/app");
+    let mount = |arguments: &[&str]| run(Command::new("mount").args(arguments).arg(&app));
+    if !mount(&["--bind", text(&app)]).status.success() {
+        eprintln!("skipped: mounting takes root");
+        return;
     }
-    fs::create_dir(&lock).unwrap();
+    let unmount = || run(Command::new("umount").arg("-l").arg(&app)).status;
     world.server.as_ref().unwrap().requests();
     assert_eq!(start(&world), "1.0");
     let requests = world.server.as_ref().unwrap().requests();
@@ -379,7 +381,7 @@ fn an_update_that_cannot_be_put_in_place_keeps_no_later_one_away() {
         assert_eq!(start(&world), "1.0");
     }
     assert_eq!(command(&world, &["status"])["staged"], Value::Null);
-    fs::remove_dir(&lock).unwrap();
+    assert!(unmount().success());
     assert_eq!(start(&world), "1.0");
     let retried = command(&world, &["update", "--retry"]);
     assert_eq!(retried["version"], "1.2", "{}", world.log());
