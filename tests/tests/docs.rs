@@ -190,8 +190,9 @@ fn pyupdater(scene: &Scene) {
     assert!(done.status.success(), "{done:?}");
     // What was released with it has a program of another name than that of the
     // documents, and `add` would ask for it.
-    let spec = format!(
-        "{SPEC}\nimport shutil\nshutil.copy(DISTPATH + '/myapp/myapp', DISTPATH + '/myapp/program')\n"
+    let spec = SPEC.replace(
+        "exclude_binaries=True, name='myapp'",
+        "exclude_binaries=True, name='program'",
     );
     scene.write("myapp.spec", &spec);
 }

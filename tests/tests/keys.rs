@@ -515,8 +515,11 @@ fn init_is_killed_and_called_again() {
         let left = names("p");
         let wanted = [
             ".gitignore",
+            ".notsotuf-lock",
             "keystore",
             "notsotuf-project.toml",
+            "notsotuf-published.json",
+            "notsotuf-root.json",
             "repository",
         ];
         assert_eq!(left, wanted, "{what}");

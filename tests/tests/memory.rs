@@ -89,8 +89,6 @@ fn whatever_goes_wrong_in_the_stub_the_application_starts() {
         ("NOTSOTUF_TEST_PANIC", "main", 0, "", "1.0"),
         ("NOTSOTUF_TEST_MEMORY", "main", LIMIT, "", "1.0"),
         ("NOTSOTUF_TEST_PANIC", "watch", 0, "", "1.1"),
-        ("NOTSOTUF_TEST_PANIC", "behind", 0, "background", "1.0"),
-        ("NOTSOTUF_TEST_MEMORY", "behind", LIMIT, "background", "1.0"),
     ] {
         let world = world(100_000);
         world.set("deadline", "60.0");

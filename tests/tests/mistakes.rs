@@ -324,7 +324,7 @@ fn what_may_not_be_written_is_named_with_who_may() {
     let done = run(create.current_dir(desk.path("")));
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(1), "{said}");
-    for words in ["p/keystore", "ermission denied", "`ls -ld`"] {
+    for words in ["p/.notsotuf-lock", "ermission denied", "`ls -ld`"] {
         assert!(said.contains(words), "{words}: {said}");
     }
 }

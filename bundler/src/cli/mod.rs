@@ -512,11 +512,12 @@ fn read_notes(path: &Path) -> Result<String, Error> {
     };
     let file = match std::fs::metadata(path) {
         Ok(found) => found,
-        Err(e) => {
-            return Err(wrong(format!(
-                "cannot be read ({e}): is the path right, seen from here?"
-            )));
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(wrong(
+                "are not there: is the path right, seen from here?".into(),
+            ));
         }
+        Err(e) => return Err(wrong(format!("cannot be read: {e}"))),
     };
     if file.len() > limits::PER_RELEASE {
         return Err(wrong(format!(

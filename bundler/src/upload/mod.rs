@@ -228,9 +228,9 @@ pub fn upload(
         removed: Vec::new(),
     };
     check_hashes(here.repository, &report.uploaded, &listed)?;
-    if options.delete {
-        report.removed = std::mem::take(&mut report.extra);
-    }
+    // Old metadata that no client can need goes in any case.
+    let outdated = |path: &String| options.delete || order::is_outdated(path);
+    (report.removed, report.extra) = report.extra.into_iter().partition(outdated);
     if options.dry_run {
         return Ok(report);
     }

@@ -49,6 +49,13 @@ pub fn is_immutable(path: &str) -> bool {
     }
 }
 
+/// Whether a file that is not needed there is an old version of snapshot or
+/// targets metadata, which nobody else has put there.
+pub fn is_outdated(path: &str) -> bool {
+    let file = path.strip_prefix("metadata/").unwrap_or_default();
+    is_immutable(path) && (file.ends_with(".snapshot.json") || file.ends_with(".targets.json"))
+}
+
 /// How many versions of targets and snapshot metadata stay there, for clients
 /// that are in the middle of a check and for caches.
 const KEEP_VERSIONS: u64 = 10;

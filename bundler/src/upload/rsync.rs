@@ -2,9 +2,10 @@
 
 use super::UploadError;
 use super::order::Files;
+use crate::child;
 use notsotuf_stub::fs::{self, FsError};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// What rsync says, in its own words, where there is nothing.
 const NOT_THERE: &str = "No such file or directory";
@@ -172,15 +173,13 @@ fn literal(name: &str) -> String {
 /// there.
 fn run(arguments: &[&str], places: &[&Path], input: &str) -> Result<Option<String>, UploadError> {
     let failed = |what: String| UploadError::Rsync(what);
-    let mut command = Command::new("rsync");
-    command.args(arguments).arg("--").args(places);
-    // Its messages are read; and what it starts needs no passphrases.
-    command.env("LC_ALL", "C");
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NOTSOTUF_PASSPHRASE") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = child::command("rsync");
+    // Its messages are read.
+    command
+        .args(arguments)
+        .arg("--")
+        .args(places)
+        .env("LC_ALL", "C");
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -191,9 +190,7 @@ fn run(arguments: &[&str], places: &[&Path], input: &str) -> Result<Option<Strin
         // If it ends early, its exit code says why.
         drop(std::io::Write::write_all(&mut stdin, input.as_bytes()));
     }
-    let output = child
-        .wait_with_output()
-        .map_err(|e| failed(e.to_string()))?;
+    let output = child::wait(child).map_err(|e| failed(e.to_string()))?;
     if output.status.success() {
         return Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()));
     }
