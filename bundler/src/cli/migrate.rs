@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::import::ImportError;
 use crate::import::pyupdater::{self, Old, OldRelease};
 use crate::import::tufup::{self, Flavour};
-use crate::keys::Passphrases;
+use crate::keys::{self, Passphrases};
 use crate::metadata::Published;
 use crate::progress::Progress;
 use crate::project::{self, Project, ProjectError};
@@ -141,7 +141,7 @@ fn in_place(
     let imported = tufup::import(context.folder, flavour, args.url)?;
     let app = &imported.app;
     let mut text = format!("took over {app} with {} targets\n", imported.targets);
-    let mut keys = Map::new();
+    let mut names_of = Map::new();
     for (role, names) in imported.keys {
         let list = if names.is_empty() {
             "no private key at hand (see --key-dir)".into()
@@ -149,9 +149,20 @@ fn in_place(
             names.join(", ")
         };
         text.push_str(&format!("  {role:10} {list}\n"));
-        keys.insert(role.into(), names.into());
+        names_of.insert(role.into(), names.into());
     }
-    let json = json!({ "app": app, "targets": imported.targets, "keys": keys });
+    // Other programs left them open to all, which `publish` would refuse.
+    let project = Project::open(context.folder)?;
+    let mut closed = Vec::new();
+    for path in project.keyring(&[])?.private_files() {
+        if keys::close_to_others(path)? {
+            text.push_str(&format!("{} is closed to others now\n", path.display()));
+            closed.push(path.to_path_buf());
+        }
+    }
+    let json = json!({
+        "app": app, "targets": imported.targets, "keys": names_of, "closed": closed,
+    });
     output.say(&text, &json);
     Ok(())
 }
