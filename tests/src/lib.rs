@@ -76,6 +76,14 @@ pub fn write_windows_program(path: &Path) {
     std::fs::write(path, pe).expect("written");
 }
 
+/// The same, which the bundler takes for a stub.
+pub fn write_windows_stub(path: &Path) {
+    write_windows_program(path);
+    let mut bytes = std::fs::read(path).expect("it was written");
+    bytes.extend(b"notsotuf stub version 0.1.0\n");
+    std::fs::write(path, bytes).expect("written");
+}
+
 /// The bundler, in the project `folder`, with JSON for an answer.
 pub fn bundler_in(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(program("notsotuf"));

@@ -63,6 +63,12 @@ pub fn nginx(world: &World, folder: &Path, place: &Path, address: &str, more: &s
     let mut open = Command::new("chmod");
     let open = run(open.args(["-R", "a+rX"]).arg(world.path("")));
     assert!(open.status.success(), "{open:?}");
+    // But not the keys, which would not be used then.
+    let keys = world.path("project/keystore");
+    if keys.exists() {
+        let closed = run(Command::new("chmod").args(["-R", "go="]).arg(keys));
+        assert!(closed.status.success(), "{closed:?}");
+    }
     let mut nginx = Command::new("nginx");
     Daemon::start(nginx.arg("-c").arg(place.join("conf")), address)
 }

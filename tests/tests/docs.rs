@@ -1,7 +1,9 @@
 //! Every command that the documentation shows is run, in its order, as it
 //! stands there but for names of servers and folders.
 
-use notsotuf_tests::{Server, copy_tree, program, root, run, write_windows_program};
+use notsotuf_tests::{
+    Server, copy_tree, program, root, run, write_windows_program, write_windows_stub,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -562,12 +564,7 @@ fn several_applications_work_as_it_stands() {
     }
     fs::create_dir(scene.path("dist/paint-windows")).unwrap();
     write_windows_program(&scene.path("dist/paint-windows/paint.exe"));
-    let stub = scene.path("notsotuf-stub.exe");
-    write_windows_program(&stub);
-    // What `ship` knows a stub by.
-    let mut bytes = fs::read(&stub).unwrap();
-    bytes.extend(b"notsotuf stub version 0.1.0\n");
-    fs::write(&stub, bytes).unwrap();
+    write_windows_stub(&scene.path("notsotuf-stub.exe"));
     scene.run("docs/several.md", &[]);
     assert!(scene.path("Paint-windows/paint.exe").exists());
     let started = run(&mut Command::new(scene.path("Paint/paint")));

@@ -3,7 +3,7 @@
 
 use notsotuf_tests::{
     Server, World, bundle, bundler_in, copy_tree, json as run_json, program, root, run, text,
-    write_windows_program,
+    write_windows_program, write_windows_stub,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -243,10 +243,10 @@ fn windows_users_get_a_zip() {
     fs::write(&settings, as_windows).unwrap();
     let bundle = old.path("bundle");
     fs::create_dir(&bundle).unwrap();
-    // The stub is none here.
+    // The stub only looks like one here.
     write_windows_program(&bundle.join("program.exe"));
     fs::write(bundle.join("data"), "data").unwrap();
-    write_windows_program(&old.path("stub.exe"));
+    write_windows_stub(&old.path("stub.exe"));
     // It takes the place of one for Linux.
     old.bundler_json(&["add", "1.1", text(&bundle), "--force"]);
     old.bundler_json(&["publish"]);
@@ -431,6 +431,12 @@ fn clients_of_original_notsotuf_keep_updating() {
     let server = Server::start(&repository);
     let bundler = |args: &[&str]| run_json(&mut bundler_in(&theirs, args));
     let imported = bundler(&["import", "notsotuf", "--url", &server.url]);
+    // They were open to all, which signing refuses.
+    #[cfg(unix)]
+    assert!(
+        !imported["closed"].as_array().unwrap().is_empty(),
+        "{imported}"
+    );
     assert_eq!(
         (&imported["app"], &imported["targets"]),
         (&json!("app"), &json!(3))

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::import::ImportError;
 use crate::import::pyupdater::{self, Old, OldRelease};
 use crate::import::tufup::{self, Flavour};
-use crate::keys::Passphrases;
+use crate::keys::{self, Passphrases};
 use crate::metadata::Published;
 use crate::progress::Progress;
 use crate::project::{self, Project, ProjectError};
@@ -145,7 +145,7 @@ fn in_place(
     let imported = tufup::import(context.folder, flavour, args.url, args.root.as_deref())?;
     let app = &imported.app;
     let mut text = Lines::from(format!("took over {app} with {} targets", imported.targets));
-    let mut keys = Map::new();
+    let mut names_of = Map::new();
     for (role, names) in imported.keys {
         let list = if names.is_empty() {
             "no private key at hand (see --key-dir)".into()
@@ -153,14 +153,24 @@ fn in_place(
             names.join(", ")
         };
         text.line(format!("  {role:10} {list}"));
-        keys.insert(role.into(), names.into());
+        names_of.insert(role.into(), names.into());
+    }
+    // Other programs left them open to all, which `publish` would refuse.
+    let project = Project::open(context.folder)?;
+    let mut closed = Vec::new();
+    for path in project.keyring(&[])?.private_files() {
+        if keys::close_to_others(path)? {
+            text.line(format!("{} is closed to others now", path.display()));
+            closed.push(path.to_path_buf());
+        }
     }
     for warning in &imported.warnings {
         text.line(format!("warning: {warning}"));
     }
     let json = json!({
-        "app": app, "apps": imported.apps, "targets": imported.targets, "keys": keys,
-        "patch_format": imported.patch_format.name(), "warnings": imported.warnings,
+        "app": app, "apps": imported.apps, "targets": imported.targets, "keys": names_of,
+        "closed": closed, "patch_format": imported.patch_format.name(),
+        "warnings": imported.warnings,
     });
     output.say(text, &json);
     Ok(())

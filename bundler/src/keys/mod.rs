@@ -21,7 +21,7 @@ pub use external::External;
 pub use files::{NewKey, create, write_private_file};
 pub use keyring::{Info, Keyring, Private};
 pub use passphrase::Passphrases;
-pub use permissions::{Mend, check as check_permissions};
+pub use permissions::{Mend, check as check_permissions, close as close_to_others};
 
 use notsotuf_stub::fs::FsError;
 use notsotuf_stub::tuf::json;

@@ -30,6 +30,19 @@ pub fn check(path: &Path) -> Result<(), KeyError> {
     })
 }
 
+/// Closes a file of this user to others; whether it was open.
+///
+/// # Errors
+/// The file system's.
+pub fn close(path: &Path) -> Result<bool, fs::FsError> {
+    if too_open(path)?.is_none() {
+        return Ok(false);
+    }
+    let file = fs::open(path)?;
+    fs::set_mode(&file, path, 0o600)?;
+    Ok(true)
+}
+
 /// What closes a file to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mend {
