@@ -140,6 +140,16 @@ def expire(metadata, key):
     return {}
 
 
+def filling(size):
+    """Texts of no great length, which take so many bytes."""
+    texts = []
+    while size > 3:
+        length = size - 3 if size <= 8000 else 7900
+        texts.append("x" * length)
+        size -= length + 3
+    return texts
+
+
 def grow(metadata, keystore, size):
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from securesystemslib.formats import encode_canonical
@@ -159,7 +169,7 @@ def grow(metadata, keystore, size):
         if lists:
             signed["meta"][f"{lists}.json"] = {"version": listed}
         else:
-            custom = {"user": {"text": "x" * int(size)}, "tufup": {}}
+            custom = {"user": {"text": filling(int(size))}, "tufup": {}}
             signed["targets"]["manual.pdf"] = {
                 "length": 0,
                 "hashes": {"sha256": hashlib.sha256(b"").hexdigest()},

@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::fault::{Fault, FaultyServer};
+use notsotuf_tests::forge::Forge;
 use notsotuf_tests::{World, copy_tree, json, program, run};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -257,8 +258,14 @@ fn a_release_with_a_stub_in_it_is_refused() {
     let shipped = world.path("shipped");
     copy_tree(&world.path("install"), &shipped);
     fs::remove_file(shipped.join("app/.notsotuf-release")).unwrap();
-    world.add("1.2", &shipped, &["--skip-patch"]);
-    world.bundler(&["publish"]);
+    // `add` refuses it; older versions did not.
+    let mut tar = Command::new("tar");
+    tar.args(["-cz", "-C"]).arg(&shipped);
+    let packed = run(tar.args(["program", "notsotuf.toml", "root.json", "app"]));
+    assert!(packed.status.success(), "{packed:?}");
+    let mut forge = Forge::new(&world);
+    forge.add("app-1.2.tar.gz", &packed.stdout);
+    forge.publish(&|_, _, file| file);
     for _ in 0..2 {
         assert_eq!(said(&mut world.stub()), "version 1.0\n", "{}", world.log());
         let log = world.log();
