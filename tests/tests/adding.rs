@@ -483,7 +483,7 @@ fn what_is_said_of_a_release_is_bounded() {
     );
     let notes = world.path("notes.md");
     let arguments = ["add", "1.1", text(&next), "--notes", text(&notes)];
-    assert!(refused(&world, &arguments).contains("cannot be read"));
+    assert!(refused(&world, &arguments).contains("are not there"));
     fs::write(&notes, b"\xff\xfe").unwrap();
     assert!(refused(&world, &arguments).contains("UTF-8"));
     fs::write(&notes, &over).unwrap();

@@ -92,7 +92,7 @@ pub fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], Re
         return Err(form(&what));
     }
     let (label, mut document) =
-        SecretDocument::from_pem(text).map_err(|e| form(&format!("it is damaged ({e})")))?;
+        SecretDocument::from_pem(text.trim()).map_err(|e| form(&format!("it is damaged ({e})")))?;
     if label == ENCRYPTED {
         let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes());
         let info = info.map_err(|e| form(&e))?;
@@ -127,7 +127,7 @@ pub fn write_public(signer: &Signer) -> Result<String, String> {
 /// Reads a public key: ed25519 (RFC 8410), ecdsa on P-256 or P-384 (RFC
 /// 5480), or RSA, which is taken to sign with PSS.
 pub fn read_public(text: &str) -> Result<PublicKey, String> {
-    let info = SubjectPublicKeyInfoOwned::from_pem(text).map_err(|e| e.to_string())?;
+    let info = SubjectPublicKeyInfoOwned::from_pem(text.trim()).map_err(|e| e.to_string())?;
     let pem = || text.trim().to_owned() + "\n";
     let curve = || {
         let parameters = info.algorithm.parameters.as_ref()?;

@@ -75,6 +75,9 @@ fn keys_of_a_lower_cost_are_read_and_new_ones_have_todays() {
         Err(pem::ReadError::Passphrase)
     ));
     let text = pem::write_private(&seed, Some("swordfish")).unwrap();
+    // As a store of secrets may hand it on.
+    let spaced = format!("\n{}\n\n", text.trim_end());
+    assert!(pem::read_private(&spaced, Some("swordfish")).is_ok());
     let (_, document) = pkcs8::SecretDocument::from_pem(&text).unwrap();
     let info = pkcs8::EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).unwrap();
     let pkcs8::pkcs5::EncryptionScheme::Pbes2(how) = info.encryption_algorithm else {
