@@ -505,6 +505,31 @@ mod tests {
         assert!(canonical(b"\xff").is_err());
     }
 
+    /// A little of what fuzzing does (`tests/fuzz`), in every run.
+    #[test]
+    fn agrees_on_whatever_is_made_of_pieces() {
+        const PIECES: [&str; 28] = [
+            "{", "}", "[", "]", ",", ":", "\"", "\"a\":", "\"b\":", "\"a\"", "\\", "\\u", "\\\"",
+            "\\\\", "0", "1", "-", ".", "e", "00", "d8", "true", "null", " ", "\n", "é",
+            "{\"a\":1", "}]",
+        ];
+        let mut seed = 3u32;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as usize % below
+        };
+        let mut fine = 0;
+        for _ in 0..200_000 {
+            let length = 1 + random(12);
+            let text: String = (0..length).map(|_| PIECES[random(PIECES.len())]).collect();
+            let value = json::parse(text.as_bytes());
+            let wanted = value.and_then(|value| json::canonical(&value)).ok();
+            assert_eq!(canonical(text.as_bytes()).ok(), wanted, "{text}");
+            fine += usize::from(wanted.is_some());
+        }
+        assert!(fine > 1000, "{fine}");
+    }
+
     #[test]
     fn an_envelope_is_taken_apart_in_any_order() {
         for text in [

@@ -6,7 +6,7 @@ use super::PatchError;
 
 /// The most bytes of memory: the manifest, the operations, the dictionaries,
 /// and what belongs to one file at a time.
-pub const MEMORY: u64 = 44 << 20;
+pub const MEMORY: u64 = 50 << 20;
 
 /// What is left.
 #[derive(Debug, Clone, Copy)]

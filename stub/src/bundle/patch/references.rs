@@ -172,9 +172,8 @@ struct Map {
     high: u64,
 }
 
-/// What a span takes in memory while spans are put apart: as it was found, in
-/// the heap, and as two parts.
-const SPAN_WEIGHT: u64 = 4 * size_of::<Span>() as u64;
+/// What a span takes in memory.
+const SPAN_WEIGHT: u64 = size_of::<Span>() as u64;
 
 impl Map {
     /// Bytes of memory of what does not depend on the number of spans.
@@ -182,7 +181,7 @@ impl Map {
 
     /// With what it takes in memory; `None` if that would be more than `most`.
     fn new(references: &References, covers: &[Cover], most: u64) -> Option<(Self, u64)> {
-        let most = most.checked_sub(Self::WEIGHT)? / SPAN_WEIGHT;
+        let most = (most.checked_sub(Self::WEIGHT)? / SPAN_WEIGHT) as usize;
         let mut all = references.spans.clone();
         let (mut old_at, mut new_at) = (0, 0);
         for cover in covers {
@@ -195,7 +194,11 @@ impl Map {
                 }
                 let new = start.new + (from - start.old);
                 if let Some(new) = address(&references.new_segments, new) {
-                    if all.len() as u64 == most {
+                    if all.len() == all.capacity() {
+                        // In steps, as doubling may be too much at the end.
+                        all.reserve_exact((all.len() / 8).max(64));
+                    }
+                    if all.capacity() > most {
                         return None;
                     }
                     all.push(Span {
@@ -206,8 +209,9 @@ impl Map {
                 }
             }
         }
-        let weight = Self::WEIGHT + all.len() as u64 * SPAN_WEIGHT;
-        let spans = paint(all);
+        let most = most.checked_sub(all.capacity())?;
+        let spans = paint(all, most)?;
+        let weight = Self::WEIGHT + spans.capacity() as u64 * SPAN_WEIGHT;
         let segments = references.old_segments.iter();
         let low = segments.clone().map(|s| s.address).min().unwrap_or(0);
         let extra = references.spans.iter().map(|s| s.old + s.size);
@@ -286,7 +290,8 @@ impl Map {
 
 /// Spans without overlap: where several say something, the longest is right,
 /// then the one with the smaller old address, then with the smaller new one.
-fn paint(mut all: Vec<Span>) -> Vec<Span> {
+/// `None` if that took the place of more than `most` further ones in memory.
+fn paint(mut all: Vec<Span>, most: usize) -> Option<Vec<Span>> {
     all.retain(|span| span.size > 0);
     all.sort_unstable_by_key(|span| span.old);
     let mut painted: Vec<Span> = Vec::new();
@@ -302,7 +307,7 @@ fn paint(mut all: Vec<Span>) -> Vec<Span> {
         }
         if begun.is_empty() {
             let Some(span) = all.get(next) else {
-                return painted;
+                return Some(painted);
             };
             at = span.old;
         }
@@ -324,7 +329,15 @@ fn paint(mut all: Vec<Span>) -> Vec<Span> {
             Some(last) if last.old + last.size == at && last.shift() == part.shift() => {
                 last.size += part.size;
             }
-            _ => painted.push(part),
+            _ => {
+                if painted.len() == painted.capacity() {
+                    painted.reserve_exact((painted.len() / 8).max(64));
+                }
+                painted.push(part);
+            }
+        }
+        if painted.capacity() + begun.capacity() > most {
+            return None;
         }
         at = end;
     }
@@ -727,7 +740,7 @@ mod tests {
                     size: random(20),
                 })
                 .collect();
-            let painted = paint(all.clone());
+            let painted = paint(all.clone(), usize::MAX).unwrap();
             assert!(painted.len() <= 2 * all.len());
             let apart = painted.windows(2).all(|p| p[0].old + p[0].size <= p[1].old);
             assert!(apart, "{painted:?}");
@@ -764,9 +777,31 @@ mod tests {
             length: 64,
         };
         let covers = [cover; 1000];
-        let (_, weight) = Predictor::within(&references, &covers, u64::MAX).unwrap();
-        assert!(weight > 64 * 1000 * SPAN_WEIGHT);
-        assert!(Predictor::within(&references, &covers, weight).is_some());
-        assert!(Predictor::within(&references, &covers, weight - 1).is_none());
+        let found = 64 * 1000 * SPAN_WEIGHT;
+        let within = |most| Predictor::within(&references, &covers, Map::WEIGHT + most);
+        // All of them are the same, so little is left.
+        let (_, weight) = within(4 * found).unwrap();
+        assert!(weight < Map::WEIGHT + found / 10);
+        assert!(within(found - 1).is_none());
+        let apart = [Cover { skip: 0, ..cover }; 1000];
+        let one = References {
+            old_segments: vec![segment],
+            ..references.clone()
+        };
+        let most = Map::WEIGHT + 3 * 1000 * SPAN_WEIGHT;
+        assert!(Predictor::within(&one, &apart, most).is_some());
+        // They begin one after the other and end together: all are kept in mind.
+        let nested: Vec<Cover> = (0..7_000)
+            .map(|n| Cover {
+                literal: 0,
+                skip: if n == 0 { 0 } else { 32 * (n - 7_001) },
+                length: 32 * (7_001 - n as u64),
+            })
+            .collect();
+        let bounded = |spans: u64| {
+            let most = Map::WEIGHT + spans * SPAN_WEIGHT;
+            Predictor::within(&one, &nested, most).is_some()
+        };
+        assert!(!bounded(10_000) && bounded(30_000));
     }
 }
