@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     interrupt::stop_if_interrupted();
     let said = output.finish(result.as_ref().err());
     if let Err(e) = said {
-        output::complain(&format!("error: cannot write to standard output: {e}"));
+        output::complain(format!("error: cannot write to standard output: {e}"));
         return ExitCode::FAILURE;
     }
     match result {

@@ -80,7 +80,7 @@ impl Output {
         }
         self.keep(io::stdout().flush());
         if let Some(error) = error {
-            complain(&format!("error: {error}"));
+            complain(format!("error: {error}"));
         }
         self.failed.borrow_mut().take().map_or(Ok(()), Err)
     }

@@ -36,9 +36,9 @@ pub fn serve(folder: &Path, port: u16, quiet: bool, output: &Output) -> Result<(
                 for request in server.incoming_requests() {
                     let line = format!("{} {}", request.method(), request.url());
                     match answer(&folder, request) {
-                        Ok(status) if !quiet => complain(&format!("{status} {line}")),
+                        Ok(status) if !quiet => complain(format!("{status} {line}")),
                         Ok(_) => {}
-                        Err(e) => complain(&format!("{line}: {e}")),
+                        Err(e) => complain(format!("{line}: {e}")),
                     }
                 }
             })

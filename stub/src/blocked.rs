@@ -125,8 +125,7 @@ impl Blocked {
 /// The signed hash by which an archive is known again.
 pub fn archive_hash(archive: &Archive) -> Option<&str> {
     let hashes = &archive.file.hashes;
-    let hash = hashes.get("sha256").or_else(|| hashes.values().next());
-    hash
+    hashes.get("sha256").or_else(|| hashes.values().next())
 }
 
 /// Which versions are not to be installed now. `included` says whether a

@@ -185,8 +185,8 @@ fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, 
         ("failed here", list(&failed)),
         ("rolled back", list(&left)),
         ("channel", settings.channel.to_string()),
-        ("metadata", shown(&settings.metadata_url).into()),
-        ("targets", shown(&settings.targets_url).into()),
+        ("metadata", shown(&settings.metadata_url)),
+        ("targets", shown(&settings.targets_url)),
         ("log", log.display().to_string()),
     ] {
         text.line(format!("{what:11} {value}"));

@@ -157,8 +157,8 @@ fn steps(
             )?;
             done["added"] = output.take();
         }
-        Stage::Added => output.say(&format!("{app} {version} is added already"), &json!({})),
-        Stage::Signed => output.say(&format!("{app} {version} is signed already"), &json!({})),
+        Stage::Added => output.say(format!("{app} {version} is added already"), &json!({})),
+        Stage::Signed => output.say(format!("{app} {version} is signed already"), &json!({})),
     }
     if !matches!(stage, Stage::Signed) {
         let passphrases = context.passphrases;

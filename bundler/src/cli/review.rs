@@ -22,9 +22,9 @@ pub fn confirm(what: &str, changes: &[String], yes: bool) -> Result<(), Error> {
     if !std::io::stdin().is_terminal() {
         return Err(Error::Unconfirmed);
     }
-    eprint!("Sign this? [y/N] ");
-    // Without it, the question is only late.
-    drop(std::io::stderr().flush());
+    let mut out = std::io::stderr();
+    // If it cannot be asked, nothing can be answered either.
+    drop(write!(out, "Sign this? [y/N] ").and_then(|()| out.flush()));
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
     match read.is_ok() && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {

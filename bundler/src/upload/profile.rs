@@ -61,7 +61,7 @@ impl Files {
             // Names of profiles may have capital letters.
             let mut read = Ini::new_cs();
             if let Err(e) = read.load(file) {
-                complain(&format!("warning: {}: {e}", file.display()));
+                complain(format!("warning: {}: {e}", file.display()));
             }
             for (key, option) in KEYS {
                 if let Some(value) = read.get(&section, key) {
