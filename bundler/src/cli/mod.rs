@@ -494,6 +494,10 @@ fn lock(
         }
         _ => None,
     };
+    if lock.is_some() {
+        // What commands that were killed left half written.
+        fs::sweep(&folder)?;
+    }
     let ships = matches!(command, Command::Ship(_) | Command::Bridge(_));
     if lock.is_some() || ships {
         // Whatever is wrong with the settings is said by the command.
