@@ -18,7 +18,7 @@ use crate::project::Project;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::tuf::key::decode_hex;
 use notsotuf_stub::tuf::schema::{Metadata, Root, Snapshot, Targets, Timestamp, format_time};
-use notsotuf_stub::tuf::{self, Bounds, Refresh, Step, TufError, UnixTime, json};
+use notsotuf_stub::tuf::{self, Refresh, Step, TufError, UnixTime, json};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -381,7 +381,7 @@ pub fn check_as_client(
     };
     let first = metadata.join("1.root.json");
     let root = read("1.root.json")?.ok_or(MetadataError::Missing(first))?;
-    let mut client = Refresh::new(&root, now, Bounds::default())?;
+    let mut client = Refresh::new(&root, now, published::BOUNDS)?;
     loop {
         match client.next_step() {
             Step::Done => return Ok(()),
