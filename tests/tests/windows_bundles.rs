@@ -164,8 +164,10 @@ fn a_real_application_that_fails_makes_room_for_the_version_before() {
         let (code, said) = install.start(|command| {
             command.env("PROGRAM_FAILS", "1.1");
         });
-        assert_eq!(code, Some(0), "{said}\n{}", install.log());
-        assert_eq!(said["version"], "1.0", "{}", install.log());
+        // It was given data, which cannot be read a second time.
+        assert_eq!(code, Some(1), "{said}\n{}", install.log());
+        assert_eq!(said["version"], "1.1", "{}", install.log());
+        assert_eq!(install.version(), "1.0", "{}", install.log());
         install.release("1.2", &[]);
         assert_eq!(install.version(), "1.2", "{}", install.log());
     }
