@@ -13,7 +13,7 @@ use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs;
 use notsotuf_stub::http::HttpError;
 use notsotuf_stub::select::{Channel, TargetKind, TargetName};
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
 use notsotuf_stub::tuf::{TargetFile, TufError, UnixTime, percent_encode};
 use pep440_rs::Version;
 use serde_json::Value;
@@ -436,7 +436,7 @@ fn base(project: &Project, trust: &Trust, here: &Published) -> Result<Option<Ent
         crate::metadata::file_name("targets", known.targets.version, here.consistent_snapshot());
     let path = project.metadata().join(name);
     let bytes = fs::read_optional(&path, upload::MAX_METADATA)?;
-    let bytes = bytes.filter(|bytes| crate::metadata::sha256(bytes) == known.targets.sha256);
+    let bytes = bytes.filter(|bytes| sha256_hex(bytes) == known.targets.sha256);
     Ok(match bytes {
         Some(bytes) => {
             let targets = Document::parse(&path, &bytes)?;

@@ -7,8 +7,7 @@
 use crate::interrupt;
 use crate::keys::write_private_file;
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::tuf::key::encode_hex;
-use ring::digest::{SHA256, digest};
+use notsotuf_stub::tuf::key::sha256_hex;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -54,12 +53,8 @@ impl NewFile {
 
     /// Whether it is there as it was written.
     fn is_there(path: &Path, hash: &str) -> Result<bool, FsError> {
-        Ok(fs::read_optional(path, 1 << 20)?.is_some_and(|bytes| hash_of(&bytes) == hash))
+        Ok(fs::read_optional(path, 1 << 20)?.is_some_and(|bytes| sha256_hex(&bytes) == hash))
     }
-}
-
-fn hash_of(bytes: &[u8]) -> String {
-    encode_hex(digest(&SHA256, bytes).as_ref())
 }
 
 /// Removes what an interrupted `init` left in the folder `root`.
@@ -102,7 +97,7 @@ pub fn write(root: &Path, files: &[NewFile]) -> Result<(), FsError> {
         .map(|file| {
             let path =
                 std::path::absolute(&file.path).map_err(|e| FsError::new("find", &file.path, e))?;
-            Ok(json!({ "path": path, "sha256": hash_of(&file.bytes) }))
+            Ok(json!({ "path": path, "sha256": sha256_hex(&file.bytes) }))
         })
         .collect();
     let list = json!({ "files": list? }).to_string();
@@ -215,7 +210,7 @@ mod tests {
         write(root, &files(root)).unwrap();
         let list: Vec<Value> = files(root)
             .iter()
-            .map(|f| json!({ "path": f.path, "sha256": hash_of(&f.bytes) }))
+            .map(|f| json!({ "path": f.path, "sha256": sha256_hex(&f.bytes) }))
             .collect();
         let list = json!({ "files": list }).to_string();
         std::fs::write(root.join(JOURNAL), list).unwrap();

@@ -7,9 +7,8 @@ use crate::progress::Progress;
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::custom::Tar;
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::tuf::key::sha256_hex;
 use qbsdiff::{Bsdiff, Bspatch};
-use ring::digest;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,7 +68,7 @@ pub fn patch(
     io::Write::write_all(&mut file, &out).map_err(written)?;
     file.sync_all().map_err(written)?;
     Ok(Tar {
-        sha256: encode_hex(digest::digest(&digest::SHA256, &new).as_ref()),
+        sha256: sha256_hex(&new),
         size: new.len() as u64,
     })
 }

@@ -10,9 +10,9 @@ use crate::launcher::now;
 use crate::log::user_folder;
 use crate::log_folder::own_folder;
 use crate::report::Event;
-use crate::repository::content_hash;
 use crate::select::Choice;
 use crate::settings::Settings;
+use crate::tuf::key::sha256_hex;
 use crate::updater::{self, Outcome, UpdateError};
 use crate::{origin, plain_file};
 
@@ -32,7 +32,7 @@ pub fn update(
     own_folder(&folder).map_err(|e| failed(format!("{folder:?} is not used: {e}")))?;
     // Of this root of trust: another application may have had this name.
     let root = fs::read_optional(&layout.shipped_root(), 1 << 20)?.unwrap_or_default();
-    let metadata = format!("metadata-{}", &content_hash(&root)[..16]);
+    let metadata = format!("metadata-{}", &sha256_hex(&root)[..16]);
     let choice = updater::look(layout, settings, now(), &folder.join(metadata))?;
     let Choice::Update { version, .. } = choice else {
         return Ok(Outcome::UpToDate);

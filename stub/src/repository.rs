@@ -7,6 +7,7 @@ use crate::fs::{self, FsError};
 use crate::http::{Answer, Http, HttpError, Oddity, Rest, shown};
 use crate::plain_file;
 use crate::tuf::chain::{self, RootChain, SelfSignedRoot, Shipped};
+use crate::tuf::key::sha256_hex;
 use crate::tuf::schema::Targets;
 use crate::tuf::{self, Bounds, Refresh, RootChange, Step, TargetFile, TufError, UnixTime};
 use std::io::Write;
@@ -520,11 +521,11 @@ impl Repository {
         let stored = plain_file::read(&self.etag_path(), 1024).ok()??;
         let text = String::from_utf8(stored).ok()?;
         let (hash, etag) = text.trim_end().split_once(' ')?;
-        (hash == content_hash(timestamp) && !etag.is_empty()).then(|| etag.to_owned())
+        (hash == sha256_hex(timestamp) && !etag.is_empty()).then(|| etag.to_owned())
     }
 
     fn keep_etag(&self, timestamp: &[u8], etag: Option<&str>) {
-        let text = format!("{} {}\n", content_hash(timestamp), etag.unwrap_or_default());
+        let text = format!("{} {}\n", sha256_hex(timestamp), etag.unwrap_or_default());
         // Only saves a few bytes next time.
         if let Err(e) = fs::write_atomically(&self.etag_path(), text.as_bytes()) {
             log::debug!("{e}");
@@ -687,10 +688,4 @@ fn oddity_of(bytes: &[u8]) -> Option<Oddity> {
 
 fn slashed(url: &str) -> String {
     format!("{}/", url.trim_end_matches('/'))
-}
-
-/// SHA-256, in hexadecimal.
-pub(crate) fn content_hash(bytes: &[u8]) -> String {
-    let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
-    tuf::key::encode_hex(hash.as_ref())
 }

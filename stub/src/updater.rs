@@ -20,10 +20,10 @@ use crate::own::{self, OwnError};
 use crate::plain_file;
 use crate::plan::{self, Plan};
 use crate::report::{self, Event};
-use crate::repository::{Place, Repository, RepositoryError, content_hash};
+use crate::repository::{Place, Repository, RepositoryError};
 use crate::select::{self, Archive, Catalog, Channel, Choice, Client, Patch};
 use crate::settings::Settings;
-use crate::tuf::key::encode_hex;
+use crate::tuf::key::{encode_hex, sha256_hex};
 use crate::tuf::{TargetFile, UnixTime};
 use crate::vouch::{InstalledBundle, StagedBundle, Unvouched, vouch};
 use pep440_rs::Version;
@@ -1112,7 +1112,7 @@ impl<'a> Updater<'a> {
                 algorithm: algorithm.to_owned(),
                 hash: hash.to_owned(),
             };
-            let record = content_hash(record.to_text().as_bytes());
+            let record = sha256_hex(record.to_text().as_bytes());
             Origin { record, why }.store(self.layout)?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use crate::World;
 use notsotuf_stub::tuf::json;
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use std::fs;
@@ -49,8 +49,7 @@ impl Forge {
 
     /// Lists a target, with the entry it had or that of an archive.
     pub fn add(&mut self, name: &str, content: &[u8]) {
-        let hash = ring::digest::digest(&ring::digest::SHA256, content);
-        let hash = encode_hex(hash.as_ref());
+        let hash = sha256_hex(content);
         let path = format!("targets/{hash}.{name}");
         fs::write(self.repository.join(path), content).expect("written");
         let entry = &mut self.targets["targets"][name];

@@ -1,7 +1,7 @@
 //! A TUF repository in memory that signs with real keys and does whatever a
 //! test tells it, and a client of it over the stub's own code.
 
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
 use notsotuf_stub::tuf::schema::{format_time, parse_time};
 use notsotuf_stub::tuf::{Bounds, Refresh, Step, TargetFile, TufError, UnixTime, json};
 use ring::rand::SystemRandom;
@@ -75,9 +75,8 @@ impl SimKey {
             "keytype": keytype, "scheme": scheme, "keyval": { "public": public },
         });
         let form = json::canonical(&public).expect("no numbers");
-        let id = ring::digest::digest(&ring::digest::SHA256, &form);
         SimKey {
-            id: encode_hex(id.as_ref()),
+            id: sha256_hex(&form),
             public,
             pair: Arc::new(pair),
         }
@@ -270,9 +269,8 @@ impl Simulator {
         let mut entry = json!({ "version": self.version(role) });
         if self.list_hashes {
             let bytes = self.file(role);
-            let hash = ring::digest::digest(&ring::digest::SHA256, &bytes);
             entry["length"] = bytes.len().into();
-            entry["hashes"] = json!({ "sha256": encode_hex(hash.as_ref()) });
+            entry["hashes"] = json!({ "sha256": sha256_hex(&bytes) });
         }
         entry
     }
@@ -284,9 +282,8 @@ impl Simulator {
 
     /// Lists a target in a role, without releasing it.
     pub fn add_target(&mut self, role: &str, path: &str, content: &[u8]) {
-        let hash = ring::digest::digest(&ring::digest::SHA256, content);
         self.role(role)["targets"][path] = json!({
-            "length": content.len(), "hashes": { "sha256": encode_hex(hash.as_ref()) },
+            "length": content.len(), "hashes": { "sha256": sha256_hex(content) },
         });
     }
 

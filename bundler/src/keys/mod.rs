@@ -25,8 +25,7 @@ pub use permissions::{Mend, check as check_permissions, close as close_to_others
 
 use notsotuf_stub::fs::FsError;
 use notsotuf_stub::tuf::json;
-use notsotuf_stub::tuf::key::{Key, KeyMaterial, encode_hex};
-use ring::digest;
+use notsotuf_stub::tuf::key::{Key, KeyMaterial, encode_hex, sha256_hex};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -189,7 +188,7 @@ impl PublicKey {
     /// made it may go by another one.
     pub fn id(&self) -> String {
         let form = json::canonical(&self.to_json()).expect("it has no numbers");
-        encode_hex(digest::digest(&digest::SHA256, &form).as_ref())
+        sha256_hex(&form)
     }
 
     /// What makes it this key, whatever id it goes by.

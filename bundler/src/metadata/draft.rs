@@ -1,6 +1,5 @@
 //! The next metadata of the roles below root.
 
-use super::trust::sha256;
 use super::{
     DAY, Document, MetadataError, Published, file_name, in_days, key_names, next_version,
     root_draft, rootedit, signers,
@@ -10,6 +9,7 @@ use crate::limits;
 use crate::project::Project;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::UnixTime;
+use notsotuf_stub::tuf::key::sha256_hex;
 use notsotuf_stub::tuf::schema::format_time;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ fn meta(role: &str, document: &Document, file: &[u8]) -> Map<String, Value> {
     let entry = json!({
         "version": document.version(),
         "length": file.len(),
-        "hashes": { "sha256": sha256(file) },
+        "hashes": { "sha256": sha256_hex(file) },
     });
     Map::from_iter([("meta".into(), json!({ format!("{role}.json"): entry }))])
 }

@@ -10,7 +10,7 @@ mod trust;
 pub use draft::{Update, has_targets_draft, sign_targets, targets_draft, update};
 pub use published::{Published, same_signed, walk};
 pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
-pub use trust::{MEMORY, Memory, PIN, State, Trust, sha256};
+pub use trust::{MEMORY, Memory, PIN, State, Trust};
 
 use crate::keys::{KeyError, Keyring, Passphrases, PublicKey, Signer};
 use crate::limits;

@@ -7,7 +7,7 @@ use super::{Document, MetadataError, Published};
 use crate::output::complain;
 use crate::project::Project;
 use notsotuf_stub::fs;
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::tuf::key::sha256_hex;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ impl State {
         let known = |role: &str| {
             Some(Known {
                 version: published.document(role)?.version(),
-                sha256: sha256(published.file(role)?),
+                sha256: sha256_hex(published.file(role)?),
             })
         };
         Some(State {
@@ -116,7 +116,7 @@ impl Memory {
     /// [`MetadataError::Untrusted`].
     pub fn check_roots(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
         for (known, (file, bytes)) in self.roots.iter().zip(found.roots()) {
-            if *known != sha256(bytes) {
+            if *known != sha256_hex(bytes) {
                 return Err(MetadataError::Untrusted {
                     folder: folder.into(),
                     reason: format!("{file} is not the root that was published"),
@@ -224,7 +224,10 @@ impl Trust {
             fs::write_atomically(&self.pin(), newest)?;
             self.root = Some(newest.to_vec());
         }
-        self.memory.roots = published.roots().map(|(_, bytes)| sha256(bytes)).collect();
+        self.memory.roots = published
+            .roots()
+            .map(|(_, bytes)| sha256_hex(bytes))
+            .collect();
         Ok(new)
     }
 
@@ -316,10 +319,4 @@ fn signed_by_ours(project: &Project, key_dirs: &[PathBuf], published: &Published
         .filter_map(|(id, key)| Some((id, key.as_ref()?)))
         .filter(|(_, key)| keyring.find(key).is_some())
         .any(|(id, key)| first.has_signature(id, key))
-}
-
-/// SHA-256, in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
-    encode_hex(hash.as_ref())
 }

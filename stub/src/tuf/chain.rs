@@ -10,10 +10,9 @@
 //! for each other, those of a project that was started anew are new.
 
 use super::error::TufError;
-use super::key::{Key, encode_hex};
+use super::key::{Key, sha256_hex};
 use super::schema::{Metadata, Root};
 use super::trusted::{RootChange, root_change, verify_by_root};
-use ring::digest;
 use std::collections::BTreeMap;
 
 const HEADER: &str = "notsotuf-roots 1";
@@ -42,7 +41,7 @@ impl SelfSignedRoot {
     /// The SHA-256 of its signed part, in hexadecimal: more signatures do not
     /// make it another root.
     pub fn hash(&self) -> String {
-        encode_hex(digest::digest(&digest::SHA256, &self.0.payload).as_ref())
+        sha256_hex(&self.0.payload)
     }
 
     fn is_signed_by(&self, other: &Self) -> bool {

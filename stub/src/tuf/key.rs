@@ -104,6 +104,11 @@ pub fn decode_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// SHA-256 of `bytes`, in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    encode_hex(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
+}
+
 /// Lower-case hexadecimal.
 pub fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()

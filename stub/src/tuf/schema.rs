@@ -2,7 +2,7 @@
 
 use super::canonical::{self, Envelope};
 use super::error::TufError;
-use super::key::{Key, decode_hex, encode_hex};
+use super::key::{Key, decode_hex, sha256_hex};
 use ring::digest;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -606,7 +606,7 @@ impl Delegations {
 impl DelegatedRole {
     fn covers(&self, path: &str) -> bool {
         if let Some(prefixes) = &self.path_hash_prefixes {
-            let hash = encode_hex(digest::digest(&digest::SHA256, path.as_bytes()).as_ref());
+            let hash = sha256_hex(path.as_bytes());
             return prefixes.iter().any(|prefix| hash.starts_with(prefix));
         }
         self.paths
