@@ -7,13 +7,12 @@ use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::move_file;
 use crate::rebase::{self, Entries};
-use crate::release::{Pending, stored_name};
+use crate::release::{Pending, is_listed_as, stored_name};
 use crate::upload::{self, Conflict, Place, UploadError};
-use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs;
 use notsotuf_stub::http::HttpError;
 use notsotuf_stub::select::{Channel, TargetKind, TargetName};
-use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
+use notsotuf_stub::tuf::key::sha256_hex;
 use notsotuf_stub::tuf::{TargetFile, TufError, UnixTime, percent_encode};
 use pep440_rs::Version;
 use serde_json::Value;
@@ -379,10 +378,7 @@ fn targets(
 }
 
 fn is_right(place: &std::path::Path, entry: &Value) -> Result<bool, Error> {
-    if !place.is_file() || entry["length"] != fs::size(place)? {
-        return Ok(false);
-    }
-    Ok(entry["hashes"]["sha256"] == encode_hex(&hash_file(place)?.1))
+    Ok(place.is_file() && is_listed_as(place, entry)?)
 }
 
 /// What was published here and never reached clients becomes pending again,

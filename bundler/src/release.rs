@@ -423,13 +423,8 @@ impl<'a> Pending<'a> {
             .targets()
             .join(stored_name(path, entry, consistent));
         for place in [self.files().join(path), published] {
-            if place.exists() {
-                let (size, hash) = hash_file(&place)?;
-                let same =
-                    entry["length"] == size && entry["hashes"]["sha256"] == encode_hex(&hash);
-                if same {
-                    return Ok(Some(place));
-                }
+            if place.exists() && is_listed_as(&place, entry)? {
+                return Ok(Some(place));
             }
         }
         Ok(None)
@@ -623,6 +618,16 @@ pub fn entry(
         "custom": custom::whole(&before, internal),
     });
     Ok((entry, size))
+}
+
+/// Whether `file` has the length and the hash that `entry` of targets metadata
+/// lists. A file of another length is not read.
+///
+/// # Errors
+/// The file system's.
+pub fn is_listed_as(file: &Path, entry: &Value) -> Result<bool, FsError> {
+    Ok(entry["length"] == fs::size(file)?
+        && entry["hashes"]["sha256"] == encode_hex(&hash_file(file)?.1))
 }
 
 /// Refuses a `wanted` stub that no client can have: neither is it listed for

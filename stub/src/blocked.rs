@@ -270,36 +270,11 @@ impl std::fmt::Display for Skipped {
 mod tests {
     use super::*;
     use crate::select::Rollout;
-    use crate::tuf::TargetFile;
+    use crate::select::tests::catalog;
     use std::str::FromStr;
 
     fn version(text: &str) -> Version {
         Version::from_str(text).unwrap()
-    }
-
-    /// Versions, and whether they are required.
-    fn catalog(archives: &[(&str, bool)]) -> Catalog {
-        let mut catalog = Catalog::default();
-        for (text, required) in archives {
-            let file = TargetFile {
-                length: 100,
-                hashes: [("sha256".to_owned(), format!("hash of {text}"))]
-                    .into_iter()
-                    .collect(),
-                custom: Default::default(),
-            };
-            let archive = Archive {
-                path: format!("app-{text}.tar.gz"),
-                file,
-                required: *required,
-                tree: None,
-                stub: None,
-                rollout: None,
-                notes: None,
-            };
-            catalog.archives.insert(version(text), archive);
-        }
-        catalog
     }
 
     fn failed(text: &str, count: u32, since: UnixTime) -> Blocked {

@@ -317,19 +317,21 @@ fn choose_newer(catalog: &Catalog, client: Client) -> Choice {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn version(text: &str) -> Version {
         Version::from_str(text).unwrap()
     }
 
-    fn catalog(archives: &[(&str, bool)]) -> Catalog {
+    /// Archives of these versions, and whether they are required.
+    pub(crate) fn catalog(archives: &[(&str, bool)]) -> Catalog {
         let mut catalog = Catalog::default();
         for (text, required) in archives {
+            let hash = format!("hash of {text}");
             let file = TargetFile {
                 length: 100,
-                hashes: Default::default(),
+                hashes: [("sha256".to_owned(), hash)].into_iter().collect(),
                 custom: Default::default(),
             };
             let archive = Archive {

@@ -10,14 +10,12 @@ use crate::metadata::{self, MetadataError, Published};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::{self, What};
-use crate::release::{Pending, ReleaseError};
+use crate::release::{Pending, ReleaseError, is_listed_as};
 use crate::temporary;
 use crate::upload::UploadError;
 use clap::{Args, FromArgMatches};
-use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::custom::ArchiveCustom;
 use notsotuf_stub::launcher::now;
-use notsotuf_stub::tuf::key::encode_hex;
 use pep440_rs::Version;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -274,6 +272,5 @@ fn is_packed_alike(
     let file = work.path().join("archive");
     archive::pack(&what.bundle, &file, |n| progress.bar("packing", n))
         .map_err(ReleaseError::Pack)?;
-    let (size, hash) = hash_file(&file)?;
-    Ok(entry["length"] == size && entry["hashes"]["sha256"] == encode_hex(&hash))
+    Ok(is_listed_as(&file, entry)?)
 }

@@ -250,10 +250,7 @@ impl Trust {
         project: &Project,
         published: &Published,
     ) -> Result<(), MetadataError> {
-        let mut trust = Self::open(project)?;
-        trust.follow(published)?;
-        trust.memory.published = published.state();
-        trust.save()
+        Self::following(project, published)?.save()
     }
 
     /// Remembers that `published` was seen where clients see it.
@@ -264,11 +261,17 @@ impl Trust {
         project: &Project,
         published: &Published,
     ) -> Result<(), MetadataError> {
+        let mut trust = Self::following(project, published)?;
+        trust.memory.uploaded = published.state();
+        trust.save()
+    }
+
+    /// What is remembered, with `published` as the newest; not kept yet.
+    fn following(project: &Project, published: &Published) -> Result<Self, MetadataError> {
         let mut trust = Self::open(project)?;
         trust.follow(published)?;
         trust.memory.published = published.state();
-        trust.memory.uploaded = published.state();
-        trust.save()
+        Ok(trust)
     }
 
     /// Pins the root of a project that was made before roots were pinned: the
