@@ -67,6 +67,40 @@ pub fn copy_tree(from: &Path, to: &Path) {
     assert!(done.status.success(), "{done:?}");
 }
 
+/// Sets the permissions of a file; there are none to be set on Windows.
+pub fn set_mode(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, mode).expect("it is ours");
+    }
+    #[cfg(not(unix))]
+    let _ = (path, mode);
+}
+
+/// Writes a program that is a shell script, and the folder for it.
+pub fn write_script(path: &Path, script: &str) {
+    std::fs::create_dir_all(path.parent().expect("in a folder")).expect("a folder");
+    std::fs::write(path, format!("#!/bin/sh\n{script}\n")).expect("written");
+    set_mode(path, 0o755);
+}
+
+/// Writes a program that tells its version as that of the real bundles does.
+pub fn write_version_script(path: &Path, version: &str) {
+    write_script(path, &format!("echo '{{\"version\": \"{version}\"}}'"));
+}
+
+/// Bytes that do not compress, always the same.
+pub fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
 /// Writes the least that is a program for Windows.
 pub fn write_windows_program(path: &Path) {
     let mut pe = vec![0; 0x200];

@@ -1,7 +1,7 @@
 //! Small projects and bundles for tests of the bundler, and the bundler on a
 //! terminal.
 
-use crate::{program, run};
+use crate::{program, run, write_script};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 /// Writes a bundle whose program `hello` says `text`.
 pub fn hello(folder: &Path, text: &str) {
-    fs::create_dir_all(folder).expect("a folder");
-    let program = folder.join("hello");
-    fs::write(&program, format!("#!/bin/sh\necho 'hi {text}'\n")).expect("a file");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(&program, mode).expect("it is ours");
-    }
+    write_script(&folder.join("hello"), &format!("echo 'hi {text}'"));
     fs::write(folder.join("data"), "the same in all\n").expect("a file");
 }
 

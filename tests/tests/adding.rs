@@ -3,31 +3,18 @@
 #![cfg(unix)]
 
 use notsotuf_tests::{
-    World, bundle, copy_tree, program, python_in, run, text, write_windows_program,
+    World, bundle, copy_tree, program, python_in, run, set_mode, text, write_version_script,
+    write_windows_program,
 };
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A script that tells its version, and some data.
 fn write_bundle(folder: &Path, version: &str) {
     fs::create_dir_all(folder.join("_internal")).unwrap();
-    write_program(&folder.join("program"), version);
+    write_version_script(&folder.join("program"), version);
     fs::write(folder.join("_internal/data"), "data").unwrap();
-}
-
-fn write_program(path: &Path, version: &str) {
-    fs::write(
-        path,
-        format!("#!/bin/sh\necho '{{\"version\": \"{version}\"}}'\n"),
-    )
-    .unwrap();
-    mode(path, 0o755);
-}
-
-fn mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// A world and a place for bundles, with 1.0 published.
@@ -184,7 +171,7 @@ fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
     let sources = place.join("sources");
     fs::create_dir_all(&sources).unwrap();
     fs::write(sources.join("program.spec"), "").unwrap();
-    write_program(&sources.join("program.py"), "1.1");
+    write_version_script(&sources.join("program.py"), "1.1");
     is_refused(&world, &sources, &["sources", "program.spec"], true);
     fs::write(place.join("program.zip"), "PK").unwrap();
     is_refused(&world, &place.join("program.zip"), &[".zip"], true);
@@ -230,22 +217,22 @@ fn a_bundle_must_have_the_program_that_installs_start() {
         true,
     );
     fs::create_dir(bundle.join("inner")).unwrap();
-    write_program(&bundle.join("inner/program"), "1.1");
+    write_version_script(&bundle.join("inner/program"), "1.1");
     is_refused(&world, &bundle, &[text(&bundle.join("inner"))], true);
     fs::rename(bundle.join("inner/program"), bundle.join("program")).unwrap();
     fs::remove_dir(bundle.join("inner")).unwrap();
     is_fine(&world, &bundle);
     // As actions/upload-artifact brings it (kuzudb/kuzu#2880).
     for path in ["program", "programs"] {
-        mode(&bundle.join(path), 0o644);
+        set_mode(&bundle.join(path), 0o644);
     }
     is_refused(&world, &bundle, &["program", "chmod +x"], true);
     // Libraries that may be executed do not make up for it.
     let library = bundle.join("_internal/lib.so.1");
     fs::write(&library, b"\x7fELF").unwrap();
-    mode(&library, 0o755);
+    set_mode(&library, 0o755);
     is_refused(&world, &bundle, &["chmod +x"], true);
-    mode(&bundle.join("programs"), 0o755);
+    set_mode(&bundle.join("programs"), 0o755);
     is_refused(&world, &bundle, &["program ", "chmod +x"], true);
     fs::remove_file(bundle.join("program")).unwrap();
     fs::remove_file(bundle.join("programs")).unwrap();
@@ -253,7 +240,7 @@ fn a_bundle_must_have_the_program_that_installs_start() {
     // If one of several is gone, that is said.
     let several = World::new();
     write_bundle(&bundle, "1.0");
-    write_program(&bundle.join("tool"), "1.0");
+    write_version_script(&bundle.join("tool"), "1.0");
     several.add("1.0", &bundle, &[]);
     fs::remove_file(bundle.join("tool")).unwrap();
     let added = several.add("1.1", &bundle, &[]);
@@ -332,7 +319,7 @@ fn names_must_suit_the_system_that_the_bundle_is_for() {
             "macos" => fs::write(&file, b"\xcf\xfa\xed\xfe program").unwrap(),
             _ => fs::write(&file, b"\x7fELF program").unwrap(),
         }
-        mode(&file, if system == "windows" { 0o644 } else { 0o755 });
+        set_mode(&file, if system == "windows" { 0o644 } else { 0o755 });
     }
     let ours = [
         "stream:x.txt",
@@ -392,7 +379,7 @@ fn an_unchanged_bundle_is_noticed() {
         );
         world.bundler(&["remove-latest"]);
     }
-    mode(&same.join("_internal/data"), 0o600);
+    set_mode(&same.join("_internal/data"), 0o600);
     is_fine(&world, &same);
 }
 
@@ -405,7 +392,7 @@ fn a_large_patch_of_what_pyinstaller_compresses_is_explained() {
     let cut = [&whole[..64 << 10], &whole[whole.len() - (700 << 10)..]].concat();
     let write = |bytes: &[u8]| {
         fs::write(&other, bytes).unwrap();
-        mode(&other, 0o755);
+        set_mode(&other, 0o755);
     };
     write(&cut);
     world.add("1.0", &other, &[]);

@@ -4,25 +4,20 @@
 
 #![cfg(unix)]
 
-use notsotuf_tests::{Server, World, copy_tree, program, run, text};
+use notsotuf_tests::{
+    Server, World, copy_tree, program, run, set_mode, text, write_version_script,
+};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A release that is one script.
 fn bundle(folder: &Path, version: &str, says: &str) -> PathBuf {
     let bundle = folder.join(format!("bundle-{version}-{says}"));
-    fs::create_dir_all(&bundle).unwrap();
-    let script = format!("#!/bin/sh\necho '{{\"version\": \"{says}\"}}'\n");
-    fs::write(bundle.join("program"), script).unwrap();
-    set_mode(&bundle.join("program"), 0o755);
+    write_version_script(&bundle.join("program"), says);
     bundle
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 fn release(world: &World, version: &str) {

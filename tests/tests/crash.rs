@@ -8,9 +8,9 @@ use nix::errno::Errno;
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::{Layout, Record, check_files};
 use notsotuf_tests::trace::{self, Act, Kind, Plan};
-use notsotuf_tests::{World, run};
+use notsotuf_tests::{World, noise, run, write_script};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,16 +19,8 @@ use std::process::Command;
 fn make_bundle(folder: &Path, version: &str) {
     let inner = folder.join("_internal");
     fs::create_dir_all(inner.join("empty")).unwrap();
-    let program = folder.join("program");
-    fs::write(&program, format!("#!/bin/sh\necho {version}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut state = 1u32;
-    let mut bytes: Vec<u8> = (0..300_000)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        })
-        .collect();
+    write_script(&folder.join("program"), &format!("echo {version}"));
+    let mut bytes = noise(300_000);
     fs::write(inner.join("stays"), &bytes[..50_000]).unwrap();
     bytes[1000..1003].copy_from_slice(version.as_bytes());
     fs::write(inner.join("patched"), &bytes).unwrap();

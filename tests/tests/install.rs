@@ -5,10 +5,10 @@
 
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::{Record, check_files};
-use notsotuf_tests::{World, json, run, text};
+use notsotuf_tests::{World, json, run, set_mode, text};
 use serde_json::{Value, json};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -17,10 +17,6 @@ const NOBODY: u32 = 65534;
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
 fn mode(path: &Path) -> u32 {

@@ -2,7 +2,7 @@
 //! passphrases, and closed to others; and `init`, which makes the first ones.
 
 use notsotuf_tests::release::{Desk, hello, named_commands};
-use notsotuf_tests::{python, run};
+use notsotuf_tests::{python, run, set_mode};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -256,16 +256,6 @@ fn secret(path: &Path, text: &str) {
 
 fn close(path: &Path) {
     set_mode(path, 0o600);
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-    #[cfg(not(unix))]
-    let _: (&Path, u32) = (path, mode);
 }
 
 #[cfg(unix)]

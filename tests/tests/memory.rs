@@ -7,10 +7,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use notsotuf_tests::forge::Forge;
-use notsotuf_tests::{World, json, root};
+use notsotuf_tests::{World, json, noise, root, write_script};
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// What is promised, in kB.
@@ -29,29 +28,11 @@ fn world(data: usize) -> World {
 
 fn release(world: &World, version: &str, data: usize) {
     let folder = world.path(&format!("bundle-{version}"));
-    fs::create_dir_all(&folder).unwrap();
-    let program = folder.join("program");
-    fs::write(
-        &program,
-        format!("#!/bin/sh\necho {version} \"$@\"\nsleep ${{SLEEP:-0}}\nexit ${{CODE:-7}}\n"),
-    )
-    .unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("echo {version} \"$@\"\nsleep ${{SLEEP:-0}}\nexit ${{CODE:-7}}");
+    write_script(&folder.join("program"), &script);
     fs::write(folder.join("data"), noise(data)).unwrap();
     world.add(version, &folder, &[]);
     world.bundler(&["publish"]);
-}
-
-/// Bytes that do not compress.
-fn noise(size: usize) -> Vec<u8> {
-    let mut state = 1u64;
-    let next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 56) as u8
-    };
-    std::iter::repeat_with(next).take(size).collect()
 }
 
 /// Starts the application, with a limit on its address space (0: none), and

@@ -3,7 +3,7 @@
 
 use notsotuf_tests::{
     Server, World, bundle, bundler_in, copy_tree, json as run_json, program, root, run, text,
-    write_windows_program, write_windows_stub,
+    write_version_script, write_windows_program, write_windows_stub,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -396,13 +396,8 @@ fn notsotuf(folder: &Path, args: &[&str]) -> Value {
 /// Their patches are over compressed archives, which takes minutes for a real
 /// bundle.
 fn small_bundle(world: &World, version: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let folder = world.path("bundles").join(version);
-    fs::create_dir_all(&folder).unwrap();
-    let program = folder.join("program");
-    let script = format!("#!/bin/sh\necho '{{\"version\": \"{version}\"}}'\n");
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    write_version_script(&folder.join("program"), version);
     fs::copy(
         bundle("1.0").join("_internal/base_library.zip"),
         folder.join("data"),

@@ -3,10 +3,9 @@
 
 #![cfg(unix)]
 
-use notsotuf_tests::{World, bundle, json, run};
+use notsotuf_tests::{World, bundle, json, run, write_script};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,9 +24,7 @@ fn release_broken(world: &World, version: &str, script: &str) {
     let folder = world.path(&format!("broken-{version}"));
     let done = run(Command::new("cp").arg("-a").arg(bundle("1.1")).arg(&folder));
     assert!(done.status.success(), "{done:?}");
-    let program = folder.join("program");
-    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_script(&folder.join("program"), script);
     world.add(version, &folder, &[]);
     world.bundler(&["publish"]);
 }

@@ -6,33 +6,26 @@
 
 use notsotuf_tests::fault::{Fault, FaultyServer};
 use notsotuf_tests::forge::Forge;
-use notsotuf_tests::{World, copy_tree, json, program, run};
+use notsotuf_tests::{World, copy_tree, json, program, run, set_mode, write_script};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// An application that is a script; it says which version it is.
-fn write_script(folder: &Path, version: &str, script: &str) {
-    fs::create_dir_all(folder).unwrap();
-    let path = folder.join("program");
-    fs::write(
-        &path,
-        format!("#!/bin/sh\necho 'version {version}'\n{script}\n"),
-    )
-    .unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+fn write_bundle(folder: &Path, version: &str, script: &str) {
+    let script = format!("echo 'version {version}'\n{script}");
+    write_script(&folder.join("program"), &script);
 }
 
 fn release(world: &World, version: &str, script: &str) {
     let folder = world.path(&format!("script-{version}"));
-    write_script(&folder, version, script);
+    write_bundle(&folder, version, script);
     world.add(version, &folder, &[]);
     world.bundler(&["publish"]);
 }
@@ -279,7 +272,7 @@ fn a_release_with_a_stub_in_it_is_refused() {
     }
     // The next one is an application again.
     let next = world.path("script-1.3");
-    write_script(&next, "1.3", "");
+    write_bundle(&next, "1.3", "");
     world.add("1.3", &next, &["--skip-patch"]);
     world.bundler(&["publish"]);
     assert_eq!(said(&mut world.stub()), "version 1.3\n", "{}", world.log());
@@ -337,7 +330,7 @@ fn the_working_directory_is_handed_on_also_where_it_is_in_the_bundle() {
     let world = World::new();
     for (version, folder) in [("1.0", "gone/deep"), ("1.1", "other")] {
         let bundle = world.path(&format!("script-{version}"));
-        write_script(&bundle, version, "pwd -P");
+        write_bundle(&bundle, version, "pwd -P");
         for folder in ["stays", folder] {
             fs::create_dir_all(bundle.join(folder)).unwrap();
             fs::write(bundle.join(folder).join("file"), version).unwrap();
@@ -431,7 +424,7 @@ fn status_answers_everybody_who_can_start_the_application() {
         eprintln!("skipped: to be somebody else takes root");
         return;
     }
-    fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    set_mode(&world.path(""), 0o755);
     let other = || {
         let mut command = world.stub();
         command.uid(65534).gid(65534).env("HOME", "/nonexistent");

@@ -1,7 +1,7 @@
 //! Keys that a team can live with: rotation, thresholds, several people,
 //! devices, renewal, audits; and that clients of all kinds keep up.
 
-use notsotuf_tests::{World, bundle, copy_tree, python_in, run};
+use notsotuf_tests::{World, bundle, copy_tree, python_in, run, write_version_script};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -16,15 +16,7 @@ fn world(init: &[&str]) -> World {
 
 fn small(world: &World, version: &str) {
     let bundle = world.path(&format!("bundle-{version}"));
-    fs::create_dir_all(&bundle).unwrap();
-    let program = format!("#!/bin/sh\necho '{{\"version\": \"{version}\"}}'\n");
-    fs::write(bundle.join("program"), program).unwrap();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(bundle.join("program"), mode).unwrap();
-    }
+    write_version_script(&bundle.join("program"), version);
     // Large enough for a patch to pay.
     let filler: Vec<u8> = (0..20_000u32).flat_map(|n| (n * n).to_le_bytes()).collect();
     fs::write(bundle.join("filler"), filler).unwrap();

@@ -7,6 +7,7 @@
 
 use notsotuf_tests::{
     Server, World, bundle, bundler_in, copy_tree, json as run_json, root, run, text,
+    write_version_script,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -55,16 +56,8 @@ impl Field {
 
     /// With a script that tells its version, and enough for patches to pay.
     fn bundle(&self, version: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
         let folder = self.world.path("bundles").join(version);
-        fs::create_dir_all(&folder).unwrap();
-        let program = folder.join("program");
-        fs::write(
-            &program,
-            format!("#!/bin/sh\necho '{{\"version\": \"{version}\"}}'\n"),
-        )
-        .unwrap();
-        fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        write_version_script(&folder.join("program"), version);
         let data = bundle("1.0").join("_internal/base_library.zip");
         fs::copy(data, folder.join("data")).unwrap();
         folder

@@ -2,30 +2,17 @@
 //! metadata stays as small as clients read it.
 #![cfg(unix)]
 
-use notsotuf_tests::{World, python_in, run, text};
+use notsotuf_tests::{World, noise, python_in, run, text, write_version_script};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// A bundle with a script that tells its version, and data that patches keep.
 fn bundle(world: &World, version: &str) -> PathBuf {
     let folder = world.path("bundles").join(version);
-    fs::create_dir_all(&folder).unwrap();
-    let program = folder.join("program");
-    fs::write(
-        &program,
-        format!("#!/bin/sh\necho '{{\"version\": \"{version}\"}}'\n"),
-    )
-    .unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut state = 1u32;
-    let noise = (0..20_000).map(|_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    });
-    fs::write(folder.join("data"), noise.collect::<Vec<u8>>()).unwrap();
+    write_version_script(&folder.join("program"), version);
+    fs::write(folder.join("data"), noise(20_000)).unwrap();
     folder
 }
 

@@ -5,7 +5,7 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::desktop::Desktop;
-use notsotuf_tests::{World, run};
+use notsotuf_tests::{World, run, write_script};
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
@@ -163,14 +163,10 @@ fn a_terminal_shows_an_update() {
 
 /// The programs that show windows, replaced by others. There is no display.
 fn with_programs(programs: &[(&str, &str)], desktop: &str) -> (World, String) {
-    use std::os::unix::fs::PermissionsExt;
     let world = slow_update();
     let bin = world.path("bin");
-    fs::create_dir_all(&bin).unwrap();
     for (name, script) in programs {
-        let path = bin.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&bin.join(name), script);
     }
     let path = std::env::var("PATH").unwrap();
     let mut command = world.stub();
