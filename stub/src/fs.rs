@@ -286,11 +286,21 @@ pub fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes whatever is there, if there is anything; never follows links.
+pub fn remove_any(path: &Path) -> Result<()> {
+    match inspect(path)? {
+        Some(found) if found.is_dir() => remove_tree(path),
+        Some(found) if found.is_symlink() => remove_link(path),
+        _ => remove_file(path),
+    }
+}
+
 /// Removes a link, which on Windows may be one of the folder kind.
-pub fn remove_link(path: &Path) -> Result<()> {
-    fs::remove_file(path)
-        .or_else(|_| fs::remove_dir(path))
-        .named("remove", path)
+fn remove_link(path: &Path) -> Result<()> {
+    match patiently(|| fs::remove_file(path).or_else(|_| fs::remove_dir(path))) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.named("remove", path),
+    }
 }
 
 /// Removes a folder and all in it, if it is there; never follows links.

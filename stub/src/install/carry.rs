@@ -85,7 +85,7 @@ pub fn move_back(staged: &Path, app: &Path, update: &Manifest) -> Result<(), FsE
 /// A file system call that failed.
 pub fn drop_unlisted(staged: &Path, update: &Manifest) -> Result<(), FsError> {
     for path in unlisted(staged, &|path| lists(update, path))? {
-        remove(&staged.join(path))?;
+        fs::remove_any(&staged.join(path))?;
     }
     Ok(())
 }
@@ -265,14 +265,6 @@ fn has_room(update: &Manifest, path: &Path) -> bool {
     })
 }
 
-fn remove(place: &Path) -> Result<(), FsError> {
-    match fs::inspect(place)? {
-        Some(found) if found.is_dir() => fs::remove_tree(place),
-        Some(_) => fs::remove_file(place),
-        None => Ok(()),
-    }
-}
-
 /// From one bundle to another.
 struct Way<'a> {
     from: &'a Path,
@@ -293,7 +285,7 @@ impl Way<'_> {
         if of_update || !fs::list(folder)?.contains(&place) {
             return Ok(false);
         }
-        remove(&place)?;
+        fs::remove_any(&place)?;
         Ok(true)
     }
 

@@ -185,6 +185,39 @@ impl Layout {
         self.state().join("launch.lock")
     }
 
+    /// All logs.
+    fn logs(&self) -> [PathBuf; 2] {
+        [self.log(), self.log().with_extension("1")]
+    }
+    /// All locks.
+    fn locks(&self) -> [PathBuf; 4] {
+        [
+            self.update_lock(),
+            self.behind_lock(),
+            self.claim_lock(),
+            self.launch_lock(),
+        ]
+    }
+    /// Everything in the state dir and its folders that is a file if this
+    /// program made it, but for metadata, downloads and bundles.
+    fn files(&self) -> Vec<PathBuf> {
+        let mut files = vec![
+            self.origin(),
+            self.journal(),
+            self.probation(),
+            self.ready(),
+            self.quarantine(),
+            self.blocked(),
+            self.old_stub(),
+            self.failed_stub(),
+            self.notes(),
+            self.client_id(),
+        ];
+        files.extend(self.logs());
+        files.extend(self.locks());
+        files
+    }
+
     /// The folder to start the application from: `app`, unless a commit was
     /// interrupted and cannot be finished (on a disk that has become
     /// read-only, say); then whatever complete bundle there is.

@@ -1,7 +1,7 @@
 //! The state dir belongs to the user who updates, and to nobody else: what is
 //! in it is renamed into the place of the application.
 
-use super::{Layout, Lock};
+use super::{BlockedVersions, Layout, Lock};
 use crate::attributes;
 use crate::fs::{self, FsError};
 use std::fs::Metadata;
@@ -170,7 +170,7 @@ fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
     };
     for entry in fs::list(&path)? {
         if !bundles.contains(&entry) && !is_harmless(layout, &entry)? {
-            remove(&entry)?;
+            fs::remove_any(&entry)?;
         }
     }
     fs::set_dir_mode(&path, 0o700)?;
@@ -189,13 +189,8 @@ fn close(_: &Layout, _: &Metadata) -> Result<Vec<String>, StateError> {
 #[cfg(unix)]
 fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
     use std::os::unix::fs::MetadataExt;
-    let harmless = [
-        layout.log(),
-        layout.log().with_extension("1"),
-        layout.update_lock(),
-        layout.launch_lock(),
-    ];
-    Ok(harmless.iter().any(|path| path == entry)
+    let (logs, locks) = (layout.logs(), layout.locks());
+    Ok(logs.iter().chain(&locks).any(|path| path == entry)
         && fs::inspect(entry)?.is_some_and(|found| {
             found.is_file() && is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0
         }))
@@ -207,18 +202,7 @@ fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
 fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
     let made_here = [layout.metadata(), layout.downloads(), layout.staging()];
     let folders = [&made_here[..], &[layout.previous(), layout.staged()]].concat();
-    let files = [
-        layout.log(),
-        layout.update_lock(),
-        layout.launch_lock(),
-        layout.journal(),
-        layout.probation(),
-        layout.quarantine(),
-        layout.notes(),
-        layout.client_id(),
-        layout.failed_stub(),
-        layout.ready(),
-    ];
+    let files = layout.files();
     let mut done = Vec::new();
     for folder in [
         layout.state(),
@@ -236,7 +220,7 @@ fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
                 false => found.is_file() && !folders.contains(&entry),
             };
             if !sound {
-                remove(&entry)?;
+                fs::remove_any(&entry)?;
                 done.push(format!(
                     "removed {entry:?}, which was not made by this program"
                 ));
@@ -256,14 +240,6 @@ fn own(found: &Metadata) -> bool {
     }
 }
 
-fn remove(entry: &Path) -> Result<(), FsError> {
-    match fs::inspect(entry)? {
-        Some(found) if found.is_dir() => fs::remove_tree(entry),
-        Some(found) if cfg!(windows) && found.is_symlink() => fs::remove_link(entry),
-        _ => fs::remove_file(entry),
-    }
-}
-
 /// Forgets all that came by metadata of another chain of roots: what is staged,
 /// the bundle before, versions that failed.
 ///
@@ -275,15 +251,10 @@ pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
     if fs::inspect(&layout.app())?.is_some() {
         super::commit::remove_bundle(&layout.previous())?;
     }
-    for path in [
-        layout.quarantine(),
-        layout.probation(),
-        layout.notes(),
-        layout.failed_stub(),
-    ] {
+    for path in [layout.probation(), layout.notes(), layout.failed_stub()] {
         fs::remove_file(&path)?;
     }
-    Ok(())
+    BlockedVersions::clear(layout)
 }
 
 /// Whether macOS runs this program from a read-only copy of it somewhere
@@ -346,5 +317,78 @@ mod tests {
         std::fs::write(layout.state(), "").unwrap();
         let refused = open_state(&layout);
         assert!(matches!(refused, Err(StateError::NotAFolder(_))));
+    }
+
+    #[test]
+    fn folders_in_the_place_of_files_are_removed_whichever_file_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        open_state(&layout).unwrap();
+        let files = [
+            "lock",
+            "launch.lock",
+            "behind.lock",
+            "claim.lock",
+            "log",
+            "log.1",
+            "journal",
+            "probation",
+            "quarantine",
+            "blocked",
+            "notes",
+            "id",
+            "ready",
+            "failed-stub",
+            "staging/origin",
+        ];
+        for file in files {
+            std::fs::create_dir_all(layout.state().join(file).join("sub")).unwrap();
+        }
+        std::fs::create_dir_all(layout.old_stub()).unwrap();
+        std::fs::create_dir_all(layout.staged().join("sub")).unwrap();
+        open_state(&layout).unwrap();
+        for file in files {
+            assert!(!layout.state().join(file).exists(), "{file}");
+        }
+        assert!(!layout.old_stub().exists());
+        assert!(layout.staged().join("sub").exists(), "it is to be a folder");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn locks_that_others_may_hold_survive_that_the_folder_was_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        open_state(&layout).unwrap();
+        let locks = ["lock", "launch.lock", "behind.lock", "claim.lock"];
+        for name in locks.iter().chain(&["journal"]) {
+            std::fs::write(layout.state().join(name), "").unwrap();
+        }
+        fs::set_dir_mode(&layout.state(), 0o777).unwrap();
+        std::fs::create_dir(layout.app()).unwrap();
+        open_state(&layout).unwrap();
+        for lock in locks {
+            assert!(layout.state().join(lock).exists(), "{lock}");
+        }
+        assert!(!layout.journal().exists(), "anybody may have written that");
+    }
+
+    #[test]
+    fn another_chain_of_roots_forgets_what_was_blocked() {
+        use crate::blocked::BlockedWhy;
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        open_state(&layout).unwrap();
+        let lock = Lock::exclusive(&layout.update_lock(), std::time::Duration::ZERO);
+        let lock = lock.unwrap().unwrap();
+        for why in [BlockedWhy::Failed, BlockedWhy::NotInstalled] {
+            let version = "1.1".parse().unwrap();
+            BlockedVersions::add(&layout, &version, why, 0, |_| {}).unwrap();
+            assert!(layout.blocked().exists());
+            forget(&layout, &lock).unwrap();
+            assert!(!layout.blocked().exists(), "{why:?}");
+            let left = BlockedVersions::load(&layout);
+            assert!(left.versions(why).is_empty(), "{why:?}");
+        }
     }
 }
