@@ -12,7 +12,7 @@ use crate::tuf::schema::Targets;
 use crate::tuf::{self, Bounds, Refresh, RootChange, Step, TargetFile, TufError, UnixTime};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why metadata could not be refreshed or a target not be had.
@@ -122,6 +122,9 @@ pub struct Repository {
     pub http: Http,
     /// The place that had something last.
     preferred: AtomicUsize,
+    /// Whether the stored root was compared with the shipped one by this
+    /// process.
+    settled: AtomicBool,
 }
 
 /// Where files of a repository are, with or without a final slash.
@@ -142,6 +145,7 @@ impl Repository {
             places,
             http,
             preferred: AtomicUsize::new(0),
+            settled: AtomicBool::new(false),
         }
     }
 
@@ -358,8 +362,20 @@ impl Repository {
     }
 
     fn start(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
-        let root = self.settle_root(&mut || Ok(()))?;
-        Ok(Refresh::new(&root, now, Bounds::default())?)
+        Ok(Refresh::starting_from(
+            self.trusted_root()?,
+            now,
+            Bounds::default(),
+        ))
+    }
+
+    /// The stored root, after it was settled once which one that is.
+    fn trusted_root(&self) -> Result<SelfSignedRoot, RepositoryError> {
+        let settled = self.settled.load(Ordering::Relaxed);
+        match settled.then(|| self.stored_root()).flatten() {
+            Some((_, root)) => Ok(root),
+            None => self.settle_root(&mut || Ok(())),
+        }
     }
 
     /// The root to start from: the stored one, unless the shipped one is newer
@@ -372,30 +388,40 @@ impl Repository {
     pub fn settle_root(
         &self,
         forget: &mut dyn FnMut() -> Result<(), FsError>,
-    ) -> Result<Vec<u8>, RepositoryError> {
+    ) -> Result<SelfSignedRoot, RepositoryError> {
+        let root = self.settle(forget)?;
+        self.settled.store(true, Ordering::Relaxed);
+        Ok(root)
+    }
+
+    fn settle(
+        &self,
+        forget: &mut dyn FnMut() -> Result<(), FsError>,
+    ) -> Result<SelfSignedRoot, RepositoryError> {
         let stored = self.stored_root();
-        let (bytes, shipped) = match (self.shipped_root(), &stored) {
+        let (bytes, shipped) = match (self.shipped_root(stored.as_ref()), &stored) {
             (Ok(shipped), _) => shipped,
-            (Err(RepositoryError::NoRoot { .. }), Some((bytes, _))) => return Ok(bytes.clone()),
-            (Err(e), Some((bytes, _))) => {
+            (Err(RepositoryError::NoRoot { .. }), Some((_, root))) => return Ok(root.clone()),
+            (Err(e), Some((_, root))) => {
                 log::warn!("the shipped root cannot be used ({e}), keeping the stored one");
-                return Ok(bytes.clone());
+                return Ok(root.clone());
             }
             (Err(e), None) => return Err(e),
         };
         let mut chain = self.chain();
-        let Some((kept, stored)) = stored else {
+        let Some((_, stored)) = stored else {
             self.keep_chain(&RootChain::begin(&shipped))?;
             fs::write_atomically(&self.path("root"), &bytes)?;
-            return Ok(bytes);
+            return Ok(shipped);
         };
         let (old, new) = (stored.version(), shipped.version());
         match chain::compare(&stored, &shipped, &chain) {
             Shipped::Known => {
-                if chain.add(&stored) | chain.add(&shipped) {
+                let unfinished = std::mem::take(&mut chain.starting_over);
+                if chain.add(&stored) | chain.add(&shipped) | unfinished {
                     self.keep_chain(&chain)?;
                 }
-                return Ok(kept);
+                return Ok(stored);
             }
             Shipped::Newer(change) => {
                 log::info!("taking the shipped root, version {new}; version {old} was stored");
@@ -425,7 +451,7 @@ impl Repository {
             chain.starting_over = false;
             self.keep_chain(&chain)?;
         }
-        Ok(bytes)
+        Ok(shipped)
     }
 
     fn stored_root(&self) -> Option<(Vec<u8>, SelfSignedRoot)> {
@@ -439,11 +465,19 @@ impl Repository {
         }
     }
 
-    fn shipped_root(&self) -> Result<(Vec<u8>, SelfSignedRoot), RepositoryError> {
+    /// The shipped root; as a rule it is the `stored` one, byte for byte, and
+    /// need not be verified again.
+    fn shipped_root(
+        &self,
+        stored: Option<&(Vec<u8>, SelfSignedRoot)>,
+    ) -> Result<(Vec<u8>, SelfSignedRoot), RepositoryError> {
         let path = &self.shipped_root;
         let bytes = fs::read_optional(path, Bounds::default().root)?
             .ok_or_else(|| RepositoryError::NoRoot { path: path.clone() })?;
-        let root = SelfSignedRoot::parse(&bytes)?;
+        let root = match stored {
+            Some((kept, root)) if *kept == bytes => root.clone(),
+            _ => SelfSignedRoot::parse(&bytes)?,
+        };
         Ok((bytes, root))
     }
 
@@ -453,7 +487,7 @@ impl Repository {
     /// # Errors
     /// As [`Repository::settle_root`]; or it is not signed.
     pub fn stored_targets(&self) -> Result<Option<Targets>, RepositoryError> {
-        let root = self.settle_root(&mut || Ok(()))?;
+        let root = self.trusted_root()?;
         let Some(targets) = self.load("targets") else {
             return Ok(None);
         };

@@ -20,7 +20,7 @@ const STARTING_OVER: &str = "starting over";
 
 /// A root that is well-formed and signed by its own keys.
 #[derive(Debug, Clone)]
-pub struct SelfSignedRoot(Metadata<Root>);
+pub struct SelfSignedRoot(pub(super) Metadata<Root>);
 
 impl SelfSignedRoot {
     /// Reads it.

@@ -1,6 +1,7 @@
 //! The order in which metadata is loaded, fetched and kept: says which file
 //! it wants next and takes the answer. TUF specification section 5.3 to 5.6.
 
+use super::chain::SelfSignedRoot;
 use super::error::TufError;
 use super::schema::{TargetFile, UnixTime};
 use super::trusted::{RootChange, TrustedSet};
@@ -112,8 +113,14 @@ impl Refresh {
     /// # Errors
     /// If that root is malformed or not signed by its own keys.
     pub fn new(root: &[u8], now: UnixTime, bounds: Bounds) -> Result<Self, TufError> {
-        Ok(Refresh {
-            trusted: TrustedSet::new(root, now)?,
+        let root = SelfSignedRoot::parse(root)?;
+        Ok(Self::starting_from(root, now, bounds))
+    }
+
+    /// The same from a root that was read already.
+    pub fn starting_from(root: SelfSignedRoot, now: UnixTime, bounds: Bounds) -> Self {
+        Refresh {
+            trusted: TrustedSet::starting_from(root, now),
             bounds,
             state: State::Root,
             rotations: 0,
@@ -123,7 +130,7 @@ impl Refresh {
                 ..Search::default()
             },
             sizes: BTreeMap::new(),
-        })
+        }
     }
 
     /// What is trusted by now.

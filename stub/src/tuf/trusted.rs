@@ -2,6 +2,7 @@
 //! in: TUF specification section 5, step by step. Bytes in, verified or
 //! refused; no files, no network, no clock.
 
+use super::chain::SelfSignedRoot;
 use super::error::TufError;
 use super::schema::{
     Delegations, Metadata, RoleKeys, Root, Signed, Snapshot, Targets, Timestamp, UnixTime,
@@ -37,16 +38,19 @@ impl TrustedSet {
     /// # Errors
     /// If the root is malformed or not signed by its own keys.
     pub fn new(root: &[u8], now: UnixTime) -> Result<Self, TufError> {
-        let root = Metadata::<Root>::parse("root", root)?;
-        verify_by_root(&root, "root", &root.signed)?;
-        Ok(TrustedSet {
+        Ok(Self::starting_from(SelfSignedRoot::parse(root)?, now))
+    }
+
+    /// The same from a root that was read already.
+    pub fn starting_from(root: SelfSignedRoot, now: UnixTime) -> Self {
+        TrustedSet {
             now,
-            root,
+            root: root.0,
             root_final: false,
             timestamp: None,
             snapshot: None,
             targets: BTreeMap::new(),
-        })
+        }
     }
 
     /// The trusted root.
@@ -282,12 +286,9 @@ impl TrustedSet {
 /// expires does not matter.
 ///
 /// # Errors
-/// If one of the two is malformed or not signed.
-pub fn verify_stored_targets(root: &[u8], targets: &[u8]) -> Result<Targets, TufError> {
-    let root = TrustedSet::new(root, 0)?.root;
-    let targets = Metadata::<Targets>::parse("targets", targets)?;
-    verify_by_root(&targets, "targets", &root.signed)?;
-    Ok(targets.signed)
+/// If it is malformed or not signed.
+pub fn verify_stored_targets(root: &SelfSignedRoot, targets: &[u8]) -> Result<Targets, TufError> {
+    Ok(parse_by_root::<Targets>("targets", targets, &root.0.signed)?.signed)
 }
 
 /// What a later root does to trust in files obtained under an earlier one.

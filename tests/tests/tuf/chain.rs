@@ -1,8 +1,12 @@
 //! What a new package over an old install means for the stored root.
 
 use super::*;
+use notsotuf_stub::http::Http;
+use notsotuf_stub::repository::Repository;
 use notsotuf_stub::tuf::RootChange;
 use notsotuf_stub::tuf::chain::{RootChain, SelfSignedRoot, Shipped, compare};
+use std::fs;
+use std::time::Duration;
 
 /// How the keys of the root role change with each version.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +21,10 @@ enum Rotation {
 
 /// Five versions of one root.
 fn roots(rotation: Rotation) -> Vec<SelfSignedRoot> {
+    parsed(&roots_as_files(rotation))
+}
+
+fn roots_as_files(rotation: Rotation) -> Vec<Vec<u8>> {
     let mut simulator = Simulator::new();
     let mut keys = vec![SimKey::ed25519(), SimKey::ed25519()];
     simulator.roots.clear();
@@ -38,12 +46,12 @@ fn roots(rotation: Rotation) -> Vec<SelfSignedRoot> {
         simulator.publish_root_signed_by(&signers);
         keys = new;
     }
-    parsed(&simulator)
+    simulator.roots
 }
 
-fn parsed(simulator: &Simulator) -> Vec<SelfSignedRoot> {
-    let roots = simulator.roots.iter();
-    roots
+fn parsed(files: &[Vec<u8>]) -> Vec<SelfSignedRoot> {
+    files
+        .iter()
         .map(|bytes| SelfSignedRoot::parse(bytes).unwrap())
         .collect()
 }
@@ -115,12 +123,12 @@ fn a_project_that_was_started_anew_with_the_same_root_key() {
     for _ in 0..3 {
         simulator.rotate("targets");
     }
-    let old = parsed(&simulator);
+    let old = parsed(&simulator.roots);
     let mut anew = Simulator::new();
     anew.roots.clear();
     anew.set_keys("root", simulator.keys["root"].clone(), 1);
     anew.publish_root();
-    let new = parsed(&anew);
+    let new = parsed(&anew.roots);
     // What is remembered tells them apart; else the key vouches for it, and
     // an older root by the same key is a replay.
     let walked: Vec<_> = old.iter().collect();
@@ -142,7 +150,7 @@ fn a_key_that_was_taken_away_on_the_way_is_noticed() {
         simulator.rotate(role);
         simulator.next_root();
         simulator.rotate("targets");
-        let roots = parsed(&simulator);
+        let roots = parsed(&simulator.roots);
         let change = match role {
             "targets" => RootChange::KeysKept,
             _ => RootChange::KeysRotated,
@@ -165,7 +173,7 @@ fn more_signatures_do_not_make_another_root() {
     let mut simulator = Simulator::new();
     let key = simulator.keys["root"][0].clone();
     simulator.publish_root_signed_by(&[key, SimKey::ed25519()]);
-    let roots = parsed(&simulator);
+    let roots = parsed(&simulator.roots);
     let found = compare(&roots[0], &roots[1], &RootChain::default());
     assert_eq!(found, Shipped::Known);
 }
@@ -204,4 +212,38 @@ fn a_root_that_does_not_sign_itself_is_none() {
     simulator.publish_root_signed_by(&[SimKey::ed25519()]);
     let error = SelfSignedRoot::parse(&simulator.roots[1]).unwrap_err();
     assert!(matches!(error, TufError::Unsigned { .. }), "{error}");
+}
+
+/// Killed after the root of the new chain was stored: nothing is left to be
+/// done but to say so. What stays would make a later root, stored by a version
+/// that keeps no chain, look like one of the chain before.
+#[test]
+fn a_start_over_that_was_completed_is_forgotten() {
+    let old = roots_as_files(Rotation::None);
+    let new = roots_as_files(Rotation::None);
+    let begun = |at: &[u8]| {
+        let mut chain = RootChain::begin(&SelfSignedRoot::parse(at).unwrap());
+        chain.starting_over = true;
+        chain
+    };
+    for stored in [&old[3], &new[0]] {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = folder.path().join("metadata");
+        let shipped = folder.path().join("root.json");
+        fs::create_dir(&metadata).unwrap();
+        fs::write(&shipped, &new[0]).unwrap();
+        fs::write(metadata.join("root.json"), stored).unwrap();
+        fs::write(metadata.join("root.chain"), begun(&new[0]).to_text()).unwrap();
+        let http = Http::new(Duration::from_secs(1));
+        let repository = Repository::new(metadata.clone(), shipped, Vec::new(), http);
+        let root = repository.settle_root(&mut || Ok(())).unwrap();
+        assert_eq!(root.hash(), SelfSignedRoot::parse(&new[0]).unwrap().hash());
+        assert_eq!(fs::read(metadata.join("root.json")).unwrap(), new[0]);
+        let text = fs::read_to_string(metadata.join("root.chain")).unwrap();
+        let chain = RootChain::parse(&text);
+        assert!(!chain.starting_over, "{text}");
+        // A later root of the same chain is taken for one, however it came.
+        let later = SelfSignedRoot::parse(&new[2]).unwrap();
+        assert_eq!(compare(&later, &root, &chain), Shipped::Known);
+    }
 }
