@@ -179,7 +179,7 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
         let app = fs::join(&layout.app(), &executable);
         take_subsystem(&app, &stub)?;
     }
-    fs::set_dir_mode(layout.root(), 0o755)?;
+    fs::set_path_mode(layout.root(), 0o755)?;
     fs::rename(layout.root(), order.output)?;
     Ok(Shipped {
         version,

@@ -115,14 +115,6 @@ pub fn open_to_append(path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<(File,
     Ok((file, size))
 }
 
-/// Opens a file that is there already to write over it from its start.
-pub fn open_to_overwrite(path: &Path) -> Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .open(path)
-        .named("open", path)
-}
-
 /// Passes all that a file has from here on to `tell`, and returns how much
 /// that was.
 pub fn read_through(file: &mut File, path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<u64> {
@@ -183,15 +175,20 @@ pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.named("open", path)?,
     };
+    read_limited(file, path, limit).map(Some)
+}
+
+/// Reads a file of at most `limit` bytes that is open.
+pub(crate) fn read_limited(file: File, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(limit + 1)
+    file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .named("read", path)?;
     if bytes.len() as u64 > limit {
         let error = io::Error::other(format!("it has more than {limit} bytes"));
         return Err(FsError::new("read", path, error));
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// What [`FsError::what`] says of symbolic links.
@@ -319,7 +316,7 @@ pub fn remove_tree(path: &Path) -> Result<()> {
 fn make_writable(path: &Path) -> Result<()> {
     let kind = fs::symlink_metadata(path).named("inspect", path)?;
     if kind.is_dir() {
-        set_dir_mode(path, 0o700)?;
+        set_path_mode(path, 0o700)?;
         for entry in fs::read_dir(path).named("list", path)? {
             make_writable(&entry.named("list", path)?.path())?;
         }
@@ -360,7 +357,7 @@ pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
 pub fn link_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
     link_or_copy(from, to)?;
     match inspect(to)? {
-        Some(found) if !has_mode(&found, mode) => {
+        Some(found) if !has_permissions(&found, mode) => {
             // Of another user's file only a copy can be changed.
             if set_path_mode(to, mode).is_ok() {
                 return Ok(());
@@ -372,24 +369,12 @@ pub fn link_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
     }
 }
 
-/// Sets the permission bits of a file by its name; does nothing on Windows.
-///
-/// # Errors
-/// If the system does not allow that, also since it has no such bits.
-pub fn set_path_mode(path: &Path, mode: u32) -> Result<()> {
-    set_dir_mode(path, mode)
-}
-
 /// Whether a call failed since this file system has nothing of the kind: no
 /// symbolic links, no such names, no files of that size.
 pub fn is_beyond_file_system(error: &FsError) -> bool {
     use io::ErrorKind;
     #[cfg(unix)]
-    let no_links = {
-        use rustix::io::Errno;
-        let unknown = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP];
-        Errno::from_io_error(&error.source).is_some_and(|e| unknown.contains(&e))
-    };
+    let no_links = is_unknown(&error.source);
     // ERROR_PRIVILEGE_NOT_HELD, ERROR_INVALID_FUNCTION.
     #[cfg(windows)]
     let no_links = [Some(1314), Some(1)].contains(&error.source.raw_os_error());
@@ -486,14 +471,20 @@ pub fn set_mode(file: &File, path: &Path, mode: u32) -> Result<()> {
     Ok(())
 }
 
+/// Whether this is how a file system says that it knows nothing of the kind.
+#[cfg(unix)]
+fn is_unknown(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let unknown = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP];
+    Errno::from_io_error(error).is_some_and(|e| unknown.contains(&e))
+}
+
 /// Nothing is wrong where a file system has no permission bits. It says so by
 /// the same error as for a file of another user, which is not at hand here.
 #[cfg(unix)]
 fn unless_unknown(result: io::Result<()>) -> io::Result<()> {
-    use rustix::io::Errno;
-    let unknown = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP];
     match result {
-        Err(e) if Errno::from_io_error(&e).is_some_and(|e| unknown.contains(&e)) => {
+        Err(e) if is_unknown(&e) => {
             log::debug!("permissions cannot be set here: {e}");
             Ok(())
         }
@@ -531,19 +522,12 @@ pub fn has_permissions(found: &fs::Metadata, mode: u32) -> bool {
     }
 }
 
-/// Whether a file has exactly these permission bits; Windows has none.
-pub fn has_mode(found: &fs::Metadata, mode: u32) -> bool {
-    #[cfg(unix)]
-    return std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o7777 == mode;
-    #[cfg(windows)]
-    {
-        let _: (&fs::Metadata, u32) = (found, mode);
-        true
-    }
-}
-
-/// Sets the permission bits of a folder; does nothing on Windows.
-pub fn set_dir_mode(path: &Path, mode: u32) -> Result<()> {
+/// Sets the permission bits of a file or folder by its name; does nothing on
+/// Windows.
+///
+/// # Errors
+/// If the system does not allow that, also since it has no such bits.
+pub fn set_path_mode(path: &Path, mode: u32) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

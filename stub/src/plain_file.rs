@@ -3,9 +3,9 @@
 //! else's file, and never a pipe or a device, on which the program might wait
 //! for ever.
 
-use crate::fs::{FsError, Result};
+use crate::fs::{FsError, Result, read_limited};
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// Opens for reading; `None` if there is nothing.
@@ -25,18 +25,8 @@ pub fn open(path: &Path) -> Result<Option<File>> {
 /// # Errors
 /// As [`open`]; or it is longer.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let Some(file) = open(path)? else {
-        return Ok(None);
-    };
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|e| FsError::new("read", path, e))?;
-    if bytes.len() as u64 > limit {
-        let error = io::Error::other(format!("it has more than {limit} bytes"));
-        return Err(FsError::new("read", path, error));
-    }
-    Ok(Some(bytes))
+    let file = open(path)?;
+    file.map(|file| read_limited(file, path, limit)).transpose()
 }
 
 /// Opens for reading and writing, or makes it; what it has stays.

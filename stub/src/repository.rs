@@ -666,7 +666,7 @@ fn request_rest(
             if place == 0 && received > 0 {
                 // The server sends all of it again. What is there is written
                 // over, not dropped: it may break off earlier this time.
-                file = fs::open_to_overwrite(to)?;
+                file = plain_file::open_or_create(to)?;
                 received = 0;
                 hasher = target.hasher(path)?;
                 *begun_anew = true;

@@ -305,7 +305,7 @@ fn keys_that_others_can_read_are_not_used() {
     create.args(["-C", "p", "keys", "create", "new", "--plain"]);
     assert!(run(create.current_dir(desk.path(""))).status.success());
     let mode = fs::metadata(desk.path("p/keystore/new.pem")).unwrap();
-    assert!(notsotuf_stub::fs::has_mode(&mode, 0o600));
+    assert!(notsotuf_stub::fs::has_permissions(&mode, 0o600));
 }
 
 #[cfg(unix)]

@@ -419,7 +419,7 @@ impl Installed {
             return None;
         }
         let found = fs::inspect(&place).ok()??;
-        if !found.is_file() || found.len() != length || !fs::has_mode(&found, mode) {
+        if !found.is_file() || found.len() != length || !fs::has_permissions(&found, mode) {
             return None;
         }
         Some(Twin {

@@ -564,11 +564,11 @@ mod tests {
         } = case();
         let modes = [("data", 0o1777), ("empty", 0o500), ("plugins/own", 0o700)];
         for (path, mode) in modes {
-            fs::set_dir_mode(&app.join(path), mode).unwrap();
+            fs::set_path_mode(&app.join(path), mode).unwrap();
         }
         // Closed for their owner, too, who is the one that updates.
-        fs::set_dir_mode(&app.join("lib"), 0o555).unwrap();
-        fs::set_dir_mode(&app.join("plugins"), 0o2750).unwrap();
+        fs::set_path_mode(&app.join("lib"), 0o555).unwrap();
+        fs::set_path_mode(&app.join("plugins"), 0o2750).unwrap();
         let before = std::fs::metadata(app.join("data")).unwrap();
         move_over(&app, Some(&old), &staged, &new).unwrap();
         for (path, mode) in modes.into_iter().chain([("plugins", 0o2750)]) {
@@ -592,7 +592,7 @@ mod tests {
             _folder,
             ..
         } = case();
-        fs::set_dir_mode(&app.join("data"), 0o1770).unwrap();
+        fs::set_path_mode(&app.join("data"), 0o1770).unwrap();
         let before = std::fs::metadata(app.join("data")).unwrap();
         let mut way = Way {
             from: &app,

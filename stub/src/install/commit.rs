@@ -5,11 +5,10 @@ use super::origin::{Origin, Why};
 use super::probation::record_hash;
 use super::{Layout, Lock, Probation, Record, RecordError, Release, carry, exchange, running};
 use crate::attributes::{self, with_access};
-use crate::bundle::patch::{hash_file, verify_file};
+use crate::bundle::patch::verify_file;
 use crate::bundle::{Entry, Kind, Manifest, Rules};
 use crate::fs::{self, FsError};
 use crate::plain_file;
-use crate::tuf::key::encode_hex;
 use std::cell::OnceCell;
 use std::path::Path;
 use std::time::Duration;
@@ -122,8 +121,9 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
         None
     });
     prepare_tree(layout, installed.as_ref(), &update, how)?;
-    let (_, hash) = hash_file(&Record::path(&staged))?;
-    let hash = encode_hex(&hash);
+    let Some(hash) = record_hash(&staged)? else {
+        return Ok(Committed::Nothing);
+    };
     if how.probation && installed.is_some() {
         Probation::begin(layout, hash.clone())?;
     }
@@ -364,7 +364,7 @@ fn copy_to_previous(layout: &Layout) -> Result<(), FsError> {
     let (app, previous) = (layout.app(), layout.previous());
     remove_bundle(&previous)?;
     carry::copy_bundle(&app, &previous)?;
-    let record = fs::read_optional(&Record::path(&app), u64::MAX - 1)?;
+    let record = plain_file::read(&Record::path(&app), u64::MAX)?;
     fs::write_atomically(&Record::path(&previous), &record.unwrap_or_default())
 }
 
@@ -561,8 +561,8 @@ mod tests {
     }
 
     fn journal(layout: &Layout, update: &Path) -> String {
-        let (_, hash) = hash_file(&Record::path(update)).unwrap();
-        let text = format!("{JOURNAL_HEADER}{}\n", encode_hex(&hash));
+        let hash = record_hash(update).unwrap().unwrap();
+        let text = format!("{JOURNAL_HEADER}{hash}\n");
         write(layout.journal(), &text).unwrap();
         text
     }

@@ -150,16 +150,16 @@ fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
     let (path, mode) = (layout.state(), found.mode());
     if mode & (0o022 | NOT_YET_EMPTY) == 0 {
         if mode & 0o077 != 0 {
-            fs::set_dir_mode(&path, 0o700)?;
+            fs::set_path_mode(&path, 0o700)?;
         }
         return Ok(Vec::new());
     }
-    if fs::set_dir_mode(&path, 0o700 | NOT_YET_EMPTY).is_err()
+    if fs::set_path_mode(&path, 0o700 | NOT_YET_EMPTY).is_err()
         || fs::inspect(&path)?.is_none_or(|found| found.mode() & 0o022 != 0)
     {
         // A file system without permissions, as on a memory stick: whoever can
         // write to it can write to the install dir too.
-        fs::set_dir_mode(&path, 0o700)?;
+        fs::set_path_mode(&path, 0o700)?;
         return Ok(Vec::new());
     }
     // Unless a commit was interrupted: then the application is in there. Who
@@ -173,7 +173,7 @@ fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
             fs::remove_any(&entry)?;
         }
     }
-    fs::set_dir_mode(&path, 0o700)?;
+    fs::set_path_mode(&path, 0o700)?;
     Ok(vec![format!(
         "{path:?} could be written by others, so what was in it is thrown away"
     )])
@@ -305,7 +305,7 @@ mod tests {
         };
         open_state(&layout).unwrap();
         assert_eq!(mode(), 0o700);
-        fs::set_dir_mode(&layout.state(), 0o777).unwrap();
+        fs::set_path_mode(&layout.state(), 0o777).unwrap();
         open_state(&layout).unwrap();
         assert_eq!(mode(), 0o700);
         fs::remove_tree(&layout.state()).unwrap();
@@ -364,7 +364,7 @@ mod tests {
         for name in locks.iter().chain(&["journal"]) {
             std::fs::write(layout.state().join(name), "").unwrap();
         }
-        fs::set_dir_mode(&layout.state(), 0o777).unwrap();
+        fs::set_path_mode(&layout.state(), 0o777).unwrap();
         std::fs::create_dir(layout.app()).unwrap();
         open_state(&layout).unwrap();
         for lock in locks {
