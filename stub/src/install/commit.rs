@@ -17,6 +17,43 @@ const JOURNAL_HEADER: &str = "notsotuf-journal 1\nto ";
 /// The second line, once `previous` is a whole copy of `app`, which may be
 /// gone or in pieces from then on.
 const COPIED: &str = "\ncopied\n";
+
+/// What a commit is doing, for the start that finds it interrupted. On disk:
+///
+/// ```text
+/// notsotuf-journal 1
+/// to <SHA-256 of the record of the update>
+/// copied
+/// ```
+///
+/// with the last line only if it is so.
+struct Journal {
+    to: String,
+    copied: bool,
+}
+
+impl Journal {
+    /// `None` if no commit is under way.
+    fn load(layout: &Layout) -> Result<Option<Self>, FsError> {
+        let Some(text) = plain_file::read(&layout.journal(), 1024)? else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&text);
+        // It is written atomically; one of another form is of another
+        // version, and then names no bundle that is here.
+        let to = text.strip_prefix(JOURNAL_HEADER).unwrap_or_default();
+        Ok(Some(Journal {
+            to: to.lines().next().unwrap_or_default().into(),
+            copied: text.ends_with(COPIED),
+        }))
+    }
+
+    fn store(&self, layout: &Layout) -> Result<(), FsError> {
+        let end = if self.copied { COPIED } else { "\n" };
+        let text = format!("{JOURNAL_HEADER}{}{end}", self.to);
+        fs::write_atomically(&layout.journal(), text.as_bytes())
+    }
+}
 /// How long stubs that are just starting the application may take.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -127,14 +164,17 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
     if how.probation && installed.is_some() {
         Probation::begin(layout, hash.clone())?;
     }
-    let journal = format!("{JOURNAL_HEADER}{hash}\n");
-    fs::write_atomically(&layout.journal(), journal.as_bytes())?;
-    let result = take_its_place(layout, installed.as_ref(), &update, how, &journal);
+    let mut journal = Journal {
+        to: hash,
+        copied: false,
+    };
+    journal.store(layout)?;
+    let result = take_its_place(layout, installed.as_ref(), &update, how, &mut journal);
     if let Err(e) = &result {
         log::warn!("{e}; taking the update back");
     }
     // Whatever state that left after an error, this knows it.
-    finish(layout, journal.trim_start_matches(JOURNAL_HEADER))?;
+    finish(layout, &journal.to)?;
     result?;
     Ok(Committed::Done(update.release))
 }
@@ -165,7 +205,7 @@ fn take_its_place(
     installed: Option<&Record>,
     update: &Record,
     how: How,
-    journal: &str,
+    journal: &mut Journal,
 ) -> Result<(), CommitError> {
     if !how.purge {
         let old = installed.map(|record| &record.manifest);
@@ -343,7 +383,7 @@ fn swap(layout: &Layout) -> Result<(), FsError> {
 /// Puts the staged bundle in the place of `app` where that cannot be renamed,
 /// as a folder of an overlay's lower layer cannot: `previous` becomes a copy
 /// of it, and only then it is removed.
-fn swap_by_copy(layout: &Layout, recorded: bool, journal: &str) -> Result<(), CommitError> {
+fn swap_by_copy(layout: &Layout, recorded: bool, journal: &mut Journal) -> Result<(), CommitError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
     // Without a record nobody could tell whether a bundle is whole.
     let here = fs::inspect(&app)?.is_some();
@@ -354,8 +394,8 @@ fn swap_by_copy(layout: &Layout, recorded: bool, journal: &str) -> Result<(), Co
         remove_bundle(&previous)?;
         return Err(e.into());
     }
-    let journal = format!("{}{COPIED}", journal.trim_end());
-    fs::write_atomically(&layout.journal(), journal.as_bytes())?;
+    journal.copied = true;
+    journal.store(layout)?;
     remove_bundle(&app)?;
     Ok(fs::rename(&staged, &app)?)
 }
@@ -391,7 +431,7 @@ fn can_rename_into(layout: &Layout) -> Result<bool, FsError> {
 /// A file system call that failed; [`Layout::launchable`] still names a
 /// complete bundle.
 pub fn recover(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
-    let Some(to) = interrupted(layout)? else {
+    let Some(Journal { to, .. }) = Journal::load(layout)? else {
         return Ok(());
     };
     log::warn!("an update was interrupted while it was put in place; completing it");
@@ -401,30 +441,23 @@ pub fn recover(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
 /// The hash of the record that an interrupted commit was putting in place;
 /// `None` if none was interrupted.
 pub(super) fn interrupted(layout: &Layout) -> Result<Option<String>, FsError> {
-    let Some(journal) = plain_file::read(&layout.journal(), 1024)? else {
-        return Ok(None);
-    };
-    let journal = String::from_utf8_lossy(&journal);
-    // The journal is written atomically; one of another form is of another
-    // version, and then names no bundle that is here.
-    let to = journal.strip_prefix(JOURNAL_HEADER).unwrap_or_default();
-    Ok(Some(to.lines().next().unwrap_or_default().into()))
+    Ok(Journal::load(layout)?.map(|journal| journal.to))
 }
 
 /// Whether a commit was interrupted when `app` was being removed, a copy of
 /// it being `previous`.
 pub(super) fn is_being_removed(layout: &Layout) -> bool {
-    let journal = plain_file::read(&layout.journal(), 1024);
-    let copied =
-        journal.is_ok_and(|text| text.is_some_and(|text| text.ends_with(COPIED.as_bytes())));
+    let copied = matches!(
+        Journal::load(layout),
+        Ok(Some(Journal { copied: true, .. }))
+    );
     copied && matches!(fs::inspect(&Record::path(&layout.app())), Ok(None))
 }
 
 /// The end of a commit, from whatever state it is in. `to` is the hash of
-/// the update's record, and whatever else the journal says.
+/// the update's record.
 fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
-    let to = to.lines().next().unwrap_or_default();
     let is_update = |folder: &Path| -> Result<bool, FsError> {
         Ok(record_hash(folder)?.is_some_and(|hash| hash == to))
     };
@@ -560,11 +593,13 @@ mod tests {
         }
     }
 
-    fn journal(layout: &Layout, update: &Path) -> String {
-        let hash = record_hash(update).unwrap().unwrap();
-        let text = format!("{JOURNAL_HEADER}{hash}\n");
-        write(layout.journal(), &text).unwrap();
-        text
+    fn journal(layout: &Layout, update: &Path) -> Journal {
+        let journal = Journal {
+            to: record_hash(update).unwrap().unwrap(),
+            copied: false,
+        };
+        journal.store(layout).unwrap();
+        journal
     }
 
     #[test]
@@ -694,11 +729,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_journal_is_as_the_formats_say() {
+        let Case { layout, .. } = &case();
+        for (copied, text) in [
+            (false, "notsotuf-journal 1\nto ab12\n"),
+            (true, "notsotuf-journal 1\nto ab12\ncopied\n"),
+        ] {
+            let to = "ab12".into();
+            Journal { to, copied }.store(layout).unwrap();
+            assert_eq!(read_to_string(layout.journal()).unwrap(), text);
+            let found = Journal::load(layout).unwrap().unwrap();
+            assert_eq!((found.to.as_str(), found.copied), ("ab12", copied));
+        }
+        for text in ["", "notsotuf-journal 2\nto ab12\n", "ab12"] {
+            write(layout.journal(), text).unwrap();
+            let found = Journal::load(layout).unwrap().unwrap();
+            assert_eq!((found.to.as_str(), found.copied), ("", false), "{text}");
+        }
+    }
+
     /// As [`swap_by_copy`] does up to its last steps.
     fn copied(layout: &Layout) {
         copy_to_previous(layout).unwrap();
-        let text = journal(layout, &layout.staged());
-        write(layout.journal(), format!("{}{COPIED}", text.trim_end())).unwrap();
+        let mut journal = journal(layout, &layout.staged());
+        journal.copied = true;
+        journal.store(layout).unwrap();
     }
 
     #[test]
@@ -709,7 +765,7 @@ mod tests {
             _folder,
         } = &case();
         let update = bundle(&layout.staged(), "1.1");
-        let text = journal(layout, &layout.staged());
+        let mut journal = journal(layout, &layout.staged());
         let old = Record::load(&layout.app(), Rules::host()).unwrap();
         let old = old.map(|record| record.manifest);
         let moved = carry::move_over(
@@ -720,10 +776,10 @@ mod tests {
         );
         moved.unwrap();
         assert!(matches!(
-            swap_by_copy(layout, false, &text),
+            swap_by_copy(layout, false, &mut journal),
             Err(CommitError::OtherFileSystem { .. })
         ));
-        swap_by_copy(layout, true, &text).unwrap();
+        swap_by_copy(layout, true, &mut journal).unwrap();
         recover(layout, lock).unwrap();
         assert_eq!(version(&layout.app()).as_deref(), Some("1.1"));
         assert_eq!(version(&layout.previous()).as_deref(), Some("1.0"));
@@ -819,8 +875,8 @@ mod tests {
         } = &case();
         bundle(&layout.staged(), "1.1");
         std::fs::rename(layout.app().join("own"), layout.staged().join("own")).unwrap();
-        let text = journal(layout, &layout.staged());
-        finish(layout, text.trim_start_matches(JOURNAL_HEADER)).unwrap();
+        let to = journal(layout, &layout.staged()).to;
+        finish(layout, &to).unwrap();
         assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
         let own = read_to_string(layout.app().join("own")).unwrap();
         assert_eq!(own, "mine");
