@@ -221,6 +221,7 @@ impl Trial<'_> {
                 let Some(before) = installed.map(|release| release.version) else {
                     return Ok(());
                 };
+                let _claim = behind::claim(self.layout);
                 let updater = Updater::new(self.layout, self.settings, now(), &|_| {})?;
                 updater.reinstate(&before).map(drop)
             });
