@@ -5,7 +5,7 @@
 //! leaves what the next start goes on with.
 
 use crate::install::{self, Layout, Lock};
-use crate::launcher::now;
+use crate::launcher::{now, tell_end};
 use crate::settings::Settings;
 use crate::updater::{self, Outcome, UpdateError};
 use crate::{launch, origin};
@@ -70,10 +70,7 @@ pub fn main(layout: &Layout, settings: &Settings) -> ExitCode {
         log::warn!("cannot start a thread: {e}");
         return ExitCode::FAILURE;
     }
-    match stage(layout, settings) {
-        Ok(outcome) => log::info!("{outcome}"),
-        Err(e) => log::error!("no update ({}): {e}", e.class()),
-    }
+    tell_end(&stage(layout, settings));
     ExitCode::SUCCESS
 }
 

@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
     }
     match Settings::load(layout.root()) {
         Ok(settings) => {
-            log_file::start(
+            let log = log_file::start(
                 &layout,
                 &settings.name,
                 settings.log_size,
@@ -61,15 +61,15 @@ pub fn main() -> ExitCode {
                     "macOS runs this application from a read-only copy (App Translocation), where it cannot be updated; move it to the folder Applications with the Finder"
                 );
             }
-            start_with(&layout, &settings)
+            start_with(&layout, &settings, log)
         }
         Err(e) => {
             // No updates without settings, but the application: by custom the
             // stub has its name.
-            log_file::start(&layout, "unknown", 1_000_000, LogLevel::default());
+            let log = log_file::start(&layout, "unknown", 1_000_000, LogLevel::default());
             log::error!("{e}; starting without looking for updates");
             let executable = own_name().unwrap_or_default();
-            rescue_by_starting(&layout, &executable);
+            rescue_by_starting(&layout, &executable, log);
             finish_interrupted(&layout);
             start(&layout, &executable)
         }
@@ -77,8 +77,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Whatever goes wrong from here on, the application starts.
-fn rescue_by_starting(layout: &Layout, executable: &str) {
-    let (layout, executable, log) = (layout.clone(), executable.to_owned(), layout.log());
+fn rescue_by_starting(layout: &Layout, executable: &str, log: Option<PathBuf>) {
+    let (layout, executable) = (layout.clone(), executable.to_owned());
     rescue::install(log, move || {
         launch::end_with_child();
         start(&layout, &executable);
@@ -87,8 +87,8 @@ fn rescue_by_starting(layout: &Layout, executable: &str) {
     });
 }
 
-fn start_with(layout: &Layout, settings: &Settings) -> ExitCode {
-    rescue_by_starting(layout, &settings.executable);
+fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> ExitCode {
+    rescue_by_starting(layout, &settings.executable, log);
     rescue::test_point("main");
     install::await_end(WAIT_FOR_VARIABLE, RESTART_PATIENCE);
     if let Some(code) = nested::inside(layout, settings) {
@@ -255,7 +255,7 @@ fn wait(
     }
 }
 
-fn tell_end(end: &Result<Outcome, UpdateError>) {
+pub(crate) fn tell_end(end: &Result<Outcome, UpdateError>) {
     match end {
         Ok(outcome) => log::info!("{outcome}"),
         Err(UpdateError::Locked) => log::info!("{}", UpdateError::Locked),

@@ -496,6 +496,33 @@ fn the_log_says_as_much_as_is_asked_for() {
     assert!(lines(Some("loud"), "\"warn\"").contains("NOTSOTUF_LOG is none of"));
 }
 
+/// Wherever that is; and nowhere, if nothing is to be logged.
+#[test]
+fn a_panic_is_told_in_the_log_that_is_used() {
+    const TOLD: &str = "the program has an error at";
+    let world = scripts("", "");
+    world.add_settings("log_level = \"info\"");
+    let panicked = || {
+        let mut command = world.stub();
+        command.env("NOTSOTUF_TEST_PANIC", "main");
+        command.env("XDG_STATE_HOME", world.path("home"));
+        assert_eq!(said(&mut command), "version 1.0\n");
+    };
+    panicked();
+    assert!(world.log().contains(TOLD), "{}", world.log());
+    let log = world.path("install/.notsotuf/log");
+    fs::write(&log, "").unwrap();
+    world.set("log_level", "\"off\"");
+    panicked();
+    assert_eq!(world.log(), "");
+    world.set("log_level", "\"info\"");
+    fs::remove_dir_all(world.path("install/.notsotuf")).unwrap();
+    fs::write(world.path("install/.notsotuf"), "no folder").unwrap();
+    panicked();
+    let log = fs::read_to_string(world.path("home/notsotuf/app/log")).unwrap();
+    assert!(log.contains(TOLD), "{log}");
+}
+
 /// `notsotuf … | head -1`.
 #[test]
 fn the_bundler_says_nothing_of_a_reader_that_has_gone() {

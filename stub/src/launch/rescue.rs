@@ -28,7 +28,7 @@ pub enum Failure {
 /// What the main thread does if it cannot go on.
 struct Resort {
     start: Box<dyn Fn() + Send + Sync>,
-    log: PathBuf,
+    log: Option<PathBuf>,
 }
 
 static RESORT: OnceLock<Resort> = OnceLock::new();
@@ -42,8 +42,8 @@ thread_local! {
 }
 
 /// To be called on the main thread, at once. `start` starts the application,
-/// and does not return; `log` is where to say why.
-pub fn install(log: PathBuf, start: impl Fn() + Send + Sync + 'static) {
+/// and does not return; `log` is where to say why, if anywhere.
+pub fn install(log: Option<PathBuf>, start: impl Fn() + Send + Sync + 'static) {
     MAIN.set(true);
     let start = Box::new(start);
     if RESORT.set(Resort { start, log }).is_ok() {
@@ -132,9 +132,11 @@ impl Resort {
     fn say(&self, text: &str) {
         let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
         let now = crate::tuf::schema::format_time(now.map_or(0, |now| now.as_secs() as i64));
-        let file = crate::plain_file::open_to_append(&self.log);
-        // If there is no log, nothing can be said.
-        if let Ok(mut file) = file {
+        let Some(log) = &self.log else {
+            return;
+        };
+        // If it is gone, nothing can be said.
+        if let Ok(mut file) = crate::plain_file::open_to_append(log) {
             drop(writeln!(file, "{now} [ERROR] {text}"));
         }
     }
