@@ -317,6 +317,26 @@ fn a_release_is_one_command_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_release_goes_where_upload_does_and_looks_at_that_first() {
+    let desk = Desk::with_project();
+    let pending = desk.path("p/.notsotuf-pending");
+    let release = ["-C", "p", "release", "1.1", "b"];
+    for wrong in ["s3:bucket/x", "ftp://host/x"] {
+        let said = desk.fails(1, &[&release[..], &["--to", wrong]].concat());
+        assert!(said.contains("is no destination"), "{said}");
+        assert!(!pending.exists(), "{wrong}");
+    }
+    // A folder in the settings is relative to the settings.
+    let settings = desk.path("p/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("upload = \"web\"\n{text}")).unwrap();
+    let said = desk.fails(1, &release);
+    assert!(said.contains("cannot reach"), "{said}");
+    assert!(desk.path("p/web/metadata/timestamp.json").exists());
+    assert!(!desk.path("web").exists());
+}
+
+#[test]
 fn a_release_that_was_added_is_not_added_again_unless_it_is_the_same() {
     let desk = Desk::with_project();
     let web = desk.path("web");

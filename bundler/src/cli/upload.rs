@@ -53,9 +53,25 @@ pub struct Upload {
     verify: bool,
 }
 
+impl Upload {
+    /// What `notsotuf upload TO --verify` says.
+    pub fn and_verify(to: Option<String>) -> Self {
+        Upload {
+            to,
+            dry_run: false,
+            delete: false,
+            force: false,
+            verify: true,
+        }
+    }
+}
+
 /// Where to: what the command line says, relative to the working directory,
 /// or the settings, relative to themselves.
-fn destination(project: &Project, argument: Option<&str>) -> Result<Destination, UploadError> {
+pub(super) fn destination(
+    project: &Project,
+    argument: Option<&str>,
+) -> Result<Destination, UploadError> {
     match (argument, &project.settings.upload) {
         (Some(to), _) => Destination::parse(to, Path::new("")),
         (None, Some(to)) => Destination::parse(to, project.folder()),
