@@ -3,7 +3,7 @@
 //! ended.
 
 use notsotuf_tests::release::{Desk, hello};
-use notsotuf_tests::{Server, program, run};
+use notsotuf_tests::{Server, copy_tree, program, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -334,6 +334,34 @@ fn a_release_goes_where_upload_does_and_looks_at_that_first() {
     assert!(said.contains("cannot reach"), "{said}");
     assert!(desk.path("p/web/metadata/timestamp.json").exists());
     assert!(!desk.path("web").exists());
+}
+
+#[test]
+fn a_release_that_clients_do_not_see_is_no_success() {
+    let desk = Desk::with_project();
+    let old = desk.path("old");
+    copy_tree(&desk.path("p/repository"), &old);
+    let server = Server::start(&old);
+    let settings = desk.path("p/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let with_url = text.replace("http://127.0.0.1:9", &server.url);
+    // Without a URL, nothing is uploaded that could not be checked.
+    fs::write(&settings, text.replace("url = \"http://127.0.0.1:9\"", "")).unwrap();
+    let upload = ["-C", "p", "upload", "web", "--verify"];
+    let said = desk.fails(1, &upload);
+    assert!(said.contains("Set `url`"), "{said}");
+    assert!(!desk.path("web").exists());
+    // What is served there is sound, but of before.
+    fs::write(&settings, with_url).unwrap();
+    let release = ["-C", "p", "release", "1.1", "b", "--to", "web"];
+    for args in [&release[..], &upload] {
+        let (value, code) = object(&desk, &[&["--json"], args].concat());
+        assert_eq!(code, 3, "{value}");
+        assert!(
+            value.to_string().contains("older than what is here"),
+            "{value}"
+        );
+    }
 }
 
 #[test]
