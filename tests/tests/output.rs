@@ -365,6 +365,34 @@ fn a_release_that_clients_do_not_see_is_no_success() {
 }
 
 #[test]
+fn a_release_opens_the_keys_that_sign_it() {
+    let desk = Desk::with_project();
+    let release = ["-C", "p", "release", "1.1", "b", "--to", "web"];
+    let key = |name: &str| desk.path(&format!("p/keystore/{name}.pem"));
+    // Half of the keys are no reason to begin.
+    desk.must(&["-C", "p", "keys", "create", "second", "--plain"]);
+    desk.must(&["-C", "p", "keys", "add", "timestamp", "second"]);
+    desk.must(&["-C", "p", "keys", "threshold", "timestamp", "2"]);
+    desk.must(&["-C", "p", "publish"]);
+    fs::rename(key("second"), desk.path("second.pem")).unwrap();
+    let said = desk.fails(1, &release);
+    assert!(
+        said.contains("timestamp has 1 of the 2 signatures"),
+        "{said}"
+    );
+    assert!(!desk.path("p/.notsotuf-pending").exists());
+    fs::rename(desk.path("second.pem"), key("second")).unwrap();
+    // A key that is lost is replaced by the root that is published with it.
+    desk.must(&["-C", "p", "keys", "create", "third", "--plain"]);
+    desk.must(&["-C", "p", "keys", "replace", "timestamp", "third"]);
+    fs::remove_file(key("timestamp")).unwrap();
+    let said = desk.fails(1, &release);
+    assert!(said.contains("cannot reach"), "{said}");
+    let status = desk.json(&["-C", "p", "status"]);
+    assert_eq!(status["roles"]["root"]["version"], 3, "{status}");
+}
+
+#[test]
 fn a_release_that_was_added_is_not_added_again_unless_it_is_the_same() {
     let desk = Desk::with_project();
     let web = desk.path("web");

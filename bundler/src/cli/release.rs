@@ -167,25 +167,28 @@ fn steps(
 }
 
 /// Opens the keys that `publish` will use, which asks for their passphrases:
-/// not only after a patch was made for minutes.
+/// not only after a patch was made for minutes. Of targets, one is enough to
+/// go on: what it signed is kept for others to sign, too.
 fn open_keys(
     project: &Project,
     published: &Published,
     keyring: &Keyring,
     passphrases: &Passphrases,
 ) -> Result<(), Error> {
+    let root = metadata::next_root(project, published)?;
     for role in ["targets", "snapshot", "timestamp"] {
-        let signers = metadata::signers(role, &published.root, keyring, passphrases)?;
-        // What others signed is kept there.
-        let signed = role == "targets" && metadata::has_targets_draft(project);
-        if signers.is_empty() && !signed {
+        let have = metadata::signers(role, &root, keyring, passphrases)?.len();
+        let need = root.threshold(role);
+        let enough = match role {
+            "targets" => have > 0 || metadata::has_targets_draft(project),
+            _ => have as u64 >= need,
+        };
+        if !enough {
             return Err(MetadataError::KeysMissing {
                 role: role.into(),
-                have: 0,
-                need: published.root.signed()["roles"][role]["threshold"]
-                    .as_u64()
-                    .unwrap_or(1),
-                keys: metadata::key_names(role, &published.root, keyring).join(", "),
+                have,
+                need,
+                keys: metadata::key_names(role, &root, keyring).join(", "),
                 places: keyring.places(),
             }
             .into());

@@ -7,7 +7,7 @@ mod published;
 mod rootedit;
 mod trust;
 
-pub use draft::{Update, has_targets_draft, sign_targets, targets_draft, update};
+pub use draft::{Update, has_targets_draft, next_root, sign_targets, targets_draft, update};
 pub use published::{Published, same_signed, walk};
 pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
 pub use trust::{MEMORY, Memory, PIN, State, Trust};
@@ -229,6 +229,13 @@ impl Document {
     pub fn expires(&self) -> UnixTime {
         let text = self.signed()["expires"].as_str().unwrap_or_default();
         tuf::schema::parse_time(text).unwrap_or(UnixTime::MIN)
+    }
+
+    /// How many keys must sign `role`, if this is a root.
+    pub fn threshold(&self, role: &str) -> u64 {
+        self.signed()["roles"][role]["threshold"]
+            .as_u64()
+            .unwrap_or(1)
     }
 
     /// Changes the signed part, which takes the signatures off.
