@@ -399,13 +399,23 @@ pub fn check_as_client(
     }
 }
 
-/// Deletes half-signed metadata that is published now.
+/// Deletes half-signed metadata that `update` published. What colleagues
+/// signed of a role that it does not change waits for its other signatures.
 ///
 /// # Errors
 /// The file system's.
-pub fn drop_drafts(project: &Project) -> Result<(), FsError> {
-    fs::remove_file(&rootedit::draft_path(project))?;
-    fs::remove_file(&draft::draft_path(project))
+pub fn drop_drafts(project: &Project, update: &Update) -> Result<(), FsError> {
+    let drafts = [
+        ("root", rootedit::draft_path(project)),
+        ("targets", draft::draft_path(project)),
+    ];
+    for (_, path) in drafts
+        .iter()
+        .filter(|(role, _)| update.versions.contains_key(role))
+    {
+        fs::remove_file(path)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
