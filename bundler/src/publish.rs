@@ -108,7 +108,7 @@ pub fn publish(
     // From here on the new release is out; the rest is tidying up.
     match what {
         What::Pending => fs::remove_tree(&project.pending())?,
-        What::Renewal => metadata::drop_drafts(project)?,
+        What::Renewal => metadata::drop_drafts(project, &update)?,
     }
     let kept: BTreeSet<String> = pending
         .entries

@@ -3,7 +3,7 @@
 //! ended.
 
 use notsotuf_tests::release::{Desk, hello};
-use notsotuf_tests::{Server, program, run};
+use notsotuf_tests::{Server, copy_tree, program, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -314,6 +314,82 @@ fn a_release_is_one_command_and_goes_on_where_it_stopped() {
         .collect();
     assert_eq!(states, ["published"; 3]);
     assert_eq!(list["releases"][0]["required"], true);
+}
+
+#[test]
+fn a_release_goes_where_upload_does_and_looks_at_that_first() {
+    let desk = Desk::with_project();
+    let pending = desk.path("p/.notsotuf-pending");
+    let release = ["-C", "p", "release", "1.1", "b"];
+    for wrong in ["s3:bucket/x", "ftp://host/x"] {
+        let said = desk.fails(1, &[&release[..], &["--to", wrong]].concat());
+        assert!(said.contains("is no destination"), "{said}");
+        assert!(!pending.exists(), "{wrong}");
+    }
+    // A folder in the settings is relative to the settings.
+    let settings = desk.path("p/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("upload = \"web\"\n{text}")).unwrap();
+    let said = desk.fails(1, &release);
+    assert!(said.contains("cannot reach"), "{said}");
+    assert!(desk.path("p/web/metadata/timestamp.json").exists());
+    assert!(!desk.path("web").exists());
+}
+
+#[test]
+fn a_release_that_clients_do_not_see_is_no_success() {
+    let desk = Desk::with_project();
+    let old = desk.path("old");
+    copy_tree(&desk.path("p/repository"), &old);
+    let server = Server::start(&old);
+    let settings = desk.path("p/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let with_url = text.replace("http://127.0.0.1:9", &server.url);
+    // Without a URL, nothing is uploaded that could not be checked.
+    fs::write(&settings, text.replace("url = \"http://127.0.0.1:9\"", "")).unwrap();
+    let upload = ["-C", "p", "upload", "web", "--verify"];
+    let said = desk.fails(1, &upload);
+    assert!(said.contains("Set `url`"), "{said}");
+    assert!(!desk.path("web").exists());
+    // What is served there is sound, but of before.
+    fs::write(&settings, with_url).unwrap();
+    let release = ["-C", "p", "release", "1.1", "b", "--to", "web"];
+    for args in [&release[..], &upload] {
+        let (value, code) = object(&desk, &[&["--json"], args].concat());
+        assert_eq!(code, 3, "{value}");
+        assert!(
+            value.to_string().contains("older than what is here"),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn a_release_opens_the_keys_that_sign_it() {
+    let desk = Desk::with_project();
+    let release = ["-C", "p", "release", "1.1", "b", "--to", "web"];
+    let key = |name: &str| desk.path(&format!("p/keystore/{name}.pem"));
+    // Half of the keys are no reason to begin.
+    desk.must(&["-C", "p", "keys", "create", "second", "--plain"]);
+    desk.must(&["-C", "p", "keys", "add", "timestamp", "second"]);
+    desk.must(&["-C", "p", "keys", "threshold", "timestamp", "2"]);
+    desk.must(&["-C", "p", "publish"]);
+    fs::rename(key("second"), desk.path("second.pem")).unwrap();
+    let said = desk.fails(1, &release);
+    assert!(
+        said.contains("timestamp has 1 of the 2 signatures"),
+        "{said}"
+    );
+    assert!(!desk.path("p/.notsotuf-pending").exists());
+    fs::rename(desk.path("second.pem"), key("second")).unwrap();
+    // A key that is lost is replaced by the root that is published with it.
+    desk.must(&["-C", "p", "keys", "create", "third", "--plain"]);
+    desk.must(&["-C", "p", "keys", "replace", "timestamp", "third"]);
+    fs::remove_file(key("timestamp")).unwrap();
+    let said = desk.fails(1, &release);
+    assert!(said.contains("cannot reach"), "{said}");
+    let status = desk.json(&["-C", "p", "status"]);
+    assert_eq!(status["roles"]["root"]["version"], 3, "{status}");
 }
 
 #[test]

@@ -183,6 +183,22 @@ fn targets_of_two_people() {
 }
 
 #[test]
+fn a_renewal_keeps_what_one_of_two_signed() {
+    let world = world(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
+    publish(&world);
+    small(&world, "1.1");
+    let key = |name: &str| world.path(&format!("project/keystore/{name}.pem"));
+    fs::rename(key("bob"), world.path("bob.pem")).unwrap();
+    fails(&world, &["publish"], 1, "targets has 1 of the 2 signatures");
+    let renewed = world.bundler(&["renew"]);
+    assert_eq!(renewed["versions"].get("targets"), None, "{renewed}");
+    // Bob finds the signature of Alice, who is gone.
+    fs::rename(key("alice"), world.path("alice.pem")).unwrap();
+    fs::rename(world.path("bob.pem"), key("bob")).unwrap();
+    assert_eq!(publish(&world)["versions"]["targets"], 2);
+}
+
+#[test]
 fn changes_that_cannot_be_are_refused() {
     let world = world(&[]);
     publish(&world);

@@ -142,8 +142,7 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
     let left = |document: &metadata::Document| document.expires() - now();
     let root_expired = left(&published.root) < 0;
     for role in ROLES {
-        let threshold = published.root.signed()["roles"][role]["threshold"].as_u64();
-        let threshold = threshold.unwrap_or(1) as usize;
+        let threshold = published.root.threshold(role) as usize;
         let keys = metadata::role_keys(role, &published.root);
         let at_hand = keys
             .iter()

@@ -189,33 +189,29 @@ pub fn verify(
         (None, Some(project)) => Target::Local(project.repository()),
         (None, None) => unreachable!("opened above"),
     };
+    let published = project.as_ref().map(Published::load);
+    let here = match &published {
+        Some(Ok(published)) if args.url.is_some() => Some(published),
+        _ => None,
+    };
+    let mut checked = check(&target, &root, args.metadata_only, here, progress)?;
+    // Without one's own root, it is the project that is looked at.
+    if let Some(Err(e)) = &published
+        && args.root.is_none()
+    {
+        checked.report.problems.push(e.to_string());
+    }
     let Report {
         roots,
         archives,
         patches,
         others,
-        mut problems,
-    } = audit::verify(&target, &root, args.metadata_only, now(), progress)?;
-    let mut newer = None;
-    match project.as_ref().map(Published::load) {
-        // Without one's own root, it is the project that is looked at.
-        Some(Err(e)) if args.root.is_none() => problems.push(e.to_string()),
-        Some(Ok(published)) if args.url.is_some() => {
-            newer = beside(&target, &published, &mut problems)?;
-        }
-        _ => {}
-    }
+        problems,
+    } = &checked.report;
     let mut text = Lines::from(format!(
         "{roots} roots, {archives} archives, {patches} patches, {others} other targets checked"
     ));
-    for problem in &problems {
-        text.line(format!("problem: {problem}"));
-    }
-    if let Some(version) = newer {
-        text.line(format!(
-            "there is a newer state than here (timestamp {version}): `notsotuf fetch` brings it"
-        ));
-    }
+    checked.tell(&mut text);
     let json = json!({
         "roots": roots, "archives": archives, "patches": patches, "others": others,
         "problems": problems,
@@ -225,6 +221,46 @@ pub fn verify(
         return Ok(());
     }
     Err(Error::Problems(problems.len()))
+}
+
+/// What [`check`] found.
+pub struct Checked {
+    pub report: Report,
+    /// The version of the timestamp, if what is there is newer than what is
+    /// here.
+    newer: Option<u64>,
+}
+
+impl Checked {
+    /// Says what is wrong, and what is newer.
+    pub fn tell(&self, text: &mut Lines) {
+        for problem in &self.report.problems {
+            text.line(format!("problem: {problem}"));
+        }
+        if let Some(version) = self.newer {
+            text.line(format!(
+                "there is a newer state than here (timestamp {version}): `notsotuf fetch` brings it"
+            ));
+        }
+    }
+}
+
+/// Checks a repository as clients that trust the file `root` would, and
+/// compares it with what is published `here`, if that is given: an old state
+/// is sound by itself.
+pub fn check(
+    target: &Target,
+    root: &Path,
+    metadata_only: bool,
+    here: Option<&Published>,
+    progress: Progress,
+) -> Result<Checked, Error> {
+    let mut report = audit::verify(target, root, metadata_only, now(), progress)?;
+    let newer = match here {
+        Some(here) => beside(target, here, &mut report.problems)?,
+        None => None,
+    };
+    Ok(Checked { report, newer })
 }
 
 /// Compares what is there with what is here; returns the version of what is
@@ -237,7 +273,8 @@ fn beside(
     match audit::compare(target, published)? {
         There::Newer(version) => return Ok(Some(version)),
         There::Older(version) => problems.push(format!(
-            "what is there (timestamp {version}) is older than what is here: `notsotuf upload`"
+            "what is there (timestamp {version}) is older than what is here: `notsotuf upload`; \
+             if that was done, it went to another place than this URL, or a cache gives out old files"
         )),
         There::Other(file) => problems.push(format!(
             "{file} is there with another content than here: somebody else published; `notsotuf fetch`"

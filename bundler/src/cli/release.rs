@@ -12,8 +12,7 @@ use crate::project::Project;
 use crate::publish::{self, What};
 use crate::release::{Pending, ReleaseError, is_listed_as};
 use crate::temporary;
-use crate::upload::UploadError;
-use clap::{Args, FromArgMatches};
+use clap::Args;
 use notsotuf_stub::custom::ArchiveCustom;
 use notsotuf_stub::launcher::now;
 use pep440_rs::Version;
@@ -132,8 +131,7 @@ fn steps(
     output: &Output,
     done: &mut Value,
 ) -> Result<(), Error> {
-    let to = args.to.or_else(|| project.settings.upload.clone());
-    let to = to.ok_or(UploadError::NoDestination)?;
+    upload::destination(project, args.to.as_deref())?;
     if project.settings.client.url.is_none() {
         return Err(AgainError::NoUrl.into());
     }
@@ -164,36 +162,33 @@ fn steps(
         tell_published(project, &report, output);
         done["published"] = output.take();
     }
-    upload::upload(project, &upload_to(&to), context.progress, output)
-}
-
-/// `notsotuf upload TO --verify`.
-fn upload_to(to: &str) -> Upload {
-    let command = Upload::augment_args(clap::Command::new("upload"));
-    let matches = command.get_matches_from(["upload", "--verify", "--", to]);
-    Upload::from_arg_matches(&matches).expect("these are its arguments")
+    let upload = Upload::and_verify(args.to);
+    upload::upload(project, &upload, context.progress, output)
 }
 
 /// Opens the keys that `publish` will use, which asks for their passphrases:
-/// not only after a patch was made for minutes.
+/// not only after a patch was made for minutes. Of targets, one is enough to
+/// go on: what it signed is kept for others to sign, too.
 fn open_keys(
     project: &Project,
     published: &Published,
     keyring: &Keyring,
     passphrases: &Passphrases,
 ) -> Result<(), Error> {
+    let root = metadata::next_root(project, published)?;
     for role in ["targets", "snapshot", "timestamp"] {
-        let signers = metadata::signers(role, &published.root, keyring, passphrases)?;
-        // What others signed is kept there.
-        let signed = role == "targets" && metadata::has_targets_draft(project);
-        if signers.is_empty() && !signed {
+        let have = metadata::signers(role, &root, keyring, passphrases)?.len();
+        let need = root.threshold(role);
+        let enough = match role {
+            "targets" => have > 0 || metadata::has_targets_draft(project),
+            _ => have as u64 >= need,
+        };
+        if !enough {
             return Err(MetadataError::KeysMissing {
                 role: role.into(),
-                have: 0,
-                need: published.root.signed()["roles"][role]["threshold"]
-                    .as_u64()
-                    .unwrap_or(1),
-                keys: metadata::key_names(role, &published.root, keyring).join(", "),
+                have,
+                need,
+                keys: metadata::key_names(role, &root, keyring).join(", "),
                 places: keyring.places(),
             }
             .into());

@@ -1,7 +1,7 @@
 //! Uploading.
 
-use super::Output;
-use crate::audit::{self, Target};
+use super::{Output, inspect};
+use crate::audit::Target;
 use crate::error::Error;
 use crate::metadata::{self, Published, Trust};
 use crate::progress::Progress;
@@ -10,7 +10,6 @@ use crate::release::Pending;
 use crate::ship::ShipError;
 use crate::upload::{self, Destination, Here, Options, Place, UploadError};
 use clap::Args;
-use notsotuf_stub::launcher::now;
 use notsotuf_stub::report::bytes;
 use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
@@ -53,9 +52,25 @@ pub struct Upload {
     verify: bool,
 }
 
+impl Upload {
+    /// What `notsotuf upload TO --verify` says.
+    pub fn and_verify(to: Option<String>) -> Self {
+        Upload {
+            to,
+            dry_run: false,
+            delete: false,
+            force: false,
+            verify: true,
+        }
+    }
+}
+
 /// Where to: what the command line says, relative to the working directory,
 /// or the settings, relative to themselves.
-fn destination(project: &Project, argument: Option<&str>) -> Result<Destination, UploadError> {
+pub(super) fn destination(
+    project: &Project,
+    argument: Option<&str>,
+) -> Result<Destination, UploadError> {
     match (argument, &project.settings.upload) {
         (Some(to), _) => Destination::parse(to, Path::new("")),
         (None, Some(to)) => Destination::parse(to, project.folder()),
@@ -89,6 +104,12 @@ pub fn upload(
     output: &Output,
 ) -> Result<(), Error> {
     let to = destination(project, args.to.as_deref())?;
+    // Said before anything is sent.
+    let verify = match (args.verify && !args.dry_run, &project.settings.client.url) {
+        (true, None) => return Err(ShipError::NoUrl.into()),
+        (true, url) => url.as_deref(),
+        (false, _) => None,
+    };
     let published = Published::load(project)?;
     let trust = Trust::open(project)?;
     let place = Place::open(&to)?;
@@ -153,15 +174,13 @@ pub fn upload(
         "extra": report.extra,
     });
     let mut problems = Vec::new();
-    if args.verify && !args.dry_run {
-        let url = project.settings.client.url.as_ref();
-        let target = Target::remote(url.ok_or(ShipError::NoUrl)?);
+    if let Some(url) = verify {
         let root = project.metadata().join("1.root.json");
-        problems = audit::verify(&target, &root, false, now(), progress)?.problems;
+        let target = Target::remote(url);
+        let checked = inspect::check(&target, &root, false, Some(&published), progress)?;
         text.line("checked what is published");
-        for problem in &problems {
-            text.line(format!("problem: {problem}"));
-        }
+        checked.tell(&mut text);
+        problems = checked.report.problems;
         json["problems"] = problems.clone().into();
     }
     output.say(text, &json);

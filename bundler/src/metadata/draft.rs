@@ -50,14 +50,7 @@ pub fn update(
     let consistent = published.consistent_snapshot();
     let days = &project.settings.expires_days;
     let mut update = Update::default();
-    let mut root = published.root.clone();
-    // Signed by those who saw what changes (`keys`, `sign root`), not in passing.
-    if let Some(draft) = root_draft(project, published)? {
-        let path = rootedit::draft_path(project);
-        require("root", &draft, &published.root, &path, true)?;
-        require("root", &draft, &draft, &path, false)?;
-        root = draft;
-    }
+    let root = next_root(project, published)?;
     let signing = Signing {
         old: &published.root,
         new: &root,
@@ -115,6 +108,22 @@ pub fn update(
         update.push("timestamp", &timestamp, consistent);
     }
     Ok(update)
+}
+
+/// The root whose keys sign what is published next: the drafted one, if there
+/// is one.
+///
+/// # Errors
+/// [`MetadataError::HalfSigned`] if the draft misses signatures.
+pub fn next_root(project: &Project, published: &Published) -> Result<Document, MetadataError> {
+    // Signed by those who saw what changes (`keys`, `sign root`), not in passing.
+    let Some(draft) = root_draft(project, published)? else {
+        return Ok(published.root.clone());
+    };
+    let path = rootedit::draft_path(project);
+    require("root", &draft, &published.root, &path, true)?;
+    require("root", &draft, &draft, &path, false)?;
+    Ok(draft)
 }
 
 /// What snapshot or timestamp say of the file of `role`: with length and hash,

@@ -7,7 +7,7 @@ mod published;
 mod rootedit;
 mod trust;
 
-pub use draft::{Update, has_targets_draft, sign_targets, targets_draft, update};
+pub use draft::{Update, has_targets_draft, next_root, sign_targets, targets_draft, update};
 pub use published::{Published, same_signed, walk};
 pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
 pub use trust::{MEMORY, Memory, PIN, State, Trust};
@@ -231,6 +231,13 @@ impl Document {
         tuf::schema::parse_time(text).unwrap_or(UnixTime::MIN)
     }
 
+    /// How many keys must sign `role`, if this is a root.
+    pub fn threshold(&self, role: &str) -> u64 {
+        self.signed()["roles"][role]["threshold"]
+            .as_u64()
+            .unwrap_or(1)
+    }
+
     /// Changes the signed part, which takes the signatures off.
     pub fn edit(&mut self) -> &mut Map<String, Value> {
         self.0["signatures"] = json!([]);
@@ -392,13 +399,23 @@ pub fn check_as_client(
     }
 }
 
-/// Deletes half-signed metadata that is published now.
+/// Deletes half-signed metadata that `update` published. What colleagues
+/// signed of a role that it does not change waits for its other signatures.
 ///
 /// # Errors
 /// The file system's.
-pub fn drop_drafts(project: &Project) -> Result<(), FsError> {
-    fs::remove_file(&rootedit::draft_path(project))?;
-    fs::remove_file(&draft::draft_path(project))
+pub fn drop_drafts(project: &Project, update: &Update) -> Result<(), FsError> {
+    let drafts = [
+        ("root", rootedit::draft_path(project)),
+        ("targets", draft::draft_path(project)),
+    ];
+    for (_, path) in drafts
+        .iter()
+        .filter(|(role, _)| update.versions.contains_key(role))
+    {
+        fs::remove_file(path)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
