@@ -79,6 +79,12 @@ pub fn set_mode(path: &Path, mode: u32) {
     let _ = (path, mode);
 }
 
+/// Whether this test may do what only root may.
+#[cfg(unix)]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Writes a program that is a shell script, and the folder for it.
 pub fn write_script(path: &Path, script: &str) {
     std::fs::create_dir_all(path.parent().expect("in a folder")).expect("a folder");

@@ -409,7 +409,7 @@ fn a_read_only_install() {
     fs::set_permissions(&home, fs::Permissions::from_mode(0o777)).unwrap();
     let mut command = world.stub();
     command.env("HOME", &home).env_remove("XDG_STATE_HOME");
-    if rustix::process::geteuid().is_root() {
+    if notsotuf_tests::is_root() {
         command.uid(65534).gid(65534);
     } else {
         fs::set_permissions(world.path("install"), fs::Permissions::from_mode(0o555)).unwrap();

@@ -6,7 +6,7 @@
 
 use notsotuf_tests::fault::{Fault, FaultyServer};
 use notsotuf_tests::forge::Forge;
-use notsotuf_tests::{World, copy_tree, json, program, run, set_mode, write_script};
+use notsotuf_tests::{World, copy_tree, is_root, json, program, run, set_mode, write_script};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -420,7 +420,7 @@ fn status_answers_everybody_who_can_start_the_application() {
     let world = scripts("", "");
     assert_eq!(said(&mut world.stub()), "version 1.1\n");
     assert_eq!(status(&world)["readable"], true);
-    if !rustix::process::geteuid().is_root() {
+    if !is_root() {
         eprintln!("skipped: to be somebody else takes root");
         return;
     }
