@@ -511,9 +511,7 @@ fn a_place_that_swallows_packets() {
         world.log()
     );
     // What goes on behind the application has the lock, until it gives up too.
-    let behind = fs::File::open(world.path("install/.notsotuf/behind.lock")).unwrap();
-    behind.lock().unwrap();
-    drop(behind);
+    world.settle();
     world.add_settings(&format!("mirrors = [\"{}\"]", world.url()));
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
 }

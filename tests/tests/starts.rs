@@ -83,6 +83,7 @@ fn a_start_waits_no_longer_than_the_settings_say_and_a_command_gets_through() {
     world.point_to(&world.url());
     let done = json(world.stub().args(["--updater", "update", "--json"]));
     assert_eq!(done["version"], "1.1", "{}", world.log());
+    world.settle();
     assert_eq!(world.start_version(), "1.1");
 }
 
@@ -94,6 +95,7 @@ fn an_update_that_takes_too_long_goes_on_behind_the_application() {
     assert_eq!(world.start_version(), "1.0");
     wait_for(&world, "the update takes longer than the user is to wait");
     wait_for(&world, READY);
+    world.settle();
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
 }
 
@@ -104,6 +106,7 @@ fn a_network_that_is_slower_than_the_deadline_still_brings_updates() {
     assert_eq!(world.start_version(), "1.0");
     wait_for(&world, "within the deadline");
     wait_for(&world, READY);
+    world.settle();
     // Now there is nothing to ask for.
     world.set("deadline", "3.0");
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
@@ -115,6 +118,7 @@ fn a_command_of_a_moment_is_updated_in_the_background() {
     world.set("mode", "\"background\"");
     assert_eq!(said(&mut world.stub()), "version 1.0\n");
     wait_for(&world, READY);
+    world.settle();
     assert_eq!(said(&mut world.stub()), "version 1.1\n");
     // One that is started all the time does not look each time.
     world.server.as_ref().unwrap().requests();
