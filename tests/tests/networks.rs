@@ -389,6 +389,20 @@ impl<'a> Fresh<'a> {
         self.0.point_to(url);
         self.0.start_version()
     }
+
+    /// Starts it, with `url` as the first place, where the mirror must make up
+    /// for what `said` names; the log.
+    #[track_caller]
+    fn updates_by_mirror(&self, url: &str, case: &str, said: &str) -> String {
+        let version = self.start_with(url);
+        let log = self.0.log();
+        assert_eq!(version, "1.1", "{case}: {log}");
+        assert!(
+            log.contains(said) && log.contains("trying the next mirror"),
+            "{case}: {log}"
+        );
+        log
+    }
 }
 
 /// nefarius/vicius PR #152, and all else that a first place can answer.
@@ -428,17 +442,7 @@ fn a_mirror_is_used_whatever_is_wrong_with_the_metadata() {
     ] {
         let case = format!("{what}: {fault:?}");
         let server = FaultyServer::start(&world.repository(), what, fault);
-        assert_eq!(
-            fresh.start_with(&server.url),
-            "1.1",
-            "{case}: {}",
-            world.log()
-        );
-        let log = world.log();
-        assert!(
-            log.contains(said) && log.contains("trying the next mirror"),
-            "{case}: {log}"
-        );
+        let log = fresh.updates_by_mirror(&server.url, &case, said);
         assert!(!log.contains("secret"), "{log}");
     }
     // Where the mirror does no better, the first place's error is told.
@@ -478,17 +482,7 @@ fn a_mirror_is_used_whatever_is_wrong_with_the_files() {
     ] {
         let case = format!("{fault:?}");
         let server = FaultyServer::start(&world.repository(), "targets/", fault);
-        assert_eq!(
-            fresh.start_with(&server.url),
-            "1.1",
-            "{case}: {}",
-            world.log()
-        );
-        let log = world.log();
-        assert!(
-            log.contains(said) && log.contains("trying the next mirror"),
-            "{case}: {log}"
-        );
+        let log = fresh.updates_by_mirror(&server.url, &case, said);
         assert!(log.contains("by 1 patch"), "{case}: {log}");
     }
     // Some servers say of a .gz that it is compressed, and send it as it is.
