@@ -517,7 +517,6 @@ fn an_address_that_swallows_packets() {
     let world = World::with_update();
     let hole = Hole::new();
     let port = hole.port();
-    // The resolver puts 127.0.0.1 first.
     let address = format!("127.0.0.77:{port}");
     let _nginx = nginx(
         &world,
@@ -529,9 +528,12 @@ fn an_address_that_swallows_packets() {
     let hosts = world.path("hosts");
     let lines = "127.0.0.1 localhost\n127.0.0.1 updates.test\n127.0.0.77 updates.test\n";
     fs::write(&hosts, lines).unwrap();
-    let mut command = Command::new("unshare");
-    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
-    command.args(["--mount", "sh", "-c", script]).arg(&hosts);
+    let with_hosts = || {
+        let mut command = Command::new("unshare");
+        let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+        command.args(["--mount", "sh", "-c", script]).arg(&hosts);
+        command
+    };
     if !run(Command::new("unshare").args(["--mount", "true"]))
         .status
         .success()
@@ -539,8 +541,15 @@ fn an_address_that_swallows_packets() {
         eprintln!("skipped: naming hosts takes root");
         return;
     }
+    // The hole comes first, or there would be nothing to be tried after it.
+    let found = run(with_hosts().args(["getent", "ahosts", "updates.test"]));
+    let found = String::from_utf8(found.stdout).unwrap();
+    let addresses = found.lines().map(|line| line.split(' ').next().unwrap());
+    let mut addresses: Vec<_> = addresses.collect();
+    addresses.dedup();
+    assert_eq!(addresses, ["127.0.0.1", "127.0.0.77"], "{found}");
     world.point_to(&format!("http://updates.test:{port}"));
-    let started = json(command.arg(world.path("install/program")));
+    let started = json(with_hosts().arg(world.path("install/program")));
     assert_eq!(started["version"], "1.1", "{}", world.log());
 }
 
