@@ -499,39 +499,3 @@ fn the_log_says_as_much_as_is_asked_for() {
     assert_eq!(lines(Some(""), "\"error\""), "");
     assert!(lines(Some("loud"), "\"warn\"").contains("NOTSOTUF_LOG is none of"));
 }
-
-/// `notsotuf … | head -1`.
-#[test]
-fn the_bundler_says_nothing_of_a_reader_that_has_gone() {
-    let world = World::new();
-    let with = |stdout: Stdio, arguments: &[&str]| {
-        let mut command = Command::new(program("notsotuf"));
-        command.arg("-C").arg(world.path("project")).args(arguments);
-        command
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .output()
-            .unwrap()
-    };
-    for arguments in [
-        &["status"][..],
-        &["keys", "list"],
-        &["--json", "status"],
-        &["completions", "bash"],
-        &["help", "add"],
-        &["--json", "explain", "9.9"],
-    ] {
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let gone = with(writer.into(), arguments);
-        let there = with(Stdio::null(), arguments);
-        assert_eq!(gone.status.code(), there.status.code(), "{arguments:?}");
-        assert_eq!(gone.stderr, there.stderr, "{arguments:?}");
-    }
-    // A full disk is another matter.
-    let full = File::options().write(true).open("/dev/full").unwrap();
-    let full = with(full.into(), &["status"]);
-    assert_eq!(full.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&full.stderr);
-    assert!(told.contains("cannot write to standard output"), "{told}");
-}
