@@ -236,7 +236,8 @@ fn a_signal_leaves_nothing_behind() {
             let mut folders = fs::read_dir(desk.path("p/.notsotuf-pending")).unwrap();
             folders.any(|folder| folder.unwrap().path().join("archive").exists())
         };
-        while !is_packing() && Instant::now() < end {
+        while !is_packing() {
+            assert!(Instant::now() < end, "{signal}: it is not packing");
             std::thread::sleep(Duration::from_millis(2));
         }
         let kill = run(Command::new("kill").args(["-s", signal, &child.id().to_string()]));
