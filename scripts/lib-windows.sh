@@ -2,8 +2,7 @@
 wine=/usr/lib/wine/wine64
 windows=$PWD/.work/windows
 export WINEPREFIX=$windows/prefix WINEDEBUG=-all
-# ucrtbase: wine's own has no complex functions; see tests/windows/ucrtbase.c.
-export WINEDLLOVERRIDES='mscoree,mshtml=;winedbg.exe=d;ucrtbase=n,b'
+export WINEDLLOVERRIDES='mscoree,mshtml=;winedbg.exe=d'
 unset DISPLAY WAYLAND_DISPLAY
 
 # wine for 64-bit programs, and a compiler for the little that it lacks.

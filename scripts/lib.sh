@@ -60,7 +60,8 @@ apt_patiently() {
   local try errors
   errors=$(mktemp)
   for try in $(seq 60); do
-    if apt-get -o DPkg::Lock::Timeout=600 "$@" 2> "$errors"; then
+    # In the language that is looked for below.
+    if LC_ALL=C apt-get -o DPkg::Lock::Timeout=600 "$@" 2> "$errors"; then
       rm -f "$errors"
       return
     fi
@@ -74,12 +75,18 @@ apt_patiently() {
   return 1
 }
 
+# Fetches the lists of packages, once for a script and those that it calls.
+apt_update_once() {
+  [ -n "${apt_updated:-}" ] && return
+  apt_patiently update -qq && export apt_updated=yes
+}
+
 # need_debian PACKAGE COMMAND: installs a Debian package where a command is missing.
 need_debian() {
   command -v "$2" >/dev/null && return
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "installing the Debian package $1"
-    apt_patiently update -qq && apt_patiently install -y -qq --no-install-recommends "$1" >/dev/null && return
+    apt_update_once && apt_patiently install -y -qq --no-install-recommends "$1" >/dev/null && return
   fi
   die "$2 is missing: install it (Debian: apt-get install $1)"
 }

@@ -17,7 +17,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The root of the work tree.
 pub fn root() -> PathBuf {
@@ -77,6 +77,12 @@ pub fn set_mode(path: &Path, mode: u32) {
     }
     #[cfg(not(unix))]
     let _ = (path, mode);
+}
+
+/// Whether this test may do what only root may.
+#[cfg(unix)]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Writes a program that is a shell script, and the folder for it.
@@ -213,6 +219,36 @@ impl Drop for Server {
     }
 }
 
+/// Whether an install below `folder` is updated behind its application: that
+/// is a process `STUB --updater behind` in the folder of the install. It is
+/// there before the application is, since who starts it waits for its exec.
+#[cfg(target_os = "linux")]
+fn goes_on_behind(folder: &Path) -> bool {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let behind = b"\0--updater\0behind\0";
+    let processes = std::fs::read_dir("/proc").expect("there is a /proc");
+    processes.flatten().any(|process| {
+        let process = process.path();
+        // Those that end in the meantime have neither.
+        let cwd = std::fs::read_link(process.join("cwd"));
+        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
+        let is_here = cwd.is_ok_and(|cwd| cwd.starts_with(folder));
+        let is_from_here = Path::new(OsStr::from_bytes(program)).starts_with(folder);
+        let is_behind = line.windows(behind.len()).any(|part| part == behind);
+        // For an instant of an exec there are no arguments.
+        is_behind && (is_here || is_from_here) || is_here && line.is_empty()
+    })
+}
+
+/// The same, as far as its lock tells.
+#[cfg(not(target_os = "linux"))]
+fn goes_on_behind(folder: &Path) -> bool {
+    let lock = std::fs::File::open(folder.join("install/.notsotuf/behind.lock"));
+    lock.is_ok_and(|lock| lock.try_lock().is_err())
+}
+
 /// A project, its server, and an install of it.
 pub struct World {
     folder: tempfile::TempDir,
@@ -346,6 +382,22 @@ impl World {
     /// The stub's log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("install/.notsotuf/log")).unwrap_or_default()
+    }
+
+    /// Waits until no update goes on behind an application that was started
+    /// here. (Who waits for `behind.lock` may be too early: that process takes
+    /// it only a while after it was started.)
+    #[track_caller]
+    pub fn settle(&self) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while goes_on_behind(self.folder.path()) {
+            assert!(
+                Instant::now() < end,
+                "an update goes on behind the application for a minute: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Points the install at another server.

@@ -1,6 +1,6 @@
 //! Servers of other makes.
 
-use crate::{World, run};
+use crate::{World, root, run};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -71,4 +71,42 @@ pub fn nginx(world: &World, folder: &Path, place: &Path, address: &str, more: &s
     }
     let mut nginx = Command::new("nginx");
     Daemon::start(nginx.arg("-c").arg(place.join("conf")), address)
+}
+
+/// s3s-fs: an S3-compatible server that checks signatures. It has a bucket
+/// `bucket`.
+pub struct S3 {
+    _daemon: Daemon,
+    /// Where it listens, without a final slash.
+    pub url: String,
+}
+
+impl S3 {
+    /// Over `folder`, for who has this access key and this secret one; without,
+    /// for everybody.
+    pub fn start(folder: &Path, keys: Option<[&str; 2]>) -> Self {
+        let program = root().join(".work/tools/bin/s3s-fs");
+        assert!(program.exists(), "scripts/test installs {program:?}");
+        std::fs::create_dir_all(folder.join("bucket")).expect("a folder");
+        let address = free_address();
+        let port = address.rsplit(':').next().expect("it has a port");
+        let mut command = Command::new(program);
+        command.args(["--host", "127.0.0.1", "--port", port]);
+        if let Some([access, secret]) = keys {
+            command.args(["--access-key", access, "--secret-key", secret]);
+        }
+        command.arg(folder);
+        S3 {
+            _daemon: Daemon::start(&mut command, &address),
+            url: format!("http://{address}"),
+        }
+    }
+
+    /// Tells a command where it is; not the keys.
+    pub fn point<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ENDPOINT", &self.url)
+            .env("AWS_ALLOW_HTTP", "true")
+    }
 }

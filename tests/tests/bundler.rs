@@ -1,5 +1,6 @@
 //! The bundler's commands, as a person and as CI use them.
 
+use notsotuf_tests::fault::{Fault, FaultyServer};
 use notsotuf_tests::{Server, World, bundle, json, program, run};
 use serde_json::json;
 use std::fs;
@@ -405,7 +406,7 @@ fn a_private_bucket_is_not_an_empty_one() {
     let world = World::new();
     world.release("1.0", &[]);
     world.ship("1.0");
-    let private = Private::start();
+    let private = FaultyServer::start(&world.repository(), "", Fault::Status(403));
     let settings = world.path("project/notsotuf-project.toml");
     let text = fs::read_to_string(&settings).unwrap();
     fs::write(&settings, text.replace(&world.url(), &private.url)).unwrap();
@@ -419,34 +420,6 @@ fn a_private_bucket_is_not_an_empty_one() {
     world.point_to(&private.url);
     assert_eq!(world.start_version(), "1.0");
     assert!(world.log().contains("answers 403"), "{}", world.log());
-}
-
-/// Answers 403 to everything.
-struct Private {
-    url: String,
-}
-
-impl Private {
-    fn start() -> Self {
-        use std::io::{BufRead, BufReader, Write};
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                for line in lines.map_while(Result::ok) {
-                    if line.is_empty() {
-                        break;
-                    }
-                }
-                let answer =
-                    "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-                drop(stream.write_all(answer.as_bytes()));
-            }
-        });
-        Private { url }
-    }
 }
 
 /// sktelecom/onot#84, NativePHP/electron#145: several at once.

@@ -271,10 +271,7 @@ fn in_all_ways(world: &World, check: &dyn Fn(&str)) {
         }
         check(way);
         // What goes on behind the application would write to the next copy.
-        let behind = install.join(".notsotuf/behind.lock");
-        if let Ok(behind) = fs::File::open(behind) {
-            behind.lock().unwrap();
-        }
+        world.settle();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every command that the documentation shows is run, in its order, as it
 //! stands there but for names of servers and folders.
 
+use notsotuf_tests::peers::S3;
 use notsotuf_tests::{
     Server, copy_tree, program, root, run, write_windows_program, write_windows_stub,
 };
@@ -300,24 +301,14 @@ fn workflow(document: &str, name: &str) -> Workflow {
 
 /// A local S3 server, and what an attacker who can write to it changes.
 struct Bucket {
-    _daemon: notsotuf_tests::peers::Daemon,
-    endpoint: String,
+    server: S3,
     folder: PathBuf,
 }
 
 impl Bucket {
     fn start(folder: &Path) -> Self {
-        let program = root().join(".work/tools/bin/s3s-fs");
-        fs::create_dir_all(folder.join("bucket")).unwrap();
-        let address = notsotuf_tests::peers::free_address();
-        let port = address.rsplit(':').next().unwrap();
-        let mut command = Command::new(program);
-        command.args(["--host", "127.0.0.1", "--port", port]);
-        command.args(["--access-key", "secret", "--secret-key", "secret"]);
-        let daemon = notsotuf_tests::peers::Daemon::start(command.arg(folder), &address);
         Bucket {
-            _daemon: daemon,
-            endpoint: format!("http://{address}"),
+            server: S3::start(folder, Some(["secret", "secret"])),
             folder: folder.join("bucket/updates"),
         }
     }
@@ -373,11 +364,10 @@ fn run_workflow(
             };
             command.env(secret, value);
         }
-        command
-            .env("GITHUB_REF_NAME", tag)
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ENDPOINT", &bucket.endpoint)
-            .env("AWS_ALLOW_HTTP", "true");
+        bucket
+            .server
+            .point(&mut command)
+            .env("GITHUB_REF_NAME", tag);
         let done = run(&mut command);
         if !done.status.success() {
             eprintln!("{script}: {}", String::from_utf8_lossy(&done.stderr));
@@ -404,12 +394,11 @@ fn the_workflows_of_hosting_work_and_sign_nothing_that_was_smuggled_in() {
     }
     let line = |line: &str| {
         let mut command = scene.command(line, &application_folder);
-        command
+        bucket
+            .server
+            .point(&mut command)
             .env("AWS_ACCESS_KEY_ID", "secret")
-            .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ENDPOINT", &bucket.endpoint)
-            .env("AWS_ALLOW_HTTP", "true");
+            .env("AWS_SECRET_ACCESS_KEY", "secret");
         let done = run(&mut command);
         assert!(done.status.success(), "{line}: {done:?}");
     };
@@ -528,7 +517,7 @@ fn what_is_undone_works_as_it_stands() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert!(
-        targets.iter().all(|name| name.contains("1.1.1")),
+        !targets.is_empty() && targets.iter().all(|name| name.contains("1.1.1")),
         "{targets:?}"
     );
 }

@@ -5,7 +5,7 @@
 
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::{Record, check_files};
-use notsotuf_tests::{World, json, run, set_mode, text};
+use notsotuf_tests::{World, is_root, json, run, set_mode, text};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -14,10 +14,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 const NOBODY: u32 = 65534;
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
@@ -167,6 +163,7 @@ fn what_the_application_made_keeps_mode_owner_and_times() {
 #[test]
 fn a_folder_of_the_release_stays_with_its_owner() {
     if !is_root() {
+        eprintln!("skipped: to change owners takes root");
         return;
     }
     let world = world();
@@ -387,6 +384,7 @@ fn an_update_that_cannot_be_put_in_place_keeps_no_later_one_away() {
 #[test]
 fn root_takes_no_install_away_from_its_owner() {
     if !is_root() {
+        eprintln!("skipped: to change owners takes root");
         return;
     }
     let world = world();

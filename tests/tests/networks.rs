@@ -389,6 +389,20 @@ impl<'a> Fresh<'a> {
         self.0.point_to(url);
         self.0.start_version()
     }
+
+    /// Starts it, with `url` as the first place, where the mirror must make up
+    /// for what `said` names; the log.
+    #[track_caller]
+    fn updates_by_mirror(&self, url: &str, case: &str, said: &str) -> String {
+        let version = self.start_with(url);
+        let log = self.0.log();
+        assert_eq!(version, "1.1", "{case}: {log}");
+        assert!(
+            log.contains(said) && log.contains("trying the next mirror"),
+            "{case}: {log}"
+        );
+        log
+    }
 }
 
 /// nefarius/vicius PR #152, and all else that a first place can answer.
@@ -428,17 +442,7 @@ fn a_mirror_is_used_whatever_is_wrong_with_the_metadata() {
     ] {
         let case = format!("{what}: {fault:?}");
         let server = FaultyServer::start(&world.repository(), what, fault);
-        assert_eq!(
-            fresh.start_with(&server.url),
-            "1.1",
-            "{case}: {}",
-            world.log()
-        );
-        let log = world.log();
-        assert!(
-            log.contains(said) && log.contains("trying the next mirror"),
-            "{case}: {log}"
-        );
+        let log = fresh.updates_by_mirror(&server.url, &case, said);
         assert!(!log.contains("secret"), "{log}");
     }
     // Where the mirror does no better, the first place's error is told.
@@ -478,17 +482,7 @@ fn a_mirror_is_used_whatever_is_wrong_with_the_files() {
     ] {
         let case = format!("{fault:?}");
         let server = FaultyServer::start(&world.repository(), "targets/", fault);
-        assert_eq!(
-            fresh.start_with(&server.url),
-            "1.1",
-            "{case}: {}",
-            world.log()
-        );
-        let log = world.log();
-        assert!(
-            log.contains(said) && log.contains("trying the next mirror"),
-            "{case}: {log}"
-        );
+        let log = fresh.updates_by_mirror(&server.url, &case, said);
         assert!(log.contains("by 1 patch"), "{case}: {log}");
     }
     // Some servers say of a .gz that it is compressed, and send it as it is.
@@ -511,9 +505,7 @@ fn a_place_that_swallows_packets() {
         world.log()
     );
     // What goes on behind the application has the lock, until it gives up too.
-    let behind = fs::File::open(world.path("install/.notsotuf/behind.lock")).unwrap();
-    behind.lock().unwrap();
-    drop(behind);
+    world.settle();
     world.add_settings(&format!("mirrors = [\"{}\"]", world.url()));
     assert_eq!(world.start_version(), "1.1", "{}", world.log());
 }
@@ -525,7 +517,6 @@ fn an_address_that_swallows_packets() {
     let world = World::with_update();
     let hole = Hole::new();
     let port = hole.port();
-    // The resolver puts 127.0.0.1 first.
     let address = format!("127.0.0.77:{port}");
     let _nginx = nginx(
         &world,
@@ -537,9 +528,12 @@ fn an_address_that_swallows_packets() {
     let hosts = world.path("hosts");
     let lines = "127.0.0.1 localhost\n127.0.0.1 updates.test\n127.0.0.77 updates.test\n";
     fs::write(&hosts, lines).unwrap();
-    let mut command = Command::new("unshare");
-    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
-    command.args(["--mount", "sh", "-c", script]).arg(&hosts);
+    let with_hosts = || {
+        let mut command = Command::new("unshare");
+        let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+        command.args(["--mount", "sh", "-c", script]).arg(&hosts);
+        command
+    };
     if !run(Command::new("unshare").args(["--mount", "true"]))
         .status
         .success()
@@ -547,8 +541,15 @@ fn an_address_that_swallows_packets() {
         eprintln!("skipped: naming hosts takes root");
         return;
     }
+    // The hole comes first, or there would be nothing to be tried after it.
+    let found = run(with_hosts().args(["getent", "ahosts", "updates.test"]));
+    let found = String::from_utf8(found.stdout).unwrap();
+    let addresses = found.lines().map(|line| line.split(' ').next().unwrap());
+    let mut addresses: Vec<_> = addresses.collect();
+    addresses.dedup();
+    assert_eq!(addresses, ["127.0.0.1", "127.0.0.77"], "{found}");
     world.point_to(&format!("http://updates.test:{port}"));
-    let started = json(command.arg(world.path("install/program")));
+    let started = json(with_hosts().arg(world.path("install/program")));
     assert_eq!(started["version"], "1.1", "{}", world.log());
 }
 

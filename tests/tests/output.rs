@@ -105,14 +105,33 @@ fn nobody_listens_any_more() {
         desk.json(&["-C", "p", "list", "--offline"])["releases"][0]["pending"],
         json!(null)
     );
+    // The same as with somebody who listens, and with nothing said of it.
+    let with = |stdout: Stdio, args: &[&str]| {
+        let mut command = desk.command(&[&["-C", "p"], args].concat());
+        command.stdout(stdout).output().unwrap()
+    };
+    for args in [
+        &["status"][..],
+        &["keys", "list"],
+        &["--json", "status"],
+        &["completions", "bash"],
+        &["help", "add"],
+        &["--json", "explain", "9.9"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let gone = with(writer.into(), args);
+        let there = with(Stdio::null(), args);
+        assert_eq!(gone.status.code(), there.status.code(), "{args:?}");
+        assert_eq!(gone.stderr, there.stderr, "{args:?}");
+    }
     // A disk that is full is something else.
     if fs::exists("/dev/full").unwrap() {
-        let mut status = desk.command(&["-C", "p", "status"]);
         let full = fs::OpenOptions::new()
             .write(true)
             .open("/dev/full")
             .unwrap();
-        let output = status.stdout(Stdio::from(full)).output().unwrap();
+        let output = with(full.into(), &["status"]);
         assert_eq!(output.status.code(), Some(1));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains("cannot write to standard output"), "{said}");
@@ -217,7 +236,8 @@ fn a_signal_leaves_nothing_behind() {
             let mut folders = fs::read_dir(desk.path("p/.notsotuf-pending")).unwrap();
             folders.any(|folder| folder.unwrap().path().join("archive").exists())
         };
-        while !is_packing() && Instant::now() < end {
+        while !is_packing() {
+            assert!(Instant::now() < end, "{signal}: it is not packing");
             std::thread::sleep(Duration::from_millis(2));
         }
         let kill = run(Command::new("kill").args(["-s", signal, &child.id().to_string()]));

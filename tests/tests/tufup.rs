@@ -22,13 +22,19 @@ struct Field {
 }
 
 impl Field {
-    /// With 1.0 and 1.1; `None`, and it is said, if that version is not here.
+    /// With 1.0 and 1.1; `None`, and it is said, if that version is not here
+    /// and need not be.
     fn of(version: &str) -> Option<Self> {
-        let python = match version {
-            "0.10.0" => root().join(".venv/bin/python"),
-            _ => root().join(format!(".work/venv-tufup-{version}/bin/python")),
+        let is_ours = version == "0.10.0";
+        let python = match is_ours {
+            true => root().join(".venv/bin/python"),
+            false => root().join(format!(".work/venv-tufup-{version}/bin/python")),
         };
         if !python.exists() {
+            assert!(
+                !is_ours,
+                "{python:?} is missing: run scripts/make-bundles (scripts/test does)"
+            );
             println!("left out: tufup {version} could not be installed (scripts/test tries)");
             return None;
         }

@@ -1,7 +1,7 @@
 //! Uploading to folders, by rsync, and to the stores of clouds, and what clients
 //! then get from there.
 
-use notsotuf_tests::peers::{Daemon, free_address, nginx};
+use notsotuf_tests::peers::{Daemon, S3, free_address, nginx};
 use notsotuf_tests::{Server, World, bundle, bundler_in, copy_tree, root, run, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -52,6 +52,9 @@ fn two_releases(world: &World, upload: &dyn Fn(&[&str]) -> Value) -> Value {
 /// are kept for caches.
 fn assert_same_files(one: &Path, other: &Path) {
     let done = run(Command::new("diff").arg("-r").arg(one).arg(other));
+    // It says nothing on standard output of a folder that is not there.
+    let compared = matches!(done.status.code(), Some(0 | 1)) && done.stderr.is_empty();
+    assert!(compared, "{done:?}");
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     let is_kept = |line: &str| {
         line.starts_with(&format!("Only in {}", other.display()))
@@ -114,57 +117,21 @@ fn without_a_destination_it_says_what_to_do() {
     }
 }
 
-/// s3s-fs: an S3-compatible server that checks signatures.
-struct S3 {
-    _daemon: Daemon,
-    url: String,
-}
-
-impl S3 {
-    fn start(folder: &Path, signed: bool) -> Self {
-        let program = root().join(".work/tools/bin/s3s-fs");
-        assert!(program.exists(), "scripts/test installs {program:?}");
-        fs::create_dir_all(folder.join("bucket")).unwrap();
-        let address = free_address();
-        let port = address.rsplit(':').next().unwrap();
-        let mut command = Command::new(program);
-        command.args(["--host", "127.0.0.1", "--port", port]);
-        if signed {
-            let keys = [
-                "--access-key",
-                "AKEXAMPLE",
-                "--secret-key",
-                "secret-example",
-            ];
-            command.args(keys);
-        }
-        command.arg(folder);
-        S3 {
-            _daemon: Daemon::start(&mut command, &address),
-            url: format!("http://{address}"),
-        }
-    }
-
-    fn environment(&self, command: &mut Command, secret: &str) {
-        command
-            .env("AWS_ACCESS_KEY_ID", "AKEXAMPLE")
-            .env("AWS_SECRET_ACCESS_KEY", secret)
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ENDPOINT", &self.url)
-            .env("AWS_ALLOW_HTTP", "true");
-    }
-}
+/// The keys of the S3 server.
+const KEYS: [&str; 2] = ["AKEXAMPLE", "secret-example"];
 
 #[test]
 fn to_an_s3_compatible_store() {
     let world = World::new();
     let folder = world.path("store");
-    let s3 = S3::start(&folder, true);
-    let upload = |more: &[&str]| {
+    let s3 = S3::start(&folder, Some(KEYS));
+    let with_secret = |secret: &str, more: &[&str]| {
         let mut command = world.command(&[&["upload", "s3://bucket/my/updates"], more].concat());
-        s3.environment(&mut command, "secret-example");
-        notsotuf_tests::json(&mut command)
+        s3.point(&mut command).env("AWS_ACCESS_KEY_ID", KEYS[0]);
+        command.env("AWS_SECRET_ACCESS_KEY", secret);
+        command
     };
+    let upload = |more: &[&str]| notsotuf_tests::json(&mut with_secret(KEYS[1], more));
     two_releases(&world, &upload);
     let there = folder.join("bucket/my/updates");
     assert_same_files(
@@ -182,9 +149,7 @@ fn to_an_s3_compatible_store() {
     assert_eq!(again["uploaded"], json!([target]));
     // With the wrong secret it says where credentials come from, and not what
     // they are.
-    let mut command = world.command(&["upload", "s3://bucket/my/updates"]);
-    s3.environment(&mut command, "wrong-secret");
-    let refused = run(&mut command);
+    let refused = run(&mut with_secret("wrong-secret", &[]));
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned()
         + &String::from_utf8_lossy(&refused.stdout);
@@ -219,7 +184,7 @@ fn to_an_s3_compatible_store() {
 fn to_google_cloud_storage() {
     let world = World::new();
     let folder = world.path("store");
-    let s3 = S3::start(&folder, false);
+    let s3 = S3::start(&folder, None);
     let (address, place) = (free_address(), world.path("nginx"));
     let more = format!(
         "client_max_body_size 0; location / {{ proxy_set_header Authorization \"\";\n\

@@ -182,7 +182,10 @@ fn with_programs(programs: &[(&str, &str)], desktop: &str) -> (World, String) {
 
 #[test]
 fn a_window_that_hangs_or_dies_changes_nothing() {
-    let hangs = "exec sleep 4711";
+    // Its argument is this test's own: others may sleep on the same machine.
+    let sleep = format!("sleep {}", 1_000_000 + std::process::id());
+    let hangs = format!("exec {sleep}");
+    let hangs = hangs.as_str();
     let window = "echo 'org.kde.kdialog-1 /ProgressDialog'";
     for (programs, desktop) in [
         (&[("zenity", hangs)][..], ""),
@@ -196,7 +199,7 @@ fn a_window_that_hangs_or_dies_changes_nothing() {
         let (world, said) = with_programs(programs, desktop);
         assert_eq!(said, "1.1", "{programs:?}: {}", world.log());
         // Nothing of it is left behind.
-        let left = run(Command::new("pgrep").args(["-f", "^sleep 4711$"]));
+        let left = run(Command::new("pgrep").args(["-f", &format!("^{sleep}$")]));
         assert_eq!(left.status.code(), Some(1), "{programs:?}: {left:?}");
     }
 }
