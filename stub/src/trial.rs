@@ -11,12 +11,16 @@ use crate::updater::{Outcome, UpdateError, Updater};
 use crate::{behind, fs, say};
 use pep440_rs::Version;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 /// The environment variable with the path of a file; that a program makes it
 /// says that it works.
 pub const READY_VARIABLE: &str = "NOTSOTUF_READY_FILE";
+
+/// How often it is looked whether the thread that watches has failed, when
+/// the application has ended.
+const FAILED_WATCHER: Duration = Duration::from_millis(20);
 
 /// A start of a version that is on probation.
 pub struct Trial<'a> {
@@ -101,8 +105,10 @@ impl Trial<'_> {
         more.push((READY_VARIABLE, ready.clone().into_os_string()));
         std::thread::scope(|scope| {
             let (ended, wait) = mpsc::channel();
+            let (watching, watched) = mpsc::channel::<()>();
             let ready = &ready;
             let watch = move || {
+                let _watching = watching;
                 rescue::test_point("watch");
                 let proven = launch::watch(self.limit, || ready.exists(), &wait);
                 if proven {
@@ -117,12 +123,12 @@ impl Trial<'_> {
                 watcher = Some(scope.spawn(watch));
             });
             drop(ended);
-            while watcher.as_ref().is_some_and(|w| !w.is_finished()) {
+            // Nobody waits for the watcher's end longer than it takes.
+            while let Err(RecvTimeoutError::Timeout) = watched.recv_timeout(FAILED_WATCHER) {
                 if let (Some(_), Ok(end)) = (rescue::failure(), &end) {
                     // It is not watching any more, and will not end.
                     end.pass_on();
                 }
-                std::thread::sleep(Duration::from_millis(5));
             }
             let proven = watcher.is_some_and(|w| w.join().expect("watching does not panic"));
             Ok((end?, proven))

@@ -263,7 +263,18 @@ fn interleaved(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 /// Connects to the addresses side by side, each begun a little after the one
 /// before or when that one fails; which was the first, and its connection.
 fn race(addresses: &[SocketAddr], until: Instant) -> io::Result<(usize, TcpStream)> {
-    let left = || until.saturating_duration_since(Instant::now());
+    let left = || {
+        let left = until.saturating_duration_since(Instant::now());
+        left.max(Duration::from_millis(1))
+    };
+    if let [address] = addresses {
+        // Nothing to race with, so no thread either.
+        let result = TcpStream::connect_timeout(address, left());
+        return result.map(|stream| (0, stream)).map_err(|e| {
+            let silent = e.kind() == ErrorKind::TimedOut;
+            none_answers(addresses, Some(e).filter(|_| !silent))
+        });
+    }
     // Each gets its turn in the first half.
     let delay = ATTEMPT_DELAY.min(left() / (2 * addresses.len().max(1) as u32));
     let (sender, results) = mpsc::channel();
@@ -273,7 +284,7 @@ fn race(addresses: &[SocketAddr], until: Instant) -> io::Result<(usize, TcpStrea
     loop {
         if let Some((index, &address)) = waiting.next() {
             let sender = sender.clone();
-            let limit = left().max(Duration::from_millis(1));
+            let limit = left();
             std::thread::Builder::new().spawn(move || {
                 let result = TcpStream::connect_timeout(&address, limit);
                 // Another one may have been faster; this one then ends here.
@@ -292,7 +303,7 @@ fn race(addresses: &[SocketAddr], until: Instant) -> io::Result<(usize, TcpStrea
                     last = Some(e);
                 }
             }
-            Err(_) if left().is_zero() => return Err(none_answers(addresses, None)),
+            Err(_) if Instant::now() >= until => return Err(none_answers(addresses, None)),
             Err(_) => {}
         }
     }
@@ -362,11 +373,17 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             listener.local_addr().unwrap()
         };
-        let (winner, stream) = race(&[dead, good, dead], soon()).unwrap();
-        assert_eq!((winner, stream.peer_addr().unwrap()), (1, good));
+        for (all, expected) in [(&[dead, good, dead][..], 1), (&[good], 0)] {
+            let (winner, stream) = race(all, soon()).unwrap();
+            assert_eq!((winner, stream.peer_addr().unwrap()), (expected, good));
+        }
         let error = race(&[dead, dead], soon()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert!(error.to_string().contains(&dead.to_string()), "{error}");
+        let error = race(&[dead], soon()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let error = race(&[], soon()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 
     /// A listener whose queue is full drops what comes, as broken networks do.
@@ -386,9 +403,11 @@ mod tests {
         let (winner, _) = race(&[dead, dead, good], soon()).unwrap();
         assert_eq!(winner, 2);
         let until = Instant::now() + brief;
-        let error = race(&[dead, dead], until).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert!(error.to_string().contains(&dead.to_string()), "{error}");
+        for all in [&[dead, dead][..], &[dead]] {
+            let error = race(all, until).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert!(error.to_string().contains(&dead.to_string()), "{error}");
+        }
     }
 
     #[test]
