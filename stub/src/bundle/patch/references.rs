@@ -188,8 +188,10 @@ impl Map {
             let start = cover.start(&mut old_at, &mut new_at);
             for segment in &references.old_segments {
                 let from = start.old.max(segment.offset);
-                let to = (start.old + cover.length).min(segment.offset + segment.size);
-                if from + MIN_COVER > to {
+                let end = start.old.saturating_add(cover.length);
+                let to = end.min(segment.offset + segment.size);
+                let size = to.saturating_sub(from);
+                if size < MIN_COVER {
                     continue;
                 }
                 let new = start.new + (from - start.old);
@@ -204,7 +206,7 @@ impl Map {
                     all.push(Span {
                         old: segment.address + (from - segment.offset),
                         new,
-                        size: to - from,
+                        size,
                     });
                 }
             }
@@ -755,6 +757,36 @@ mod tests {
                     "{all:?}"
                 );
             }
+        }
+    }
+
+    /// Found by fuzzing: offsets that no file has.
+    #[test]
+    fn segments_and_covers_at_the_end_of_all_numbers_are_no_spans() {
+        let at_the_end = |size| Segment {
+            offset: u64::MAX - size,
+            address: u64::MAX - size,
+            size,
+        };
+        for (segment, skip, length) in [
+            (at_the_end(5), 0, 100),
+            (at_the_end(5), -6, 100),
+            (at_the_end(100), -40, 100),
+            (at_the_end(100), i64::MAX, 10),
+        ] {
+            let references = References {
+                old_segments: vec![segment],
+                new_segments: vec![segment],
+                ..References::default()
+            };
+            assert!(references.is_valid());
+            let cover = Cover {
+                literal: 0,
+                skip,
+                length,
+            };
+            let (map, _) = Map::new(&references, &[cover], 64 << 20).unwrap();
+            assert_eq!(map.spans, []);
         }
     }
 
