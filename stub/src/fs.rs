@@ -1,7 +1,7 @@
 //! File system calls whose errors name the call and the path.
 
 use crate::attributes;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
@@ -180,7 +180,9 @@ pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
 
 /// Reads a file of at most `limit` bytes that is open.
 pub(crate) fn read_limited(file: File, path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let expected = file.metadata().map_or(0, |found| found.len());
+    // One more, so that its end shows without another buffer.
+    let mut bytes = Vec::with_capacity(expected.min(limit) as usize + 1);
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .named("read", path)?;
@@ -326,15 +328,33 @@ fn make_writable(path: &Path) -> Result<()> {
 
 /// The entries of a folder, sorted by name; none if there is no such folder.
 pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths: Vec<_> = entries(path)?.iter().map(fs::DirEntry::path).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// The entries of a folder with their kinds, which most systems tell in the
+/// listing, links not followed; in no order. None if there is no such folder.
+pub fn list_with_types(path: &Path) -> Result<Vec<(PathBuf, FileType)>> {
+    let with_type = |entry: fs::DirEntry| {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(found) => Some(Ok((path, found))),
+            // Somebody else has removed it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => Some(Err(e).named("inspect", &path)),
+        }
+    };
+    entries(path)?.into_iter().filter_map(with_type).collect()
+}
+
+fn entries(path: &Path) -> Result<Vec<fs::DirEntry>> {
     let entries = match fs::read_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.named("list", path)?,
     };
-    let mut paths = entries
-        .map(|entry| entry.map(|e| e.path()).named("list", path))
-        .collect::<Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
+    let entries: io::Result<Vec<_>> = entries.collect();
+    entries.named("list", path)
 }
 
 /// Gives `to` the content and permissions of `from`: as a hard link where

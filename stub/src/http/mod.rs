@@ -142,6 +142,9 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
+            // It is filled with zeros for each connection, and a request is
+            // short: room for long values of authorization.
+            .output_buffer_size(32 * 1024)
             .user_agent(concat!("notsotuf/", env!("CARGO_PKG_VERSION")))
             .build();
         let connections = Arc::new(AtomicUsize::new(0));

@@ -26,8 +26,9 @@ pub struct BlockedVersions {
 impl BlockedVersions {
     /// Reads them; what cannot be read is passed over.
     pub fn load(layout: &Layout) -> Self {
-        let text = read(&layout.blocked()).unwrap_or_default();
-        let mut entries: Vec<Blocked> = serde_json::from_str(&text).unwrap_or_default();
+        let mut entries: Vec<Blocked> = read(&layout.blocked())
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
         let quarantine = read(&layout.quarantine()).unwrap_or_default();
         let lines = quarantine.lines();
         let listed: BTreeSet<Version> = lines.filter_map(|l| Version::from_str(l).ok()).collect();

@@ -211,12 +211,9 @@ fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
         layout.staging(),
     ] {
         // One that is strange itself is gone by now.
-        for entry in fs::list(&folder)? {
-            let Some(found) = fs::inspect(&entry)? else {
-                continue;
-            };
+        for (entry, found) in fs::list_with_types(&folder)? {
             let sound = match found.is_dir() {
-                true => !files.contains(&entry) && (own(&found) || !made_here.contains(&entry)),
+                true => !files.contains(&entry) && (!made_here.contains(&entry) || own(&entry)?),
                 false => found.is_file() && !folders.contains(&entry),
             };
             if !sound {
@@ -230,14 +227,15 @@ fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
     Ok(done)
 }
 
-fn own(found: &Metadata) -> bool {
-    #[cfg(unix)]
-    return is_own(found);
-    #[cfg(windows)]
-    {
-        let _: &Metadata = found;
-        true
-    }
+#[cfg(unix)]
+fn own(path: &Path) -> Result<bool, FsError> {
+    // What is gone is nobody else's.
+    Ok(fs::inspect(path)?.is_none_or(|found| is_own(&found)))
+}
+
+#[cfg(windows)]
+fn own(_: &Path) -> Result<bool, FsError> {
+    Ok(true)
 }
 
 /// Forgets all that came by metadata of another chain of roots: what is staged,
