@@ -142,8 +142,10 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
-            // It is filled with zeros for each connection, and a request is
-            // short: room for long values of authorization.
+            // They are filled with zeros for each connection, which takes
+            // longer than many an answer; a request is short, but for long
+            // values of authorization.
+            .input_buffer_size(64 * 1024)
             .output_buffer_size(32 * 1024)
             .user_agent(concat!("notsotuf/", env!("CARGO_PKG_VERSION")))
             .build();
