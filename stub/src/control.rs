@@ -14,6 +14,7 @@ use crate::select::Choice;
 use crate::settings::Settings;
 use crate::updater::{self, Outcome, Repaired, UpdateError, Updater};
 use crate::{behind, own, say};
+use pep440_rs::Version;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -162,10 +163,13 @@ fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, 
     };
     let blocked = BlockedVersions::load(layout);
     let of = |why| -> Vec<String> {
-        let versions = blocked.versions(why);
-        versions.iter().map(ToString::to_string).collect()
+        let versions = blocked.versions(why).into_iter();
+        // What may work at the next start is not left out yet.
+        let sure = |v: &Version| blocked.find(v, why).is_some_and(|entry| entry.sure);
+        versions.filter(sure).map(|v| v.to_string()).collect()
     };
     let (failed, left) = (of(BlockedWhy::Failed), of(BlockedWhy::RolledBack));
+    let not_installed = of(BlockedWhy::NotInstalled);
     let list = |versions: &[String]| match versions {
         [] => "none".to_owned(),
         versions => versions.join(", "),
@@ -184,6 +188,7 @@ fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, 
         ("previous", or_none(&previous)),
         ("failed here", list(&failed)),
         ("rolled back", list(&left)),
+        ("left out", list(&not_installed)),
         ("channel", settings.channel.to_string()),
         ("metadata", shown(&settings.metadata_url)),
         ("targets", shown(&settings.targets_url)),
@@ -200,6 +205,7 @@ fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, 
         "probation": on_probation,
         "failed": failed,
         "rolled_back": left,
+        "not_installed": not_installed,
         "notes": notes,
         "channel": settings.channel.to_string(),
         "metadata_url": shown(&settings.metadata_url),
@@ -235,6 +241,7 @@ fn status_for_others(layout: &Layout, settings: &Settings, log: &Path) -> Answer
         "probation": null,
         "failed": null,
         "rolled_back": null,
+        "not_installed": null,
         "notes": null,
         "channel": settings.channel.to_string(),
         "metadata_url": shown(&settings.metadata_url),
@@ -372,7 +379,11 @@ fn repair(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     if let Outcome::Deferred { .. } = outcome {
         text.line(outcome.to_string());
     }
-    log::info!("repair: {} files restored", damaged.len());
+    let done = match outcome {
+        Outcome::Deferred { .. } => "to be restored at the next start",
+        _ => "restored",
+    };
+    log::info!("repair: {} files {done}", damaged.len());
     let mut json = describe_outcome(&outcome);
     json["damaged"] = damaged.into();
     Ok(Answer { text, json })

@@ -25,7 +25,7 @@ use crate::select::{self, Archive, Catalog, Channel, Choice, Client, Patch};
 use crate::settings::Settings;
 use crate::tuf::key::{encode_hex, sha256_hex};
 use crate::tuf::{TargetFile, UnixTime};
-use crate::vouch::{InstalledBundle, StagedBundle, Unvouched, vouch};
+use crate::vouch::{InstalledBundle, StagedBundle, Unvouched, Vouched, vouch};
 use pep440_rs::Version;
 use std::collections::BTreeSet;
 use std::io;
@@ -679,7 +679,12 @@ impl<'a> Updater<'a> {
             Ok(None) => Ok(Committed::Nothing),
             Ok(Some(release)) if release.name != self.settings.name => Ok(Committed::Nothing),
             Ok(Some(_)) => match self.vouch_for_staged(self.stored_catalog().as_ref())? {
-                Ok(()) => self.install(true, true),
+                Ok(vouched) => self.install(How {
+                    recheck: true,
+                    probation: true,
+                    returning: vouched == Vouched::WayBack,
+                    ..How::default()
+                }),
                 Err(e) => {
                     log::warn!("what is staged is not installed: {e}; dropping it");
                     Ok(Committed::Nothing)
@@ -716,13 +721,13 @@ impl<'a> Updater<'a> {
     fn vouch_for_staged(
         &self,
         catalog: Option<&Catalog>,
-    ) -> Result<Result<(), Unvouched>, UpdateError> {
+    ) -> Result<Result<Vouched, Unvouched>, UpdateError> {
         let (app, staged) = (self.layout.app(), self.layout.staged());
         let (Ok(Some(record)), Some(hash)) = (
             Record::load(&staged, self.rules),
             install::record_hash(&staged)?,
         ) else {
-            return Ok(Ok(()));
+            return Ok(Ok(Vouched::Listed));
         };
         let origin = Origin::load(self.layout);
         let release = Record::load_release(&app).unwrap_or_else(|e| {
@@ -732,7 +737,7 @@ impl<'a> Updater<'a> {
         let installed = release.filter(|release| release.name == self.settings.name);
         let installed_hash = install::record_hash(&app)?.unwrap_or_default();
         let installed = installed.as_ref().map(|release| InstalledBundle {
-            release,
+            version: &release.version,
             record: &installed_hash,
         });
         let staged = StagedBundle {
@@ -748,7 +753,7 @@ impl<'a> Updater<'a> {
     fn has_staged(&self, checked: &Checked, version: &Version) -> bool {
         let staged = Record::load_release(&self.layout.staged());
         matches!(staged, Ok(Some(release)) if release.version == *version)
-            && matches!(self.vouch_for_staged(Some(&checked.catalog)), Ok(Ok(())))
+            && matches!(self.vouch_for_staged(Some(&checked.catalog)), Ok(Ok(_)))
     }
 
     /// Refreshes the trusted metadata and chooses the version to update to.
@@ -810,7 +815,9 @@ impl<'a> Updater<'a> {
                 entry.count = before;
             }
             entry.updater = Some(own::version());
-            entry.archive = hash.map(str::to_owned);
+            if let Some(hash) = hash {
+                entry.archive = Some(hash.to_owned());
+            }
             let room = error
                 .is_for_room()
                 .then(|| attributes::room(self.layout.root()));
@@ -1162,16 +1169,19 @@ impl<'a> Updater<'a> {
     /// # Errors
     /// [`UpdateError::Commit`]; what was installed still is.
     pub fn commit(&self) -> Result<Committed, UpdateError> {
-        Ok(self.install(false, true)?)
+        Ok(self.install(How {
+            probation: true,
+            ..How::default()
+        })?)
     }
 
-    fn install(&self, recheck: bool, probation: bool) -> Result<Committed, CommitError> {
+    /// As the settings want it, and as far as they want a probation.
+    fn install(&self, how: How) -> Result<Committed, CommitError> {
         let how = How {
             purge: self.settings.purge,
-            recheck,
-            probation: probation && self.settings.probation().is_some(),
-            returning: false,
+            probation: how.probation && self.settings.probation().is_some(),
             preserve: Some(&|path| self.settings.preserves(path)),
+            ..how
         };
         (self.tell)(Event::Committing);
         let result = install::commit(self.layout, &self.lock, how)?;
@@ -1326,7 +1336,7 @@ impl<'a> Updater<'a> {
         }
         let result = self.stage_full(&checked, &version);
         let staged = self.tidied(result)?;
-        let outcome = match self.install(false, false)? {
+        let outcome = match self.install(How::default())? {
             Committed::Deferred(instances) => Outcome::Deferred { version, instances },
             _ => Outcome::Updated(staged),
         };

@@ -4,7 +4,7 @@
 //! that anybody signed. Pure.
 
 use crate::bundle::TreeHash;
-use crate::install::{Origin, Release, Why};
+use crate::install::{Origin, Why};
 use crate::select::Catalog;
 use pep440_rs::Version;
 
@@ -24,10 +24,20 @@ pub struct StagedBundle<'a> {
 /// What is installed.
 #[derive(Debug, Clone, Copy)]
 pub struct InstalledBundle<'a> {
-    /// Name and version.
-    pub release: &'a Release,
+    /// Its version.
+    pub version: &'a Version,
     /// The hash of its record.
     pub record: &'a str,
+}
+
+/// Why what is staged may be installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// Metadata lists it.
+    Listed,
+    /// It is the bundle that was there before, and this program began to go
+    /// back to it.
+    WayBack,
 }
 
 /// Why it may not be installed.
@@ -66,9 +76,9 @@ pub fn vouch(
     staged: StagedBundle,
     installed: Option<InstalledBundle>,
     catalog: Option<&Catalog>,
-) -> Result<(), Unvouched> {
+) -> Result<Vouched, Unvouched> {
     if is_way_back(staged, installed) {
-        return Ok(());
+        return Ok(Vouched::WayBack);
     }
     let version = staged.version;
     let catalog = catalog.ok_or_else(|| Unvouched::NoMetadata(version.clone()))?;
@@ -76,14 +86,14 @@ pub fn vouch(
     if catalog.withdrawn.contains(version) {
         return Err(Unvouched::Withdrawn(version.clone()));
     }
-    match installed.map(|installed| &installed.release.version) {
+    match installed.map(|installed| installed.version) {
         Some(installed) if version < installed && !catalog.withdrawn.contains(installed) => {
             Err(Unvouched::NotNewer {
                 staged: version.clone(),
                 installed: installed.clone(),
             })
         }
-        _ => Ok(()),
+        _ => Ok(Vouched::Listed),
     }
 }
 
@@ -158,17 +168,14 @@ mod tests {
         origin: Option<&Origin>,
         installed: Option<&str>,
         withdrawals: bool,
-    ) -> Result<(), Unvouched> {
+    ) -> Result<Vouched, Unvouched> {
         let mut catalog = catalog();
         if !withdrawals {
             catalog.withdrawn.clear();
         }
-        let release = installed.map(|installed| Release {
-            name: "app".into(),
-            version: version(installed),
-        });
-        let installed = release.as_ref().map(|release| InstalledBundle {
-            release,
+        let installed = installed.map(version);
+        let installed = installed.as_ref().map(|version| InstalledBundle {
+            version,
             record: "installed",
         });
         let staged_version = version(staged.0);
@@ -192,7 +199,7 @@ mod tests {
         ] {
             let found = check(staged, None, Some("1.0"), false);
             match good {
-                true => assert_eq!(found, Ok(()), "{staged:?}"),
+                true => assert_eq!(found, Ok(Vouched::Listed), "{staged:?}"),
                 false => assert_eq!(found, Err(Unvouched::OtherContent(version(staged.0)))),
             }
         }
@@ -213,7 +220,10 @@ mod tests {
             },
         };
         let good = origin("staged", "app-1.3.tar.gz", "ab");
-        assert_eq!(check(("1.3", 99), Some(&good), Some("1.0"), false), Ok(()));
+        assert_eq!(
+            check(("1.3", 99), Some(&good), Some("1.0"), false),
+            Ok(Vouched::Listed)
+        );
         for bad in [
             origin("other", "app-1.3.tar.gz", "ab"),
             origin("staged", "app-1.2.tar.gz", "ab"),
@@ -230,14 +240,23 @@ mod tests {
 
     #[test]
     fn it_must_be_newer() {
-        assert_eq!(check(("1.1", 11), None, None, false), Ok(()));
-        assert_eq!(check(("1.1", 11), None, Some("1.0"), false), Ok(()));
+        assert_eq!(check(("1.1", 11), None, None, false), Ok(Vouched::Listed));
+        assert_eq!(
+            check(("1.1", 11), None, Some("1.0"), false),
+            Ok(Vouched::Listed)
+        );
         // A repair.
-        assert_eq!(check(("1.1", 11), None, Some("1.1"), false), Ok(()));
+        assert_eq!(
+            check(("1.1", 11), None, Some("1.1"), false),
+            Ok(Vouched::Listed)
+        );
         let found = check(("1.0", 10), None, Some("1.1"), false);
         assert!(matches!(found, Err(Unvouched::NotNewer { .. })));
         // The installed one was withdrawn.
-        assert_eq!(check(("1.0", 10), None, Some("1.1"), true), Ok(()));
+        assert_eq!(
+            check(("1.0", 10), None, Some("1.1"), true),
+            Ok(Vouched::Listed)
+        );
         // So was the staged one.
         let found = check(("1.1", 11), None, Some("1.0"), true);
         assert_eq!(found, Err(Unvouched::Withdrawn(version("1.1"))));
@@ -250,7 +269,10 @@ mod tests {
             why: Why::BackFrom(from.into()),
         };
         let known = back("staged", "installed");
-        assert_eq!(check(("0.5", 5), Some(&known), Some("1.1"), false), Ok(()));
+        assert_eq!(
+            check(("0.5", 5), Some(&known), Some("1.1"), false),
+            Ok(Vouched::WayBack)
+        );
         for other in [back("staged", "another"), back("another", "installed")] {
             assert!(check(("0.5", 5), Some(&other), Some("1.1"), false).is_err());
         }

@@ -388,6 +388,22 @@ fn files_that_are_not_listed_do_not_come_along_with_what_is_staged() {
     }
 }
 
+/// Which is no way back: nothing is known of what came along.
+#[test]
+fn nor_with_an_older_release_that_is_staged() {
+    let world = installed(&[]);
+    release(&world, "1.1");
+    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    world.bundler(&["yank", "1.1"]);
+    world.bundler(&["publish"]);
+    updater(&world, &["stage"]);
+    world.set("mode", "\"off\"");
+    let planted = "install/.notsotuf/staging/tree/planted.pth";
+    fs::write(world.path(planted), "import evil").unwrap();
+    assert_eq!(world.start_version(), "1.0", "{}", world.log());
+    assert!(!world.path("install/app/planted.pth").exists());
+}
+
 #[test]
 fn a_state_dir_that_others_could_write_to_is_emptied() {
     for (mode, emptied) in [

@@ -250,6 +250,7 @@ fn a_required_release_that_failed_once_is_tried_again_for_a_newer_one() {
     assert_eq!(start(&world), "1.3", "{}", world.log());
     assert_eq!(command(&world, &["status"])["failed"], json!([]));
     assert!(!world.path("install/.notsotuf/blocked").exists());
+    assert_eq!(command(&world, &["status"])["not_installed"], json!([]));
 }
 
 #[cfg(target_os = "linux")]
@@ -339,6 +340,9 @@ fn a_broken_release_is_fetched_once_and_a_later_one_comes() {
     assert_eq!(times, 1, "{}", world.log());
     let check = command(&world, &["check"]);
     assert_eq!(check["skipped"][0]["why"], "not-installed");
+    let status = command(&world, &["status"]);
+    assert_eq!(status["not_installed"], json!(["1.1"]));
+    assert_eq!(status["failed"], json!([]));
     assert!(!world.path("install/.notsotuf/downloads").exists());
     release(&world, "1.2", "", &["--skip-patch"]);
     assert_eq!(start(&world), "1.2", "{}", world.log());
@@ -365,6 +369,8 @@ fn an_update_that_cannot_be_put_in_place_keeps_no_later_one_away() {
         .any(|r| r.contains("targets/") && r.contains("app-1"));
     assert!(!again, "it is there: {requests:?}");
     assert!(world.log().contains("version 1.1 cannot be installed"));
+    let status = command(&world, &["status"]);
+    assert_eq!(status["not_installed"], json!([]), "it is tried again");
     release(&world, "1.2", "", &[]);
     assert_eq!(start(&world), "1.0");
     let staged = command(&world, &["status"])["staged"]["version"].clone();

@@ -188,9 +188,7 @@ fn prepare_tree(
 ) -> Result<(), FsError> {
     let (app, staged) = (layout.app(), layout.staged());
     let old = installed.map(|record| &record.manifest);
-    // On the way back, it is what found no room on the way there.
-    let older = installed.is_some_and(|old| update.release.version < old.release.version);
-    if how.purge || (!how.returning && !older) {
+    if how.purge || !how.returning {
         carry::drop_unlisted(&staged, &update.manifest)?;
     }
     if let Some(old) = old {
