@@ -3,7 +3,7 @@
 
 use crate::gzip::Gzip;
 use indicatif::ProgressBar;
-use notsotuf_stub::bundle::rules::RECORD;
+use notsotuf_stub::bundle::path_rules::RECORD;
 use notsotuf_stub::fs::{self, FsError};
 use ring::digest;
 use std::fs::Metadata;
@@ -278,7 +278,8 @@ impl<W: Write> Write for Tee<W> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use notsotuf_stub::bundle::{Kind, Rules, archive};
+    use notsotuf_stub::bundle::unpack;
+    use notsotuf_stub::bundle::{Kind, Rules};
     use std::fs::{create_dir_all, write};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -305,7 +306,7 @@ mod tests {
         let out = folder.path().join("out");
         create_dir_all(&out).unwrap();
         let file = std::fs::File::open(&one).unwrap();
-        let tree = archive::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
+        let tree = unpack::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
         assert_eq!(tree.entries["app"].mode, 0o751);
         let link = Kind::Link {
             target: "../app".into(),
@@ -329,7 +330,7 @@ mod tests {
         let out = folder.path().join("out");
         create_dir_all(&out).unwrap();
         let file = std::fs::File::open(&archive).unwrap();
-        let tree = archive::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
+        let tree = unpack::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
         assert_eq!(tree.entries.keys().collect::<Vec<_>>(), ["app"]);
         let empty = pack(&out.join("none"), &folder.path().join("b"), |_| {
             ProgressBar::hidden()

@@ -4,12 +4,12 @@
 use crate::metadata::{Document, Published};
 use crate::progress::Progress;
 use crate::temporary;
-use notsotuf_stub::bundle::archive::unpack;
 use notsotuf_stub::bundle::patch::{self, Scattered};
+use notsotuf_stub::bundle::unpack::unpack;
 use notsotuf_stub::bundle::{Manifest, Rules};
+use notsotuf_stub::catalog::{Catalog, TargetName};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::http::{Answer, Http, HttpError};
-use notsotuf_stub::select::{Catalog, TargetName};
 use notsotuf_stub::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
@@ -133,7 +133,7 @@ impl Target {
                 }
             }
         }
-        let checked = tuf::schema::verify_length(path, target.length, length)
+        let checked = tuf::metadata::verify_length(path, target.length, length)
             .and_then(|()| hasher.finish(path));
         Ok(checked.map_err(|e| e.to_string()))
     }
@@ -418,7 +418,7 @@ fn targets(
 }
 
 fn apply(
-    patch: &notsotuf_stub::select::Patch,
+    patch: &notsotuf_stub::catalog::Patch,
     file: &Path,
     version: &Version,
     catalog: &Catalog,

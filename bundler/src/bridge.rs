@@ -138,7 +138,7 @@ fn check_folder(app: &Path) -> Result<(), BridgeError> {
         .into_iter()
         .filter(|path| {
             path.file_name()
-                .is_some_and(|name| name != notsotuf_stub::bundle::rules::RECORD)
+                .is_some_and(|name| name != notsotuf_stub::bundle::path_rules::RECORD)
         })
         .collect();
     match &content[..] {

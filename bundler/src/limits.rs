@@ -3,7 +3,7 @@
 
 use crate::metadata::{Published, Update};
 use crate::publish::What;
-use notsotuf_stub::report::bytes;
+use notsotuf_stub::progress::bytes;
 use notsotuf_stub::tuf::Bounds;
 use serde_json::{Map, Value};
 

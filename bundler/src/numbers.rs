@@ -3,8 +3,8 @@
 //! that is still here, which is a memory, too.
 
 use crate::release::{Pending, ReleaseError};
+use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::select::{Channel, TargetKind, TargetName};
 use pep440_rs::Version;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@
 use crate::metadata::Published;
 use crate::project::Project;
 use crate::release::{self, Pending, ReleaseError};
-use notsotuf_stub::custom::Rollout;
+use notsotuf_stub::catalog::custom::Rollout;
 use notsotuf_stub::tuf::key::encode_hex;
 use pep440_rs::Version;
 use ring::rand::{SecureRandom, SystemRandom};

@@ -1,8 +1,8 @@
 //! A project: its settings file, and where its keys and its repository are.
 
 use crate::keys::{External, KeyError, Keyring};
+use notsotuf_stub::catalog::{Channel, TargetKind, is_name};
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::select::{Channel, TargetKind, is_name};
 use notsotuf_stub::settings::Mode;
 use serde::Deserialize;
 use std::collections::BTreeMap;

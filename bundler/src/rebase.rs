@@ -1,7 +1,7 @@
 //! Bringing what is prepared here onto what somebody else published
 //! meanwhile. Pure.
 
-use notsotuf_stub::select::{TargetKind, TargetName};
+use notsotuf_stub::catalog::{TargetKind, TargetName};
 use pep440_rs::Version;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;

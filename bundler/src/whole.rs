@@ -5,7 +5,7 @@
 use crate::diff::Budget;
 use crate::progress::Progress;
 use flate2::read::MultiGzDecoder;
-use notsotuf_stub::custom::Tar;
+use notsotuf_stub::catalog::custom::Tar;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::tuf::key::sha256_hex;
 use qbsdiff::{Bsdiff, Bspatch};

@@ -136,7 +136,8 @@ mod unix {
 #[cfg(windows)]
 mod windows {
     use super::{File, OLD, Path, io, not_a_log};
-    use crate::{fs, plain_file};
+    use crate::fs;
+    use crate::fs::plain_file;
 
     /// Opens the log at `path` to add to it; if it has more than `limit` bytes,
     /// it is put aside first. Makes the folder.

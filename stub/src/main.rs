@@ -7,5 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
-    notsotuf_stub::launcher::main()
+    notsotuf_stub::startup::main()
 }

@@ -2,13 +2,13 @@
 //! metadata and targets over HTTP. What to fetch and what to believe is up to
 //! [`crate::tuf`].
 
-use crate::error::Class;
+use crate::failure::Class;
+use crate::fs::plain_file;
 use crate::fs::{self, FsError};
 use crate::http::{Answer, Http, HttpError, Oddity, Rest, shown};
-use crate::plain_file;
-use crate::tuf::chain::{self, RootChain, SelfSignedRoot, Shipped};
 use crate::tuf::key::sha256_hex;
-use crate::tuf::schema::Targets;
+use crate::tuf::metadata::Targets;
+use crate::tuf::root_chain::{self, RootChain, SelfSignedRoot, Shipped};
 use crate::tuf::{self, Bounds, Refresh, RootChange, Step, TargetFile, TufError, UnixTime};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -415,7 +415,7 @@ impl Repository {
             return Ok(shipped);
         };
         let (old, new) = (stored.version(), shipped.version());
-        match chain::compare(&stored, &shipped, &chain) {
+        match root_chain::compare(&stored, &shipped, &chain) {
             Shipped::Known => {
                 let unfinished = std::mem::take(&mut chain.starting_over);
                 if chain.add(&stored) | chain.add(&shipped) | unfinished {
@@ -679,7 +679,7 @@ fn request_rest(
             Ok(())
         })?;
     }
-    let checked = tuf::schema::verify_length(path, target.length, received)
+    let checked = tuf::metadata::verify_length(path, target.length, received)
         .and_then(|()| hasher.finish(path));
     checked.map_err(|source| match oddity {
         Some(Oddity::Encoded(encoding)) => HttpError::Encoded {

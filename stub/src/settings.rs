@@ -1,10 +1,10 @@
 //! The stub's settings, `notsotuf.toml` beside it.
 
 use crate::bundle::Rules;
+use crate::catalog::Channel;
 use crate::fs::{self, FsError};
 use crate::http;
-use crate::select::Channel;
-use crate::tuf::pattern::path_matches;
+use crate::tuf::path_pattern::path_matches;
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //! keys, in the hands of somebody who has them.
 
 use crate::World;
-use notsotuf_stub::tuf::json;
+use notsotuf_stub::tuf::canonical_json;
 use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ impl Forge {
     /// A metadata file with this signed part, as it is written there, and the
     /// signature of a role over its canonical form.
     pub fn sign(&self, role: &str, signed: &[u8]) -> Vec<u8> {
-        let payload = notsotuf_stub::tuf::canonical::canonical(signed).expect("JSON");
+        let payload = notsotuf_stub::tuf::envelope::canonical(signed).expect("JSON");
         let pem = fs::read(self.keys.join(format!("{role}.pem"))).expect("a plain key");
         let (_, der) = spki::der::pem::decode_vec(&pem).expect("PEM");
         let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).expect("ed25519");
@@ -99,7 +99,7 @@ impl Forge {
             ("snapshot", &self.snapshot),
             ("timestamp", &self.timestamp),
         ] {
-            let file = self.sign(role, &json::canonical(signed).expect("no floats"));
+            let file = self.sign(role, &canonical_json::canonical(signed).expect("no floats"));
             let name = match role {
                 "timestamp" => "timestamp.json".into(),
                 _ => format!("{}.{role}.json", signed["version"]),

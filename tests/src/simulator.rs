@@ -1,9 +1,10 @@
 //! A TUF repository in memory that signs with real keys and does whatever a
 //! test tells it, and a client of it over the stub's own code.
 
+use notsotuf_stub::tuf::canonical_json;
 use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
-use notsotuf_stub::tuf::schema::{format_time, parse_time};
-use notsotuf_stub::tuf::{Bounds, Refresh, Step, TargetFile, TufError, UnixTime, json};
+use notsotuf_stub::tuf::metadata::{format_time, parse_time};
+use notsotuf_stub::tuf::{Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
@@ -74,7 +75,7 @@ impl SimKey {
         let public = json!({
             "keytype": keytype, "scheme": scheme, "keyval": { "public": public },
         });
-        let form = json::canonical(&public).expect("no numbers");
+        let form = canonical_json::canonical(&public).expect("no numbers");
         SimKey {
             id: sha256_hex(&form),
             public,
@@ -116,7 +117,7 @@ fn spki_pem(curve: &str, point: &[u8]) -> String {
 
 /// Puts a signed part and signatures by `keys` together.
 pub fn sign(signed: &Value, keys: &[SimKey]) -> Vec<u8> {
-    let payload = json::canonical(signed).expect("no floats");
+    let payload = canonical_json::canonical(signed).expect("no floats");
     let signatures: Vec<_> = keys
         .iter()
         .map(|key| json!({ "keyid": key.id, "sig": key.sign(&payload) }))

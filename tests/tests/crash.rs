@@ -6,7 +6,8 @@
 
 use nix::errno::Errno;
 use notsotuf_stub::bundle::Rules;
-use notsotuf_stub::install::{Layout, Record, check_files};
+use notsotuf_stub::install::check_files;
+use notsotuf_stub::install::{Layout, Record};
 use notsotuf_tests::trace::{self, Act, Kind, Plan};
 use notsotuf_tests::{World, noise, run, write_script};
 use std::fs;

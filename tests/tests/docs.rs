@@ -566,7 +566,7 @@ fn formats_are_explained_in_full() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     let text = read("docs/formats.md");
     // What the stub reads of an entry, and what is where on disk.
-    let custom = read("stub/src/custom.rs");
+    let custom = read("stub/src/catalog/custom.rs");
     let custom = custom.split("#[cfg(test)]").next().unwrap();
     let mut names = Vec::new();
     for before in ["take(map, \"", "map.get(\""] {

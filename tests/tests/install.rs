@@ -4,7 +4,8 @@
 #![cfg(unix)]
 
 use notsotuf_stub::bundle::Rules;
-use notsotuf_stub::install::{Record, check_files};
+use notsotuf_stub::install::Record;
+use notsotuf_stub::install::check_files;
 use notsotuf_tests::{World, is_root, json, run, set_mode, text};
 use serde_json::{Value, json};
 use std::fs;

@@ -9,9 +9,9 @@ use crate::progress::Progress;
 use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
 use clap::Args;
-use notsotuf_stub::launcher::now;
 use notsotuf_stub::safe_text::Lines;
-use notsotuf_stub::tuf::schema::format_time;
+use notsotuf_stub::startup::now;
+use notsotuf_stub::tuf::metadata::format_time;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -18,7 +18,7 @@ use crate::ship::Order;
 use crate::temporary;
 use clap::{Args, Subcommand};
 use notsotuf_stub::fs;
-use notsotuf_stub::report::bytes;
+use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
 use pep440_rs::Version;
 use serde_json::{Map, json};

@@ -27,9 +27,9 @@ use crate::vet::Vetting;
 use crate::{address, limits, prune, publish, serve};
 use clap::{Args, Parser, Subcommand};
 use notsotuf_stub::fs;
-use notsotuf_stub::launcher::now;
-use notsotuf_stub::report::bytes;
+use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
+use notsotuf_stub::startup::now;
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -325,7 +325,7 @@ fn parse_budget(text: &str) -> Result<Duration, String> {
 
 fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
     // Metadata is signed in canonical form, which has no such numbers.
-    match notsotuf_stub::tuf::json::parse(text.as_bytes()) {
+    match notsotuf_stub::tuf::canonical_json::parse(text.as_bytes()) {
         Ok(Value::Object(_)) if text.len() as u64 > limits::PER_RELEASE => Err(format!(
             "it has {} bytes; since all clients fetch that of all releases, at most {} are taken: \
              put more into a file of the bundle, or on a web page",

@@ -10,7 +10,7 @@ use crate::release::Pending;
 use crate::ship::ShipError;
 use crate::upload::{self, Destination, Here, Options, Place, UploadError};
 use clap::Args;
-use notsotuf_stub::report::bytes;
+use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 use std::path::Path;

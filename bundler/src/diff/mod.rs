@@ -8,7 +8,9 @@ mod streams;
 
 use encode::FileDiff;
 use indicatif::ProgressBar;
-use notsotuf_stub::bundle::patch::{MAGIC, MAX_DIFF_SIZE, STREAMS, op, stream};
+use notsotuf_stub::bundle::patch::op;
+use notsotuf_stub::bundle::patch::stream;
+use notsotuf_stub::bundle::patch::{MAGIC, MAX_DIFF_SIZE, STREAMS};
 use notsotuf_stub::bundle::{Entry, Kind, Manifest};
 use notsotuf_stub::fs::{self, FsError};
 use std::collections::BTreeMap;

@@ -1,8 +1,9 @@
 //! The streams of a patch, as bytes.
 
 use lzma_rust2::{LzmaOptions, LzmaWriter};
+use notsotuf_stub::bundle::patch::MAX_DICTIONARY;
 use notsotuf_stub::bundle::patch::references::{Kind, References, Segment};
-use notsotuf_stub::bundle::patch::{MAX_DICTIONARY, stream};
+use notsotuf_stub::bundle::patch::stream;
 use std::io::{self, Read, Write};
 
 /// A run of zeros shorter than this is cheaper among the differences.

@@ -1,6 +1,7 @@
 use super::*;
 use notsotuf_stub::bundle::Rules;
-use notsotuf_stub::bundle::patch::{PatchError, Scattered, hash_file};
+use notsotuf_stub::bundle::patch::hash_file;
+use notsotuf_stub::bundle::patch::{PatchError, Scattered};
 use proptest::prelude::*;
 use std::fs::{create_dir_all, write};
 

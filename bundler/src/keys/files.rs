@@ -151,7 +151,7 @@ impl NewKey {
     /// # Errors
     /// [`KeyError::Name`], or what the system's random numbers say.
     pub fn generate(name: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
-        if !notsotuf_stub::select::is_name(name) {
+        if !notsotuf_stub::catalog::is_name(name) {
             return Err(KeyError::Name { name: name.into() });
         }
         let mut seed = [0; 32];

@@ -24,7 +24,7 @@ pub use passphrase::Passphrases;
 pub use permissions::{Mend, check as check_permissions, close as close_to_others};
 
 use notsotuf_stub::fs::FsError;
-use notsotuf_stub::tuf::json;
+use notsotuf_stub::tuf::canonical_json;
 use notsotuf_stub::tuf::key::{Key, KeyMaterial, encode_hex, sha256_hex};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
@@ -187,7 +187,7 @@ impl PublicKey {
     /// it (TUF specification section 4.2). In metadata that another program
     /// made it may go by another one.
     pub fn id(&self) -> String {
-        let form = json::canonical(&self.to_json()).expect("it has no numbers");
+        let form = canonical_json::canonical(&self.to_json()).expect("it has no numbers");
         sha256_hex(&form)
     }
 

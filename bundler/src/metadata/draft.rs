@@ -10,7 +10,7 @@ use crate::project::Project;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::UnixTime;
 use notsotuf_stub::tuf::key::sha256_hex;
-use notsotuf_stub::tuf::schema::format_time;
+use notsotuf_stub::tuf::metadata::format_time;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -16,9 +16,10 @@ use crate::keys::{KeyError, Keyring, Passphrases, PublicKey, Signer};
 use crate::limits;
 use crate::project::Project;
 use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::tuf::canonical_json;
 use notsotuf_stub::tuf::key::decode_hex;
-use notsotuf_stub::tuf::schema::{Metadata, Root, Snapshot, Targets, Timestamp, format_time};
-use notsotuf_stub::tuf::{self, Refresh, Step, TufError, UnixTime, json};
+use notsotuf_stub::tuf::metadata::{Metadata, Root, Snapshot, Targets, Timestamp, format_time};
+use notsotuf_stub::tuf::{self, Refresh, Step, TufError, UnixTime};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -208,7 +209,7 @@ impl Document {
             path: path.into(),
             reason,
         };
-        let value = json::parse(bytes).map_err(|e| form(e.to_string()))?;
+        let value = canonical_json::parse(bytes).map_err(|e| form(e.to_string()))?;
         if !value["signed"].is_object() || !value["signatures"].is_array() {
             return Err(form("it is no TUF metadata".into()));
         }
@@ -228,7 +229,7 @@ impl Document {
     /// When it expires; long ago if it does not say.
     pub fn expires(&self) -> UnixTime {
         let text = self.signed()["expires"].as_str().unwrap_or_default();
-        tuf::schema::parse_time(text).unwrap_or(UnixTime::MIN)
+        tuf::metadata::parse_time(text).unwrap_or(UnixTime::MIN)
     }
 
     /// How many keys must sign `role`, if this is a root.
@@ -252,10 +253,11 @@ impl Document {
     /// # Errors
     /// If an external signer fails.
     pub fn sign(&mut self, signers: &[(String, Signer)]) -> Result<(), MetadataError> {
-        let payload = json::canonical(self.signed()).map_err(|source| TufError::Json {
-            role: self.signed()["_type"].to_string(),
-            source,
-        })?;
+        let payload =
+            canonical_json::canonical(self.signed()).map_err(|source| TufError::Json {
+                role: self.signed()["_type"].to_string(),
+                source,
+            })?;
         for (id, signer) in signers {
             let signature = json!({ "keyid": id, "sig": signer.sign(&payload)? });
             let signatures = self.0["signatures"].as_array_mut().expect("checked");
@@ -296,7 +298,7 @@ impl Document {
 
     /// Whether this has a valid signature by `key`, under the id `id`.
     pub fn has_signature(&self, id: &str, key: &PublicKey) -> bool {
-        let Ok(payload) = json::canonical(self.signed()) else {
+        let Ok(payload) = canonical_json::canonical(self.signed()) else {
             return false;
         };
         let signatures = self.0["signatures"].as_array().into_iter().flatten();

@@ -5,7 +5,7 @@ use super::{Document, MetadataError, Published, in_days, next_version, role_keys
 use crate::keys::{Keyring, Passphrases, PublicKey};
 use crate::project::{Project, ROLES};
 use notsotuf_stub::fs;
-use notsotuf_stub::tuf::schema::format_time;
+use notsotuf_stub::tuf::metadata::format_time;
 use notsotuf_stub::tuf::{Bounds, UnixTime};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;

@@ -182,7 +182,7 @@ impl Place {
                     hasher = target.hasher(path)?;
                 }
                 length += data.len() as u64;
-                tuf::schema::verify_length(path, target.length, length.max(target.length))?;
+                tuf::metadata::verify_length(path, target.length, length.max(target.length))?;
                 hasher.update(data);
                 bar.inc(data.len() as u64);
                 Ok(file
@@ -213,7 +213,7 @@ impl Place {
             }
         }
         file.sync_all().map_err(|e| FsError::new("sync", to, e))?;
-        tuf::schema::verify_length(path, target.length, length)?;
+        tuf::metadata::verify_length(path, target.length, length)?;
         Ok(hasher.finish(path)?)
     }
 }

@@ -12,7 +12,7 @@
 //! the repository signs.
 
 use super::entries::Entries;
-use super::rules::{MAX_PATH, Refusal, Rules, Tally};
+use super::path_rules::{MAX_PATH, Refusal, Rules, Tally};
 use crate::tuf::key::{decode_hex, encode_hex};
 use ring::digest;
 use std::fmt;
@@ -344,7 +344,7 @@ mod tests {
     /// 25 kB of nested folders took 2 GB.
     #[test]
     fn what_a_tree_takes_is_bounded_with_the_folders_that_it_only_implies() {
-        use crate::bundle::rules::{MAX_ENTRIES, MAX_PATHS};
+        use crate::bundle::path_rules::{MAX_ENTRIES, MAX_PATHS};
         for rules in [Rules::portable(), Rules::host()] {
             let refused = |text: &str| match Manifest::parse(text, rules) {
                 Err(ManifestError::Refused(refusal)) => refusal,

@@ -2,7 +2,7 @@
 
 use super::dial::ProxyError;
 use super::url::shown;
-use crate::error::Class;
+use crate::failure::Class;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 use ureq::http::StatusCode;

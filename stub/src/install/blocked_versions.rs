@@ -8,8 +8,8 @@
 
 use super::probation::read;
 use super::{Layout, Record, Release};
-use crate::blocked::{Blocked, BlockedWhy};
 use crate::fs::{self, FsError};
+use crate::policy::blocked::{Blocked, BlockedWhy};
 use crate::tuf::UnixTime;
 use pep440_rs::Version;
 use std::collections::BTreeSet;

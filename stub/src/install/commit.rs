@@ -1,14 +1,16 @@
 //! Putting a staged update in the place of the installed bundle, so that a
 //! kill at any instant leaves one of the two, whole.
 
-use super::origin::{Origin, Why};
 use super::probation::record_hash;
-use super::{Layout, Lock, Probation, Record, RecordError, Release, carry, exchange, running};
-use crate::attributes::{self, with_access};
+use super::staged_origin::{Origin, Why};
+use super::{
+    Layout, Lock, Probation, Record, RecordError, Release, exchange, running_instances, user_files,
+};
 use crate::bundle::patch::verify_file;
 use crate::bundle::{Entry, Kind, Manifest, Rules};
+use crate::fs::attributes::{self, with_access};
+use crate::fs::plain_file;
 use crate::fs::{self, FsError};
-use crate::plain_file;
 use std::cell::OnceCell;
 use std::path::Path;
 use std::time::Duration;
@@ -149,7 +151,7 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
         return Ok(Committed::Deferred(Vec::new()));
     };
     let app = layout.app();
-    let instances = running::instances(&app)?;
+    let instances = running_instances::instances(&app)?;
     if !instances.is_empty() {
         return Ok(Committed::Deferred(instances));
     }
@@ -189,13 +191,13 @@ fn prepare_tree(
     let (app, staged) = (layout.app(), layout.staged());
     let old = installed.map(|record| &record.manifest);
     if how.purge || !how.returning {
-        carry::drop_unlisted(&staged, &update.manifest)?;
+        user_files::drop_unlisted(&staged, &update.manifest)?;
     }
     if let Some(old) = old {
         let wanted = |path: &str| how.preserves(path);
-        carry::keep_edits(&app, old, &staged, &update.manifest, &wanted)?;
+        user_files::keep_edits(&app, old, &staged, &update.manifest, &wanted)?;
     }
-    carry::adopt_owners(&app, old, &staged, &update.manifest)
+    user_files::adopt_owners(&app, old, &staged, &update.manifest)
 }
 
 fn take_its_place(
@@ -208,7 +210,7 @@ fn take_its_place(
     if !how.purge {
         let old = installed.map(|record| &record.manifest);
         let staged = layout.staged();
-        let count = carry::move_over(&layout.app(), old, &staged, &update.manifest)?;
+        let count = user_files::move_over(&layout.app(), old, &staged, &update.manifest)?;
         log::debug!("{count} files and folders of the application's own moved");
     }
     match swap(layout) {
@@ -401,7 +403,7 @@ fn swap_by_copy(layout: &Layout, recorded: bool, journal: &mut Journal) -> Resul
 fn copy_to_previous(layout: &Layout) -> Result<(), FsError> {
     let (app, previous) = (layout.app(), layout.previous());
     remove_bundle(&previous)?;
-    carry::copy_bundle(&app, &previous)?;
+    user_files::copy_bundle(&app, &previous)?;
     let record = plain_file::read(&Record::path(&app), u64::MAX)?;
     fs::write_atomically(&Record::path(&previous), &record.unwrap_or_default())
 }
@@ -502,7 +504,7 @@ fn take_back(layout: &Layout) -> Result<(), FsError> {
     });
     // Of a bundle that nothing is known of, all is kept.
     let update = update.map_or_else(Manifest::default, |record| record.manifest);
-    carry::move_back(&staged, &app, &update)?;
+    user_files::move_back(&staged, &app, &update)?;
     // A copy that was not needed is nothing to go back to.
     let copy = record_hash(&previous)?;
     if copy.is_some() && copy == record_hash(&app)? {
@@ -766,7 +768,7 @@ mod tests {
         let mut journal = journal(layout, &layout.staged());
         let old = Record::load(&layout.app(), Rules::host()).unwrap();
         let old = old.map(|record| record.manifest);
-        let moved = carry::move_over(
+        let moved = user_files::move_over(
             &layout.app(),
             old.as_ref(),
             &layout.staged(),

@@ -2,7 +2,7 @@
 //! them with the process, however it ends.
 
 use crate::fs::FsError;
-use crate::plain_file;
+use crate::fs::plain_file;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};

@@ -2,30 +2,18 @@
 //! and how an update takes its place.
 
 mod blocked_versions;
-mod carry;
 mod commit;
-#[cfg(not(windows))]
-#[path = "elevate_none.rs"]
 mod elevate;
-#[cfg(windows)]
-#[path = "elevate_windows.rs"]
-mod elevate;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-#[path = "exchange_linux.rs"]
-mod exchange;
-#[cfg(target_vendor = "apple")]
-#[path = "exchange_apple.rs"]
-mod exchange;
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-#[path = "exchange_none.rs"]
 mod exchange;
 mod lock;
-mod origin;
 mod probation;
 mod record;
-mod running;
-mod stage;
-mod state;
+pub mod release_notes;
+mod running_instances;
+mod staged_origin;
+mod staging;
+mod state_dir;
+mod user_files;
 
 pub use blocked_versions::{BlockedVersions, offered_previous};
 pub use commit::{
@@ -33,13 +21,12 @@ pub use commit::{
 };
 pub use elevate::run_elevated;
 pub use lock::Lock;
-pub use origin::{Origin, Why};
 pub use probation::{Probation, record_hash};
 pub use record::{Record, RecordError, Release};
-pub use running::{BOOTLOADERS, await_end, bootloaders, instances, sees_processes};
-pub use stage::{SealError, discard, keep_downloads, prepare, seal, tidy};
-
-pub use state::{
+pub use running_instances::{BOOTLOADERS, await_end, bootloaders, instances, sees_processes};
+pub use staged_origin::{Origin, Why};
+pub use staging::{SealError, discard, keep_downloads, prepare, seal, tidy};
+pub use state_dir::{
     StateError, forget, is_left_to_owner, open_state, owns_state, quarantined, secure_state,
     translocated,
 };
@@ -73,7 +60,7 @@ impl Layout {
     /// # Errors
     /// If the system does not say where the program is.
     pub fn of_this_program() -> io::Result<Self> {
-        let folder = crate::origin::program()?.parent();
+        let folder = crate::this_program::program()?.parent();
         folder
             .map(Layout::new)
             .ok_or_else(|| io::Error::other("the program is in no folder"))

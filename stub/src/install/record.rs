@@ -2,10 +2,10 @@
 //! so one rename moves both.
 
 use crate::bundle::manifest::{ManifestError, Parser};
-use crate::bundle::rules::RECORD;
+use crate::bundle::path_rules::RECORD;
 use crate::bundle::{Manifest, Rules};
 use crate::fs::FsError;
-use crate::plain_file;
+use crate::fs::plain_file;
 use pep440_rs::Version;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ pub mod rescue;
 pub use allocator::Allocator;
 
 use crate::install::Layout;
-use crate::origin;
+use crate::this_program;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -191,7 +191,7 @@ fn command(program: &Path, more: &Variables) -> Command {
 /// may have been started in a folder of the bundle, of which there is another
 /// one now; or, on Windows, have left for a place where it is in nobody's way.
 fn working_directory() -> Option<PathBuf> {
-    let folder = origin::folder()?;
+    let folder = this_program::folder()?;
     if cfg!(unix) {
         let moved = std::env::current_dir().map_or(true, |now| now != folder);
         if !moved || !folder.starts_with(Layout::of_this_program().ok()?.app()) {

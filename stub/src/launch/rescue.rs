@@ -131,12 +131,12 @@ impl Resort {
     /// Past the logger, whose lock may be held.
     fn say(&self, text: &str) {
         let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-        let now = crate::tuf::schema::format_time(now.map_or(0, |now| now.as_secs() as i64));
+        let now = crate::tuf::metadata::format_time(now.map_or(0, |now| now.as_secs() as i64));
         let Some(log) = &self.log else {
             return;
         };
         // If it is gone, nothing can be said.
-        if let Ok(mut file) = crate::plain_file::open_to_append(log) {
+        if let Ok(mut file) = crate::fs::plain_file::open_to_append(log) {
             drop(writeln!(file, "{now} [ERROR] {text}"));
         }
     }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::End;
-use crate::origin;
+use crate::this_program;
 use std::ffi::{OsString, c_void};
 use std::io;
 use std::os::windows::ffi::OsStringExt;
@@ -156,9 +156,11 @@ pub fn name_of_start() -> Option<PathBuf> {
 /// Leaves the working directory, which Windows lets nobody rename as long as
 /// a process is in it. The application is started there all the same.
 pub fn prepare() {
-    let folder = origin::program().ok().and_then(|program| program.parent());
+    let folder = this_program::program()
+        .ok()
+        .and_then(|program| program.parent());
     if let Some(folder) = folder
-        && origin::folder().is_some()
+        && this_program::folder().is_some()
         && let Err(e) = std::env::set_current_dir(folder)
     {
         log::debug!("cannot leave the working directory: {e}");

@@ -1,7 +1,7 @@
 //! What can be wrong with metadata or a target.
 
-use super::json::JsonError;
-use crate::error::Class;
+use super::canonical_json::JsonError;
+use crate::failure::Class;
 
 /// Why metadata or a target was not accepted. Every variant names the role
 /// or target path it is about.

@@ -4,20 +4,20 @@
 //! TUF specification 1.0.34, section 5
 //! (<https://theupdateframework.github.io/specification/latest/>).
 
-pub mod canonical;
-pub mod chain;
+pub mod canonical_json;
+mod client_workflow;
+pub mod envelope;
 mod error;
-pub mod json;
 pub mod key;
-pub mod pattern;
-mod refresh;
-pub mod schema;
-mod trusted;
+pub mod metadata;
+pub mod path_pattern;
+pub mod root_chain;
+mod trusted_metadata_set;
 
+pub use client_workflow::{Bounds, Refresh, Step};
 pub use error::TufError;
-pub use refresh::{Bounds, Refresh, Step};
-pub use schema::{TargetFile, UnixTime};
-pub use trusted::{RootChange, TrustedSet, verify_stored_targets};
+pub use metadata::{TargetFile, UnixTime};
+pub use trusted_metadata_set::{RootChange, TrustedSet, verify_stored_targets};
 
 /// Percent-encodes everything that is not unreserved (RFC 3986 section 2.3),
 /// slashes included unless `keep_slashes`: role names and target paths come

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use notsotuf_stub::bundle::archive::unpack;
+use notsotuf_stub::bundle::unpack::unpack;
 use notsotuf_stub::bundle::patch::verify_file;
 use notsotuf_stub::bundle::{Kind, Rules};
 use notsotuf_stub::fs::join;

@@ -3,20 +3,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use notsotuf_stub::tuf::canonical::{Envelope, canonical};
-use notsotuf_stub::tuf::json;
+use notsotuf_stub::tuf::envelope::{Envelope, canonical};
+use notsotuf_stub::tuf::canonical_json;
 
 fuzz_target!(|bytes: &[u8]| {
-    let value = json::parse(bytes).ok();
-    let expected = value.as_ref().and_then(|value| json::canonical(value).ok());
+    let value = canonical_json::parse(bytes).ok();
+    let expected = value.as_ref().and_then(|value| canonical_json::canonical(value).ok());
     assert_eq!(canonical(bytes).ok(), expected);
     if let Ok(envelope) = Envelope::read(bytes) {
         let value = value.expect("it is acceptable");
-        let signed = json::canonical(&value["signed"]).expect("no floats are let in");
+        let signed = canonical_json::canonical(&value["signed"]).expect("no floats are let in");
         assert_eq!(envelope.payload, signed);
         let parts = [("signed", envelope.signed), ("signatures", envelope.signatures)];
         for (name, raw) in parts {
-            assert_eq!(json::parse(raw).expect("acceptable in itself"), value[name]);
+            assert_eq!(canonical_json::parse(raw).expect("acceptable in itself"), value[name]);
         }
     }
 });

@@ -3,14 +3,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use notsotuf_stub::tuf::json;
-use notsotuf_stub::tuf::schema::{Metadata, Root, Snapshot, Targets, Timestamp};
+use notsotuf_stub::tuf::canonical_json;
+use notsotuf_stub::tuf::metadata::{Metadata, Root, Snapshot, Targets, Timestamp};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(value) = json::parse(bytes) {
-        let canonical = json::canonical(&value).expect("no floats are let in");
+    if let Ok(value) = canonical_json::parse(bytes) {
+        let canonical = canonical_json::canonical(&value).expect("no floats are let in");
         // Canonical JSON leaves control characters as they are, JSON does not.
-        if let Ok(again) = json::parse(&canonical) {
+        if let Ok(again) = canonical_json::parse(&canonical) {
             assert_eq!(again, value);
         }
     }

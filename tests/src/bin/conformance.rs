@@ -5,9 +5,10 @@
 use clap::{Parser, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::http::Http;
-use notsotuf_stub::launcher::now;
 use notsotuf_stub::repository::{Place, Repository};
-use notsotuf_stub::tuf::{Refresh, TargetFile, percent_encode};
+use notsotuf_stub::startup::now;
+use notsotuf_stub::tuf::percent_encode;
+use notsotuf_stub::tuf::{Refresh, TargetFile};
 use std::error::Error;
 use std::io::Read;
 use std::path::{Path, PathBuf};

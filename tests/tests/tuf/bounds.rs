@@ -1,7 +1,7 @@
 //! What is listed never lifts a bound, and what is not signed costs little.
 
 use super::*;
-use notsotuf_stub::tuf::schema::{MAX_KEYS, MAX_SIGNATURES};
+use notsotuf_stub::tuf::metadata::{MAX_KEYS, MAX_SIGNATURES};
 use notsotuf_stub::tuf::{Bounds, Refresh, Step};
 use notsotuf_tests::simulator::NOW;
 

@@ -4,7 +4,7 @@ use super::*;
 use notsotuf_stub::http::Http;
 use notsotuf_stub::repository::Repository;
 use notsotuf_stub::tuf::RootChange;
-use notsotuf_stub::tuf::chain::{RootChain, SelfSignedRoot, Shipped, compare};
+use notsotuf_stub::tuf::root_chain::{RootChain, SelfSignedRoot, Shipped, compare};
 use std::fs;
 use std::time::Duration;
 

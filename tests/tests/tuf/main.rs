@@ -10,7 +10,7 @@ mod recovery;
 mod rollback;
 mod workflow;
 
-use notsotuf_stub::tuf::schema::format_time;
+use notsotuf_stub::tuf::metadata::format_time;
 use notsotuf_stub::tuf::{TargetFile, TufError};
 use notsotuf_tests::simulator::{Client, DAY, NOW, SimKey, Simulator, TOP, sign};
 use serde_json::{Value, json};

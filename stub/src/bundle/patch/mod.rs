@@ -2,22 +2,22 @@
 
 mod budget;
 mod covers;
-mod format;
+mod reader;
 mod rebuild;
 pub mod references;
 
 pub use budget::MEMORY;
 pub use covers::{Cover, Start};
-pub use format::{
+pub use reader::{
     FORMAT, MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_STREAM, STREAMS, op, stream,
 };
 pub use rebuild::BLOCK;
 
 use super::manifest::{Entry, Kind, Manifest, TreeHash};
-use super::rules::{Refusal, Rules};
+use super::path_rules::{Refusal, Rules};
 use crate::fs::{self, FsError};
 use budget::Budget;
-use format::{Operation, Patch};
+use reader::{Operation, Patch};
 use rebuild::Output;
 use ring::digest;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

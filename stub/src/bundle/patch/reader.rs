@@ -1,0 +1,546 @@
+//! Reading the parts of a patch.
+
+use super::PatchError;
+use super::budget::Budget;
+use super::covers::Cover;
+use super::references::{
+    Kind, MAX_REGIONS, MAX_SEGMENTS, MAX_SPANS, References, Region, Segment, Span,
+};
+use crate::bundle::path_rules::{MAX_ENTRIES, MAX_PATH, MAX_TOTAL, Refusal, Rules};
+use crate::fs::{self, FsError};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// The first bytes of a patch in this format.
+pub const MAGIC: &[u8; 8] = b"NSTFPT1\n";
+/// The name of this format in targets metadata.
+pub const FORMAT: &str = "notsotuf-1";
+/// How many streams a patch has.
+pub const STREAMS: usize = 5;
+/// The largest LZMA dictionary of all streams but that of the literals, and,
+/// four times as large, of that one.
+pub const MAX_DICTIONARY: u32 = 4 << 20;
+/// The most bytes in a stream.
+pub const MAX_STREAM: u64 = MAX_TOTAL;
+/// The most covers of one file.
+pub const MAX_COVERS: u64 = 1 << 19;
+/// The largest file that is patched; larger ones are brought whole.
+pub const MAX_DIFF_SIZE: u64 = 1 << 31;
+
+/// The first byte of each operation.
+pub mod op {
+    #![allow(missing_docs)]
+    pub const REMOVE: u8 = 0;
+    pub const DIR: u8 = 1;
+    pub const LINK: u8 = 2;
+    pub const FULL: u8 = 3;
+    pub const DIFF: u8 = 4;
+    pub const COPY: u8 = 5;
+}
+
+/// The streams, in their order.
+pub mod stream {
+    #![allow(missing_docs)]
+    pub const OPERATIONS: usize = 0;
+    pub const COVERS: usize = 1;
+    pub const RUNS: usize = 2;
+    pub const DIFFERENCES: usize = 3;
+    pub const LITERALS: usize = 4;
+}
+
+/// Bytes of the first and last parts of the header, and the most bytes of a
+/// stream's entry in it.
+const MAX_HEADER: usize = 8 + STREAMS * (2 + 10 + 10);
+
+/// What an operation takes in memory besides its texts: itself, the place of
+/// the file it makes and the entry for it, and its path among the changed ones.
+const OPERATION_WEIGHT: u64 = 512;
+/// What a stream takes besides its dictionary.
+const STREAM_WEIGHT: u64 = 64 << 10;
+
+pub(super) enum Operation {
+    Remove(String),
+    Dir {
+        path: String,
+        mode: u32,
+    },
+    Link {
+        path: String,
+        target: String,
+    },
+    Full {
+        path: String,
+        mode: u32,
+        size: u64,
+    },
+    Diff {
+        path: String,
+        mode: u32,
+        size: u64,
+        old: String,
+        references: Option<Box<References>>,
+    },
+    Copy {
+        path: String,
+        mode: u32,
+        old: String,
+    },
+}
+
+impl Operation {
+    /// What it is about.
+    pub fn path(&self) -> &str {
+        match self {
+            Operation::Remove(path)
+            | Operation::Dir { path, .. }
+            | Operation::Link { path, .. }
+            | Operation::Full { path, .. }
+            | Operation::Diff { path, .. }
+            | Operation::Copy { path, .. } => path,
+        }
+    }
+
+    /// The same, for good.
+    pub fn into_path(self) -> String {
+        match self {
+            Operation::Remove(path)
+            | Operation::Dir { path, .. }
+            | Operation::Link { path, .. }
+            | Operation::Full { path, .. }
+            | Operation::Diff { path, .. }
+            | Operation::Copy { path, .. } => path,
+        }
+    }
+
+    /// About how many bytes of memory it takes, with what it makes.
+    fn weight(&self) -> u64 {
+        let texts = self.path().len()
+            + match self {
+                Operation::Link { target, .. } => 2 * target.len(),
+                Operation::Copy { old, .. } => 2 * old.len(),
+                Operation::Diff {
+                    old, references, ..
+                } => old.len() + references.as_ref().map_or(0, |r| r.weight()),
+                _ => 0,
+            };
+        texts as u64 + OPERATION_WEIGHT
+    }
+}
+
+/// One stream, decompressed on the way.
+struct Stream {
+    /// `None` once its end was reached.
+    reader: Option<BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>>,
+    left: u64,
+}
+
+impl Stream {
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), PatchError> {
+        self.left = self
+            .left
+            .checked_sub(buffer.len() as u64)
+            .ok_or(PatchError::Malformed("a stream is too short"))?;
+        match &mut self.reader {
+            Some(reader) => reader.read_exact(buffer).map_err(PatchError::Read),
+            None => Ok(()),
+        }
+    }
+
+    fn byte(&mut self) -> Result<u8, PatchError> {
+        let mut byte = [0];
+        self.fill(&mut byte)?;
+        Ok(byte[0])
+    }
+
+    fn number(&mut self) -> Result<u64, PatchError> {
+        let mut value = 0u64;
+        for shift in (0..70).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(PatchError::Malformed("a number is too large"))
+    }
+
+    fn count(&mut self, limit: usize) -> Result<usize, PatchError> {
+        let count = self.number()?;
+        usize::try_from(count)
+            .ok()
+            .filter(|&count| count <= limit)
+            .ok_or(PatchError::Malformed("there are too many of something"))
+    }
+
+    fn string(&mut self) -> Result<String, PatchError> {
+        let length = self.count(MAX_PATH)?;
+        let mut bytes = vec![0; length];
+        self.fill(&mut bytes)?;
+        String::from_utf8(bytes).map_err(|_| PatchError::Malformed("a path is not UTF-8"))
+    }
+
+    fn many<T>(
+        &mut self,
+        limit: usize,
+        one: impl Fn(&mut Self) -> Result<T, PatchError>,
+    ) -> Result<Vec<T>, PatchError> {
+        let count = self.count(limit)?;
+        (0..count).map(|_| one(self)).collect()
+    }
+
+    fn segment(&mut self) -> Result<Segment, PatchError> {
+        Ok(Segment {
+            offset: self.number()?,
+            address: self.number()?,
+            size: self.number()?,
+        })
+    }
+
+    fn region(&mut self) -> Result<Region, PatchError> {
+        Ok(Region {
+            offset: self.number()?,
+            size: self.number()?,
+            address: self.number()?,
+            kind: match self.byte()? {
+                0 => Kind::X86,
+                1 => Kind::Table {
+                    stride: self.count(1 << 20)? as u32,
+                    second: self.count(1 << 20)? as u32,
+                    width: self.byte()?,
+                    base_old: self.number()?,
+                    base_new: self.number()?,
+                },
+                2 => Kind::Frames,
+                3 => Kind::Arm64,
+                _ => return Err(PatchError::Malformed("a kind of reference is unknown")),
+            },
+        })
+    }
+
+    fn references(&mut self) -> Result<References, PatchError> {
+        let references = References {
+            old_segments: self.many(MAX_SEGMENTS, Self::segment)?,
+            new_segments: self.many(MAX_SEGMENTS, Self::segment)?,
+            regions: self.many(MAX_REGIONS, Self::region)?,
+            spans: self.many(MAX_SPANS, |stream| {
+                Ok(Span {
+                    old: stream.number()?,
+                    new: stream.number()?,
+                    size: stream.number()?,
+                })
+            })?,
+        };
+        if !references.is_valid() {
+            return Err(PatchError::Malformed(
+                "a description of references is wrong",
+            ));
+        }
+        Ok(references)
+    }
+}
+
+/// A patch that is being read.
+pub(super) struct Patch {
+    streams: [Stream; STREAMS],
+    /// What the stream of operations takes in memory.
+    first: u64,
+    /// Bytes of all files so far.
+    total: u64,
+    /// Of the runs: zero bytes still to come, and different ones after them.
+    zeros: u64,
+    others: u64,
+}
+
+impl Patch {
+    /// Opens a patch and checks its header.
+    pub fn open(path: &Path, budget: &mut Budget) -> Result<Self, PatchError> {
+        let mut head = Vec::new();
+        let mut file = fs::open(path)?;
+        let length = file
+            .metadata()
+            .map_err(|e| FsError::new("inspect", path, e))?
+            .len();
+        (&mut file)
+            .take(MAX_HEADER as u64)
+            .read_to_end(&mut head)
+            .map_err(|e| FsError::new("read", path, e))?;
+        if !head.starts_with(MAGIC) {
+            return Err(PatchError::Format);
+        }
+        let mut rest = &head[MAGIC.len()..];
+        let mut entries = Vec::new();
+        for _ in 0..STREAMS {
+            entries.push(entry(&mut rest).ok_or(PatchError::Malformed("its header is cut"))?);
+        }
+        let mut at = (head.len() - rest.len()) as u64;
+        let mut streams = Vec::new();
+        let first = entries[stream::OPERATIONS].weight();
+        for (index, entry) in entries.into_iter().enumerate() {
+            let limit = match index {
+                stream::LITERALS => 4 * MAX_DICTIONARY,
+                _ => MAX_DICTIONARY,
+            };
+            if entry.dictionary > limit || entry.size > MAX_STREAM {
+                return Err(PatchError::Malformed("a stream is too large"));
+            }
+            budget.take(entry.weight())?;
+            let mut file = fs::open(path)?;
+            file.seek(SeekFrom::Start(at))
+                .map_err(|e| FsError::new("read", path, e))?;
+            at = at.saturating_add(entry.compressed);
+            let lzma = lzma_rust2::LzmaReader::new_with_props(
+                BufReader::with_capacity(1 << 14, file.take(entry.compressed)),
+                entry.size,
+                entry.props,
+                entry.window(),
+                None,
+            );
+            streams.push(Stream {
+                reader: Some(BufReader::with_capacity(
+                    1 << 14,
+                    lzma.map_err(PatchError::Read)?,
+                )),
+                left: entry.size,
+            });
+        }
+        if at != length {
+            return Err(PatchError::Malformed("its length is not that of its parts"));
+        }
+        let Ok(streams) = streams.try_into() else {
+            return Err(PatchError::Malformed("its header is cut"));
+        };
+        Ok(Patch {
+            streams,
+            first,
+            total: 0,
+            zeros: 0,
+            others: 0,
+        })
+    }
+
+    /// All operations, whose paths are proper ones.
+    pub fn operations(
+        &mut self,
+        rules: Rules,
+        budget: &mut Budget,
+    ) -> Result<Vec<Operation>, PatchError> {
+        let count = self.streams[stream::OPERATIONS].number()?;
+        if count > 2 * MAX_ENTRIES as u64 {
+            return Err(Refusal::TooMany.into());
+        }
+        let mut operations = Vec::new();
+        for _ in 0..count {
+            let operation = self.operation(rules)?;
+            budget.take(operation.weight())?;
+            operations.push(operation);
+        }
+        if self.streams[stream::OPERATIONS].left > 0 {
+            return Err(unused());
+        }
+        // It has said all.
+        self.streams[stream::OPERATIONS].reader = None;
+        budget.give_back(self.first);
+        Ok(operations)
+    }
+
+    fn operation(&mut self, rules: Rules) -> Result<Operation, PatchError> {
+        let total = &mut self.total;
+        let input = &mut self.streams[stream::OPERATIONS];
+        let kind = input.byte()?;
+        let mode = match kind {
+            op::REMOVE | op::LINK => 0,
+            _ => input.number()?,
+        };
+        if mode > 0o777 {
+            return Err(PatchError::Malformed("a mode has more than nine bits"));
+        }
+        let mode = mode as u32;
+        let path = input.string()?;
+        rules.check_path(&path)?;
+        let mut size = |input: &mut Stream| {
+            let size = input.number()?;
+            *total = total.saturating_add(size);
+            match *total > MAX_TOTAL {
+                true => Err(PatchError::from(Refusal::TooLarge)),
+                false => Ok(size),
+            }
+        };
+        Ok(match kind {
+            op::REMOVE => Operation::Remove(path),
+            op::DIR => Operation::Dir { path, mode },
+            op::LINK => Operation::Link {
+                path,
+                target: input.string()?,
+            },
+            op::FULL => Operation::Full {
+                path,
+                mode,
+                size: size(input)?,
+            },
+            op::DIFF => Operation::Diff {
+                path,
+                mode,
+                size: size(input)?,
+                old: input.string()?,
+                references: match input.byte()? {
+                    0 => None,
+                    1 => Some(Box::new(input.references()?)),
+                    _ => return Err(PatchError::Malformed("an operation is unknown")),
+                },
+            },
+            op::COPY => Operation::Copy {
+                path,
+                mode,
+                old: input.string()?,
+            },
+            _ => return Err(PatchError::Malformed("an operation is unknown")),
+        })
+    }
+
+    /// The covers of the next file, which make up `size` bytes together with
+    /// the literals before, between, and after them.
+    pub fn covers(&mut self, size: u64, budget: &mut Budget) -> Result<Vec<Cover>, PatchError> {
+        let input = &mut self.streams[stream::COVERS];
+        let count = input.number()?;
+        if count > MAX_COVERS {
+            return Err(PatchError::Malformed("a file has too many covers"));
+        }
+        budget.take(count * size_of::<Cover>() as u64)?;
+        let mut covers = Vec::with_capacity(count as usize);
+        let mut left = size;
+        for _ in 0..count {
+            let cover = Cover {
+                literal: input.number()?,
+                length: input.number()?,
+                skip: unzigzag(input.number()?),
+            };
+            left = left
+                .checked_sub(cover.literal)
+                .and_then(|left| left.checked_sub(cover.length))
+                .ok_or(PatchError::Malformed("a file comes out too long"))?;
+            covers.push(cover);
+        }
+        Ok(covers)
+    }
+
+    /// Passes on the next `size` literal bytes.
+    pub fn literals(
+        &mut self,
+        size: u64,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), PatchError>,
+    ) -> Result<(), PatchError> {
+        let mut buffer = [0; 1 << 14];
+        let mut left = size;
+        while left > 0 {
+            let n = left.min(buffer.len() as u64) as usize;
+            self.streams[stream::LITERALS].fill(&mut buffer[..n])?;
+            sink(&buffer[..n])?;
+            left -= n as u64;
+        }
+        Ok(())
+    }
+
+    /// Adds the next differences to `bytes`.
+    pub fn add(&mut self, mut bytes: &mut [u8]) -> Result<(), PatchError> {
+        while !bytes.is_empty() {
+            if self.zeros == 0 && self.others == 0 {
+                let runs = &mut self.streams[stream::RUNS];
+                self.zeros = runs.number()?;
+                self.others = runs.number()?;
+                if self.zeros == 0 && self.others == 0 {
+                    return Err(PatchError::Malformed("a run is empty"));
+                }
+            }
+            let zeros = self.zeros.min(bytes.len() as u64);
+            self.zeros -= zeros;
+            bytes = &mut bytes[zeros as usize..];
+            let others = self.others.min(bytes.len() as u64) as usize;
+            if self.zeros == 0 && others > 0 {
+                let (here, rest) = bytes.split_at_mut(others);
+                let input = &mut self.streams[stream::DIFFERENCES];
+                let mut buffer = [0; 256];
+                for part in here.chunks_mut(buffer.len()) {
+                    let differences = &mut buffer[..part.len()];
+                    input.fill(differences)?;
+                    for (byte, difference) in part.iter_mut().zip(differences) {
+                        *byte = byte.wrapping_add(*difference);
+                    }
+                }
+                self.others -= others as u64;
+                bytes = rest;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that everything was used.
+    pub fn finish(&self) -> Result<(), PatchError> {
+        if self.zeros + self.others > 0 || self.streams.iter().any(|s| s.left > 0) {
+            return Err(unused());
+        }
+        Ok(())
+    }
+}
+
+fn unused() -> PatchError {
+    PatchError::Malformed("there is data that nothing uses")
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+/// A stream's entry in the header.
+struct Entry {
+    props: u8,
+    dictionary: u32,
+    compressed: u64,
+    size: u64,
+}
+
+impl Entry {
+    /// A dictionary is of no use beyond the size of its stream.
+    fn window(&self) -> u32 {
+        let size = u32::try_from(self.size).unwrap_or(u32::MAX);
+        self.dictionary.min(size.max(1 << 12))
+    }
+
+    /// About how many bytes of memory decoding takes.
+    fn weight(&self) -> u64 {
+        // Two bytes for each probability of a literal: the properties say how
+        // many contexts they have.
+        let (lc, lp) = (self.props % 9, self.props / 9 % 5);
+        let literals = (2 * 0x300) << (lc + lp);
+        u64::from(self.window()) + literals + STREAM_WEIGHT
+    }
+}
+
+fn entry(from: &mut &[u8]) -> Option<Entry> {
+    let (&props, rest) = from.split_first()?;
+    let (&shift, rest) = rest.split_first()?;
+    *from = rest;
+    Some(Entry {
+        props,
+        dictionary: 1u32.checked_shl(u32::from(shift))?,
+        compressed: varint(from)?,
+        size: varint(from)?,
+    })
+}
+
+fn varint(from: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..63).step_by(7) {
+        let (&byte, rest) = from.split_first()?;
+        *from = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}

@@ -1,0 +1,392 @@
+//! The state dir belongs to the user who updates, and to nobody else: what is
+//! in it is renamed into the place of the application.
+
+use super::{BlockedVersions, Layout, Lock};
+use crate::fs::attributes;
+use crate::fs::{self, FsError};
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+/// Why the state dir is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// A file system call failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// Something else is in its place, as somebody might put there who wants
+    /// files to be written elsewhere.
+    #[error("{0:?} is not a folder; remove it, or reinstall the application")]
+    NotAFolder(PathBuf),
+    /// It is another user's.
+    #[error(
+        "{0:?} belongs to another user, so updates are left to that one (or the application was installed by another)"
+    )]
+    OtherOwner(PathBuf),
+    /// This is root, and the install dir is another user's.
+    #[error(
+        "{0:?} belongs to another user than root: updates are left to that one, so that it stays able to install them; if root is to do that, give the folder to root (chown -R root)"
+    )]
+    LeftToOwner(PathBuf),
+}
+
+/// Whether updates of this install are its owner's affair, and nothing in it
+/// is to be touched: what root makes there, the owner could not change any
+/// more; and where the owner can make links, root should make nothing.
+pub fn is_left_to_owner(layout: &Layout) -> bool {
+    attributes::is_of_another_than_root(layout.root())
+}
+
+/// Makes the state dir, or makes sure that it is a folder of this user's
+/// which nobody else can write to, or could: what is in it would be installed.
+/// On Windows it has the permissions of the install dir. What was removed is
+/// logged.
+///
+/// # Errors
+/// [`StateError`]; then nothing in it may be used.
+pub fn open_state(layout: &Layout) -> Result<(), StateError> {
+    for done in secure_state(layout)? {
+        log::warn!("{done}");
+    }
+    Ok(())
+}
+
+/// As [`open_state`], for when there is no log yet: returns what is to be in
+/// it.
+///
+/// # Errors
+/// [`StateError`]; then nothing in it may be used.
+pub fn secure_state(layout: &Layout) -> Result<Vec<String>, StateError> {
+    let path = layout.state();
+    if is_left_to_owner(layout) {
+        return Err(StateError::LeftToOwner(layout.root().into()));
+    }
+    put_roots_aside(layout)?;
+    loop {
+        let Some(found) = fs::inspect(&path)? else {
+            if fs::create_private_dir(&path)? {
+                return Ok(Vec::new());
+            }
+            // Somebody else was quicker.
+            continue;
+        };
+        check(&path, &found)?;
+        let mut done = close(layout, &found)?;
+        done.extend(remove_strange(layout)?);
+        return Ok(done);
+    }
+}
+
+/// A start as root, by a stub of old, left a state dir that the owner of the
+/// install cannot use. It cannot remove it either, but has another name for
+/// it.
+#[cfg(unix)]
+fn put_roots_aside(layout: &Layout) -> Result<(), FsError> {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    let is_of = |path: &Path, user: u32| {
+        let found = fs::inspect(path)?;
+        Ok::<_, FsError>(found.is_some_and(|found| found.is_dir() && found.uid() == user))
+    };
+    let path = layout.state();
+    if user == 0 || !is_of(&path, 0)? || !is_of(layout.root(), user)? {
+        return Ok(());
+    }
+    let names = (1..100).map(|n| layout.root().join(format!(".notsotuf-of-root-{n}")));
+    for name in names {
+        if fs::inspect(&name)?.is_none() {
+            return fs::rename(&path, &name);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+fn put_roots_aside(_layout: &Layout) -> Result<(), FsError> {
+    Ok(())
+}
+
+/// Whether the state dir is there and a folder of this user's, so that files
+/// may be made in it. Looks, and changes nothing.
+pub fn owns_state(layout: &Layout) -> bool {
+    let path = layout.state();
+    !is_left_to_owner(layout)
+        && matches!(fs::inspect(&path), Ok(Some(found)) if check(&path, &found).is_ok())
+}
+
+#[cfg(unix)]
+fn check(path: &Path, found: &Metadata) -> Result<(), StateError> {
+    if !found.is_dir() {
+        return Err(StateError::NotAFolder(path.into()));
+    }
+    match is_own(found) {
+        true => Ok(()),
+        false => Err(StateError::OtherOwner(path.into())),
+    }
+}
+
+#[cfg(windows)]
+fn check(path: &Path, found: &Metadata) -> Result<(), StateError> {
+    use std::os::windows::fs::MetadataExt;
+    // A junction may count as a folder, and leads elsewhere.
+    const REPARSE_POINT: u32 = 0x400;
+    match found.is_dir() && found.file_attributes() & REPARSE_POINT == 0 {
+        true => Ok(()),
+        false => Err(StateError::NotAFolder(path.into())),
+    }
+}
+
+#[cfg(unix)]
+fn is_own(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(found) == rustix::process::geteuid().as_raw()
+}
+
+/// Takes the state dir away from others. If they could write to it, what is
+/// in it may be theirs, and is removed.
+#[cfg(unix)]
+fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
+    use std::os::unix::fs::MetadataExt;
+    /// Left behind by a run that was killed before all was removed.
+    const NOT_YET_EMPTY: u32 = 0o1000;
+    let (path, mode) = (layout.state(), found.mode());
+    if mode & (0o022 | NOT_YET_EMPTY) == 0 {
+        if mode & 0o077 != 0 {
+            fs::set_path_mode(&path, 0o700)?;
+        }
+        return Ok(Vec::new());
+    }
+    if fs::set_path_mode(&path, 0o700 | NOT_YET_EMPTY).is_err()
+        || fs::inspect(&path)?.is_none_or(|found| found.mode() & 0o022 != 0)
+    {
+        // A file system without permissions, as on a memory stick: whoever can
+        // write to it can write to the install dir too.
+        fs::set_path_mode(&path, 0o700)?;
+        return Ok(Vec::new());
+    }
+    // Unless a commit was interrupted: then the application is in there. Who
+    // can take it away from its place can write to the install dir.
+    let bundles = match fs::inspect(&layout.app())? {
+        Some(_) => Vec::new(),
+        None => vec![layout.staging(), layout.previous(), layout.journal()],
+    };
+    for entry in fs::list(&path)? {
+        if !bundles.contains(&entry) && !is_harmless(layout, &entry)? {
+            fs::remove_any(&entry)?;
+        }
+    }
+    fs::set_path_mode(&path, 0o700)?;
+    Ok(vec![format!(
+        "{path:?} could be written by others, so what was in it is thrown away"
+    )])
+}
+
+#[cfg(windows)]
+fn close(_: &Layout, _: &Metadata) -> Result<Vec<String>, StateError> {
+    Ok(Vec::new())
+}
+
+/// Logs, which nothing is done by, and locks, which others may hold: if they
+/// are this user's alone.
+#[cfg(unix)]
+fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
+    use std::os::unix::fs::MetadataExt;
+    let (logs, locks) = (layout.logs(), layout.locks());
+    Ok(logs.iter().chain(&locks).any(|path| path == entry)
+        && fs::inspect(entry)?.is_some_and(|found| {
+            found.is_file() && is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0
+        }))
+}
+
+/// Removes what is not of this program's making: links, pipes and the like,
+/// files in the place of folders, and folders that are another user's or in
+/// the place of files.
+fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
+    let made_here = [layout.metadata(), layout.downloads(), layout.staging()];
+    let folders = [&made_here[..], &[layout.previous(), layout.staged()]].concat();
+    let files = layout.files();
+    let mut done = Vec::new();
+    for folder in [
+        layout.state(),
+        layout.metadata(),
+        layout.downloads(),
+        layout.staging(),
+    ] {
+        // One that is strange itself is gone by now.
+        for (entry, found) in fs::list_with_types(&folder)? {
+            let sound = match found.is_dir() {
+                true => !files.contains(&entry) && (!made_here.contains(&entry) || own(&entry)?),
+                false => found.is_file() && !folders.contains(&entry),
+            };
+            if !sound {
+                fs::remove_any(&entry)?;
+                done.push(format!(
+                    "removed {entry:?}, which was not made by this program"
+                ));
+            }
+        }
+    }
+    Ok(done)
+}
+
+#[cfg(unix)]
+fn own(path: &Path) -> Result<bool, FsError> {
+    // What is gone is nobody else's.
+    Ok(fs::inspect(path)?.is_none_or(|found| is_own(&found)))
+}
+
+#[cfg(windows)]
+fn own(_: &Path) -> Result<bool, FsError> {
+    Ok(true)
+}
+
+/// Forgets all that came by metadata of another chain of roots: what is staged,
+/// the bundle before, versions that failed.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
+    super::discard(layout)?;
+    fs::remove_tree(&layout.downloads())?;
+    if fs::inspect(&layout.app())?.is_some() {
+        super::commit::remove_bundle(&layout.previous())?;
+    }
+    for path in [layout.probation(), layout.notes(), layout.failed_stub()] {
+        fs::remove_file(&path)?;
+    }
+    BlockedVersions::clear(layout)
+}
+
+/// Whether macOS runs this program from a read-only copy of it somewhere
+/// else, as it does with what was downloaded and not moved by the Finder
+/// (App Translocation). There are no updates then.
+pub fn translocated(program: &Path) -> bool {
+    let mut parts = program.components();
+    parts.any(|part| part.as_os_str() == "AppTranslocation")
+}
+
+/// Whether macOS has marked a file as downloaded and not yet approved by the
+/// user: then it may refuse to start it.
+pub fn quarantined(path: &Path) -> bool {
+    #[cfg(target_vendor = "apple")]
+    {
+        let mut value = [0u8; 256];
+        rustix::fs::getxattr(path, "com.apple.quarantine", &mut value).is_ok()
+    }
+    #[cfg(not(target_vendor = "apple"))]
+    {
+        let _: &Path = path;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn translocation_shows_in_the_path() {
+        let random = "/private/var/folders/x/T/AppTranslocation/0A-1B/d/My.app/Contents/MacOS/My";
+        assert!(translocated(Path::new(random)));
+        assert!(!translocated(Path::new(
+            "/Applications/My.app/Contents/MacOS/My"
+        )));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_write_to_it_and_links_are_refused() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        let mode = || {
+            let found = std::fs::metadata(layout.state()).unwrap();
+            found.permissions().mode() & 0o777
+        };
+        open_state(&layout).unwrap();
+        assert_eq!(mode(), 0o700);
+        fs::set_path_mode(&layout.state(), 0o777).unwrap();
+        open_state(&layout).unwrap();
+        assert_eq!(mode(), 0o700);
+        fs::remove_tree(&layout.state()).unwrap();
+        std::fs::create_dir(folder.path().join("victim")).unwrap();
+        symlink(folder.path().join("victim"), layout.state()).unwrap();
+        let refused = open_state(&layout);
+        assert!(matches!(refused, Err(StateError::NotAFolder(_))));
+        std::fs::remove_file(layout.state()).unwrap();
+        std::fs::write(layout.state(), "").unwrap();
+        let refused = open_state(&layout);
+        assert!(matches!(refused, Err(StateError::NotAFolder(_))));
+    }
+
+    #[test]
+    fn folders_in_the_place_of_files_are_removed_whichever_file_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        open_state(&layout).unwrap();
+        let files = [
+            "lock",
+            "launch.lock",
+            "behind.lock",
+            "claim.lock",
+            "log",
+            "log.1",
+            "journal",
+            "probation",
+            "quarantine",
+            "blocked",
+            "notes",
+            "id",
+            "ready",
+            "failed-stub",
+            "staging/origin",
+        ];
+        for file in files {
+            std::fs::create_dir_all(layout.state().join(file).join("sub")).unwrap();
+        }
+        std::fs::create_dir_all(layout.old_stub()).unwrap();
+        std::fs::create_dir_all(layout.staged().join("sub")).unwrap();
+        open_state(&layout).unwrap();
+        for file in files {
+            assert!(!layout.state().join(file).exists(), "{file}");
+        }
+        assert!(!layout.old_stub().exists());
+        assert!(layout.staged().join("sub").exists(), "it is to be a folder");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn locks_that_others_may_hold_survive_that_the_folder_was_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        open_state(&layout).unwrap();
+        let locks = ["lock", "launch.lock", "behind.lock", "claim.lock"];
+        for name in locks.iter().chain(&["journal"]) {
+            std::fs::write(layout.state().join(name), "").unwrap();
+        }
+        fs::set_path_mode(&layout.state(), 0o777).unwrap();
+        std::fs::create_dir(layout.app()).unwrap();
+        open_state(&layout).unwrap();
+        for lock in locks {
+            assert!(layout.state().join(lock).exists(), "{lock}");
+        }
+        assert!(!layout.journal().exists(), "anybody may have written that");
+    }
+
+    #[test]
+    fn another_chain_of_roots_forgets_what_was_blocked() {
+        use crate::policy::blocked::BlockedWhy;
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        open_state(&layout).unwrap();
+        let lock = Lock::exclusive(&layout.update_lock(), std::time::Duration::ZERO);
+        let lock = lock.unwrap().unwrap();
+        for why in [BlockedWhy::Failed, BlockedWhy::NotInstalled] {
+            let version = "1.1".parse().unwrap();
+            BlockedVersions::add(&layout, &version, why, 0, |_| {}).unwrap();
+            assert!(layout.blocked().exists());
+            forget(&layout, &lock).unwrap();
+            assert!(!layout.blocked().exists(), "{why:?}");
+            let left = BlockedVersions::load(&layout);
+            assert!(left.versions(why).is_empty(), "{why:?}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Somebody released what `notsotuf ship` made, with the stub in it, in place
+//! of the bundle: then the program to be started is another stub of the same
+//! application, which would update itself to a stub with a stub in it.
+
+use crate::failure::Class;
+use crate::fs;
+use crate::install::{Layout, Probation, Record};
+use crate::probation_run::READY_VARIABLE;
+use crate::say;
+use crate::settings::Settings;
+use crate::startup::{self, STUB_VARIABLE, launch_lock, now};
+use crate::this_program;
+use crate::update::behind;
+use crate::update::self_update;
+use crate::update::{Outcome, Updater};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// More than anybody releases by mistake.
+const MAX_DEPTH: usize = 8;
+
+/// The settings of the stub `program`, if that is one of the application
+/// `name`. A stub of another application is a program like any other.
+fn settings_of(program: &Path, name: &str) -> Option<Settings> {
+    // Cheap where there is nothing: no such file.
+    let settings = Settings::load(program.parent()?).ok()?;
+    let same = settings.name == name && self_update::is_stub(program).unwrap_or(false);
+    same.then_some(settings)
+}
+
+/// Whether what the settings name as the program in the bundle `folder` is a
+/// stub of this application.
+pub fn is_in(folder: &Path, settings: &Settings) -> bool {
+    let program = fs::join(folder, &settings.executable);
+    settings_of(&program, &settings.name).is_some()
+}
+
+/// Whether what is installed is a stub of this application.
+pub fn is(layout: &Layout, settings: &Settings) -> bool {
+    is_in(&layout.launchable(), settings)
+}
+
+/// Goes back to the version before, or, where there is none, starts the
+/// application that is in there somewhere, without any stub between.
+pub fn start(layout: &Layout, settings: &Settings) -> ExitCode {
+    let text = "what is installed is this updater once more, in place of the application: \
+         its makers released the folder that users install; --updater update brings a newer version";
+    tell(settings, text);
+    if go_back(layout, settings) && !is(layout, settings) {
+        return startup::start(layout, &settings.executable);
+    }
+    let lock = launch_lock(layout);
+    match innermost(layout, settings) {
+        Some(program) => startup::start_program(layout, program, lock),
+        None => {
+            say::line("there is no application in it; install it again");
+            ExitCode::from(Class::Refused.exit_code())
+        }
+    }
+}
+
+fn go_back(layout: &Layout, settings: &Settings) -> bool {
+    let _claim = behind::claim(layout);
+    let back = || {
+        let installed = Record::load_release(&layout.app())?;
+        let version = installed.map(|release| release.version);
+        let updater = Updater::new(layout, settings, now(), &|_| {})?;
+        updater.roll_back(version.as_ref())
+    };
+    match back() {
+        Ok(Outcome::Installed(release)) => {
+            log::warn!("going back to version {}", release.version);
+            // It worked before.
+            if let Err(e) = Probation::end(layout) {
+                log::warn!("{e}");
+            }
+            true
+        }
+        Ok(outcome) => {
+            log::warn!("going back: {outcome}");
+            false
+        }
+        Err(e) => {
+            log::warn!("cannot go back: {e}");
+            false
+        }
+    }
+}
+
+/// The program that the last of the stubs would start.
+fn innermost(layout: &Layout, settings: &Settings) -> Option<PathBuf> {
+    let mut program = fs::join(&layout.launchable(), &settings.executable);
+    for _ in 0..MAX_DEPTH {
+        let Some(inner) = settings_of(&program, &settings.name) else {
+            return program.is_file().then_some(program);
+        };
+        let layout = Layout::new(program.parent()?);
+        program = fs::join(&layout.launchable(), &inner.executable);
+    }
+    None
+}
+
+/// For a stub that another one of the same application has started as the
+/// application: it updates nothing. Where that other one waits whether this
+/// version works, it does not; else the application is started.
+pub fn inside(layout: &Layout, settings: &Settings) -> Option<ExitCode> {
+    let outer = std::env::var_os(STUB_VARIABLE).map(PathBuf::from)?;
+    let outer = Layout::new(outer.parent()?);
+    let here = this_program::program().ok()?;
+    let app = outer.app().canonicalize().ok()?;
+    let here = here.canonicalize().ok()?;
+    if !here.starts_with(app) || Settings::load(outer.root()).ok()?.name != settings.name {
+        return None;
+    }
+    let text = "this updater was started by another one as the application, \
+         since its makers released the folder that users install";
+    tell(settings, text);
+    if std::env::var_os(READY_VARIABLE).is_some() {
+        return Some(ExitCode::from(Class::Refused.exit_code()));
+    }
+    Some(startup::start(layout, &settings.executable))
+}
+
+fn tell(settings: &Settings, text: &str) {
+    log::error!("{text}");
+    if !settings.quiet {
+        say::line(text);
+    }
+}

@@ -1,0 +1,421 @@
+//! Which versions are left alone, and for how long. Pure: what is known of
+//! failures in, a decision out.
+//!
+//! No block is for ever: it ends by itself after a while, which grows with
+//! each failure; with a newer stub; with another file of the same version; and
+//! a required release, which holds up all later ones, is tried once more for
+//! each newer release there is.
+
+use crate::catalog::{Archive, Catalog, Channel};
+use crate::tuf::UnixTime;
+use pep440_rs::Version;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+const DAY: UnixTime = 86_400;
+/// How long a version is left alone after its first failure, the second, …
+const DELAYS: [UnixTime; 3] = [DAY, 7 * DAY, 28 * DAY];
+/// Who had too little room is asked again with so much more.
+const MORE_ROOM: u64 = 8 << 20;
+
+/// Why a version is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockedWhy {
+    /// It was started and did not work.
+    Failed,
+    /// The user went back from it.
+    RolledBack,
+    /// It could not be put together or in place.
+    NotInstalled,
+}
+
+/// What is known of a version that is blocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// The version.
+    pub version: Version,
+    /// Why it is blocked.
+    pub why: BlockedWhy,
+    /// When it failed last.
+    #[serde(default)]
+    pub since: UnixTime,
+    /// How often it failed, or was given up for a while.
+    #[serde(default)]
+    pub count: u32,
+    /// How often it could not be installed for a reason that may pass.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Whether it is left alone by now; a failure that may be a passing one
+    /// is only counted at first.
+    #[serde(default = "yes")]
+    pub sure: bool,
+    /// The stub that it failed with.
+    #[serde(default)]
+    pub updater: Option<Version>,
+    /// The signed hash of the archive that it failed with.
+    #[serde(default)]
+    pub archive: Option<String>,
+    /// The newest release when it was tried again for the sake of that.
+    #[serde(default)]
+    pub seen: Option<Version>,
+    /// The room on the disk that was not enough.
+    #[serde(default)]
+    pub room: Option<u64>,
+    /// What went wrong, in words.
+    #[serde(default)]
+    pub reason: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a block may depend on besides the catalog.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The time.
+    pub now: UnixTime,
+    /// The version of this stub.
+    pub updater: &'a Version,
+    /// The room on the disk, where that is known.
+    pub room: Option<u64>,
+}
+
+impl Blocked {
+    /// An entry of which no more is known.
+    pub fn new(version: Version, why: BlockedWhy) -> Self {
+        Blocked {
+            version,
+            why,
+            since: 0,
+            count: 0,
+            attempts: 0,
+            sure: true,
+            updater: None,
+            archive: None,
+            seen: None,
+            room: None,
+            reason: String::new(),
+        }
+    }
+
+    /// When it is tried again by itself; `None` if not.
+    pub fn until(&self) -> Option<UnixTime> {
+        let index = (self.count.max(1) as usize - 1).min(DELAYS.len() - 1);
+        (self.why != BlockedWhy::RolledBack).then(|| self.since.saturating_add(DELAYS[index]))
+    }
+
+    /// Whether it is to be tried again.
+    fn is_over(&self, at: Circumstances) -> bool {
+        let Some(until) = self.until() else {
+            return false;
+        };
+        let newer_stub = self.updater.as_ref().is_some_and(|with| with < at.updater);
+        let more_room = self
+            .room
+            .zip(at.room)
+            .is_some_and(|(before, now)| now > before.saturating_add(MORE_ROOM));
+        // A clock that is set back by more than a little must not keep it.
+        let passed = at.now >= until || at.now < self.since.saturating_sub(DAY);
+        !self.sure || newer_stub || more_room || passed
+    }
+}
+
+/// The signed hash by which an archive is known again.
+pub fn archive_hash(archive: &Archive) -> Option<&str> {
+    let hashes = &archive.file.hashes;
+    hashes.get("sha256").or_else(|| hashes.values().next())
+}
+
+/// Which versions are not to be installed now. `included` says whether a
+/// release is for this client at all.
+pub fn held(
+    catalog: &Catalog,
+    entries: &[Blocked],
+    channel: Channel,
+    included: &dyn Fn(&Archive) -> bool,
+    at: Circumstances,
+) -> BTreeSet<Version> {
+    let holds = |entry: &&Blocked| {
+        let archive = catalog.archives.get(&entry.version);
+        let same = match (&entry.archive, archive.and_then(archive_hash)) {
+            (Some(failed), Some(offered)) => failed == offered,
+            _ => true,
+        };
+        same && !entry.is_over(at)
+    };
+    let holding: Vec<&Blocked> = entries.iter().filter(holds).collect();
+    let blocked = |version: &Version| holding.iter().any(|entry| entry.version == *version);
+    let newest = newest(catalog, channel, included, &blocked);
+    // A required one is in the way of all later ones.
+    let stays = |entry: &&&Blocked| {
+        let archive = catalog.archives.get(&entry.version);
+        let newer = newest.filter(|newest| {
+            **newest > entry.version && entry.seen.as_ref().is_none_or(|seen| seen < *newest)
+        });
+        !archive.is_some_and(|archive| archive.required) || newer.is_none()
+    };
+    let stay = holding.iter().filter(stays);
+    stay.map(|entry| entry.version.clone()).collect()
+}
+
+/// The newest release for this client that is not `blocked`.
+pub fn newest<'a>(
+    catalog: &'a Catalog,
+    channel: Channel,
+    included: &dyn Fn(&Archive) -> bool,
+    blocked: &dyn Fn(&Version) -> bool,
+) -> Option<&'a Version> {
+    let mut archives = catalog.archives.iter().rev();
+    let found = archives.find(|(version, archive)| {
+        Channel::of(version) >= channel && included(archive) && !blocked(version)
+    });
+    found.map(|(version, _)| version)
+}
+
+/// A newer release that is not installed now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The version.
+    pub version: Version,
+    /// Why; `None` if its makers give it only to others so far.
+    pub why: Option<BlockedWhy>,
+    /// What went wrong with it.
+    pub reason: String,
+    /// When it is tried again by itself.
+    pub until: Option<UnixTime>,
+    /// Whether no later one is installed before it.
+    pub required: bool,
+}
+
+/// What there is beyond `beyond`, what is installed or will be, and why that
+/// is not installed.
+pub fn skipped(
+    catalog: &Catalog,
+    entries: &[Blocked],
+    held: &BTreeSet<Version>,
+    channel: Channel,
+    included: &dyn Fn(&Archive) -> bool,
+    beyond: Option<&Version>,
+) -> Vec<Skipped> {
+    let mut skipped = Vec::new();
+    for (version, archive) in &catalog.archives {
+        if beyond.is_some_and(|beyond| version <= beyond) || Channel::of(version) < channel {
+            continue;
+        }
+        let of_it = entries.iter().filter(|entry| entry.version == *version);
+        let entry = of_it.max_by_key(|entry| entry.until().unwrap_or(UnixTime::MAX));
+        match entry.filter(|_| held.contains(version)) {
+            Some(entry) => skipped.push(Skipped {
+                version: version.clone(),
+                why: Some(entry.why),
+                reason: entry.reason.clone(),
+                until: entry.until(),
+                required: archive.required,
+            }),
+            None if !included(archive) => skipped.push(Skipped {
+                version: version.clone(),
+                why: None,
+                reason: String::new(),
+                until: None,
+                required: false,
+            }),
+            None => {}
+        }
+    }
+    skipped
+}
+
+impl std::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Skipped {
+            version,
+            why,
+            reason,
+            until,
+            required,
+        } = self;
+        let why = match why {
+            None => {
+                return write!(
+                    f,
+                    "version {version} is passed over, as its makers give it to a part of all users so far"
+                );
+            }
+            Some(BlockedWhy::Failed) => "as it failed here",
+            Some(BlockedWhy::RolledBack) => "as the user went back from it",
+            Some(BlockedWhy::NotInstalled) => "as it could not be installed here",
+        };
+        write!(f, "version {version} is passed over, {why}")?;
+        if !reason.is_empty() {
+            write!(f, " ({reason})")?;
+        }
+        if *required {
+            f.write_str(", and all later ones with it, as it is required")?;
+        }
+        f.write_str("; --updater update --retry takes it again")?;
+        match until {
+            Some(until) => write!(
+                f,
+                ", as any start does after {}",
+                crate::tuf::metadata::format_time(*until)
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Rollout;
+    use crate::catalog::tests::catalog;
+    use std::str::FromStr;
+
+    fn version(text: &str) -> Version {
+        Version::from_str(text).unwrap()
+    }
+
+    fn failed(text: &str, count: u32, since: UnixTime) -> Blocked {
+        Blocked {
+            count,
+            since,
+            updater: Some(version("1.0")),
+            ..Blocked::new(version(text), BlockedWhy::Failed)
+        }
+    }
+
+    fn held_at(catalog: &Catalog, entry: &Blocked, now: UnixTime) -> bool {
+        held_with(catalog, entry, now, "1.0", None)
+    }
+
+    fn held_with(
+        catalog: &Catalog,
+        entry: &Blocked,
+        now: UnixTime,
+        updater: &str,
+        room: Option<u64>,
+    ) -> bool {
+        let included = |archive: &Archive| {
+            let rollout = archive.rollout.as_ref();
+            rollout.is_none_or(|rollout| rollout.includes("id"))
+        };
+        let updater = version(updater);
+        let at = Circumstances {
+            now,
+            updater: &updater,
+            room,
+        };
+        let entries = std::slice::from_ref(entry);
+        let held = held(catalog, entries, Channel::Final, &included, at);
+        held.contains(&entry.version)
+    }
+
+    #[test]
+    fn it_is_tried_again_after_a_day_a_week_and_four_weeks() {
+        let catalog = catalog(&[("1.1", false)]);
+        let noon = 1_700_000_000;
+        for (count, days) in [(1, 1), (2, 7), (3, 28), (4, 28), (u32::MAX, 28)] {
+            let entry = failed("1.1", count, noon);
+            assert!(held_at(&catalog, &entry, noon), "{count}");
+            assert!(held_at(&catalog, &entry, noon + days * DAY - 1), "{count}");
+            assert!(!held_at(&catalog, &entry, noon + days * DAY), "{count}");
+        }
+        // The clock is set right by seconds, or was wrong by years.
+        let entry = failed("1.1", 3, noon);
+        assert!(held_at(&catalog, &entry, noon - 60));
+        assert!(!held_at(&catalog, &entry, noon - 2 * DAY));
+        let entry = failed("1.1", 3, UnixTime::MAX);
+        assert!(!held_at(&catalog, &entry, noon));
+    }
+
+    #[test]
+    fn what_the_user_left_and_what_may_have_been_chance() {
+        let catalog = catalog(&[("1.1", false)]);
+        let left = Blocked::new(version("1.1"), BlockedWhy::RolledBack);
+        assert!(held_at(&catalog, &left, UnixTime::MAX));
+        let mut chance = failed("1.1", 1, 0);
+        chance.why = BlockedWhy::NotInstalled;
+        assert!(held_at(&catalog, &chance, 0));
+        chance.sure = false;
+        assert!(!held_at(&catalog, &chance, 0));
+    }
+
+    #[test]
+    fn a_newer_stub_another_file_or_more_room_lift_it() {
+        let catalog = catalog(&[("1.1", false)]);
+        let mut entry = failed("1.1", 3, 0);
+        assert!(!held_with(&catalog, &entry, 0, "1.1", None));
+        assert!(held_with(&catalog, &entry, 0, "0.9", None));
+        entry.archive = Some("hash of 1.1".into());
+        assert!(held_at(&catalog, &entry, 0));
+        entry.archive = Some("another hash".into());
+        assert!(!held_at(&catalog, &entry, 0));
+        entry.archive = None;
+        entry.room = Some(100);
+        assert!(held_with(&catalog, &entry, 0, "1.0", Some(100 + MORE_ROOM)));
+        assert!(!held_with(
+            &catalog,
+            &entry,
+            0,
+            "1.0",
+            Some(101 + MORE_ROOM)
+        ));
+        assert!(held_with(&catalog, &entry, 0, "1.0", None));
+    }
+
+    #[test]
+    fn a_required_one_is_tried_once_for_each_newer_release() {
+        let mut entry = failed("1.1", 1, 0);
+        let mut all = vec![("1.1", true)];
+        assert!(held_at(&catalog(&all), &entry, 0));
+        for newer in ["1.2b1", "1.2"] {
+            all.push((newer, false));
+            // A beta is not for this channel.
+            assert_eq!(held_at(&catalog(&all), &entry, 0), newer == "1.2b1");
+        }
+        entry.seen = Some(version("1.2"));
+        assert!(held_at(&catalog(&all), &entry, 0));
+        all.push(("1.3", false));
+        assert!(!held_at(&catalog(&all), &entry, 0));
+        // Not for one that others get.
+        let mut catalog = catalog(&all);
+        catalog.archives.get_mut(&version("1.3")).unwrap().rollout = Some(Rollout {
+            percent: 0,
+            salt: String::new(),
+        });
+        assert!(held_at(&catalog, &entry, 0));
+        // One that is not required is in nobody's way.
+        catalog.archives.get_mut(&version("1.1")).unwrap().required = false;
+        entry.seen = None;
+        assert!(held_at(&catalog, &entry, 0));
+    }
+
+    #[test]
+    fn what_is_passed_over_is_named_with_the_way_to_get_it() {
+        let catalog = catalog(&[("1.1", true), ("1.2", false)]);
+        let mut entry = failed("1.1", 1, 0);
+        entry.reason = "exit code 1".into();
+        let names = |held: BTreeSet<Version>, beyond: &str| {
+            let found = skipped(
+                &catalog,
+                std::slice::from_ref(&entry),
+                &held,
+                Channel::Final,
+                &|_| true,
+                Some(&version(beyond)),
+            );
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let held: BTreeSet<Version> = [version("1.1")].into();
+        assert_eq!(
+            names(held.clone(), "1.0"),
+            [
+                "version 1.1 is passed over, as it failed here (exit code 1), and all later ones with it, as it is required; --updater update --retry takes it again, as any start does after 1970-01-02T00:00:00Z"
+            ]
+        );
+        assert!(names(held, "1.1").is_empty());
+        assert!(names([].into(), "1.0").is_empty());
+    }
+}

@@ -1,0 +1,7 @@
+//! Decisions, with their reasons. Pure: what is known goes in, what to do comes
+//! out.
+
+pub mod blocked;
+pub mod launch_wait;
+pub mod update_plan;
+pub mod vouch;

@@ -1,0 +1,248 @@
+//! Starting a version that is on probation, and going back to the one before
+//! if it fails.
+
+use crate::fs;
+use crate::install::{self, BlockedVersions, Layout, Probation, Record};
+use crate::launch::{self, End, LaunchError, Verdict, rescue};
+use crate::policy::blocked::{Blocked, BlockedWhy};
+use crate::policy::launch_wait::{self, Trial as Next};
+use crate::say;
+use crate::settings::Settings;
+use crate::startup::{self, launch_lock, not_started, now};
+use crate::update::behind;
+use crate::update::{Outcome, UpdateError, Updater};
+use pep440_rs::Version;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+/// The environment variable with the path of a file; that a program makes it
+/// says that it works.
+pub const READY_VARIABLE: &str = "NOTSOTUF_READY_FILE";
+
+/// How often it is looked whether the thread that watches has failed, when
+/// the application has ended.
+const FAILED_WATCHER: Duration = Duration::from_millis(20);
+
+/// A start of a version that is on probation.
+pub struct Trial<'a> {
+    layout: &'a Layout,
+    settings: &'a Settings,
+    limit: Duration,
+    probation: Probation,
+    version: Version,
+}
+
+/// The start of what is installed, if that is on probation.
+pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Trial<'a>> {
+    let probation = Probation::load(layout).unwrap_or_else(|e| {
+        log::warn!("{e}");
+        None
+    })?;
+    let release = Record::load_release(&layout.app()).ok()??;
+    // An administrator's affair: this user can neither go back nor note
+    // anything.
+    if !install::owns_state(layout) || !fs::is_writable(&layout.state()) {
+        return None;
+    }
+    Some(Trial {
+        layout,
+        settings,
+        limit: settings.probation()?,
+        probation,
+        version: release.version,
+    })
+}
+
+impl Trial<'_> {
+    /// Starts the application, and comes back with its exit code; with that
+    /// of the version before if this one fails.
+    pub fn run(mut self) -> ExitCode {
+        // While an instance runs, this start says nothing of the version, and
+        // there is nothing to be done about it.
+        let alone = install::instances(&self.layout.app()).is_ok_and(|found| found.is_empty());
+        let starts = self.probation.starts;
+        if alone && launch_wait::trial(starts) == Next::GoBack {
+            let why = format!("it was started {starts} times and never seen to work");
+            if !self.go_back(&why) {
+                self.sound();
+            }
+            return startup::start(self.layout, &self.settings.executable);
+        }
+        let version = &self.version;
+        log::info!("version {version} is new here and on probation");
+        if alone && let Err(e) = self.probation.count_start(self.layout) {
+            log::warn!("{e}");
+        }
+        let fed = launch::has_input();
+        match self.supervise() {
+            Err(e) => match self.go_back(&e.to_string()) {
+                true => startup::start(self.layout, &self.settings.executable),
+                false => not_started(self.layout, &e),
+            },
+            Ok((end, proven)) => match launch::verdict(end, proven) {
+                Verdict::Sound => {
+                    self.sound();
+                    end.pass_on()
+                }
+                Verdict::Open => {
+                    if alone && launch::was_asked_to_end() {
+                        self.uncount();
+                    }
+                    end.pass_on()
+                }
+                Verdict::Failed => self.failed(end, fed),
+            },
+        }
+    }
+
+    fn supervise(&self) -> Result<(End, bool), LaunchError> {
+        let ready = self.layout.ready();
+        if let Err(e) = fs::remove_file(&ready) {
+            log::warn!("{e}");
+        }
+        let lock = launch_lock(self.layout);
+        let program = fs::join(&self.layout.launchable(), &self.settings.executable);
+        let mut more = startup::variables(self.layout);
+        more.push((READY_VARIABLE, ready.clone().into_os_string()));
+        std::thread::scope(|scope| {
+            let (ended, wait) = mpsc::channel();
+            let (watching, watched) = mpsc::channel::<()>();
+            let ready = &ready;
+            let watch = move || {
+                let _watching = watching;
+                rescue::test_point("watch");
+                let proven = launch::watch(self.limit, || ready.exists(), &wait);
+                if proven {
+                    // Now, as the computer may be switched off before the end.
+                    self.sound();
+                }
+                proven
+            };
+            let mut watcher = None;
+            let end = launch::supervise(program, &more, || {
+                drop(lock);
+                watcher = Some(scope.spawn(watch));
+            });
+            drop(ended);
+            // Nobody waits for the watcher's end longer than it takes.
+            while let Err(RecvTimeoutError::Timeout) = watched.recv_timeout(FAILED_WATCHER) {
+                if let (Some(_), Ok(end)) = (rescue::failure(), &end) {
+                    // It is not watching any more, and will not end.
+                    end.pass_on();
+                }
+            }
+            let proven = watcher.is_some_and(|w| w.join().expect("watching does not panic"));
+            Ok((end?, proven))
+        })
+    }
+
+    fn sound(&self) {
+        // Not after it went back: then another version is installed.
+        if let Ok(Some(_)) = Probation::load(self.layout) {
+            log::info!("version {} works", self.version);
+            // It may have failed before, and been tried again.
+            let works = |entry: &Blocked| {
+                entry.version == self.version && entry.why != BlockedWhy::RolledBack
+            };
+            BlockedVersions::remove(self.layout, works).unwrap_or_else(|e| log::warn!("{e}"));
+        }
+        for result in [
+            Probation::end(self.layout),
+            fs::remove_file(&self.layout.ready()),
+        ] {
+            if let Err(e) = result {
+                log::warn!("{e}");
+            }
+        }
+    }
+
+    /// Who ended this start has not given the version the time to show that it
+    /// works.
+    fn uncount(&mut self) {
+        log::info!("it was ended from outside, which says nothing of the version");
+        if let Err(e) = self.probation.uncount_start(self.layout) {
+            log::warn!("{e}");
+        }
+    }
+
+    fn failed(&self, end: End, fed: bool) -> ExitCode {
+        if !self.go_back(&end.to_string()) {
+            return end.pass_on();
+        }
+        if fed {
+            // It may have read some of it, and nobody has that any more.
+            log::warn!(
+                "there was data on standard input, so the version before is not started with the rest of it, but the next time"
+            );
+            return end.pass_on();
+        }
+        let (again, _) = match self.supervise() {
+            Ok(result) => result,
+            Err(e) => return not_started(self.layout, &e),
+        };
+        // The version that worked ends in the same way: then it is not the
+        // new one's fault, but what the user asked for.
+        if again == end {
+            self.go_forward();
+        }
+        again.pass_on()
+    }
+
+    /// Puts the version before in the place of this one; `false` if it cannot.
+    fn go_back(&self, why: &str) -> bool {
+        let version = &self.version;
+        log::error!("version {version} failed: {why}");
+        match self.exchange(version) {
+            // Another instance has done it.
+            Ok(Outcome::UpToDate) => true,
+            Ok(Outcome::Installed(release)) => {
+                let text = format!(
+                    "version {version} did not work ({why}); going back to version {}",
+                    release.version
+                );
+                log::warn!("{text}");
+                if !self.settings.quiet {
+                    say::line(&text);
+                }
+                true
+            }
+            Ok(outcome) => {
+                log::warn!("going back: {outcome}");
+                false
+            }
+            Err(e) => {
+                log::error!("cannot go back: {e}");
+                false
+            }
+        }
+    }
+
+    fn go_forward(&self) {
+        let version = &self.version;
+        log::info!(
+            "the version before ends in the same way, so version {version} is installed again"
+        );
+        let result = Record::load_release(&self.layout.app())
+            .map_err(UpdateError::from)
+            .and_then(|installed| {
+                let Some(before) = installed.map(|release| release.version) else {
+                    return Ok(());
+                };
+                let _claim = behind::claim(self.layout);
+                let updater = Updater::new(self.layout, self.settings, now(), &|_| {})?;
+                updater.reinstate(&before).map(drop)
+            });
+        if let Err(e) = result {
+            log::error!("{e}");
+        }
+    }
+
+    /// Exchanges the version `from`, if it still is installed, with the one
+    /// before.
+    fn exchange(&self, from: &Version) -> Result<Outcome, UpdateError> {
+        let _claim = behind::claim(self.layout);
+        let updater = Updater::new(self.layout, self.settings, now(), &|_| {})?;
+        updater.roll_back(Some(from))
+    }
+}

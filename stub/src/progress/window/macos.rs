@@ -1,0 +1,85 @@
+//! macOS: a window by a script in JavaScript for Automation, which every Mac
+//! can run. Its input is `PART<tab>TITLE<tab>DETAIL<tab>BUTTON` a line; it ends
+//! when the button is pressed or its input ends.
+
+use super::super::{Texts, View, messages::Text};
+use super::programs::Program;
+use super::{Look, Programs};
+use crate::launch;
+use std::io::{self, Write};
+use std::process::{ChildStdin, Command, Stdio};
+
+const SCRIPT: &str = include_str!("macos.js");
+
+/// The script's exit code for its button.
+const CANCELLED: i32 = 42;
+
+/// A window of another program.
+pub struct Window {
+    program: Program,
+    input: ChildStdin,
+    button: String,
+    last: String,
+}
+
+impl Window {
+    /// Whether there is a desktop, as far as can be told beforehand.
+    pub fn may_open() -> bool {
+        true
+    }
+
+    /// Opens it.
+    pub fn open(view: &View, texts: &Texts, programs: &Programs) -> Option<Self> {
+        let mut command = Command::new("/usr/bin/osascript");
+        launch::clean(&mut command);
+        command
+            .args(["-l", "JavaScript", "-e", SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut input = None;
+        let program = programs
+            .start(&mut command, |child| input = child.stdin.take())
+            .inspect_err(|e| log::debug!("no window for the progress: {e}"))
+            .ok()?;
+        let mut window = Window {
+            program,
+            input: input?,
+            button: texts.with(Text::StartNow, &[]),
+            last: String::new(),
+        };
+        window
+            .show(view)
+            .inspect_err(|e| log::debug!("no window for the progress: {e}"))
+            .ok()?;
+        Some(window)
+    }
+
+    /// Brings it up to date.
+    pub fn show(&mut self, view: &View) -> io::Result<()> {
+        let notes = view.notes.as_deref().unwrap_or_default();
+        let fields = [view.title.as_str(), &view.detail, notes, &self.button];
+        let fields = fields.map(|field| field.replace(['\t', '\n'], " "));
+        let line = format!("{:.3}\t{}\n", view.part, fields.join("\t"));
+        if line != self.last {
+            self.input.write_all(line.as_bytes())?;
+            self.last = line;
+        }
+        Ok(())
+    }
+
+    /// What became of it.
+    pub fn look(&self) -> Look {
+        match self.program.ended() {
+            None => Look::Open,
+            Some(status) if status.code() == Some(CANCELLED) => Look::Cancelled,
+            Some(_) => Look::Gone,
+        }
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.program.end();
+    }
+}

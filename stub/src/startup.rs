@@ -1,0 +1,387 @@
+//! From start to exit code.
+
+use crate::failure::Class;
+use crate::fs;
+use crate::install::{self, Layout, Lock, Record};
+use crate::launch::{self, LaunchError, rescue};
+use crate::logging;
+use crate::nested_stub;
+use crate::policy::launch_wait::{self, GaveUp, Next, Patience, Phase};
+use crate::probation_run;
+use crate::progress::{Event, Screen};
+use crate::say;
+use crate::settings::{LogLevel, Mode, Settings};
+use crate::this_program;
+use crate::tuf::UnixTime;
+use crate::update::behind;
+use crate::update::elevated;
+use crate::update::self_update;
+use crate::update::{self, Outcome, UpdateError, Updater};
+use crate::updater_cli;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long to wait for a stub that is replacing the bundle: a few renames.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The environment variable that tells the application where the stub is.
+pub(crate) const STUB_VARIABLE: &str = "NOTSOTUF_STUB";
+
+/// An application that restarts itself through the stub names its processes
+/// here, and they are given time to end.
+const WAIT_FOR_VARIABLE: &str = "NOTSOTUF_WAIT_FOR";
+const RESTART_PATIENCE: Duration = Duration::from_secs(10);
+/// How often the main thread looks whether the updating one cannot go on: it
+/// could not tell by itself.
+const LOOK_AFTER_WORKER: Duration = Duration::from_millis(200);
+
+/// The stub's main function.
+pub fn main() -> ExitCode {
+    this_program::note();
+    launch::prepare();
+    let layout = match Layout::of_this_program() {
+        Ok(layout) => layout,
+        Err(e) => {
+            say::line(&format!("notsotuf: cannot tell where this program is: {e}"));
+            return ExitCode::from(Class::Local.exit_code());
+        }
+    };
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == "--updater")
+    {
+        let arguments = std::env::args_os().skip(2);
+        return updater_cli::main(&layout, &arguments.collect::<Vec<_>>());
+    }
+    match Settings::load(layout.root()) {
+        Ok(settings) => {
+            let log = logging::start(
+                &layout,
+                &settings.name,
+                settings.log_size,
+                settings.log_level,
+            );
+            log::info!("{} started", settings.name);
+            if install::translocated(layout.root()) {
+                log::warn!(
+                    "macOS runs this application from a read-only copy (App Translocation), where it cannot be updated; move it to the folder Applications with the Finder"
+                );
+            }
+            start_with(&layout, &settings, log)
+        }
+        Err(e) => {
+            // No updates without settings, but the application: by custom the
+            // stub has its name.
+            let log = logging::start(&layout, "unknown", 1_000_000, LogLevel::default());
+            log::error!("{e}; starting without looking for updates");
+            let executable = own_name().unwrap_or_default();
+            rescue_by_starting(&layout, &executable, log);
+            finish_interrupted(&layout);
+            start(&layout, &executable)
+        }
+    }
+}
+
+/// Whatever goes wrong from here on, the application starts.
+fn rescue_by_starting(layout: &Layout, executable: &str, log: Option<PathBuf>) {
+    let (layout, executable) = (layout.clone(), executable.to_owned());
+    rescue::install(log, move || {
+        launch::end_with_child();
+        start(&layout, &executable);
+        // It has told why.
+        std::process::exit(127);
+    });
+}
+
+fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> ExitCode {
+    rescue_by_starting(layout, &settings.executable, log);
+    rescue::test_point("main");
+    install::await_end(WAIT_FOR_VARIABLE, RESTART_PATIENCE);
+    if let Some(code) = nested_stub::inside(layout, settings) {
+        return code;
+    }
+    let tried = probation_run::begin(layout, settings);
+    match settings.mode {
+        // What is on probation is tried first.
+        _ if tried.is_some() => {}
+        Mode::BeforeLaunch if settings.elevate && !fs::is_writable(layout.root()) => {
+            update(layout, settings, elevated::update);
+        }
+        Mode::BeforeLaunch => {
+            let gave_up = update(layout, settings, |layout, settings, tell| {
+                update::run(layout, settings, now(), tell)
+            });
+            // On Windows this very process does, while the application runs.
+            if cfg!(unix) && gave_up.is_some_and(GaveUp::goes_on) && launch::can_detach() {
+                behind::go_on(layout);
+            }
+        }
+        // With `off` too: it was staged because somebody asked for it. What
+        // is not complete yet is being staged by another process.
+        Mode::Background | Mode::Off if Record::path(&layout.staged()).exists() => {
+            update(layout, settings, |layout, settings, tell| {
+                let updater = Updater::new(layout, settings, now(), tell)?;
+                Ok(updater
+                    .install_staged_or_drop()?
+                    .unwrap_or(Outcome::UpToDate))
+            });
+        }
+        Mode::Background | Mode::Off => {}
+    }
+    finish_interrupted(layout);
+    if install::owns_state(layout)
+        && let Err(e) = self_update::drop_old(layout)
+    {
+        log::warn!("{e}");
+    }
+    if nested_stub::is(layout, settings) {
+        return nested_stub::start(layout, settings);
+    }
+    if let Some(trial) = tried.or_else(|| probation_run::begin(layout, settings)) {
+        return trial.run();
+    }
+    if settings.mode == Mode::Background {
+        if !launch::can_detach() {
+            return start_before_update(layout, settings);
+        }
+        behind::start(layout);
+    }
+    start(layout, &settings.executable)
+}
+
+fn own_name() -> Option<String> {
+    let program = this_program::program().ok()?;
+    Some(program.file_name()?.to_str()?.to_owned())
+}
+
+/// The current time, for expiry checks.
+pub fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as UnixTime)
+}
+
+enum News {
+    Event(Event),
+    End(Result<Outcome, UpdateError>),
+}
+
+/// The work of an update, on a thread of its own.
+type Work = fn(&Layout, &Settings, &dyn Fn(Event)) -> Result<Outcome, UpdateError>;
+
+/// Does `work`, as long as the user is to wait for that. Never fails: the
+/// application starts afterwards. Tells why it did not wait for the end.
+fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<GaveUp> {
+    let before = this_program::age();
+    let start = Instant::now();
+    let (sender, news) = mpsc::channel();
+    let worker = {
+        let (layout, settings) = (layout.clone(), settings.clone());
+        move || {
+            // The receiver is gone once the application is started; then
+            // nobody wants to know.
+            let tell = |event| drop(sender.send(News::Event(event)));
+            rescue::test_point("update");
+            let end = work(&layout, &settings, &tell);
+            if let Err(mpsc::SendError(News::End(end))) = sender.send(News::End(end)) {
+                tell_end(&end);
+            }
+        }
+    };
+    if let Err(e) = std::thread::Builder::new()
+        .name("update".into())
+        .spawn(worker)
+    {
+        log::error!("cannot start a thread: {e}; starting without looking for updates");
+        return None;
+    }
+    let patience = Patience {
+        decision: settings.deadline(),
+        // A little longer than the download itself waits, so that it ends
+        // first and can tidy up.
+        stall: settings.stall() + Duration::from_secs(1),
+        total: Duration::ZERO,
+    };
+    let mut screen = Screen::new(settings, true);
+    let patience = |seen| Patience {
+        total: settings.wait(seen).saturating_sub(before),
+        ..patience
+    };
+    let gave_up = wait(&news, start, patience, &mut screen);
+    screen.clear();
+    if let Some(gave_up) = gave_up {
+        log::warn!("{}; starting what is installed", gave_up.reason());
+    }
+    gave_up
+}
+
+fn wait(
+    news: &mpsc::Receiver<News>,
+    start: Instant,
+    patience: impl Fn(bool) -> Patience,
+    screen: &mut Screen,
+) -> Option<GaveUp> {
+    let mut phase = Phase::Checking;
+    let mut last = start;
+    loop {
+        let patience = patience(screen.is_seen());
+        let wait = match launch_wait::next(phase, start.elapsed(), last.elapsed(), patience) {
+            Next::Wait(wait) => wait,
+            Next::Launch(gave_up) => return Some(gave_up),
+        };
+        if screen.cancelled() && launch_wait::may_cancel(phase) {
+            return Some(GaveUp::Cancelled);
+        }
+        if let Some(failure) = rescue::failure() {
+            if failure == rescue::Failure::Memory {
+                rescue::say_memory_ran_out();
+            }
+            return None;
+        }
+        let wait = screen.tick().map_or(wait, |tick| wait.min(tick));
+        let wait = wait.min(LOOK_AFTER_WORKER);
+        match news.recv_timeout(wait) {
+            Ok(News::Event(event)) => {
+                last = Instant::now();
+                phase = match &event {
+                    Event::Committing => Phase::Committing,
+                    _ => Phase::Staging,
+                };
+                screen.event(&event);
+            }
+            Ok(News::End(end)) => {
+                tell_end(&end);
+                return None;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                log::error!("the update ended unexpectedly");
+                return None;
+            }
+        }
+    }
+}
+
+pub(crate) fn tell_end(end: &Result<Outcome, UpdateError>) {
+    match end {
+        Ok(outcome) => log::info!("{outcome}"),
+        Err(UpdateError::Locked) => log::info!("{}", UpdateError::Locked),
+        Err(e) => log::error!("no update ({}): {e}", e.class()),
+    }
+}
+
+pub(crate) fn start(layout: &Layout, executable: &str) -> ExitCode {
+    let lock = launch_lock(layout);
+    let program = fs::join(&layout.launchable(), executable);
+    start_program(layout, program, lock)
+}
+
+pub(crate) fn start_program(layout: &Layout, program: PathBuf, lock: Option<Lock>) -> ExitCode {
+    let result = launch::launch(program, &variables(layout), || drop(lock));
+    result.unwrap_or_else(|e| not_started(layout, &e))
+}
+
+/// What the application is told in its environment; see the README.
+pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
+    let mut told = Vec::new();
+    if let Ok(stub) = this_program::program() {
+        told.push((STUB_VARIABLE, stub.into()));
+    }
+    let loaders = install::bootloaders().iter().map(u32::to_string);
+    let loaders = loaders.collect::<Vec<_>>().join(",");
+    if !loaders.is_empty() {
+        told.push((install::BOOTLOADERS, loaders.into()));
+    }
+    let release = |folder| Record::load_release(folder).ok().flatten();
+    for (name, release) in [
+        ("NOTSOTUF_VERSION", release(&layout.app())),
+        ("NOTSOTUF_STAGED", release(&layout.staged())),
+        ("NOTSOTUF_PREVIOUS", install::offered_previous(layout)),
+    ] {
+        if let Some(release) = release {
+            told.push((name, release.version.to_string().into()));
+        }
+    }
+    told
+}
+
+/// While this is held, nobody replaces the bundle; and from the start of the
+/// application on the running instance is visible.
+pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
+    if !install::owns_state(layout) {
+        return None;
+    }
+    let lock = Lock::shared(&layout.launch_lock(), COMMIT_PATIENCE).unwrap_or_else(|e| {
+        log::debug!("{e}");
+        None
+    });
+    #[cfg(unix)]
+    if let Some(lock) = &lock
+        && !install::sees_processes()
+    {
+        // Nobody will see the application, but that somebody holds the lock.
+        log::debug!("there is no /proc here");
+        lock.hand_on();
+    }
+    lock
+}
+
+pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
+    log::error!("{error}");
+    if install::quarantined(&error.program) {
+        log::error!(
+            "macOS holds the program in quarantine; approve it in the system settings, Privacy & Security"
+        );
+    }
+    let stub = this_program::program().unwrap_or(Path::new("this program"));
+    say::line(&error.to_string());
+    say::line(&format!(
+        "Try {stub:?} --updater repair, or install the application again; the log is {:?}.",
+        layout.log()
+    ));
+    // As a shell says it.
+    ExitCode::from(127)
+}
+
+/// Starts the application as a child, and stages what is new while it runs, for
+/// the first process of a container, which is to have no strange children. What
+/// is not ready when the application ends is gone on with at the next start.
+fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
+    let lock = launch_lock(layout);
+    let program = fs::join(&layout.launchable(), &settings.executable);
+    let stage = {
+        let (layout, settings) = (layout.clone(), settings.clone());
+        move || {
+            rescue::test_point("behind");
+            tell_end(&update::run_behind(&layout, &settings, now(), &|_| {}));
+        }
+    };
+    let started = || {
+        drop(lock);
+        if let Err(e) = std::thread::Builder::new()
+            .name("update".into())
+            .spawn(stage)
+        {
+            log::error!("cannot start a thread: {e}; not looking for updates");
+        }
+    };
+    match launch::supervise(program, &variables(layout), started) {
+        Ok(end) => end.pass_on(),
+        Err(e) => not_started(layout, &e),
+    }
+}
+
+/// An update may have been killed in the middle of its renames, and this run
+/// may not have updated (mode off, no settings).
+fn finish_interrupted(layout: &Layout) {
+    if !layout.journal().exists() || !install::owns_state(layout) {
+        return;
+    }
+    let result = Lock::exclusive(&layout.update_lock(), COMMIT_PATIENCE)
+        .and_then(|lock| lock.map_or(Ok(()), |lock| install::recover(layout, &lock)));
+    if let Err(e) = result {
+        log::error!("{e}");
+    }
+}

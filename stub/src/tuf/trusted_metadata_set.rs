@@ -1,0 +1,353 @@
+//! The set of metadata that is trusted, and the checks that let new metadata
+//! in: TUF specification section 5, step by step. Bytes in, verified or
+//! refused; no files, no network, no clock.
+
+use super::error::TufError;
+use super::metadata::{
+    Delegations, Metadata, RoleKeys, Root, Signed, Snapshot, Targets, Timestamp, UnixTime,
+};
+use super::root_chain::SelfSignedRoot;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All metadata trusted so far in one refresh.
+#[derive(Debug, Clone)]
+pub struct TrustedSet {
+    now: UnixTime,
+    root: Metadata<Root>,
+    root_final: bool,
+    timestamp: Option<Metadata<Timestamp>>,
+    snapshot: Option<Metadata<Snapshot>>,
+    /// By role; that one delegator vouches for it says nothing of others.
+    targets: BTreeMap<String, Metadata<Targets>>,
+}
+
+/// What a new root did to trust in files obtained under the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootChange {
+    /// Timestamp and snapshot keep the keys they had.
+    KeysKept,
+    /// A timestamp or snapshot key was taken away: section 5.3.11 has the
+    /// trusted timestamp and snapshot deleted.
+    KeysRotated,
+}
+
+impl TrustedSet {
+    /// Starts from a trusted root (5.2) at time `now` (5.1: the one time that
+    /// all expiry checks of this refresh use).
+    ///
+    /// # Errors
+    /// If the root is malformed or not signed by its own keys.
+    pub fn new(root: &[u8], now: UnixTime) -> Result<Self, TufError> {
+        Ok(Self::starting_from(SelfSignedRoot::parse(root)?, now))
+    }
+
+    /// The same from a root that was read already.
+    pub fn starting_from(root: SelfSignedRoot, now: UnixTime) -> Self {
+        TrustedSet {
+            now,
+            root: root.0,
+            root_final: false,
+            timestamp: None,
+            snapshot: None,
+            targets: BTreeMap::new(),
+        }
+    }
+
+    /// The trusted root.
+    pub fn root(&self) -> &Root {
+        &self.root.signed
+    }
+    /// The trusted timestamp.
+    pub fn timestamp(&self) -> Option<&Timestamp> {
+        self.timestamp.as_ref().map(|m| &m.signed)
+    }
+    /// The trusted snapshot.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref().map(|m| &m.signed)
+    }
+    /// The targets metadata of `role`, trusted by the delegator it was taken
+    /// for; see [`TrustedSet::targets_by`].
+    pub fn targets(&self, role: &str) -> Option<&Targets> {
+        self.targets.get(role).map(|m| &m.signed)
+    }
+
+    /// The targets metadata of `role` as far as `delegator` trusts it: the
+    /// signatures are checked by the keys that this delegator gives the role,
+    /// whoever else it was taken for before.
+    ///
+    /// # Errors
+    /// Signatures; that the delegator does not know the role.
+    pub fn targets_by(&self, role: &str, delegator: &str) -> Result<Option<&Targets>, TufError> {
+        let Some(metadata) = self.targets.get(role) else {
+            return Ok(None);
+        };
+        let (keys, role_keys) = self.delegated_keys(role, delegator)?;
+        metadata.verify(role, keys, role_keys)?;
+        Ok(Some(&metadata.signed))
+    }
+
+    /// Whether the snapshot lists the targets metadata of `role`.
+    ///
+    /// # Errors
+    /// [`TufError::NotListed`] if not: then it is not to be asked for.
+    pub fn check_listed(&self, role: &str) -> Result<(), TufError> {
+        let file = format!("{role}.json");
+        match self.snapshot().is_some_and(|s| s.meta.contains_key(&file)) {
+            true => Ok(()),
+            false => Err(TufError::NotListed {
+                role: role.into(),
+                by: "snapshot".into(),
+            }),
+        }
+    }
+
+    /// Takes the next root version (5.3.4 to 5.3.8).
+    ///
+    /// # Errors
+    /// If it is not signed by a threshold of the old and of the new keys, or
+    /// is not exactly the next version. Expiry does not matter here (5.3.7).
+    pub fn update_root(&mut self, bytes: &[u8]) -> Result<RootChange, TufError> {
+        assert!(!self.root_final, "roots come before all other metadata");
+        // 5.3.4: signed by a threshold of the old keys and of the new ones.
+        let new: Metadata<Root> = parse_by_root("root", bytes, &self.root.signed)?;
+        verify_by_root(&new, "root", &new.signed)?;
+        // 5.3.5: exactly the next version, so that none is skipped.
+        let expected = self.root.signed.common.version.saturating_add(1);
+        check_version("root", new.signed.common.version, expected)?;
+        let change = root_change(&self.root.signed, &new.signed);
+        self.root = new;
+        if change == RootChange::KeysRotated {
+            self.timestamp = None;
+            self.snapshot = None;
+        }
+        Ok(change)
+    }
+
+    /// Ends the walk over root versions: the last one must not be expired
+    /// (5.3.10).
+    ///
+    /// # Errors
+    /// [`TufError::Expired`].
+    pub fn finish_root(&mut self) -> Result<(), TufError> {
+        self.root.check_expiry("root", self.now)?;
+        self.root_final = true;
+        Ok(())
+    }
+
+    /// Takes a timestamp, from local storage or the repository (5.4).
+    ///
+    /// An expired timestamp is an error but stays in the set, so that the
+    /// rollback checks still know it.
+    ///
+    /// # Errors
+    /// Signature, rollback and expiry; [`TufError::SameVersion`] if the
+    /// trusted one has this very version, which is then kept.
+    pub fn update_timestamp(&mut self, bytes: &[u8]) -> Result<(), TufError> {
+        assert!(self.root_final, "timestamp comes after root");
+        // 5.4.2: signatures.
+        let new: Metadata<Timestamp> = parse_by_root("timestamp", bytes, &self.root.signed)?;
+        if let Some(old) = &self.timestamp {
+            // 5.4.3.1: no older timestamp.
+            let (found, trusted) = (new.signed.common.version, old.signed.common.version);
+            check_rollback("timestamp", found, trusted)?;
+            if found == trusted {
+                old.check_expiry("timestamp", self.now)?;
+                return Err(TufError::SameVersion {
+                    role: "timestamp".into(),
+                    version: found,
+                });
+            }
+            // 5.4.3.2: no older snapshot in it.
+            check_rollback(
+                "snapshot.json",
+                new.signed.snapshot().version,
+                old.signed.snapshot().version,
+            )?;
+        }
+        self.timestamp = Some(new);
+        self.check_timestamp()
+    }
+
+    /// 5.4.4: not expired.
+    fn check_timestamp(&self) -> Result<(), TufError> {
+        self.timestamp
+            .as_ref()
+            .expect("timestamp comes before what it lists")
+            .check_expiry("timestamp", self.now)
+    }
+
+    /// Takes a snapshot (5.5). `local` bytes were verified against an earlier
+    /// timestamp, so they need not match the current one's hash (they are
+    /// still needed for the rollback checks).
+    ///
+    /// # Errors
+    /// Length, hash, signature, version, rollback and expiry. One that is
+    /// merely outdated or expired is an error but stays in the set.
+    pub fn update_snapshot(&mut self, bytes: &[u8], local: bool) -> Result<(), TufError> {
+        self.check_timestamp()?;
+        let listed = self.timestamp().expect("checked").snapshot().clone();
+        // 5.5.2: hashes, where the timestamp lists them.
+        if !local {
+            listed.verify("snapshot", bytes)?;
+        }
+        // 5.5.3: signatures.
+        let new: Metadata<Snapshot> = parse_by_root("snapshot", bytes, &self.root.signed)?;
+        // 5.5.4: the version the timestamp lists. A local one may be older;
+        // it is then good for rollback checks only.
+        let found = new.signed.common.version;
+        if !local {
+            check_version("snapshot", found, listed.version)?;
+        }
+        // 5.5.5: nothing in it rolled back or gone.
+        if let Some(old) = &self.snapshot {
+            for (file, trusted) in &old.signed.meta {
+                let offered = new
+                    .signed
+                    .meta
+                    .get(file)
+                    .ok_or_else(|| TufError::Disappeared { file: file.clone() })?;
+                check_rollback(file, offered.version, trusted.version)?;
+            }
+        }
+        self.snapshot = Some(new);
+        self.check_snapshot()
+    }
+
+    /// 5.5.4 and 5.5.6: the listed version, not expired.
+    fn check_snapshot(&self) -> Result<(), TufError> {
+        let snapshot = self
+            .snapshot
+            .as_ref()
+            .expect("snapshot comes before what it lists");
+        snapshot.check_expiry("snapshot", self.now)?;
+        let listed = self.timestamp().expect("checked before").snapshot().version;
+        check_version("snapshot", snapshot.signed.common.version, listed)
+    }
+
+    /// Takes targets metadata of `role`, which `delegator` (`root` for the
+    /// top-level role) trusts (5.6).
+    ///
+    /// # Errors
+    /// Length, hash, signature, version and expiry.
+    pub fn update_targets(
+        &mut self,
+        bytes: &[u8],
+        role: &str,
+        delegator: &str,
+    ) -> Result<(), TufError> {
+        self.check_snapshot()?;
+        let file = format!("{role}.json");
+        let listed = self
+            .snapshot()
+            .expect("checked")
+            .meta
+            .get(&file)
+            .ok_or_else(|| TufError::NotListed {
+                role: role.into(),
+                by: "snapshot".into(),
+            })?;
+        // 5.6.2: hashes, where the snapshot lists them.
+        listed.verify(role, bytes)?;
+        // 5.6.3: signatures, by the keys the delegator gives this role now.
+        let (keys, role_keys) = self.delegated_keys(role, delegator)?;
+        let new = Metadata::<Targets>::parse_signed(role, bytes, keys, role_keys)?;
+        // 5.6.4: the version the snapshot lists.
+        check_version(role, new.signed.common.version, listed.version)?;
+        // 5.6.5: not expired.
+        new.check_expiry(role, self.now)?;
+        self.targets.insert(role.into(), new);
+        Ok(())
+    }
+
+    fn delegated_keys(
+        &self,
+        role: &str,
+        delegator: &str,
+    ) -> Result<(&BTreeMap<String, super::key::Key>, &RoleKeys), TufError> {
+        let unlisted = || TufError::NotListed {
+            role: role.into(),
+            by: delegator.into(),
+        };
+        if delegator == "root" {
+            let keys = self.root().roles.get(role).ok_or_else(unlisted)?;
+            return Ok((&self.root().keys, keys));
+        }
+        let delegations: &Delegations = self
+            .targets(delegator)
+            .and_then(|targets| targets.delegations.as_ref())
+            .ok_or_else(unlisted)?;
+        let keys = delegations.role_keys(role).ok_or_else(unlisted)?;
+        Ok((&delegations.keys, keys))
+    }
+}
+
+/// Targets metadata that was trusted before, and is to say now what an earlier
+/// refresh accepted: signed by the keys that `root` gives the role. When it
+/// expires does not matter.
+///
+/// # Errors
+/// If it is malformed or not signed.
+pub fn verify_stored_targets(root: &SelfSignedRoot, targets: &[u8]) -> Result<Targets, TufError> {
+    Ok(parse_by_root::<Targets>("targets", targets, &root.0.signed)?.signed)
+}
+
+/// What a later root does to trust in files obtained under an earlier one.
+pub(super) fn root_change(old: &Root, new: &Root) -> RootChange {
+    let mut roles = ["timestamp", "snapshot"].iter();
+    match roles.any(|role| keys_taken_away(old, new, role)) {
+        true => RootChange::KeysRotated,
+        false => RootChange::KeysKept,
+    }
+}
+
+pub(super) fn verify_by_root<T: Signed>(
+    metadata: &Metadata<T>,
+    role: &str,
+    root: &Root,
+) -> Result<(), TufError> {
+    metadata.verify(role, &root.keys, &root.roles[role])
+}
+
+/// Parses what the keys that `root` gives `role` must have signed.
+fn parse_by_root<T: Signed>(
+    role: &str,
+    bytes: &[u8],
+    root: &Root,
+) -> Result<Metadata<T>, TufError> {
+    Metadata::parse_signed(role, bytes, &root.keys, &root.roles[role])
+}
+
+/// Whether `role` has lost a key from `old` to `new`, by what the key is.
+fn keys_taken_away(old: &Root, new: &Root, role: &str) -> bool {
+    let keys = |root: &Root| -> BTreeSet<_> {
+        root.roles[role]
+            .keyids
+            .iter()
+            .filter_map(|id| root.keys.get(id))
+            .map(super::key::Key::material)
+            .collect()
+    };
+    !keys(old).is_subset(&keys(new))
+}
+
+fn check_version(role: &str, found: u64, expected: u64) -> Result<(), TufError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(TufError::WrongVersion {
+        role: role.into(),
+        found,
+        expected,
+    })
+}
+
+fn check_rollback(role: &str, found: u64, trusted: u64) -> Result<(), TufError> {
+    if found >= trusted {
+        return Ok(());
+    }
+    Err(TufError::Rollback {
+        role: role.into(),
+        found,
+        trusted,
+    })
+}

@@ -1,0 +1,75 @@
+//! Updates of an application in a folder that only administrators can write
+//! to. This process looks for an update with the user's rights; if there is
+//! one, it asks to run `--updater update` as administrator. That process is
+//! handed nothing: it looks, downloads and verifies itself, with the settings
+//! and the root of trust in the install dir, and never starts the application.
+
+use crate::catalog::Choice;
+use crate::fs;
+use crate::fs::plain_file;
+use crate::install::{self, Elevated, Layout, Record};
+use crate::log_folder::own_folder;
+use crate::logging::user_folder;
+use crate::progress::Event;
+use crate::settings::Settings;
+use crate::startup::now;
+use crate::this_program;
+use crate::tuf::key::sha256_hex;
+use crate::update::{self, Outcome, UpdateError};
+
+/// Looks for an update, and has it installed if the user allows that. Who
+/// does not is not asked again for the same version.
+///
+/// # Errors
+/// [`UpdateError`]; what was installed still is.
+pub fn update(
+    layout: &Layout,
+    settings: &Settings,
+    tell: &dyn Fn(Event),
+) -> Result<Outcome, UpdateError> {
+    let failed = |reason: String| UpdateError::Elevation(reason);
+    let folder = user_folder(&settings.name)
+        .ok_or_else(|| failed("this user has no folder for settings".into()))?;
+    own_folder(&folder).map_err(|e| failed(format!("{folder:?} is not used: {e}")))?;
+    // Of this root of trust: another application may have had this name.
+    let root = fs::read_optional(&layout.shipped_root(), 1 << 20)?.unwrap_or_default();
+    let metadata = format!("metadata-{}", &sha256_hex(&root)[..16]);
+    let choice = update::look(layout, settings, now(), &folder.join(metadata))?;
+    let Choice::Update { version, .. } = choice else {
+        return Ok(Outcome::UpToDate);
+    };
+    let declined = folder.join("declined");
+    let text = version.to_string();
+    let before = plain_file::read(&declined, 256)?.unwrap_or_default();
+    if before == text.as_bytes() {
+        return Err(failed(format!(
+            "version {version} is there, but the user did not allow to install it"
+        )));
+    }
+    log::info!("found version {version}; asking for the rights of an administrator");
+    // From here on it takes as long as the user thinks.
+    tell(Event::Committing);
+    let program = this_program::program().map_err(|e| failed(e.to_string()))?;
+    match install::run_elevated(program, "--updater update") {
+        Ok(Elevated::Ended(0)) => {}
+        Ok(Elevated::Ended(code)) => {
+            return Err(failed(format!(
+                "the update as administrator failed with exit code {code}; its log is {:?}",
+                layout.log()
+            )));
+        }
+        Ok(Elevated::Declined) => {
+            fs::write_atomically(&declined, text.as_bytes())?;
+            return Err(failed(format!("the user did not allow version {version}")));
+        }
+        Err(e) => return Err(failed(format!("cannot ask for more rights: {e}"))),
+    }
+    let installed = Record::load_release(&layout.app())?.ok_or(UpdateError::NoRecord)?;
+    match installed.version == version {
+        true => Ok(Outcome::Installed(installed)),
+        false => Ok(Outcome::Deferred {
+            version,
+            instances: Vec::new(),
+        }),
+    }
+}

@@ -1,0 +1,265 @@
+//! The stub's own version, and its update.
+//!
+//! The stub is a target of its own: the archive `<name>-stub-<version>.tar.gz`
+//! of the application `<name>` holds one file, the program. Its version is
+//! the one that the program carries ([`version`]), so the bundler can read it
+//! off programs for other platforms.
+
+use crate::bundle::unpack::unpack;
+use crate::bundle::{Kind, Rules};
+use crate::fs::plain_file;
+use crate::fs::{self, FsError};
+use crate::install::Layout;
+use crate::this_program;
+use pep440_rs::Version;
+use serde_json::Value;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// What stands before the version in the program, and how long both are.
+pub const MARK: &str = "notsotuf stub version ";
+const MARK_SIZE: usize = 64;
+
+#[used]
+static VERSION: [u8; MARK_SIZE] = mark(concat!(
+    "notsotuf stub version ",
+    env!("CARGO_PKG_VERSION"),
+    "\n"
+));
+
+const fn mark(text: &str) -> [u8; MARK_SIZE] {
+    let mut bytes = [0; MARK_SIZE];
+    let mut at = 0;
+    while at < text.len() {
+        bytes[at] = text.as_bytes()[at];
+        at += 1;
+    }
+    bytes
+}
+
+/// The version of this program.
+pub fn version() -> Version {
+    // Not what the compiler knows, but what the file says.
+    let mark = std::hint::black_box(&VERSION);
+    parse_mark(mark).unwrap_or_else(|| Version::new([0]))
+}
+
+fn parse_mark(mark: &[u8]) -> Option<Version> {
+    let text = mark.strip_prefix(MARK.as_bytes())?;
+    let end = text.iter().position(|&c| c == b'\n')?;
+    Version::from_str(std::str::from_utf8(&text[..end]).ok()?).ok()
+}
+
+/// The version of the stub in the bytes `program`; `None` if they are none.
+pub fn version_of(program: &[u8]) -> Option<Version> {
+    let first = MARK.as_bytes()[0];
+    let places = program
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == first);
+    places
+        .map(|(at, _)| &program[at..program.len().min(at + MARK_SIZE)])
+        .find_map(parse_mark)
+}
+
+/// Whether the file `program` is a stub, going by its mark.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn is_stub(program: &Path) -> Result<bool, FsError> {
+    let mut file = fs::open(program)?;
+    // What may be the beginning of a mark, from the piece before.
+    let mut rest = Vec::new();
+    let mut found = false;
+    fs::read_through(&mut file, program, &mut |piece| {
+        rest.extend_from_slice(piece);
+        found |= version_of(&rest).is_some();
+        rest.drain(..rest.len().saturating_sub(MARK_SIZE));
+    })?;
+    Ok(found)
+}
+
+/// The name under which the stubs of an application are in its repository.
+pub fn target_name(app: &str) -> String {
+    format!("{app}-stub")
+}
+
+/// Why the stub was not replaced. The old one goes on working.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The archive is not a stub's.
+    #[error("the archive of the new updater is no good: {0}")]
+    Archive(String),
+    /// The new stub does not run here.
+    #[error("the new updater {path:?} does not run on this computer: {reason}")]
+    DoesNotRun {
+        /// The new program.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
+    },
+    /// It could not take the old one's place.
+    #[error("cannot replace the updater {path:?}: {source}")]
+    Replace {
+        /// The running program.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Puts the stub in the verified archive `gz` in the place of this program.
+/// It must be version `expected`, and must have run once before it gets
+/// there. This program is kept in the state dir until then.
+///
+/// # Errors
+/// [`OwnError`]; this program is still there.
+pub fn replace(layout: &Layout, gz: impl Read + Send, expected: &Version) -> Result<(), OwnError> {
+    let folder = layout.staging().join("stub");
+    fs::remove_tree(&folder)?;
+    fs::create_dir_all(&folder)?;
+    let bad = |reason: &str| OwnError::Archive(reason.into());
+    let manifest = unpack(gz, &folder, None, Rules::host(), &mut |_| true)
+        .map_err(|e| OwnError::Archive(e.to_string()))?;
+    let mut entries = manifest.entries.iter();
+    let (Some((name, entry)), None) = (entries.next(), entries.next()) else {
+        return Err(bad("it does not hold exactly one file"));
+    };
+    if !matches!(entry.kind, Kind::File { .. }) || name.contains('/') {
+        return Err(bad("it does not hold a program"));
+    }
+    let new = fs::join(&folder, name);
+    fs::set_mode(&fs::open(&new)?, &new, 0o755)?;
+    fs::sync_file(&new)?;
+    try_out(&new, expected)?;
+    let running = this_program::program().map_err(|e| OwnError::Replace {
+        path: PathBuf::from("this program"),
+        source: e,
+    })?;
+    let old = layout.old_stub();
+    fs::remove_file(&old)?;
+    fs::copy_with_mode(running, &old, 0o755)?;
+    take_place(&new, running)?;
+    fs::remove_tree(&folder)?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn take_place(new: &Path, running: &Path) -> Result<(), OwnError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::inspect(running)?.map_or(0o755, |found| found.permissions().mode() & 0o777);
+    // Beside it, as the state dir may be on another file system.
+    let mut beside = running.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    fs::remove_file(&beside)?;
+    fs::copy_with_mode(new, &beside, mode)?;
+    fs::sync_file(&beside)?;
+    Ok(fs::rename(&beside, running)?)
+}
+
+/// A running program can be renamed there, but not replaced.
+#[cfg(windows)]
+fn take_place(new: &Path, running: &Path) -> Result<(), OwnError> {
+    self_replace::self_replace(new).map_err(|source| OwnError::Replace {
+        path: running.into(),
+        source,
+    })
+}
+
+/// A new stub has come as far as starting the application: the old one is
+/// not needed any more.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn drop_old(layout: &Layout) -> Result<(), FsError> {
+    let old = layout.old_stub();
+    let Some(found) = fs::inspect(&old)? else {
+        return Ok(());
+    };
+    // In the very run that replaced it, this still is the old one.
+    let bytes = plain_file::read(&old, found.len())?.unwrap_or_default();
+    match version_of(&bytes) == Some(version()) {
+        true => Ok(()),
+        false => fs::remove_file(&old),
+    }
+}
+
+/// Runs the new stub, which must tell its version.
+fn try_out(new: &Path, expected: &Version) -> Result<(), OwnError> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let failed = |reason: String| OwnError::DoesNotRun {
+        path: new.into(),
+        reason,
+    };
+    let mut child = Command::new(new)
+        .args(["--updater", "version", "--json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| failed(e.to_string()))?;
+    let start = Instant::now();
+    let status = loop {
+        match child.try_wait().map_err(|e| failed(e.to_string()))? {
+            Some(status) => break status,
+            None if start.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
+            None => {
+                child.kill().map_err(|e| failed(e.to_string()))?;
+                child.wait().map_err(|e| failed(e.to_string()))?;
+                return Err(failed("it does not end".into()));
+            }
+        }
+    };
+    let mut said = String::new();
+    if let Some(out) = child.stdout.take() {
+        // One line, which fits into the pipe.
+        out.take(4096)
+            .read_to_string(&mut said)
+            .map_err(|e| failed(e.to_string()))?;
+    }
+    let json: Value = serde_json::from_str(&said).unwrap_or_default();
+    let told = json["updater"]
+        .as_str()
+        .and_then(|v| Version::from_str(v).ok());
+    match (status.success(), told) {
+        (true, Some(told)) if told == *expected => Ok(()),
+        (true, Some(told)) => Err(failed(format!("it is version {told}, not {expected}"))),
+        _ => Err(failed(format!("it ended with {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_off_programs() {
+        assert_eq!(version().to_string(), env!("CARGO_PKG_VERSION"));
+        let mut program = b"\x7fELF notsotuf stub version nonsense".to_vec();
+        assert_eq!(version_of(&program), None);
+        program.extend(mark("notsotuf stub version 2.0rc1\n"));
+        assert_eq!(version_of(&program).unwrap().to_string(), "2.0rc1");
+        assert_eq!(version_of(b""), None);
+    }
+
+    #[test]
+    fn a_stub_is_known_wherever_its_mark_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        for before in [0, 1 << 17, (1 << 17) - 1, (1 << 17) - 40, 300_000] {
+            let mut program = vec![b'n'; before];
+            program.extend(mark("notsotuf stub version 2.0\n"));
+            std::fs::write(&path, &program).unwrap();
+            assert!(is_stub(&path).unwrap(), "{before}");
+            std::fs::write(&path, &program[..before + 10]).unwrap();
+            assert!(!is_stub(&path).unwrap(), "{before}");
+        }
+    }
+}
