@@ -2,7 +2,7 @@
 //! what to do.
 
 use notsotuf_tests::release::{Desk, hello};
-use notsotuf_tests::{program, python, run, text};
+use notsotuf_tests::{Server, program, python, run, text};
 use std::fs;
 
 /// A mistake: what is typed (`|` between words), the exit code, and what the
@@ -434,6 +434,63 @@ fn expired_metadata_is_renewed_by_what_is_named() {
             "timestamp: EXPIRED; clients do not update",
             "`notsotuf renew` and `upload` now",
             "on a schedule",
+        ],
+    );
+}
+
+/// Where the environment names no credentials, the machine is asked: this one
+/// has none. (With nobody there it is the same, some seconds later.)
+#[test]
+fn a_store_without_credentials_names_the_variables() {
+    let desk = Desk::with_project();
+    let folder = desk.path("nothing");
+    fs::create_dir(&folder).unwrap();
+    let machine = Server::start(&folder);
+    let anonymous = |args: &[&str]| {
+        let mut command = desk.command(args);
+        for (name, _) in std::env::vars() {
+            let clouds = ["AWS_", "GOOGLE_", "GCE_", "AZURE_"];
+            if clouds.iter().any(|cloud| name.starts_with(cloud)) {
+                command.env_remove(name);
+            }
+        }
+        command
+    };
+    for (to, variables) in [
+        (
+            "s3://bucket/x",
+            "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE",
+        ),
+        (
+            "gs://bucket/x",
+            "set GOOGLE_APPLICATION_CREDENTIALS, or call `gcloud auth",
+        ),
+        (
+            "az://container/x",
+            "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+        ),
+    ] {
+        let host = machine.url.trim_start_matches("http://");
+        let mut upload = anonymous(&["-C", "p", "upload", to]);
+        upload.env("AWS_METADATA_ENDPOINT", &machine.url);
+        upload.env("GCE_METADATA_HOST", host);
+        upload.env("GCE_METADATA_IP", host);
+        let done = run(&mut upload);
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        let what = format!("error: there are no credentials for {to}");
+        has(&said, &[&what, "the environment names none", variables]);
+        assert!(!said.contains("\\n"), "{said}");
+    }
+    // A half of them.
+    let mut upload = anonymous(&["-C", "p", "upload", "s3://bucket/x"]);
+    upload.env("AWS_ACCESS_KEY_ID", "one");
+    let said = String::from_utf8(run(&mut upload).stderr).unwrap();
+    has(
+        &said,
+        &[
+            "Missing SecretAccessKey",
+            "taken from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY",
         ],
     );
 }
