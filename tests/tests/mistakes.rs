@@ -256,6 +256,15 @@ const MISTAKES: &[Mistake] = &[
         ],
     ),
     mistake(
+        "-C|p|fetch",
+        1,
+        &[
+            "cannot reach http://127.0.0.1:9/",
+            "refused",
+            "is the address right, and the server running?",
+        ],
+    ),
+    mistake(
         "-C|p|verify|--url|127.0.0.1:9",
         2,
         &["127.0.0.1:9", "neither https:// nor http://"],
