@@ -18,6 +18,7 @@ use crate::project::Project;
 use crate::release::Addition;
 use look::Look;
 use notsotuf_stub::fs::{self, FsError};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// How a bundle is looked at.
@@ -205,7 +206,9 @@ fn near_names(missing: &Path) -> Result<Vec<PathBuf>, FsError> {
             }
         }
     }
-    near.dedup();
+    // The same may be reached in more than one way: those in dist/ as `../dist/`, too.
+    let mut seen = BTreeSet::new();
+    near.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
     near.truncate(3);
     Ok(near)
 }
