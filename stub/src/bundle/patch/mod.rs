@@ -2,13 +2,16 @@
 
 mod budget;
 mod covers;
+mod format;
+mod input_stream;
+mod operation;
 mod reader;
 mod rebuild;
 pub mod references;
 
 pub use budget::MEMORY;
 pub use covers::{Cover, Start};
-pub use reader::{
+pub use format::{
     FORMAT, MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_STREAM, STREAMS, op, stream,
 };
 pub use rebuild::BLOCK;
@@ -17,7 +20,8 @@ use super::manifest::{Entry, Kind, Manifest, TreeHash};
 use super::path_rules::{Refusal, Rules};
 use crate::fs::{self, FsError};
 use budget::Budget;
-use reader::{Operation, Patch};
+use operation::Operation;
+use reader::Patch;
 use rebuild::Output;
 use ring::digest;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

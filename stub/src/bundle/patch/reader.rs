@@ -3,246 +3,16 @@
 use super::PatchError;
 use super::budget::Budget;
 use super::covers::Cover;
-use super::references::{
-    Kind, MAX_REGIONS, MAX_SEGMENTS, MAX_SPANS, References, Region, Segment, Span,
+use crate::bundle::patch::format::{
+    MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_HEADER, MAX_STREAM, STREAM_WEIGHT, STREAMS, op, stream,
+    unused, unzigzag, varint,
 };
-use crate::bundle::path_rules::{MAX_ENTRIES, MAX_PATH, MAX_TOTAL, Refusal, Rules};
+use crate::bundle::patch::input_stream::Stream;
+use crate::bundle::patch::operation::Operation;
+use crate::bundle::path_rules::{MAX_ENTRIES, MAX_TOTAL, Refusal, Rules};
 use crate::fs::{self, FsError};
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
-
-/// The first bytes of a patch in this format.
-pub const MAGIC: &[u8; 8] = b"NSTFPT1\n";
-/// The name of this format in targets metadata.
-pub const FORMAT: &str = "notsotuf-1";
-/// How many streams a patch has.
-pub const STREAMS: usize = 5;
-/// The largest LZMA dictionary of all streams but that of the literals, and,
-/// four times as large, of that one.
-pub const MAX_DICTIONARY: u32 = 4 << 20;
-/// The most bytes in a stream.
-pub const MAX_STREAM: u64 = MAX_TOTAL;
-/// The most covers of one file.
-pub const MAX_COVERS: u64 = 1 << 19;
-/// The largest file that is patched; larger ones are brought whole.
-pub const MAX_DIFF_SIZE: u64 = 1 << 31;
-
-/// The first byte of each operation.
-pub mod op {
-    #![allow(missing_docs)]
-    pub const REMOVE: u8 = 0;
-    pub const DIR: u8 = 1;
-    pub const LINK: u8 = 2;
-    pub const FULL: u8 = 3;
-    pub const DIFF: u8 = 4;
-    pub const COPY: u8 = 5;
-}
-
-/// The streams, in their order.
-pub mod stream {
-    #![allow(missing_docs)]
-    pub const OPERATIONS: usize = 0;
-    pub const COVERS: usize = 1;
-    pub const RUNS: usize = 2;
-    pub const DIFFERENCES: usize = 3;
-    pub const LITERALS: usize = 4;
-}
-
-/// Bytes of the first and last parts of the header, and the most bytes of a
-/// stream's entry in it.
-const MAX_HEADER: usize = 8 + STREAMS * (2 + 10 + 10);
-
-/// What an operation takes in memory besides its texts: itself, the place of
-/// the file it makes and the entry for it, and its path among the changed ones.
-const OPERATION_WEIGHT: u64 = 512;
-/// What a stream takes besides its dictionary.
-const STREAM_WEIGHT: u64 = 64 << 10;
-
-pub(super) enum Operation {
-    Remove(String),
-    Dir {
-        path: String,
-        mode: u32,
-    },
-    Link {
-        path: String,
-        target: String,
-    },
-    Full {
-        path: String,
-        mode: u32,
-        size: u64,
-    },
-    Diff {
-        path: String,
-        mode: u32,
-        size: u64,
-        old: String,
-        references: Option<Box<References>>,
-    },
-    Copy {
-        path: String,
-        mode: u32,
-        old: String,
-    },
-}
-
-impl Operation {
-    /// What it is about.
-    pub fn path(&self) -> &str {
-        match self {
-            Operation::Remove(path)
-            | Operation::Dir { path, .. }
-            | Operation::Link { path, .. }
-            | Operation::Full { path, .. }
-            | Operation::Diff { path, .. }
-            | Operation::Copy { path, .. } => path,
-        }
-    }
-
-    /// The same, for good.
-    pub fn into_path(self) -> String {
-        match self {
-            Operation::Remove(path)
-            | Operation::Dir { path, .. }
-            | Operation::Link { path, .. }
-            | Operation::Full { path, .. }
-            | Operation::Diff { path, .. }
-            | Operation::Copy { path, .. } => path,
-        }
-    }
-
-    /// About how many bytes of memory it takes, with what it makes.
-    fn weight(&self) -> u64 {
-        let texts = self.path().len()
-            + match self {
-                Operation::Link { target, .. } => 2 * target.len(),
-                Operation::Copy { old, .. } => 2 * old.len(),
-                Operation::Diff {
-                    old, references, ..
-                } => old.len() + references.as_ref().map_or(0, |r| r.weight()),
-                _ => 0,
-            };
-        texts as u64 + OPERATION_WEIGHT
-    }
-}
-
-/// One stream, decompressed on the way.
-struct Stream {
-    /// `None` once its end was reached.
-    reader: Option<BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>>,
-    left: u64,
-}
-
-impl Stream {
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), PatchError> {
-        self.left = self
-            .left
-            .checked_sub(buffer.len() as u64)
-            .ok_or(PatchError::Malformed("a stream is too short"))?;
-        match &mut self.reader {
-            Some(reader) => reader.read_exact(buffer).map_err(PatchError::Read),
-            None => Ok(()),
-        }
-    }
-
-    fn byte(&mut self) -> Result<u8, PatchError> {
-        let mut byte = [0];
-        self.fill(&mut byte)?;
-        Ok(byte[0])
-    }
-
-    fn number(&mut self) -> Result<u64, PatchError> {
-        let mut value = 0u64;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                break;
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(PatchError::Malformed("a number is too large"))
-    }
-
-    fn count(&mut self, limit: usize) -> Result<usize, PatchError> {
-        let count = self.number()?;
-        usize::try_from(count)
-            .ok()
-            .filter(|&count| count <= limit)
-            .ok_or(PatchError::Malformed("there are too many of something"))
-    }
-
-    fn string(&mut self) -> Result<String, PatchError> {
-        let length = self.count(MAX_PATH)?;
-        let mut bytes = vec![0; length];
-        self.fill(&mut bytes)?;
-        String::from_utf8(bytes).map_err(|_| PatchError::Malformed("a path is not UTF-8"))
-    }
-
-    fn many<T>(
-        &mut self,
-        limit: usize,
-        one: impl Fn(&mut Self) -> Result<T, PatchError>,
-    ) -> Result<Vec<T>, PatchError> {
-        let count = self.count(limit)?;
-        (0..count).map(|_| one(self)).collect()
-    }
-
-    fn segment(&mut self) -> Result<Segment, PatchError> {
-        Ok(Segment {
-            offset: self.number()?,
-            address: self.number()?,
-            size: self.number()?,
-        })
-    }
-
-    fn region(&mut self) -> Result<Region, PatchError> {
-        Ok(Region {
-            offset: self.number()?,
-            size: self.number()?,
-            address: self.number()?,
-            kind: match self.byte()? {
-                0 => Kind::X86,
-                1 => Kind::Table {
-                    stride: self.count(1 << 20)? as u32,
-                    second: self.count(1 << 20)? as u32,
-                    width: self.byte()?,
-                    base_old: self.number()?,
-                    base_new: self.number()?,
-                },
-                2 => Kind::Frames,
-                3 => Kind::Arm64,
-                _ => return Err(PatchError::Malformed("a kind of reference is unknown")),
-            },
-        })
-    }
-
-    fn references(&mut self) -> Result<References, PatchError> {
-        let references = References {
-            old_segments: self.many(MAX_SEGMENTS, Self::segment)?,
-            new_segments: self.many(MAX_SEGMENTS, Self::segment)?,
-            regions: self.many(MAX_REGIONS, Self::region)?,
-            spans: self.many(MAX_SPANS, |stream| {
-                Ok(Span {
-                    old: stream.number()?,
-                    new: stream.number()?,
-                    size: stream.number()?,
-                })
-            })?,
-        };
-        if !references.is_valid() {
-            return Err(PatchError::Malformed(
-                "a description of references is wrong",
-            ));
-        }
-        Ok(references)
-    }
-}
 
 /// A patch that is being read.
 pub(super) struct Patch {
@@ -487,14 +257,6 @@ impl Patch {
     }
 }
 
-fn unused() -> PatchError {
-    PatchError::Malformed("there is data that nothing uses")
-}
-
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
-}
-
 /// A stream's entry in the header.
 struct Entry {
     props: u8,
@@ -520,7 +282,7 @@ impl Entry {
     }
 }
 
-fn entry(from: &mut &[u8]) -> Option<Entry> {
+pub(super) fn entry(from: &mut &[u8]) -> Option<Entry> {
     let (&props, rest) = from.split_first()?;
     let (&shift, rest) = rest.split_first()?;
     *from = rest;
@@ -530,17 +292,4 @@ fn entry(from: &mut &[u8]) -> Option<Entry> {
         compressed: varint(from)?,
         size: varint(from)?,
     })
-}
-
-fn varint(from: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..63).step_by(7) {
-        let (&byte, rest) = from.split_first()?;
-        *from = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }

@@ -1,6 +1,6 @@
 //! Making a new file of an old one.
 
-use super::reader::MAX_DIFF_SIZE;
+use super::format::MAX_DIFF_SIZE;
 use super::references::{Predictor, References};
 use super::{PatchError, Source as From};
 use crate::fs::{self, FsError};

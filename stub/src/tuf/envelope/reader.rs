@@ -1,63 +1,22 @@
-//! The canonical form of JSON, made straight from its text: what it takes in
-//! memory is a small multiple of the bytes, whatever they are. So metadata
-//! can be read this way before anybody knows who wrote it.
-//!
-//! As strict as [`super::canonical_json::parse`], which makes a tree of values.
+//! Reads JSON strictly and writes its canonical form, in one pass.
 
-use super::canonical_json::JsonError;
+use crate::tuf::canonical_json::JsonError;
 use std::ops::Range;
 
 /// The most values and names in one document that is no longer than clients
 /// take. Five megabytes of real metadata have about 350,000; what is read into
 /// memory later costs by them.
 pub const MAX_VALUES: usize = 500_000;
+
 /// A longer document, which only a publisher reads to mend it, may have one for
 /// as many bytes.
-const BYTES_FOR_A_VALUE: usize = 10;
+pub(super) const BYTES_FOR_A_VALUE: usize = 10;
+
 /// The most bytes in one text; error messages repeat such.
-const MAX_TEXT: usize = 1 << 20;
+pub(super) const MAX_TEXT: usize = 1 << 20;
+
 /// The most containers inside each other, as in `serde_json`.
-const MAX_DEPTH: usize = 127;
-
-/// A metadata file, taken apart but not understood.
-#[derive(Debug)]
-pub struct Envelope<'a> {
-    /// `signed` in canonical form: what signatures are made over.
-    pub payload: Vec<u8>,
-    /// `signed` as it came.
-    pub signed: &'a [u8],
-    /// `signatures` as they came.
-    pub signatures: &'a [u8],
-}
-
-impl<'a> Envelope<'a> {
-    /// Takes a metadata file apart.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the JSON, anywhere in the file.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, JsonError> {
-        let (mut reader, fields) = Reader::all(bytes)?;
-        let missing = |name| JsonError::Field { name };
-        let signed = fields.signed.ok_or(missing("signed"))?;
-        let signatures = fields.signatures.ok_or(missing("signatures"))?;
-        reader.out.truncate(signed.canonical.end);
-        reader.out.drain(..signed.canonical.start);
-        reader.out.shrink_to_fit();
-        Ok(Envelope {
-            payload: reader.out,
-            signed: &bytes[signed.raw],
-            signatures: &bytes[signatures.raw],
-        })
-    }
-}
-
-/// The canonical form of the one JSON document in `bytes`.
-///
-/// # Errors
-/// Refuses what [`super::canonical_json::parse`] does, and more than [`MAX_VALUES`].
-pub fn canonical(bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
-    Ok(Reader::all(bytes)?.0.out)
-}
+pub(super) const MAX_DEPTH: usize = 127;
 
 /// How many values and names are in a JSON document.
 ///
@@ -69,34 +28,34 @@ pub fn count(bytes: &[u8]) -> Result<usize, JsonError> {
 
 /// Where the value of a name is, in what came and in what was made of it.
 #[derive(Debug, Clone)]
-struct Field {
-    raw: Range<usize>,
-    canonical: Range<usize>,
+pub(super) struct Field {
+    pub(super) raw: Range<usize>,
+    pub(super) canonical: Range<usize>,
 }
 
 #[derive(Debug, Default)]
-struct Fields {
-    signed: Option<Field>,
-    signatures: Option<Field>,
+pub(super) struct Fields {
+    pub(super) signed: Option<Field>,
+    pub(super) signatures: Option<Field>,
 }
 
 /// A name with its value in the canonical text, from quote to end. Offsets of
 /// 32 bits, as there may be many.
 #[derive(Clone, Copy)]
-struct Member {
-    start: u32,
+pub(super) struct Member {
+    pub(super) start: u32,
     key_end: u32,
-    end: u32,
+    pub(super) end: u32,
     /// Whether a backslash stands in the name.
     escaped: bool,
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
     at: usize,
     depth: usize,
     values: usize,
-    out: Vec<u8>,
+    pub(super) out: Vec<u8>,
     /// Where the values of the wanted names of the outermost object are.
     raw_signed: Option<Range<usize>>,
     raw_signatures: Option<Range<usize>>,
@@ -106,7 +65,7 @@ struct Reader<'a> {
 type Done = Result<(), JsonError>;
 
 impl<'a> Reader<'a> {
-    fn all(bytes: &'a [u8]) -> Result<(Self, Fields), JsonError> {
+    pub(super) fn all(bytes: &'a [u8]) -> Result<(Self, Fields), JsonError> {
         let mut reader = Reader {
             bytes,
             at: 0,
@@ -435,135 +394,4 @@ fn plain(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
         escape = b == b'\\' && !escape;
         !escape
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tuf::canonical_json;
-
-    /// The reader that makes a tree, and this one, must be of one mind.
-    #[test]
-    fn agrees_with_the_reader_of_values() {
-        let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
-        let (most, more) = (deep(MAX_DEPTH), deep(MAX_DEPTH + 1));
-        for text in [
-            r#" {"b":[1,-2,true,null,false],"a":"q\"\\\n\u00e9","B":{}} "#,
-            r#"{"a\\":1,"a":2,"a\"":3,"a#":4,"a]":5,"aa":6,"":7}"#,
-            r#"{"b":{"z":1,"y":{"d":0,"c":[]}},"a":[{"k":1,"j":2},{}]}"#,
-            r#"{"\u0062":1,"a":"\ud83d\ude00\/\b\f\n\r\t","é":2,"z":3,"日":4}"#,
-            "[0,-1,18446744073709551615,-9223372036854775808]",
-            "\"\"",
-            " [ ] ",
-            "{ }",
-            &most,
-            // Not acceptable.
-            r#"{"a":1,"a":2}"#,
-            r#"{"x":{"a":1,"\u0061":1}}"#,
-            r#"{"a\\":1,"b":0,"a\u005c":2}"#,
-            "18446744073709551616",
-            "-9223372036854775809",
-            "-0",
-            "-",
-            "01",
-            "-01",
-            "+1",
-            "1.5",
-            "1e3",
-            "1E3",
-            "1.",
-            "{} {}",
-            "",
-            "{\"a\":",
-            "{\"a\"}",
-            "{\"a\":1,}",
-            "{,}",
-            "[1,]",
-            "[1 2]",
-            "[1",
-            "{a:1}",
-            "tru",
-            "nulll",
-            "\"\\x\"",
-            "\"\\u12g4\"",
-            "\"\\u+123\"",
-            "\"\\ud800\"",
-            "\"\\ud800\\u0041\"",
-            "\"\\udc00\"",
-            "\"\n\"",
-            "\"",
-            "\"\\",
-            "\u{feff}1",
-            &more,
-        ] {
-            let value = canonical_json::parse(text.as_bytes());
-            let wanted = value
-                .and_then(|value| canonical_json::canonical(&value))
-                .ok();
-            let found = canonical(text.as_bytes()).ok();
-            assert_eq!(found, wanted, "{text}");
-        }
-        assert!(canonical(b"\"\xff\"").is_err());
-        assert!(canonical(b"\xff").is_err());
-    }
-
-    /// A little of what fuzzing does (`tests/fuzz`), in every run.
-    #[test]
-    fn agrees_on_whatever_is_made_of_pieces() {
-        const PIECES: [&str; 28] = [
-            "{", "}", "[", "]", ",", ":", "\"", "\"a\":", "\"b\":", "\"a\"", "\\", "\\u", "\\\"",
-            "\\\\", "0", "1", "-", ".", "e", "00", "d8", "true", "null", " ", "\n", "é",
-            "{\"a\":1", "}]",
-        ];
-        let mut seed = 3u32;
-        let mut random = |below: usize| {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (seed >> 8) as usize % below
-        };
-        let mut fine = 0;
-        for _ in 0..200_000 {
-            let length = 1 + random(12);
-            let text: String = (0..length).map(|_| PIECES[random(PIECES.len())]).collect();
-            let value = canonical_json::parse(text.as_bytes());
-            let wanted = value
-                .and_then(|value| canonical_json::canonical(&value))
-                .ok();
-            assert_eq!(canonical(text.as_bytes()).ok(), wanted, "{text}");
-            fine += usize::from(wanted.is_some());
-        }
-        assert!(fine > 1000, "{fine}");
-    }
-
-    #[test]
-    fn an_envelope_is_taken_apart_in_any_order() {
-        for text in [
-            r#"{"signatures": [ 1 ],"x":0,"signed": {"b":1, "a":2} }"#,
-            r#"{"signed": {"b":1, "a":2},"signatures": [ 1 ]}"#,
-            r#"{"zz":{"signed":3},"\u0073igned": {"b":1, "a":2},"aa":[],"signatures": [ 1 ]}"#,
-        ] {
-            let envelope = Envelope::read(text.as_bytes()).unwrap();
-            assert_eq!(envelope.payload, br#"{"a":2,"b":1}"#, "{text}");
-            assert_eq!(envelope.signed, br#"{"b":1, "a":2}"#, "{text}");
-            assert_eq!(envelope.signatures, b"[ 1 ]", "{text}");
-        }
-        for bad in [
-            r#"{"signed":{}}"#,
-            r#"{"signatures":[]}"#,
-            r#"[{"signed":{},"signatures":[]}]"#,
-            r#"{"a":{"signed":{},"signatures":[]}}"#,
-            r#"{"signed":{},"signatures":[],"signed":{}}"#,
-        ] {
-            assert!(Envelope::read(bad.as_bytes()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn there_are_bounds_on_values_and_texts() {
-        let list = |n: usize| format!("[{}0]", "0,".repeat(n - 1));
-        assert_eq!(count(list(MAX_VALUES - 1).as_bytes()).unwrap(), MAX_VALUES);
-        assert!(count(list(MAX_VALUES).as_bytes()).is_err());
-        let text = |n: usize| format!("\"{}\"", "a".repeat(n));
-        assert!(canonical(text(MAX_TEXT).as_bytes()).is_ok());
-        assert!(canonical(text(MAX_TEXT + 1).as_bytes()).is_err());
-    }
 }

@@ -1,0 +1,73 @@
+//! What a patch does with one entry of the bundle.
+
+use crate::bundle::patch::format::OPERATION_WEIGHT;
+use crate::bundle::patch::references::References;
+
+pub(super) enum Operation {
+    Remove(String),
+    Dir {
+        path: String,
+        mode: u32,
+    },
+    Link {
+        path: String,
+        target: String,
+    },
+    Full {
+        path: String,
+        mode: u32,
+        size: u64,
+    },
+    Diff {
+        path: String,
+        mode: u32,
+        size: u64,
+        old: String,
+        references: Option<Box<References>>,
+    },
+    Copy {
+        path: String,
+        mode: u32,
+        old: String,
+    },
+}
+
+impl Operation {
+    /// What it is about.
+    pub fn path(&self) -> &str {
+        match self {
+            Operation::Remove(path)
+            | Operation::Dir { path, .. }
+            | Operation::Link { path, .. }
+            | Operation::Full { path, .. }
+            | Operation::Diff { path, .. }
+            | Operation::Copy { path, .. } => path,
+        }
+    }
+
+    /// The same, for good.
+    pub fn into_path(self) -> String {
+        match self {
+            Operation::Remove(path)
+            | Operation::Dir { path, .. }
+            | Operation::Link { path, .. }
+            | Operation::Full { path, .. }
+            | Operation::Diff { path, .. }
+            | Operation::Copy { path, .. } => path,
+        }
+    }
+
+    /// About how many bytes of memory it takes, with what it makes.
+    pub(super) fn weight(&self) -> u64 {
+        let texts = self.path().len()
+            + match self {
+                Operation::Link { target, .. } => 2 * target.len(),
+                Operation::Copy { old, .. } => 2 * old.len(),
+                Operation::Diff {
+                    old, references, ..
+                } => old.len() + references.as_ref().map_or(0, |r| r.weight()),
+                _ => 0,
+            };
+        texts as u64 + OPERATION_WEIGHT
+    }
+}

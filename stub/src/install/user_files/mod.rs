@@ -1,0 +1,138 @@
+//! Files of the application's own making in `app/`: they go along when an
+//! update takes its place.
+//!
+//! They are moved, not copied: so they keep mode, owner, times and whatever
+//! else a file system knows of them, take no room twice where there are no
+//! hard links, and whole folders cost one rename. While they are under way, a
+//! journal says so, and [`move_back`] brings them home if the commit is not
+//! gone on with: before the exchange of the two bundles that is the way back,
+//! and after it all of them are in the new one already.
+
+mod bundle_copy;
+mod edits;
+mod owners;
+mod way;
+
+pub use bundle_copy::copy_bundle;
+pub use edits::keep_edits;
+pub use owners::adopt_owners;
+
+use crate::bundle::Manifest;
+use crate::bundle::path_rules::RECORD;
+use crate::fs::attributes::with_access;
+use crate::fs::{self, FsError};
+use crate::install::user_files::edits::has_room;
+use crate::install::user_files::way::Way;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Moves from `app` to `staged` what neither the manifest of what is
+/// installed nor that of the update lists, and returns how many files,
+/// links and folders that were. With nothing known of what is installed,
+/// that is all the update does not bring.
+///
+/// # Errors
+/// A file system call that failed; [`move_back`] undoes what was done.
+pub fn move_over(
+    app: &Path,
+    installed: Option<&Manifest>,
+    staged: &Path,
+    update: &Manifest,
+) -> Result<usize, FsError> {
+    let mut way = Way {
+        from: app,
+        to: staged,
+        changed: BTreeSet::new(),
+    };
+    let own = unlisted(app, &|path| {
+        lists(update, path) || installed.is_some_and(|old| lists(old, path))
+    })?;
+    let mut count = 0;
+    for path in own {
+        if !has_room(update, &path) {
+            log::warn!(
+                "the new version has something else in the place of {:?}, which is left in the previous version's folder",
+                app.join(&path)
+            );
+            continue;
+        }
+        if !way.is_free(&path, update)? {
+            // A name that differs in case only, where that does not count.
+            log::warn!(
+                "{:?} is left behind, the new version has a file of that name",
+                app.join(&path)
+            );
+            continue;
+        }
+        way.bring(&path)?;
+        count += 1;
+    }
+    way.sync()?;
+    Ok(count)
+}
+
+/// Takes back what [`move_over`] did, as far as it came.
+///
+/// # Errors
+/// A file system call that failed; it may be called again.
+pub fn move_back(staged: &Path, app: &Path, update: &Manifest) -> Result<(), FsError> {
+    let mut way = Way {
+        from: staged,
+        to: app,
+        changed: BTreeSet::new(),
+    };
+    for path in unlisted(staged, &|path| lists(update, path))? {
+        way.return_home(&path)?;
+    }
+    way.sync()
+}
+
+/// Removes what is in `staged` and not of the update: an interrupted commit
+/// of an earlier version left it, and it may be outdated.
+///
+/// # Errors
+/// A file system call that failed.
+pub fn drop_unlisted(staged: &Path, update: &Manifest) -> Result<(), FsError> {
+    for path in unlisted(staged, &|path| lists(update, path))? {
+        fs::remove_any(&staged.join(path))?;
+    }
+    Ok(())
+}
+
+fn lists(manifest: &Manifest, path: &str) -> bool {
+    manifest.entries.contains_key(path)
+}
+
+/// Everything below `folder` that is not `known`, and never the record; of
+/// a folder that is not, only the folder. Does not follow links.
+fn unlisted(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>, FsError> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(relative) = folders.pop() {
+        let place = folder.join(&relative);
+        let is_dir = |path: &Path| {
+            let found = with_access(&[&place], || fs::inspect(path))?;
+            Ok::<_, FsError>(found.is_some_and(|found| found.is_dir()))
+        };
+        for entry in with_access(&[&place], || fs::list(&place))? {
+            let Some(name) = entry.file_name() else {
+                continue;
+            };
+            let path = relative.join(name);
+            // A path that is not Unicode is in no manifest.
+            let text = path.to_str().map(|p| p.replace('\\', "/"));
+            if text.as_deref() == Some(RECORD) {
+                continue;
+            }
+            if !text.is_some_and(|text| known(&text)) {
+                found.push(path);
+            } else if is_dir(&entry)? {
+                folders.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Says why a repository could not be used.
+
+use crate::failure::Class;
+use crate::fs::FsError;
+use crate::http::{HttpError, Oddity};
+use crate::tuf::TufError;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why metadata could not be refreshed or a target not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// Refused.
+    #[error(transparent)]
+    Tuf(#[from] TufError),
+    /// Refused, and it is plain to see why.
+    #[error("{source}: {url} {oddity}")]
+    NotMetadata {
+        /// What was asked for.
+        url: String,
+        /// What came instead.
+        oddity: Oddity,
+        /// Why it was refused.
+        source: Box<TufError>,
+    },
+    /// The network.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The disk.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// No place is named.
+    #[error("no address is named from which files could be fetched")]
+    NoPlace,
+    /// There is no trusted root to start from.
+    #[error("there is no {path:?}; it belongs beside the stub, as `notsotuf ship` puts it there")]
+    NoRoot {
+        /// The shipped root.
+        path: PathBuf,
+    },
+}
+
+impl RepositoryError {
+    /// The class of problem.
+    pub fn class(&self) -> Class {
+        match self {
+            RepositoryError::Tuf(e) => e.class(),
+            RepositoryError::NotMetadata { oddity, source, .. } => match oddity {
+                Oddity::Cut(_) => Class::Unavailable,
+                _ => source.class(),
+            },
+            RepositoryError::Http(e) => e.class(),
+            RepositoryError::Fs(_) | RepositoryError::NoPlace | RepositoryError::NoRoot { .. } => {
+                Class::Local
+            }
+        }
+    }
+}
+
+impl RepositoryError {
+    /// How much it tells, where several places failed: that something was
+    /// refused is more than that nothing came; but a copy that is merely old
+    /// says nothing of the place that it is a copy of.
+    fn weight(&self) -> u8 {
+        match self {
+            RepositoryError::Tuf(TufError::Rollback { .. }) => 0,
+            e if e.class() == Class::Refused => 1,
+            _ => 0,
+        }
+    }
+
+    /// Whether the same place may do better without haste, or as the last one
+    /// that is asked.
+    pub(super) fn is_worth_again(&self, time: Time, last: bool) -> bool {
+        match (self, time) {
+            (RepositoryError::Http(HttpError::Again { .. }), _) => !last,
+            // Of the last one, only connecting was cut short.
+            (RepositoryError::Http(e), Time::InAll(_)) => {
+                e.is_slowness() && (!last || matches!(e, HttpError::Unreachable { .. }))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The time that places have to share.
+#[derive(Clone, Copy)]
+pub(super) enum Time {
+    /// For all that is asked.
+    InAll(Duration),
+    /// In which nothing comes.
+    OfSilence(Duration),
+}
+
+pub(super) fn keep_worst(worst: &mut Option<RepositoryError>, error: RepositoryError) {
+    if worst.as_ref().is_none_or(|w| w.weight() < error.weight()) {
+        *worst = Some(error);
+    }
+}

@@ -1,0 +1,50 @@
+//! A TUF repository as the client has it: trusted metadata in a folder, new
+//! metadata and targets over HTTP. What to fetch and what to believe is up to
+//! [`crate::tuf`].
+
+mod download;
+mod error;
+mod mirrors;
+mod refresh;
+mod stored;
+mod trusted_root;
+mod urls;
+
+pub use error::RepositoryError;
+pub use urls::Place;
+
+use crate::http::Http;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+/// One repository.
+pub struct Repository {
+    /// The folder of the trusted metadata; it must exist.
+    pub metadata: PathBuf,
+    /// The root to start from while that folder has none.
+    pub shipped_root: PathBuf,
+    /// Where its files are: the first that has them is used.
+    pub places: Vec<Place>,
+    /// How they are fetched.
+    pub http: Http,
+    /// The place that had something last.
+    preferred: AtomicUsize,
+    /// Whether the stored root was compared with the shipped one by this
+    /// process.
+    settled: AtomicBool,
+}
+
+impl Repository {
+    /// The repository at these places.
+    pub fn new(metadata: PathBuf, shipped_root: PathBuf, places: Vec<Place>, http: Http) -> Self {
+        Repository {
+            metadata,
+            shipped_root,
+            places,
+            http,
+            preferred: AtomicUsize::new(0),
+            settled: AtomicBool::new(false),
+        }
+    }
+}
