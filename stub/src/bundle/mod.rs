@@ -3,10 +3,13 @@
 
 mod entries;
 pub mod manifest;
+pub mod manifest_text;
 pub mod patch;
 pub mod path_rules;
+mod tree_check;
 pub mod unpack;
 
 pub use entries::Entries;
 pub use manifest::{Entry, Kind, Manifest, TreeHash};
+pub use manifest_text::ManifestError;
 pub use path_rules::Rules;

@@ -1,7 +1,6 @@
 //! Says which file system call failed, and on what.
 
 use std::io;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A failed file system call.

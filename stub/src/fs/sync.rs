@@ -2,7 +2,6 @@
 
 use crate::fs::error::{Named, Result};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
 use std::path::Path;
 
 /// Waits until the content of a file is on disk.

@@ -8,7 +8,7 @@ use crate::fs::read::{inspect, open, read_through};
 use crate::fs::remove::remove_file;
 use crate::fs::sync::sync_dir;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::{fs, io};

@@ -5,24 +5,28 @@ mod blocked_versions;
 mod commit;
 mod elevate;
 mod exchange;
+mod integrity;
+mod journal;
 mod lock;
 mod probation;
 mod record;
+mod recover;
 pub mod release_notes;
 mod running_instances;
 mod staged_origin;
 mod staging;
 mod state_dir;
+mod swap;
 mod user_files;
 
 pub use blocked_versions::{BlockedVersions, offered_previous};
-pub use commit::{
-    CommitError, Committed, How, check_files, commit, recover, restore_modes, roll_back,
-};
+pub use commit::{CommitError, Committed, How, commit, roll_back};
 pub use elevate::run_elevated;
+pub use integrity::{check_files, restore_modes};
 pub use lock::Lock;
 pub use probation::{Probation, record_hash};
 pub use record::{Record, RecordError, Release};
+pub use recover::recover;
 pub use running_instances::{BOOTLOADERS, await_end, bootloaders, instances, sees_processes};
 pub use staged_origin::{Origin, Why};
 pub use staging::{SealError, discard, keep_downloads, prepare, seal, tidy};
@@ -210,14 +214,14 @@ impl Layout {
     /// read-only, say); then whatever complete bundle there is.
     pub fn launchable(&self) -> PathBuf {
         let app = self.app();
-        if app.exists() && !commit::is_being_removed(self) {
+        if app.exists() && !swap::is_being_removed(self) {
             return app;
         }
         let is_whole = |folder: &PathBuf| matches!(Record::load_release(folder), Ok(Some(_)));
         // Whatever else is staged was not checked yet.
         let staged = Some(self.staged()).filter(|staged| {
             let staged = probation::record_hash(staged);
-            let to = commit::interrupted(self);
+            let to = swap::interrupted(self);
             matches!((staged, to), (Ok(Some(staged)), Ok(Some(to))) if staged == to)
         });
         let mut bundles = staged.into_iter().chain([self.previous()]);

@@ -1,11 +1,10 @@
 //! The record of what a bundle folder holds. It travels inside that folder,
 //! so one rename moves both.
 
-use crate::bundle::manifest::{ManifestError, Parser};
+use crate::bundle::manifest_text::{ManifestError, Parser};
 use crate::bundle::path_rules::RECORD;
 use crate::bundle::{Manifest, Rules};
-use crate::fs::FsError;
-use crate::fs::plain_file;
+use crate::fs::{FsError, plain_file};
 use pep440_rs::Version;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};

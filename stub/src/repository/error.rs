@@ -4,7 +4,6 @@ use crate::failure::Class;
 use crate::fs::FsError;
 use crate::http::{HttpError, Oddity};
 use crate::tuf::TufError;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -14,7 +14,6 @@ pub use error::RepositoryError;
 pub use urls::Place;
 
 use crate::http::Http;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 

@@ -8,7 +8,6 @@ use crate::tuf::key::sha256_hex;
 use crate::tuf::metadata::Targets;
 use crate::tuf::root_chain::SelfSignedRoot;
 use crate::{fs, tuf};
-use std::io::Write;
 use std::path::PathBuf;
 
 impl Repository {

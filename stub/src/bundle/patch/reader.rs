@@ -282,7 +282,7 @@ impl Entry {
     }
 }
 
-pub(super) fn entry(from: &mut &[u8]) -> Option<Entry> {
+fn entry(from: &mut &[u8]) -> Option<Entry> {
     let (&props, rest) = from.split_first()?;
     let (&shift, rest) = rest.split_first()?;
     *from = rest;

@@ -1,8 +1,9 @@
 //! Making a new file of an old one.
 
+use super::PatchError;
 use super::format::MAX_DIFF_SIZE;
 use super::references::{Predictor, References};
-use super::{PatchError, Source as From};
+use super::tree_overlay::Source as From;
 use crate::fs::{self, FsError};
 use ring::digest;
 use std::fs::File;

@@ -66,7 +66,11 @@ impl Way<'_> {
         Ok(())
     }
 
-    fn bring_what_is_in(&mut self, folder: &Path, kind: &Metadata) -> Result<(), FsError> {
+    pub(super) fn bring_what_is_in(
+        &mut self,
+        folder: &Path,
+        kind: &Metadata,
+    ) -> Result<(), FsError> {
         let (from, to) = (self.from.join(folder), self.to.join(folder));
         fs::create_dir_all(&to)?;
         for entry in with_access(&[&from], || fs::list(&from))? {

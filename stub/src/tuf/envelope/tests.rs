@@ -1,4 +1,4 @@
-use super::reader::{BYTES_FOR_A_VALUE, MAX_DEPTH, MAX_TEXT, MAX_VALUES};
+use super::reader::{MAX_DEPTH, MAX_TEXT, MAX_VALUES};
 use super::*;
 use crate::tuf::canonical_json;
 

@@ -4,8 +4,6 @@ use crate::tuf::error::TufError;
 use crate::tuf::key::decode_hex;
 use crate::tuf::metadata::hashes::Hashes;
 use ring::digest;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A running hash check with every listed algorithm that is known.
 #[derive(Clone)]

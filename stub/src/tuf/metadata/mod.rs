@@ -21,8 +21,7 @@ pub use timestamp_snapshot::{MetaFile, Snapshot, Timestamp};
 use super::error::TufError;
 use super::key::Key;
 use crate::tuf::metadata::sealed::{count_valid, enough};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The four roles that root metadata delegates to.

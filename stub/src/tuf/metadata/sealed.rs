@@ -5,8 +5,6 @@ use crate::tuf::error::TufError;
 use crate::tuf::key::{Key, decode_hex};
 use crate::tuf::metadata::root::RoleKeys;
 use crate::tuf::metadata::{MAX_KEYS, Metadata, Signature, Signed};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most signatures of one file, of which only those count that are by keys

@@ -7,7 +7,7 @@ use crate::tuf::metadata::delegations::Delegations;
 use crate::tuf::metadata::hashes::Hashes;
 use crate::tuf::metadata::{Common, Signed};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -4,8 +4,7 @@ use crate::tuf::error::TufError;
 use crate::tuf::metadata::content_check::{Hasher, verify_length};
 use crate::tuf::metadata::hashes::Hashes;
 use crate::tuf::metadata::{Common, Signed};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// What one metadata file says of another.

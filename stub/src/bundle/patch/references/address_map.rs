@@ -46,7 +46,7 @@ pub(super) const SPAN_WEIGHT: u64 = size_of::<Span>() as u64;
 
 impl Map {
     /// Bytes of memory of what does not depend on the number of spans.
-    const WEIGHT: u64 = 2 * LEARNED as u64 * 8 + MAX_INDEX * 4;
+    pub(super) const WEIGHT: u64 = 2 * LEARNED as u64 * 8 + MAX_INDEX * 4;
 
     /// With what it takes in memory; `None` if that would be more than `most`.
     pub(super) fn new(references: &References, covers: &[Cover], most: u64) -> Option<(Self, u64)> {

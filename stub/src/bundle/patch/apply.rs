@@ -1,0 +1,142 @@
+//! Applies a patch to a tree.
+
+use crate::bundle::manifest::{Entry, Kind, TreeHash};
+use crate::bundle::patch::budget::Budget;
+use crate::bundle::patch::error::PatchError;
+use crate::bundle::patch::file_digest::verify;
+use crate::bundle::patch::operation::Operation;
+use crate::bundle::patch::reader::Patch;
+use crate::bundle::patch::rebuild;
+use crate::bundle::patch::rebuild::Output;
+use crate::bundle::patch::tree_overlay::{Made, Place, Scattered, Source};
+use crate::bundle::path_rules::Rules;
+use crate::fs::FsError;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+impl Scattered {
+    /// Applies one patch. New files are made in the folder `work`, which must
+    /// be empty. `observer` is told of every byte written and may stop it.
+    ///
+    /// # Errors
+    /// [`PatchError`]; in particular if the result does not have tree hash
+    /// `expected`. The installed files are only read.
+    pub fn apply(
+        mut self,
+        patch: &Path,
+        expected: TreeHash,
+        work: &Path,
+        rules: Rules,
+        observer: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Scattered, PatchError> {
+        let mut budget = Budget::default();
+        budget.take(self.weight())?;
+        let mut patch = Patch::open(patch, &mut budget)?;
+        let operations = patch.operations(rules, &mut budget)?;
+        // What stays is checked while the rest is made. Old paths mean the
+        // old tree, so that is changed when all is made.
+        let changed: HashSet<&str> = operations.iter().map(Operation::path).collect();
+        let stop = AtomicBool::new(false);
+        let made = std::thread::scope(|scope| {
+            let kept = || verify(self.unverified(|path| !changed.contains(path)), &stop);
+            let checks = std::thread::Builder::new()
+                .spawn_scoped(scope, kept)
+                .map_err(|e| FsError::new("start a thread for", work, e))?;
+            let mut perform = || {
+                let mut made = Vec::with_capacity(operations.len());
+                for (index, operation) in operations.iter().enumerate() {
+                    let built = work.join(index.to_string());
+                    let source = Source {
+                        patch: &mut patch,
+                        budget,
+                    };
+                    made.push(self.perform(operation, source, &built, observer)?);
+                }
+                patch.finish().map(|()| made)
+            };
+            let performed = perform();
+            stop.store(performed.is_err(), Ordering::Relaxed);
+            let checked = checks.join().expect("no thread panics");
+            performed.and_then(|made| checked.map(|()| made))
+        })?;
+        self.checked = true;
+        for (path, place) in &mut self.places {
+            place.verified |= !place.free && !changed.contains(path.as_str());
+        }
+        drop(changed);
+        for (operation, made) in operations.into_iter().zip(made) {
+            self.change(operation.into_path(), made)?;
+        }
+        rules.check_tree(&self.manifest)?;
+        let found = self.manifest.tree_hash();
+        if found != expected {
+            return Err(PatchError::WrongTree { found, expected });
+        }
+        Ok(self)
+    }
+
+    /// Makes what one operation brings; `None` if it takes something away.
+    fn perform(
+        &self,
+        operation: &Operation,
+        source: Source,
+        built: &Path,
+        observer: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<Made>, PatchError> {
+        let (kind, mode, place) = match operation {
+            Operation::Remove(_) => return Ok(None),
+            Operation::Dir { mode, .. } => (Kind::Dir, *mode, None),
+            Operation::Link { target, .. } => {
+                let target = target.clone();
+                (Kind::Link { target }, 0o777, None)
+            }
+            Operation::Copy { mode, old, .. } => {
+                let place = Place {
+                    free: false,
+                    ..self.old(old)?
+                };
+                (self.manifest.entries[old].kind.clone(), *mode, Some(place))
+            }
+            &Operation::Full { mode, size, .. } => {
+                let mut out = Output::create(built, size, mode, observer)?;
+                source.patch.literals(size, &mut |bytes| out.write(bytes))?;
+                let sha256 = out.finish()?;
+                let place = Place::built(built, mode);
+                (Kind::File { size, sha256 }, mode, Some(place))
+            }
+            Operation::Diff {
+                mode,
+                size,
+                old,
+                references,
+                ..
+            } => {
+                let old = self.old(old)?.path;
+                let mut out = Output::create(built, *size, *mode, observer)?;
+                rebuild::rebuild(&old, references.as_deref(), *size, source, &mut out)?;
+                let (size, sha256) = (*size, out.finish()?);
+                let place = Place::built(built, *mode);
+                (Kind::File { size, sha256 }, *mode, Some(place))
+            }
+        };
+        let entry = Entry { kind, mode };
+        Ok(Some(Made { entry, place }))
+    }
+
+    /// Puts what was made into the tree.
+    pub(super) fn change(&mut self, path: String, made: Option<Made>) -> Result<(), PatchError> {
+        self.places.remove(&path);
+        let Some(Made { entry, place }) = made else {
+            return match self.manifest.entries.remove(&path) {
+                Some(_) => Ok(()),
+                None => Err(PatchError::NoOld(path)),
+            };
+        };
+        if let Some(place) = place {
+            self.places.insert(path.clone(), place);
+        }
+        self.manifest.entries.insert(path, entry);
+        Ok(())
+    }
+}

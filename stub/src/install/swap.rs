@@ -1,0 +1,159 @@
+//! Exchanges the installed bundle with the staged one, and tidies up after it.
+
+use crate::bundle::{Manifest, Rules};
+use crate::fs;
+use crate::fs::attributes::with_access;
+use crate::fs::{FsError, plain_file};
+use crate::install::commit::CommitError;
+use crate::install::journal::Journal;
+use crate::install::probation::record_hash;
+use crate::install::{Layout, Record, exchange, user_files};
+use std::path::Path;
+
+pub(super) fn swap(layout: &Layout) -> Result<(), FsError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    if fs::inspect(&app)?.is_none() {
+        return fs::rename(&staged, &app);
+    }
+    let exchanged = with_access(&[&app, &staged], || {
+        exchange::exchange(&staged, &app).map_err(|e| FsError::new("exchange", &app, e))
+    });
+    if exchanged? {
+        fs::sync_dir(layout.root())?;
+        return fs::sync_dir(&layout.staging());
+    }
+    remove_bundle(&previous)?;
+    with_access(&[&app], || fs::rename(&app, &previous))?;
+    with_access(&[&staged], || fs::rename(&staged, &app))
+}
+
+/// Puts the staged bundle in the place of `app` where that cannot be renamed,
+/// as a folder of an overlay's lower layer cannot: `previous` becomes a copy
+/// of it, and only then it is removed.
+pub(super) fn swap_by_copy(
+    layout: &Layout,
+    recorded: bool,
+    journal: &mut Journal,
+) -> Result<(), CommitError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    // Without a record nobody could tell whether a bundle is whole.
+    let here = fs::inspect(&app)?.is_some();
+    if !recorded || !here || !can_rename_into(layout)? {
+        return Err(CommitError::OtherFileSystem { staged, app });
+    }
+    if let Err(e) = copy_to_previous(layout) {
+        remove_bundle(&previous)?;
+        return Err(e.into());
+    }
+    journal.copied = true;
+    journal.store(layout)?;
+    remove_bundle(&app)?;
+    Ok(fs::rename(&staged, &app)?)
+}
+
+pub(super) fn copy_to_previous(layout: &Layout) -> Result<(), FsError> {
+    let (app, previous) = (layout.app(), layout.previous());
+    remove_bundle(&previous)?;
+    user_files::copy_bundle(&app, &previous)?;
+    let record = plain_file::read(&Record::path(&app), u64::MAX)?;
+    fs::write_atomically(&Record::path(&previous), &record.unwrap_or_default())
+}
+
+/// Whether a folder can be moved from the staging area into the install dir.
+fn can_rename_into(layout: &Layout) -> Result<bool, FsError> {
+    let (from, to) = (
+        layout.staging().join("probe"),
+        layout.root().join("app.probe"),
+    );
+    fs::create_dir_all(&from)?;
+    let moved = fs::rename(&from, &to);
+    fs::remove_tree(&from)?;
+    fs::remove_tree(&to)?;
+    match moved {
+        Err(e) if fs::is_across_file_systems(&e) => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+/// The hash of the record that an interrupted commit was putting in place;
+/// `None` if none was interrupted.
+pub(super) fn interrupted(layout: &Layout) -> Result<Option<String>, FsError> {
+    Ok(Journal::load(layout)?.map(|journal| journal.to))
+}
+
+/// Whether a commit was interrupted when `app` was being removed, a copy of
+/// it being `previous`.
+pub(super) fn is_being_removed(layout: &Layout) -> bool {
+    let copied = matches!(
+        Journal::load(layout),
+        Ok(Some(Journal { copied: true, .. }))
+    );
+    copied && matches!(fs::inspect(&Record::path(&layout.app())), Ok(None))
+}
+
+/// The end of a commit, from whatever state it is in. `to` is the hash of
+/// the update's record.
+pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    let is_update = |folder: &Path| -> Result<bool, FsError> {
+        Ok(record_hash(folder)?.is_some_and(|hash| hash == to))
+    };
+    if is_being_removed(layout) {
+        remove_bundle(&app)?;
+    }
+    if fs::inspect(&app)?.is_none() {
+        // Between two renames.
+        let forward = match is_update(&staged)? {
+            true => with_access(&[&staged], || fs::rename(&staged, &app)).map(|()| true),
+            false => Ok(false),
+        };
+        if !matches!(forward, Ok(true)) && fs::inspect(&previous)?.is_some() {
+            fs::rename(&previous, &app)?;
+        } else {
+            forward?;
+        }
+    }
+    if fs::inspect(&staged)?.is_some() {
+        if is_update(&app)? {
+            if is_update(&staged)? {
+                // A repair: both are the same release, and this is before the
+                // exchange or after it.
+                take_back(layout)?;
+            }
+            // After an exchange: what is staged now is the old bundle.
+            remove_bundle(&previous)?;
+            fs::rename(&staged, &previous)?;
+        } else {
+            take_back(layout)?;
+        }
+    }
+    fs::remove_file(&layout.journal())?;
+    fs::sync_dir(&layout.state())?;
+    super::tidy(layout)
+}
+
+/// The commit is not gone on with: what is the application's own returns.
+fn take_back(layout: &Layout) -> Result<(), FsError> {
+    let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
+    let update = Record::load(&staged, Rules::host()).unwrap_or_else(|e| {
+        log::warn!("{e}");
+        None
+    });
+    // Of a bundle that nothing is known of, all is kept.
+    let update = update.map_or_else(Manifest::default, |record| record.manifest);
+    user_files::move_back(&staged, &app, &update)?;
+    // A copy that was not needed is nothing to go back to.
+    let copy = record_hash(&previous)?;
+    if copy.is_some() && copy == record_hash(&app)? {
+        remove_bundle(&previous)?;
+    }
+    Ok(())
+}
+
+/// Removes a bundle, its record first: without one it counts as incomplete.
+pub(super) fn remove_bundle(folder: &Path) -> Result<(), FsError> {
+    if fs::inspect(folder)?.is_some() {
+        fs::remove_file(&Record::path(folder))?;
+    }
+    fs::remove_tree(folder)
+}
