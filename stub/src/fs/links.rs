@@ -2,7 +2,9 @@
 
 use crate::fs::attributes;
 use crate::fs::error::{FsError, Named, Result};
-use crate::fs::modes::{has_permissions, is_unknown, set_path_mode};
+#[cfg(unix)]
+use crate::fs::modes::is_unknown;
+use crate::fs::modes::{has_permissions, set_path_mode};
 use crate::fs::read::{inspect, read_link};
 use crate::fs::remove::remove_file;
 use crate::fs::sync::sync_file;
@@ -81,7 +83,7 @@ pub fn symlink(target: &str, path: &Path) -> Result<()> {
     let result = {
         // Needs a privilege or developer mode; PyInstaller makes no links on
         // Windows.
-        let resolved = join(path.parent().unwrap_or(Path::new(".")), target);
+        let resolved = crate::fs::join(path.parent().unwrap_or(Path::new(".")), target);
         if resolved.is_dir() {
             std::os::windows::fs::symlink_dir(target.replace('/', "\\"), path)
         } else {

@@ -3,7 +3,9 @@
 use crate::fs::error::{Named, Result};
 use std::fs::File;
 use std::path::Path;
-use std::{fs, io};
+use std::fs;
+#[cfg(unix)]
+use std::io;
 
 /// Sets all permissions of a file or folder.
 pub fn set_permissions(path: &Path, permissions: fs::Permissions) -> Result<()> {
