@@ -19,11 +19,11 @@ use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::bundle::unpack::ArchiveError;
 use notsotuf_stub::catalog::custom::{self, ArchiveCustom, PatchCustom};
 use notsotuf_stub::catalog::{TargetKind, TargetName};
+use notsotuf_stub::clock::now;
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::startup::now;
+use notsotuf_stub::stub_version;
 use notsotuf_stub::tuf::TargetFile;
 use notsotuf_stub::tuf::key::encode_hex;
-use notsotuf_stub::update::self_update;
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -642,7 +642,7 @@ pub fn check_stub(
     wanted: &Version,
     at_hand: Option<Version>,
 ) -> Result<(), ReleaseError> {
-    let listed = pending.releases(&self_update::target_name(app)).pop();
+    let listed = pending.releases(&stub_version::target_name(app)).pop();
     let newest = listed.map(|(version, _)| version).max(at_hand);
     if newest.as_ref().is_some_and(|newest| newest >= wanted) {
         return Ok(());

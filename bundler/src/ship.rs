@@ -11,7 +11,7 @@ use notsotuf_stub::catalog::Channel;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::install::{Layout, Record, Release};
 use notsotuf_stub::settings;
-use notsotuf_stub::update::self_update;
+use notsotuf_stub::stub_version;
 use pep440_rs::Version;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -127,7 +127,7 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
         return Err(ShipError::NoStub(order.stub.into()));
     }
     let program = fs::read_optional(order.stub, MAX_STUB)?.unwrap_or_default();
-    if self_update::version_of(&program).is_none() {
+    if stub_version::version_of(&program).is_none() {
         return Err(ShipError::NotAStub(order.stub.into()));
     }
     let published = Published::load(project)?;

@@ -13,8 +13,10 @@
 
 pub mod bundle;
 pub mod catalog;
+pub mod clock;
 pub mod failure;
 pub mod fs;
+pub mod hex;
 pub mod http;
 pub mod install;
 pub mod launch;
@@ -29,6 +31,7 @@ pub mod safe_text;
 pub mod say;
 pub mod settings;
 pub mod startup;
+pub mod stub_version;
 pub mod this_program;
 pub mod tuf;
 pub mod update;

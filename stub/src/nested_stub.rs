@@ -2,38 +2,20 @@
 //! of the bundle: then the program to be started is another stub of the same
 //! application, which would update itself to a stub with a stub in it.
 
+use crate::clock::now;
 use crate::failure::Class;
-use crate::fs;
+use crate::install::shipped_folder::{is_in, settings_of};
 use crate::install::{Layout, Probation, Record};
-use crate::probation_run::READY_VARIABLE;
-use crate::say;
+use crate::launch::start;
+use crate::launch::start::{READY_VARIABLE, STUB_VARIABLE, launch_lock};
 use crate::settings::Settings;
-use crate::startup::{self, STUB_VARIABLE, launch_lock, now};
-use crate::this_program;
-use crate::update::behind;
-use crate::update::self_update;
-use crate::update::{Outcome, Updater};
-use std::path::{Path, PathBuf};
+use crate::update::{Outcome, Updater, behind};
+use crate::{fs, say, this_program};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// More than anybody releases by mistake.
 const MAX_DEPTH: usize = 8;
-
-/// The settings of the stub `program`, if that is one of the application
-/// `name`. A stub of another application is a program like any other.
-fn settings_of(program: &Path, name: &str) -> Option<Settings> {
-    // Cheap where there is nothing: no such file.
-    let settings = Settings::load(program.parent()?).ok()?;
-    let same = settings.name == name && self_update::is_stub(program).unwrap_or(false);
-    same.then_some(settings)
-}
-
-/// Whether what the settings name as the program in the bundle `folder` is a
-/// stub of this application.
-pub fn is_in(folder: &Path, settings: &Settings) -> bool {
-    let program = fs::join(folder, &settings.executable);
-    settings_of(&program, &settings.name).is_some()
-}
 
 /// Whether what is installed is a stub of this application.
 pub fn is(layout: &Layout, settings: &Settings) -> bool {
@@ -47,11 +29,11 @@ pub fn start(layout: &Layout, settings: &Settings) -> ExitCode {
          its makers released the folder that users install; --updater update brings a newer version";
     tell(settings, text);
     if go_back(layout, settings) && !is(layout, settings) {
-        return startup::start(layout, &settings.executable);
+        return start::start(layout, &settings.executable);
     }
     let lock = launch_lock(layout);
     match innermost(layout, settings) {
-        Some(program) => startup::start_program(layout, program, lock),
+        Some(program) => start::start_program(layout, program, lock),
         None => {
             say::line("there is no application in it; install it again");
             ExitCode::from(Class::Refused.exit_code())
@@ -118,7 +100,7 @@ pub fn inside(layout: &Layout, settings: &Settings) -> Option<ExitCode> {
     if std::env::var_os(READY_VARIABLE).is_some() {
         return Some(ExitCode::from(Class::Refused.exit_code()));
     }
-    Some(startup::start(layout, &settings.executable))
+    Some(start::start(layout, &settings.executable))
 }
 
 fn tell(settings: &Settings, text: &str) {

@@ -1,24 +1,20 @@
 //! Starting a version that is on probation, and going back to the one before
 //! if it fails.
 
-use crate::fs;
+use crate::clock::now;
 use crate::install::{self, BlockedVersions, Layout, Probation, Record};
-use crate::launch::{self, End, LaunchError, Verdict, rescue};
+use crate::launch::start::{launch_lock, not_started};
+use crate::launch::{self, End, LaunchError, Verdict, rescue, start};
 use crate::policy::blocked::{Blocked, BlockedWhy};
 use crate::policy::launch_wait::{self, Trial as Next};
-use crate::say;
+use crate::probation_run::start::READY_VARIABLE;
 use crate::settings::Settings;
-use crate::startup::{self, launch_lock, not_started, now};
-use crate::update::behind;
-use crate::update::{Outcome, UpdateError, Updater};
+use crate::update::{Outcome, UpdateError, Updater, behind};
+use crate::{fs, say};
 use pep440_rs::Version;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
-
-/// The environment variable with the path of a file; that a program makes it
-/// says that it works.
-pub const READY_VARIABLE: &str = "NOTSOTUF_READY_FILE";
 
 /// How often it is looked whether the thread that watches has failed, when
 /// the application has ended.
@@ -67,7 +63,7 @@ impl Trial<'_> {
             if !self.go_back(&why) {
                 self.sound();
             }
-            return startup::start(self.layout, &self.settings.executable);
+            return start::start(self.layout, &self.settings.executable);
         }
         let version = &self.version;
         log::info!("version {version} is new here and on probation");
@@ -77,7 +73,7 @@ impl Trial<'_> {
         let fed = launch::has_input();
         match self.supervise() {
             Err(e) => match self.go_back(&e.to_string()) {
-                true => startup::start(self.layout, &self.settings.executable),
+                true => start::start(self.layout, &self.settings.executable),
                 false => not_started(self.layout, &e),
             },
             Ok((end, proven)) => match launch::verdict(end, proven) {
@@ -103,7 +99,7 @@ impl Trial<'_> {
         }
         let lock = launch_lock(self.layout);
         let program = fs::join(&self.layout.launchable(), &self.settings.executable);
-        let mut more = startup::variables(self.layout);
+        let mut more = start::variables(self.layout);
         more.push((READY_VARIABLE, ready.clone().into_os_string()));
         std::thread::scope(|scope| {
             let (ended, wait) = mpsc::channel();

@@ -1,39 +1,26 @@
 //! From start to exit code.
 
+use crate::clock::now;
 use crate::failure::Class;
-use crate::fs;
 use crate::install::{self, Layout, Lock, Record};
-use crate::launch::{self, LaunchError, rescue};
-use crate::logging;
-use crate::nested_stub;
+use crate::launch::start::{COMMIT_PATIENCE, launch_lock, not_started, start, variables};
+use crate::launch::{self, rescue};
 use crate::policy::launch_wait::{self, GaveUp, Next, Patience, Phase};
-use crate::probation_run;
 use crate::progress::{Event, Screen};
-use crate::say;
 use crate::settings::{LogLevel, Mode, Settings};
-use crate::this_program;
-use crate::tuf::UnixTime;
-use crate::update::behind;
-use crate::update::elevated;
-use crate::update::self_update;
-use crate::update::{self, Outcome, UpdateError, Updater};
-use crate::updater_cli;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use crate::update::{self, Outcome, UpdateError, Updater, behind, elevated, self_update, tell_end};
+use crate::{fs, logging, nested_stub, probation_run, say, this_program, updater_cli};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime};
-
-/// How long to wait for a stub that is replacing the bundle: a few renames.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The environment variable that tells the application where the stub is.
-pub(crate) const STUB_VARIABLE: &str = "NOTSOTUF_STUB";
+use std::time::{Duration, Instant};
 
 /// An application that restarts itself through the stub names its processes
 /// here, and they are given time to end.
 const WAIT_FOR_VARIABLE: &str = "NOTSOTUF_WAIT_FOR";
+
 const RESTART_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How often the main thread looks whether the updating one cannot go on: it
 /// could not tell by itself.
 const LOOK_AFTER_WORKER: Duration = Duration::from_millis(200);
@@ -157,12 +144,6 @@ fn own_name() -> Option<String> {
     Some(program.file_name()?.to_str()?.to_owned())
 }
 
-/// The current time, for expiry checks.
-pub fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs() as UnixTime)
-}
-
 enum News {
     Event(Event),
     End(Result<Outcome, UpdateError>),
@@ -262,87 +243,6 @@ fn wait(
             }
         }
     }
-}
-
-pub(crate) fn tell_end(end: &Result<Outcome, UpdateError>) {
-    match end {
-        Ok(outcome) => log::info!("{outcome}"),
-        Err(UpdateError::Locked) => log::info!("{}", UpdateError::Locked),
-        Err(e) => log::error!("no update ({}): {e}", e.class()),
-    }
-}
-
-pub(crate) fn start(layout: &Layout, executable: &str) -> ExitCode {
-    let lock = launch_lock(layout);
-    let program = fs::join(&layout.launchable(), executable);
-    start_program(layout, program, lock)
-}
-
-pub(crate) fn start_program(layout: &Layout, program: PathBuf, lock: Option<Lock>) -> ExitCode {
-    let result = launch::launch(program, &variables(layout), || drop(lock));
-    result.unwrap_or_else(|e| not_started(layout, &e))
-}
-
-/// What the application is told in its environment; see the README.
-pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
-    let mut told = Vec::new();
-    if let Ok(stub) = this_program::program() {
-        told.push((STUB_VARIABLE, stub.into()));
-    }
-    let loaders = install::bootloaders().iter().map(u32::to_string);
-    let loaders = loaders.collect::<Vec<_>>().join(",");
-    if !loaders.is_empty() {
-        told.push((install::BOOTLOADERS, loaders.into()));
-    }
-    let release = |folder| Record::load_release(folder).ok().flatten();
-    for (name, release) in [
-        ("NOTSOTUF_VERSION", release(&layout.app())),
-        ("NOTSOTUF_STAGED", release(&layout.staged())),
-        ("NOTSOTUF_PREVIOUS", install::offered_previous(layout)),
-    ] {
-        if let Some(release) = release {
-            told.push((name, release.version.to_string().into()));
-        }
-    }
-    told
-}
-
-/// While this is held, nobody replaces the bundle; and from the start of the
-/// application on the running instance is visible.
-pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
-    if !install::owns_state(layout) {
-        return None;
-    }
-    let lock = Lock::shared(&layout.launch_lock(), COMMIT_PATIENCE).unwrap_or_else(|e| {
-        log::debug!("{e}");
-        None
-    });
-    #[cfg(unix)]
-    if let Some(lock) = &lock
-        && !install::sees_processes()
-    {
-        // Nobody will see the application, but that somebody holds the lock.
-        log::debug!("there is no /proc here");
-        lock.hand_on();
-    }
-    lock
-}
-
-pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
-    log::error!("{error}");
-    if install::quarantined(&error.program) {
-        log::error!(
-            "macOS holds the program in quarantine; approve it in the system settings, Privacy & Security"
-        );
-    }
-    let stub = this_program::program().unwrap_or(Path::new("this program"));
-    say::line(&error.to_string());
-    say::line(&format!(
-        "Try {stub:?} --updater repair, or install the application again; the log is {:?}.",
-        layout.log()
-    ));
-    // As a shell says it.
-    ExitCode::from(127)
 }
 
 /// Starts the application as a child, and stages what is new while it runs, for

@@ -54,7 +54,7 @@ fn find_program() -> io::Result<PathBuf> {
     let program = match std::env::current_exe() {
         Ok(path) if path.exists() => path,
         // Linux reads it in /proc, which may not be there (chroot, container).
-        other => match crate::launch::name_of_start().and_then(|name| search(&name)) {
+        other => match crate::launch::start_name().and_then(|name| search(&name)) {
             Some(path) => path,
             None => other?,
         },

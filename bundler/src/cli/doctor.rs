@@ -11,11 +11,11 @@ use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
 use crate::ship;
 use clap::Args;
+use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
 use notsotuf_stub::http::Http;
 use notsotuf_stub::safe_text::Lines;
-use notsotuf_stub::startup::now;
-use notsotuf_stub::update::self_update;
+use notsotuf_stub::stub_version;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -306,7 +306,7 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
 fn program(found: &mut Findings) {
     let path = stub::beside_this_program();
     let bytes = fs::read_optional(&path, 256 << 20).unwrap_or_default();
-    match bytes.and_then(|bytes| self_update::version_of(&bytes)) {
+    match bytes.and_then(|bytes| stub_version::version_of(&bytes)) {
         Some(version) => found.good(format!("the stub beside this program is version {version}")),
         None => found.bad(
             format!("there is no stub at {path:?}"),

@@ -8,9 +8,9 @@ use crate::progress::Progress;
 use crate::project::Project;
 use crate::upload::{Destination, Place};
 use clap::Args;
+use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;
-use notsotuf_stub::startup::now;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,7 @@ use crate::release::{Pending, ReleaseError, is_listed_as};
 use crate::temporary;
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
-use notsotuf_stub::startup::now;
+use notsotuf_stub::clock::now;
 use pep440_rs::Version;
 use serde_json::{Value, json};
 use std::path::PathBuf;

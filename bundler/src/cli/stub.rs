@@ -11,7 +11,7 @@ use clap::Args;
 use notsotuf_stub::fs;
 use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
-use notsotuf_stub::update::self_update;
+use notsotuf_stub::stub_version;
 use pep440_rs::Version;
 use serde_json::json;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ pub fn at_hand() -> Option<Version> {
     let program = fs::read_optional(&beside_this_program(), MAX_STUB)
         .ok()
         .flatten()?;
-    self_update::version_of(&program)
+    stub_version::version_of(&program)
 }
 
 pub fn add(
@@ -57,12 +57,12 @@ pub fn add(
     progress: Progress,
     output: &Output,
 ) -> Result<(), Error> {
-    let app = self_update::target_name(project.app(args.app.app.as_deref())?);
+    let app = stub_version::target_name(project.app(args.app.app.as_deref())?);
     let stub = args.stub.unwrap_or_else(beside_this_program);
     let program =
         fs::read_optional(&stub, MAX_STUB)?.ok_or_else(|| ShipError::NoStub(stub.clone()))?;
     let version =
-        self_update::version_of(&program).ok_or_else(|| ReleaseError::NotAStub(stub.clone()))?;
+        stub_version::version_of(&program).ok_or_else(|| ReleaseError::NotAStub(stub.clone()))?;
     let published = Published::load(project)?;
     let addition = Addition::plain(&app, version.clone(), &stub);
     let (path, size) = release::add(project, &published, &addition, progress)?.archive;

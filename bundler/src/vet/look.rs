@@ -4,7 +4,7 @@ use super::keys::{self, Key};
 use crate::archive::{Item, mode};
 use memchr::memmem;
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::update::self_update;
+use notsotuf_stub::stub_version;
 use rayon::prelude::*;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -143,9 +143,9 @@ fn read(item: &Item) -> Result<Found, FsError> {
         }
         let program = matches!(found.kind, Kind::Elf | Kind::MachO | Kind::Pe);
         if program && !found.stub {
-            let mut marks = memmem::find_iter(&buffer, self_update::MARK);
+            let mut marks = memmem::find_iter(&buffer, stub_version::MARK);
             let mark = |at: usize| &buffer[at..buffer.len().min(at + 64)];
-            found.stub = marks.any(|at| self_update::version_of(mark(at)).is_some());
+            found.stub = marks.any(|at| stub_version::version_of(mark(at)).is_some());
         }
     }
 }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_in_a_file_is_found_wherever_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let mark = format!("{}1.0\n", self_update::MARK);
+        let mark = format!("{}1.0\n", stub_version::MARK);
         let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIBxyDbSjyJsqzHpPRbNUYbGDbVuxOEXHAnzn3l7d\n-----END PRIVATE KEY-----\n";
         // Over the edge of a chunk, and well behind it.
         for at in [0, 100, CHUNK - 10, CHUNK, 2 * CHUNK + 77] {

@@ -1,11 +1,10 @@
 //! The entries of a tree in little memory: there may be 200,000 of them, and
 //! those that come in order lie as closely as in one list.
 
-use super::manifest::Entry;
-use std::fmt;
+use crate::bundle::entry::Entry;
 use std::iter::{Flatten, Map};
 use std::ops::Index;
-use std::slice;
+use std::{fmt, slice};
 
 /// The most entries of one part of the list.
 const PART: usize = 256;

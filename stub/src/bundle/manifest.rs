@@ -12,6 +12,7 @@
 //! the repository signs.
 
 use super::entries::Entries;
+use crate::bundle::entry::Kind;
 use crate::tuf::key::{decode_hex, encode_hex};
 use ring::digest;
 use std::fmt;
@@ -40,34 +41,6 @@ impl fmt::Debug for TreeHash {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// A folder.
-    Dir,
-    /// A regular file.
-    File {
-        /// Bytes.
-        size: u64,
-        /// Of its content.
-        sha256: [u8; 32],
-    },
-    /// A symbolic link.
-    Link {
-        /// As stored in the link, with `/`.
-        target: String,
-    },
-}
-
-/// One file, folder or link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// What it is.
-    pub kind: Kind,
-    /// Permission bits, `0o000` to `0o777`; always `0o777` for links.
-    pub mode: u32,
 }
 
 /// A whole tree, sorted by path.

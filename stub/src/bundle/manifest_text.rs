@@ -1,6 +1,7 @@
 //! Reads and writes the canonical text of a manifest.
 
-use crate::bundle::manifest::{Entry, Kind, Manifest, TreeHash};
+use crate::bundle::entry::{Entry, Kind};
+use crate::bundle::manifest::{Manifest, TreeHash};
 use crate::bundle::path_rules::{MAX_PATH, Refusal, Rules};
 use crate::bundle::tree_check::Tally;
 use crate::tuf::key::{decode_hex, encode_hex};

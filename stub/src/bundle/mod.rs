@@ -2,6 +2,7 @@
 //! two of them.
 
 mod entries;
+mod entry;
 pub mod manifest;
 pub mod manifest_text;
 pub mod patch;
@@ -10,6 +11,7 @@ mod tree_check;
 pub mod unpack;
 
 pub use entries::Entries;
-pub use manifest::{Entry, Kind, Manifest, TreeHash};
+pub use entry::{Entry, Kind};
+pub use manifest::{Manifest, TreeHash};
 pub use manifest_text::ManifestError;
 pub use path_rules::Rules;

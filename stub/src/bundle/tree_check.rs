@@ -1,6 +1,7 @@
 //! Checks a tree as a whole: links, folders that are implied, names that meet.
 
-use crate::bundle::manifest::{Kind, Manifest};
+use crate::bundle::entry::Kind;
+use crate::bundle::manifest::Manifest;
 use crate::bundle::path_rules::{MAX_ENTRIES, MAX_PATH, MAX_PATHS, Refusal, Rules};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

@@ -19,6 +19,16 @@ pub enum Choice {
     },
 }
 
+impl Choice {
+    /// The version to update to, if there is one.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            Choice::UpToDate => None,
+            Choice::Update { version, .. } => Some(version),
+        }
+    }
+}
+
 /// What a client knows of itself that matters for its choice.
 #[derive(Debug, Clone, Copy)]
 pub struct Client<'a> {

@@ -21,13 +21,11 @@ pub use list::{list, list_with_types};
 pub use modes::{give_dir_mode, has_permissions, set_mode, set_path_mode, set_permissions};
 pub use paths::join;
 pub(crate) use read::read_limited;
-pub use read::{
-    inspect, is_writable, open, read_exact_at, read_link, read_optional, read_through, size,
-};
+pub use read::{inspect, open, read_exact_at, read_link, read_optional, read_through, size};
 pub use remove::{remove_any, remove_dir, remove_file, remove_tree};
 pub use sync::{WORTH_BEGINNING, begin_sync, sync_dir, sync_file};
 pub use write::{
-    copy_with_mode, create_dir_all, create_empty, create_new, create_private_dir, no_more_writes,
-    open_to_append, rename, rename_unsynced, sweep, temporary_in, write_atomically,
+    copy_with_mode, create_dir_all, create_empty, create_new, create_private_dir, is_writable,
+    no_more_writes, open_to_append, rename, rename_unsynced, sweep, temporary_in, write_atomically,
     write_atomically_with,
 };

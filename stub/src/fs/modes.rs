@@ -1,11 +1,11 @@
 //! Permission bits of files and folders.
 
 use crate::fs::error::{Named, Result};
-use std::fs::File;
-use std::path::Path;
 use std::fs;
+use std::fs::File;
 #[cfg(unix)]
 use std::io;
+use std::path::Path;
 
 /// Sets all permissions of a file or folder.
 pub fn set_permissions(path: &Path, permissions: fs::Permissions) -> Result<()> {

@@ -1,7 +1,6 @@
 //! Reads files.
 
 use crate::fs::error::{FsError, Named, Result};
-use crate::fs::write::temporary_in;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -52,12 +51,6 @@ pub fn read_through(file: &mut File, path: &Path, tell: &mut dyn FnMut(&[u8])) -
 /// The bytes of a file; 0 if there is none.
 pub fn size(path: &Path) -> Result<u64> {
     Ok(inspect(path)?.map_or(0, |found| found.len()))
-}
-
-/// Whether this user can make files in a folder: tried, since permissions are
-/// not all that counts.
-pub fn is_writable(folder: &Path) -> bool {
-    temporary_in(folder).is_ok()
 }
 
 /// Reads a file of at most `limit` bytes; `None` if there is none.

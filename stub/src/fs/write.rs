@@ -140,3 +140,9 @@ pub fn copy_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
     let copy = open(to)?;
     set_mode(&copy, to, mode)
 }
+
+/// Whether this user can make files in a folder: tried, since permissions are
+/// not all that counts.
+pub fn is_writable(folder: &Path) -> bool {
+    temporary_in(folder).is_ok()
+}

@@ -2,13 +2,14 @@
 //! kill at any instant leaves one of the two, whole.
 
 use super::probation::record_hash;
-use super::staged_origin::{Origin, Why};
-use super::{Layout, Lock, Probation, Record, RecordError, Release, running_instances, user_files};
+use super::{Layout, Lock, Probation, Record, Release, running_instances, user_files};
 use crate::bundle::Rules;
 use crate::fs::{self, FsError};
+use crate::install::commit_error::CommitError;
 use crate::install::integrity::{check_files, restore_modes};
 use crate::install::journal::Journal;
 use crate::install::swap::{finish, swap, swap_by_copy};
+use crate::policy::staged_origin::{Origin, Why};
 use std::time::Duration;
 
 /// How long stubs that are just starting the application may take.
@@ -24,37 +25,6 @@ pub enum Committed {
     Deferred(Vec<u32>),
     /// There is no complete staged update.
     Nothing,
-}
-
-/// Why a staged update is not installed. The installed one is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum CommitError {
-    /// A file system call failed.
-    #[error(transparent)]
-    Fs(#[from] FsError),
-    /// A record cannot be used.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// It cannot be told whether the application is running.
-    #[error("cannot list the running programs: {0}")]
-    Processes(#[from] sysinfo::Error),
-    /// A staged file is not what was staged.
-    #[error("the staged update is damaged: {path:?} is not as it was staged")]
-    Damaged {
-        /// The file.
-        path: String,
-    },
-    /// Neither can the folders be exchanged nor one be moved to the other's
-    /// place.
-    #[error(
-        "{staged:?} cannot take the place of {app:?}: they are on different file systems (or layers of one); the folder .notsotuf must be on that of the application"
-    )]
-    OtherFileSystem {
-        /// The staged bundle.
-        staged: std::path::PathBuf,
-        /// The installed one.
-        app: std::path::PathBuf,
-    },
 }
 
 /// How to install what is staged.

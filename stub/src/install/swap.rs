@@ -4,7 +4,7 @@ use crate::bundle::{Manifest, Rules};
 use crate::fs;
 use crate::fs::attributes::with_access;
 use crate::fs::{FsError, plain_file};
-use crate::install::commit::CommitError;
+use crate::install::commit_error::CommitError;
 use crate::install::journal::Journal;
 use crate::install::probation::record_hash;
 use crate::install::{Layout, Record, exchange, user_files};

@@ -10,19 +10,22 @@ mod os;
 
 mod allocator;
 pub mod rescue;
+mod reserve;
+pub mod start;
+mod start_name;
 
 pub use allocator::Allocator;
+pub use start_name::start_name;
 
 use crate::install::Layout;
 use crate::this_program;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 /// Why the application did not start.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +97,7 @@ pub fn can_detach() -> bool {
     cfg!(windows) || std::process::id() != 1
 }
 
-pub use os::{has_input, name_of_start, prepare, was_asked_to_end};
+pub use os::{has_input, prepare, was_asked_to_end};
 
 /// If the application is a child that runs, or has ended: waits for its end,
 /// and ends this process in the same way. For a thread that can do nothing

@@ -7,7 +7,7 @@
 //!
 //! Compared with other ways in `docs/decisions/panic.md`.
 
-use super::allocator;
+use crate::launch::reserve;
 use std::cell::Cell;
 use std::io::Write;
 use std::panic::PanicHookInfo;
@@ -47,7 +47,7 @@ pub fn install(log: Option<PathBuf>, start: impl Fn() + Send + Sync + 'static) {
     MAIN.set(true);
     let start = Box::new(start);
     if RESORT.set(Resort { start, log }).is_ok() {
-        allocator::keep_reserve();
+        reserve::keep_reserve();
         std::panic::set_hook(Box::new(panicked));
     }
 }
@@ -93,7 +93,7 @@ pub(super) fn out_of_memory() {
         return;
     };
     note(Failure::Memory);
-    allocator::free_reserve();
+    reserve::free_reserve();
     if MAIN.get() {
         // With the reserve it may do.
         BUSY.set(false);

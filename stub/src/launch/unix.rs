@@ -10,7 +10,6 @@ use std::ffi::{CString, OsStr, OsString, c_char};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -271,22 +270,6 @@ pub fn has_input() -> bool {
         }
         _ => false,
     }
-}
-
-/// The program as the one who started it called it.
-pub fn name_of_start() -> Option<PathBuf> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        // SAFETY: the system's own text, NUL-terminated and never changed.
-        let name = unsafe {
-            let name = libc::getauxval(libc::AT_EXECFN) as *const c_char;
-            (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name))
-        };
-        if let Some(name) = name {
-            return Some(OsStr::from_bytes(name.to_bytes()).into());
-        }
-    }
-    std::env::args_os().next().map(PathBuf::from)
 }
 
 /// Nothing is to be done before an update.

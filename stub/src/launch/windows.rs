@@ -148,11 +148,6 @@ pub fn has_input() -> bool {
     kind == FILE_TYPE_PIPE || kind == FILE_TYPE_DISK
 }
 
-/// The program as the one who started it called it.
-pub fn name_of_start() -> Option<PathBuf> {
-    std::env::args_os().next().map(PathBuf::from)
-}
-
 /// Leaves the working directory, which Windows lets nobody rename as long as
 /// a process is in it. The application is started there all the same.
 pub fn prepare() {

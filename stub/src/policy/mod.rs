@@ -3,5 +3,6 @@
 
 pub mod blocked;
 pub mod launch_wait;
+pub mod staged_origin;
 pub mod update_plan;
 pub mod vouch;

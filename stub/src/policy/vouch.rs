@@ -5,7 +5,7 @@
 
 use crate::bundle::TreeHash;
 use crate::catalog::Catalog;
-use crate::install::{Origin, Why};
+use crate::policy::staged_origin::{Origin, Why};
 use pep440_rs::Version;
 
 /// What is staged.

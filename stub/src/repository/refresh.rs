@@ -1,11 +1,11 @@
 //! Brings the trusted metadata up to date.
 
-use crate::http::{Answer, Http, HttpError, shown};
+use crate::http::{Answer, Http, HttpError, Oddity, shown};
 use crate::repository::Repository;
 use crate::repository::download::oddity_of;
 use crate::repository::error::{RepositoryError, Time};
 use crate::repository::urls::{Place, slashed};
-use crate::tuf::{Refresh, Step, TargetFile, UnixTime};
+use crate::tuf::{Refresh, RefreshIo, TargetFile, TufError, UnixTime};
 use crate::{fs, tuf};
 
 impl Repository {
@@ -55,60 +55,86 @@ impl Repository {
         place: &Place,
         http: &Http,
     ) -> Result<(), RepositoryError> {
-        let base = slashed(&place.metadata_url);
-        // The stored timestamp, once loaded: a conditional request may say
-        // that it still is the one.
-        let mut timestamp = None;
-        loop {
-            match refresh.next_step() {
-                Step::Done => return Ok(()),
-                Step::Load { role } => {
-                    let bytes = self.load(&role);
-                    if role == "timestamp" {
-                        timestamp = bytes.clone();
-                    }
-                    refresh.answer(bytes)?;
+        refresh.run(&mut PlaceIo {
+            repository: self,
+            http,
+            base: slashed(&place.metadata_url),
+            timestamp: None,
+            last: None,
+        })
+    }
+}
+
+/// The stored metadata, and one place of a repository.
+struct PlaceIo<'a> {
+    repository: &'a Repository,
+    http: &'a Http,
+    base: String,
+    /// The stored timestamp, once loaded: a conditional request may say that it
+    /// still is the one.
+    timestamp: Option<Vec<u8>>,
+    /// Where the last answer was from, if there was something odd about it.
+    last: Option<(String, Oddity)>,
+}
+
+impl RefreshIo for PlaceIo<'_> {
+    type Error = RepositoryError;
+
+    fn load(&mut self, role: &str) -> Option<Vec<u8>> {
+        let bytes = self.repository.load(role);
+        if role == "timestamp" {
+            self.timestamp = bytes.clone();
+        }
+        bytes
+    }
+
+    fn fetch(
+        &mut self,
+        role: &str,
+        file: &str,
+        max_length: u64,
+    ) -> Result<Option<Vec<u8>>, RepositoryError> {
+        let url = format!("{}{}", self.base, tuf::percent_encode(file, false));
+        let stored = self.timestamp.as_ref().filter(|_| role == "timestamp");
+        let etag = stored.and_then(|bytes| self.repository.etag(bytes));
+        self.last = None;
+        match self.http.get(&url, max_length, etag.as_deref())? {
+            Answer::Found {
+                bytes,
+                etag,
+                oddity,
+            } => {
+                if role == "timestamp" {
+                    self.repository.keep_etag(&bytes, etag.as_deref());
                 }
-                Step::Store { role, bytes } => self.store(&role, &bytes)?,
-                Step::Remove { role } => fs::remove_file(&self.path(&role))?,
-                Step::Fetch {
-                    role,
-                    file,
-                    max_length,
-                } => {
-                    let url = format!("{base}{}", tuf::percent_encode(&file, false));
-                    let etag = timestamp
-                        .as_ref()
-                        .filter(|_| role == "timestamp")
-                        .and_then(|bytes| self.etag(bytes));
-                    let (bytes, oddity) = match http.get(&url, max_length, etag.as_deref())? {
-                        Answer::Found {
-                            bytes,
-                            etag,
-                            oddity,
-                        } => {
-                            if role == "timestamp" {
-                                self.keep_etag(&bytes, etag.as_deref());
-                            }
-                            let oddity = oddity.or_else(|| oddity_of(&bytes));
-                            (Some(bytes), oddity)
-                        }
-                        Answer::NotModified => (timestamp.take(), None),
-                        Answer::Absent => (None, None),
-                        // The next root need not be there; all else must.
-                        Answer::Forbidden if role == "root" => (None, None),
-                        Answer::Forbidden => return Err(HttpError::forbidden(&url).into()),
-                    };
-                    refresh.answer(bytes).map_err(|source| match oddity {
-                        Some(oddity) => RepositoryError::NotMetadata {
-                            url: shown(&url),
-                            oddity,
-                            source: Box::new(source),
-                        },
-                        None => source.into(),
-                    })?;
-                }
+                let oddity = oddity.or_else(|| oddity_of(&bytes));
+                self.last = oddity.map(|oddity| (url, oddity));
+                Ok(Some(bytes))
             }
+            Answer::NotModified => Ok(self.timestamp.take()),
+            // The next root need not be there; all else must.
+            Answer::Absent => Ok(None),
+            Answer::Forbidden if role == "root" => Ok(None),
+            Answer::Forbidden => Err(HttpError::forbidden(&url).into()),
+        }
+    }
+
+    fn store(&mut self, role: &str, bytes: &[u8]) -> Result<(), RepositoryError> {
+        self.repository.store(role, bytes)
+    }
+
+    fn remove(&mut self, role: &str) -> Result<(), RepositoryError> {
+        Ok(fs::remove_file(&self.repository.path(role))?)
+    }
+
+    fn refused(&mut self, source: TufError) -> RepositoryError {
+        match self.last.take() {
+            Some((url, oddity)) => RepositoryError::NotMetadata {
+                url: shown(&url),
+                oddity,
+                source: Box::new(source),
+            },
+            None => source.into(),
         }
     }
 }

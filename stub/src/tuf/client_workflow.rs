@@ -4,7 +4,8 @@
 use super::error::TufError;
 use super::metadata::{TargetFile, UnixTime};
 use super::root_chain::SelfSignedRoot;
-use super::trusted_metadata_set::{RootChange, TrustedSet};
+use super::trusted_metadata_set::TrustedSet;
+use crate::tuf::root_change::RootChange;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bounds on what a repository can make the client fetch.
@@ -75,6 +76,45 @@ pub enum Step {
     Done,
 }
 
+/// Does what the workflow asks for: reads and writes the stored metadata, and
+/// fetches from the repository.
+pub trait RefreshIo {
+    /// Why it could not.
+    type Error: From<TufError>;
+
+    /// Reads the stored copy of a role; `None` if there is none.
+    fn load(&mut self, role: &str) -> Option<Vec<u8>>;
+
+    /// Fetches a file of at most `max_length` bytes, whose name is not
+    /// percent-encoded; `None` if the repository does not have it.
+    ///
+    /// # Errors
+    /// What ends the refresh.
+    fn fetch(
+        &mut self,
+        role: &str,
+        file: &str,
+        max_length: u64,
+    ) -> Result<Option<Vec<u8>>, Self::Error>;
+
+    /// Keeps the trusted copy of a role.
+    ///
+    /// # Errors
+    /// What ends the refresh.
+    fn store(&mut self, role: &str, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// Deletes the stored copy of a role.
+    ///
+    /// # Errors
+    /// What ends the refresh.
+    fn remove(&mut self, role: &str) -> Result<(), Self::Error>;
+
+    /// Says why what was fetched last is not accepted.
+    fn refused(&mut self, error: TufError) -> Self::Error {
+        error.into()
+    }
+}
+
 #[derive(Debug)]
 enum State {
     Root,
@@ -136,6 +176,29 @@ impl Refresh {
     /// What is trusted by now.
     pub fn trusted(&self) -> &TrustedSet {
         &self.trusted
+    }
+
+    /// Runs the workflow to its end by `io`.
+    ///
+    /// # Errors
+    /// Those of `io`, and metadata that is not accepted.
+    pub fn run<I: RefreshIo>(&mut self, io: &mut I) -> Result<(), I::Error> {
+        loop {
+            match self.next_step() {
+                Step::Done => return Ok(()),
+                Step::Load { role } => self.answer(io.load(&role))?,
+                Step::Store { role, bytes } => io.store(&role, &bytes)?,
+                Step::Remove { role } => io.remove(&role)?,
+                Step::Fetch {
+                    role,
+                    file,
+                    max_length,
+                } => {
+                    let bytes = io.fetch(&role, &file, max_length)?;
+                    self.answer(bytes).map_err(|e| io.refused(e))?;
+                }
+            }
+        }
     }
 
     /// The next thing to do. Asking again without an answer repeats the

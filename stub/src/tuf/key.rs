@@ -4,6 +4,7 @@
 //! python-tuf's securesystemslib accepts. A key of an unknown type is carried
 //! along and simply never verifies anything, as section 4.2.1 asks.
 
+pub use crate::hex::{decode_hex, encode_hex, sha256_hex};
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use serde::Deserialize;
 use spki::der::DecodePem;
@@ -32,6 +33,7 @@ pub struct KeyVal {
 pub struct KeyMaterial(Vec<u8>);
 
 const OID_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
 const OID_EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 impl Key {
@@ -91,32 +93,4 @@ impl Key {
 fn spki_bits(pem: &str, algorithm: ObjectIdentifier) -> Option<Vec<u8>> {
     let spki = SubjectPublicKeyInfoOwned::from_pem(pem.trim()).ok()?;
     (spki.algorithm.oid == algorithm).then(|| spki.subject_public_key.as_bytes().map(Into::into))?
-}
-
-/// Decodes hexadecimal of either case; `None` if it is anything else.
-pub fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok())
-        .collect()
-}
-
-/// SHA-256 of `bytes`, in lower-case hexadecimal.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    encode_hex(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
-}
-
-/// Lower-case hexadecimal.
-pub fn encode_hex(bytes: &[u8]) -> String {
-    // Written out: manifests have one for each file of a bundle.
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)].into());
-        text.push(DIGITS[usize::from(byte & 15)].into());
-    }
-    text
 }

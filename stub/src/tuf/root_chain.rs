@@ -12,7 +12,7 @@
 use super::error::TufError;
 use super::key::{Key, sha256_hex};
 use super::metadata::{Metadata, Root};
-use super::trusted_metadata_set::{RootChange, root_change, verify_by_root};
+use crate::tuf::root_change::{RootChange, root_change, verify_by_root};
 use std::collections::BTreeMap;
 
 const HEADER: &str = "notsotuf-roots 1";

@@ -4,10 +4,11 @@
 
 use super::error::TufError;
 use super::metadata::{
-    Delegations, Metadata, RoleKeys, Root, Signed, Snapshot, Targets, Timestamp, UnixTime,
+    Delegations, Metadata, RoleKeys, Root, Snapshot, Targets, Timestamp, UnixTime,
 };
 use super::root_chain::SelfSignedRoot;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::tuf::root_change::{RootChange, parse_by_root, root_change, verify_by_root};
+use std::collections::BTreeMap;
 
 /// All metadata trusted so far in one refresh.
 #[derive(Debug, Clone)]
@@ -19,16 +20,6 @@ pub struct TrustedSet {
     snapshot: Option<Metadata<Snapshot>>,
     /// By role; that one delegator vouches for it says nothing of others.
     targets: BTreeMap<String, Metadata<Targets>>,
-}
-
-/// What a new root did to trust in files obtained under the old one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RootChange {
-    /// Timestamp and snapshot keep the keys they had.
-    KeysKept,
-    /// A timestamp or snapshot key was taken away: section 5.3.11 has the
-    /// trusted timestamp and snapshot deleted.
-    KeysRotated,
 }
 
 impl TrustedSet {
@@ -289,45 +280,6 @@ impl TrustedSet {
 /// If it is malformed or not signed.
 pub fn verify_stored_targets(root: &SelfSignedRoot, targets: &[u8]) -> Result<Targets, TufError> {
     Ok(parse_by_root::<Targets>("targets", targets, &root.0.signed)?.signed)
-}
-
-/// What a later root does to trust in files obtained under an earlier one.
-pub(super) fn root_change(old: &Root, new: &Root) -> RootChange {
-    let mut roles = ["timestamp", "snapshot"].iter();
-    match roles.any(|role| keys_taken_away(old, new, role)) {
-        true => RootChange::KeysRotated,
-        false => RootChange::KeysKept,
-    }
-}
-
-pub(super) fn verify_by_root<T: Signed>(
-    metadata: &Metadata<T>,
-    role: &str,
-    root: &Root,
-) -> Result<(), TufError> {
-    metadata.verify(role, &root.keys, &root.roles[role])
-}
-
-/// Parses what the keys that `root` gives `role` must have signed.
-fn parse_by_root<T: Signed>(
-    role: &str,
-    bytes: &[u8],
-    root: &Root,
-) -> Result<Metadata<T>, TufError> {
-    Metadata::parse_signed(role, bytes, &root.keys, &root.roles[role])
-}
-
-/// Whether `role` has lost a key from `old` to `new`, by what the key is.
-fn keys_taken_away(old: &Root, new: &Root, role: &str) -> bool {
-    let keys = |root: &Root| -> BTreeSet<_> {
-        root.roles[role]
-            .keyids
-            .iter()
-            .filter_map(|id| root.keys.get(id))
-            .map(super::key::Key::material)
-            .collect()
-    };
-    !keys(old).is_subset(&keys(new))
 }
 
 fn check_version(role: &str, found: u64, expected: u64) -> Result<(), TufError> {

@@ -4,12 +4,11 @@
 //! at once when somebody else wants to update. Killed at any instant, it
 //! leaves what the next start goes on with.
 
+use crate::clock::now;
 use crate::install::{self, Layout, Lock};
-use crate::launch;
 use crate::settings::Settings;
-use crate::startup::{now, tell_end};
-use crate::this_program;
-use crate::update::{self, Outcome, UpdateError};
+use crate::update::{self, Outcome, UpdateError, tell_end};
+use crate::{launch, this_program};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

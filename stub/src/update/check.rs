@@ -9,12 +9,12 @@ use crate::policy::blocked;
 use crate::policy::blocked::{Circumstances, Skipped};
 use crate::repository::{Place, Repository, RepositoryError};
 use crate::settings::Settings;
-use crate::tuf::UnixTime;
 use crate::tuf::key::encode_hex;
+use crate::tuf::{TargetFile, UnixTime};
 use crate::update::error::UpdateError;
-use crate::update::self_update;
-use crate::{catalog, fs, http};
+use crate::{catalog, fs, http, stub_version};
 use pep440_rs::Version;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What a check found.
@@ -108,37 +108,60 @@ pub(super) fn repository(
     ))
 }
 
+/// What is installed, if it is a release of this application.
+fn installed_release(layout: &Layout, settings: &Settings) -> Option<Release> {
+    let release = Record::load_release(&layout.app()).unwrap_or_else(|e| {
+        log::warn!("{e}; taking what is installed as unknown");
+        None
+    })?;
+    if release.name != settings.name {
+        log::warn!("what is installed is recorded as {:?}", release.name);
+        return None;
+    }
+    Some(release)
+}
+
+/// The id of this client, if there is a rollout that asks for it.
+fn client_id_for(catalog: &Catalog, layout: &Layout) -> String {
+    match catalog.archives.values().any(|a| a.rollout.is_some()) {
+        true => client_id(layout),
+        false => String::new(),
+    }
+}
+
+fn warn_of_withdrawn(catalog: &Catalog, installed: Option<&Version>) {
+    if let Some(version) = installed.filter(|v| catalog.withdrawn.contains(v)) {
+        log::warn!("version {version}, which is installed, was withdrawn by its makers");
+    }
+}
+
+/// The newest stub on the channel, if it is newer than `this` one.
+fn newer_stub(
+    settings: &Settings,
+    targets: &BTreeMap<String, TargetFile>,
+    this: &Version,
+) -> Option<(Version, Archive)> {
+    let stubs = Catalog::new(&stub_version::target_name(&settings.name), targets).archives;
+    stubs
+        .into_iter()
+        .rfind(|(version, _)| version > this && Channel::of(version) >= settings.channel)
+}
+
 pub(super) fn check(
     repository: &Repository,
     layout: &Layout,
     settings: &Settings,
     now: UnixTime,
 ) -> Result<Checked, UpdateError> {
-    let installed = match Record::load_release(&layout.app()) {
-        Ok(release) => release.filter(|release| {
-            let same = release.name == settings.name;
-            if !same {
-                log::warn!("what is installed is recorded as {:?}", release.name);
-            }
-            same
-        }),
-        Err(e) => {
-            log::warn!("{e}; taking what is installed as unknown");
-            None
-        }
-    };
+    let installed = installed_release(layout, settings);
     let refresh = repository.refresh(now)?;
     let trusted = refresh.trusted();
     let targets = trusted.targets("targets").expect("refreshed");
     let catalog = Catalog::new(&settings.name, &targets.targets);
     let version = installed.as_ref().map(|release| &release.version);
     let entries = BlockedVersions::load(layout).entries;
-    // Only a rollout asks for it.
-    let id = match catalog.archives.values().any(|a| a.rollout.is_some()) {
-        true => client_id(layout),
-        false => String::new(),
-    };
-    let this = self_update::version();
+    let id = client_id_for(&catalog, layout);
+    let this = stub_version::version();
     let at = Circumstances {
         now,
         updater: &this,
@@ -156,10 +179,7 @@ pub(super) fn check(
         id: &id,
     };
     let choice = catalog::choose(&catalog, client);
-    let chosen = match &choice {
-        Choice::Update { version, .. } => Some(version),
-        Choice::UpToDate => None,
-    };
+    let chosen = choice.version();
     let beyond = chosen.max(version);
     let skipped = blocked::skipped(
         &catalog,
@@ -174,13 +194,8 @@ pub(super) fn check(
     }
     let blocked = |version: &Version| held.contains(version);
     let newest = blocked::newest(&catalog, settings.channel, &included, &blocked).cloned();
-    if let Some(version) = version.filter(|v| catalog.withdrawn.contains(v)) {
-        log::warn!("version {version}, which is installed, was withdrawn by its makers");
-    }
-    let stubs = Catalog::new(&self_update::target_name(&settings.name), &targets.targets).archives;
-    let stub = stubs
-        .into_iter()
-        .rfind(|(version, _)| *version > this && Channel::of(version) >= settings.channel);
+    warn_of_withdrawn(&catalog, version);
+    let stub = newer_stub(settings, &targets.targets, &this);
     Ok(Checked {
         choice,
         catalog,

@@ -5,17 +5,16 @@
 //! and the root of trust in the install dir, and never starts the application.
 
 use crate::catalog::Choice;
-use crate::fs;
+use crate::clock::now;
 use crate::fs::plain_file;
 use crate::install::{self, Elevated, Layout, Record};
 use crate::log_folder::own_folder;
 use crate::logging::user_folder;
 use crate::progress::Event;
 use crate::settings::Settings;
-use crate::startup::now;
-use crate::this_program;
 use crate::tuf::key::sha256_hex;
 use crate::update::{self, Outcome, UpdateError};
+use crate::{fs, this_program};
 
 /// Looks for an update, and has it installed if the user allows that. Who
 /// does not is not asked again for the same version.

@@ -7,9 +7,8 @@ use crate::failure::Class;
 use crate::fs::FsError;
 use crate::install::{CommitError, RecordError, StateError};
 use crate::repository::RepositoryError;
-use crate::update::self_update;
 use crate::update::self_update::OwnError;
-use crate::{fs, progress};
+use crate::{fs, progress, stub_version};
 use pep440_rs::Version;
 use std::io;
 use std::path::PathBuf;
@@ -87,7 +86,7 @@ pub enum UpdateError {
     /// This stub is too old for that release.
     #[error(
         "version {version} needs version {needed} of the updater, and this is version {}; if it does not update itself, download the application again",
-        self_update::version()
+        stub_version::version()
     )]
     StubTooOld {
         /// The release.

@@ -13,10 +13,11 @@ pub mod self_update;
 mod session;
 mod stage;
 mod staged_update;
+mod stub_update;
 
 pub use check::{Checked, look};
 pub use error::UpdateError;
-pub use outcome::{Outcome, Staged};
+pub use outcome::{Outcome, Staged, tell_end};
 pub use repair::Repaired;
 pub use run::{run, run_and_name, run_behind};
 pub use session::Updater;

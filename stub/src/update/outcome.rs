@@ -2,6 +2,7 @@
 
 use crate::install::Release;
 use crate::progress;
+use crate::update::UpdateError;
 use pep440_rs::Version;
 
 /// How an update was staged.
@@ -66,5 +67,14 @@ impl std::fmt::Display for Outcome {
                 Ok(())
             }
         }
+    }
+}
+
+/// Logs how an update ended.
+pub fn tell_end(end: &Result<Outcome, UpdateError>) {
+    match end {
+        Ok(outcome) => log::info!("{outcome}"),
+        Err(UpdateError::Locked) => log::info!("{}", UpdateError::Locked),
+        Err(e) => log::error!("no update ({}): {e}", e.class()),
     }
 }

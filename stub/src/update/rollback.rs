@@ -1,13 +1,12 @@
 //! Goes back to the previous version, and forward again.
 
-use crate::install;
 use crate::install::{BlockedVersions, Committed, Record};
 use crate::policy::blocked;
 use crate::policy::blocked::BlockedWhy;
 use crate::update::error::UpdateError;
 use crate::update::outcome::Outcome;
-use crate::update::self_update;
 use crate::update::session::Updater;
+use crate::{install, stub_version};
 use pep440_rs::Version;
 
 impl<'a> Updater<'a> {
@@ -36,7 +35,7 @@ impl<'a> Updater<'a> {
                 Some(_) => BlockedWhy::Failed,
                 None => BlockedWhy::RolledBack,
             };
-            let fill = |entry: &mut blocked::Blocked| entry.updater = Some(self_update::version());
+            let fill = |entry: &mut blocked::Blocked| entry.updater = Some(stub_version::version());
             BlockedVersions::add(self.layout, &installed.version, why, self.now, fill)?;
         }
         self.exchange_with(previous)

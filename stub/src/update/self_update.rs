@@ -7,13 +7,10 @@
 
 use crate::bundle::unpack::unpack;
 use crate::bundle::{Kind, Rules};
-use crate::catalog::Archive;
 use crate::fs::{self, FsError, plain_file};
 use crate::install::Layout;
-use crate::update::check::Checked;
-use crate::update::error::UpdateError;
-use crate::update::session::Updater;
-use crate::{install, this_program};
+use crate::stub_version::{version, version_of};
+use crate::this_program;
 use pep440_rs::Version;
 use serde_json::Value;
 use std::io::{self, Read};
@@ -21,74 +18,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
-
-/// What stands before the version in the program, and how long both are.
-pub const MARK: &str = "notsotuf stub version ";
-const MARK_SIZE: usize = 64;
-
-#[used]
-static VERSION: [u8; MARK_SIZE] = mark(concat!(
-    "notsotuf stub version ",
-    env!("CARGO_PKG_VERSION"),
-    "\n"
-));
-
-const fn mark(text: &str) -> [u8; MARK_SIZE] {
-    let mut bytes = [0; MARK_SIZE];
-    let mut at = 0;
-    while at < text.len() {
-        bytes[at] = text.as_bytes()[at];
-        at += 1;
-    }
-    bytes
-}
-
-/// The version of this program.
-pub fn version() -> Version {
-    // Not what the compiler knows, but what the file says.
-    let mark = std::hint::black_box(&VERSION);
-    parse_mark(mark).unwrap_or_else(|| Version::new([0]))
-}
-
-fn parse_mark(mark: &[u8]) -> Option<Version> {
-    let text = mark.strip_prefix(MARK.as_bytes())?;
-    let end = text.iter().position(|&c| c == b'\n')?;
-    Version::from_str(std::str::from_utf8(&text[..end]).ok()?).ok()
-}
-
-/// The version of the stub in the bytes `program`; `None` if they are none.
-pub fn version_of(program: &[u8]) -> Option<Version> {
-    let first = MARK.as_bytes()[0];
-    let places = program
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == first);
-    places
-        .map(|(at, _)| &program[at..program.len().min(at + MARK_SIZE)])
-        .find_map(parse_mark)
-}
-
-/// Whether the file `program` is a stub, going by its mark.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn is_stub(program: &Path) -> Result<bool, FsError> {
-    let mut file = fs::open(program)?;
-    // What may be the beginning of a mark, from the piece before.
-    let mut rest = Vec::new();
-    let mut found = false;
-    fs::read_through(&mut file, program, &mut |piece| {
-        rest.extend_from_slice(piece);
-        found |= version_of(&rest).is_some();
-        rest.drain(..rest.len().saturating_sub(MARK_SIZE));
-    })?;
-    Ok(found)
-}
-
-/// The name under which the stubs of an application are in its repository.
-pub fn target_name(app: &str) -> String {
-    format!("{app}-stub")
-}
 
 /// Why the stub was not replaced. The old one goes on working.
 #[derive(Debug, thiserror::Error)]
@@ -238,57 +167,10 @@ fn try_out(new: &Path, expected: &Version) -> Result<(), OwnError> {
     }
 }
 
-impl<'a> Updater<'a> {
-    /// Replaces this program by a newer version of it, if there is one. Never
-    /// fails: this one works.
-    pub fn update_stub(&self, checked: &Checked) {
-        let Some((wanted, archive)) = &checked.stub else {
-            return;
-        };
-        let failed = plain_file::read(&self.layout.failed_stub(), 256).unwrap_or_default();
-        if failed.is_some_and(|failed| failed == wanted.to_string().as_bytes()) {
-            return;
-        }
-        match self.replace_stub(checked, wanted, archive) {
-            Ok(()) => log::info!("updated the updater to version {wanted}"),
-            Err(e) => {
-                log::warn!("the updater stays at version {}: {e}", version());
-                if matches!(e, UpdateError::Own { .. }) {
-                    // Once is enough, until there is another.
-                    let noted = wanted.to_string();
-                    let noted = fs::write_atomically(&self.layout.failed_stub(), noted.as_bytes());
-                    noted.unwrap_or_else(|e| log::warn!("{e}"));
-                }
-            }
-        }
-        install::tidy(self.layout).unwrap_or_else(|e| log::warn!("{e}"));
-    }
-
-    fn replace_stub(
-        &self,
-        checked: &Checked,
-        version: &Version,
-        archive: &Archive,
-    ) -> Result<(), UpdateError> {
-        // It may be the cause of trouble with the application's update, so it
-        // does not share its folders.
-        let file = self.layout.downloads().join("stub");
-        fs::create_dir_all(&self.layout.downloads())?;
-        let consistent = checked.consistent_snapshot;
-        self.repository
-            .download(&archive.path, &archive.file, consistent, &file, &mut |_| {})?;
-        let result = replace(self.layout, fs::open(&file)?, version);
-        fs::remove_file(&file)?;
-        result.map_err(|source| UpdateError::Own {
-            path: archive.path.clone(),
-            source,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stub_version::{is_stub, mark};
 
     #[test]
     fn versions_are_read_off_programs() {

@@ -6,8 +6,9 @@ use crate::bundle::unpack::ArchiveError;
 use crate::bundle::{Manifest, unpack};
 use crate::catalog::{Archive, Patch};
 use crate::fs::attributes;
-use crate::install::{BlockedVersions, Origin, Record, Release, Why, release_notes};
+use crate::install::{BlockedVersions, Record, Release, release_notes, shipped_folder};
 use crate::policy::blocked::BlockedWhy;
+use crate::policy::staged_origin::{Origin, Why};
 use crate::policy::update_plan::Plan;
 use crate::policy::{blocked, update_plan};
 use crate::progress::Event;
@@ -16,9 +17,8 @@ use crate::tuf::key::sha256_hex;
 use crate::update::check::Checked;
 use crate::update::error::{UpdateError, failed_patch};
 use crate::update::outcome::Staged;
-use crate::update::self_update;
 use crate::update::session::Updater;
-use crate::{fs, install, nested_stub};
+use crate::{fs, install, stub_version};
 use pep440_rs::Version;
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,7 @@ impl<'a> Updater<'a> {
             if !sure {
                 entry.count = before;
             }
-            entry.updater = Some(self_update::version());
+            entry.updater = Some(stub_version::version());
             if let Some(hash) = hash {
                 entry.archive = Some(hash.to_owned());
             }
@@ -111,7 +111,7 @@ impl<'a> Updater<'a> {
         let needed = &checked.catalog.archives[version].stub;
         if let Some(needed) = needed
             .as_ref()
-            .filter(|needed| **needed > self_update::version())
+            .filter(|needed| **needed > stub_version::version())
         {
             return Err(UpdateError::StubTooOld {
                 version: version.clone(),
@@ -265,7 +265,7 @@ impl<'a> Updater<'a> {
                 executable: executable.clone(),
             });
         }
-        if nested_stub::is_in(&self.layout.staged(), self.settings) {
+        if shipped_folder::is_in(&self.layout.staged(), self.settings) {
             return Err(UpdateError::NestedStub {
                 version: version.clone(),
             });

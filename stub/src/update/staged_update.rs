@@ -2,7 +2,8 @@
 
 use crate::catalog::Catalog;
 use crate::install;
-use crate::install::{CommitError, Committed, How, Origin, Record, RecordError, Release};
+use crate::install::{CommitError, Committed, How, Record, RecordError, Release};
+use crate::policy::staged_origin::Origin;
 use crate::policy::vouch::{InstalledBundle, StagedBundle, Unvouched, Vouched, vouch};
 use crate::update::check::Checked;
 use crate::update::error::UpdateError;

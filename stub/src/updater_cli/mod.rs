@@ -1,21 +1,17 @@
 //! The `--updater …` commands.
 
 use crate::catalog::Choice;
+use crate::clock::now;
 use crate::failure::Class;
-use crate::fs;
 use crate::http::shown;
 use crate::install::release_notes::{self, Note};
 use crate::install::{self, BlockedVersions, Layout, Probation, Record, Release};
-use crate::logging;
 use crate::policy::blocked::{BlockedWhy, Skipped};
 use crate::progress::{Event, Screen};
 use crate::safe_text::{self, Lines};
-use crate::say;
 use crate::settings::Settings;
-use crate::startup::now;
-use crate::update::behind;
-use crate::update::self_update;
-use crate::update::{self, Outcome, Repaired, UpdateError, Updater};
+use crate::update::{self, Outcome, Repaired, UpdateError, Updater, behind};
+use crate::{fs, logging, say, stub_version};
 use pep440_rs::Version;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -115,7 +111,7 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
 
 fn version(layout: &Layout) -> Answer {
     let installed = installed(&layout.app());
-    let own = self_update::version().to_string();
+    let own = stub_version::version().to_string();
     let mut text = Lines::from(format!("notsotuf {own}"));
     text.line(describe(installed.as_ref()));
     Answer {
@@ -159,23 +155,10 @@ fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, 
     let current = installed(&layout.app());
     let staged = installed(&layout.staged());
     let previous = install::offered_previous(layout);
-    let or_none = |release: &Option<Release>| {
-        let version = release.as_ref().map(|r| r.version.to_string());
-        version.unwrap_or_else(|| "none".into())
-    };
     let blocked = BlockedVersions::load(layout);
-    let of = |why| -> Vec<String> {
-        let versions = blocked.versions(why).into_iter();
-        // What may work at the next start is not left out yet.
-        let sure = |v: &Version| blocked.find(v, why).is_some_and(|entry| entry.sure);
-        versions.filter(sure).map(|v| v.to_string()).collect()
-    };
-    let (failed, left) = (of(BlockedWhy::Failed), of(BlockedWhy::RolledBack));
-    let not_installed = of(BlockedWhy::NotInstalled);
-    let list = |versions: &[String]| match versions {
-        [] => "none".to_owned(),
-        versions => versions.join(", "),
-    };
+    let failed = surely(&blocked, BlockedWhy::Failed);
+    let left = surely(&blocked, BlockedWhy::RolledBack);
+    let not_installed = surely(&blocked, BlockedWhy::NotInstalled);
     let on_probation = matches!(Probation::load(layout), Ok(Some(_)));
     let newest = staged.iter().chain(&current).map(|r| &r.version).max();
     let notes = newest.map_or(Ok(Vec::new()), |newest| release_notes::kept(layout, newest))?;
@@ -200,7 +183,7 @@ fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, 
     }
     add_notes(&mut text, &notes);
     let json = json!({
-        "updater": self_update::version().to_string(),
+        "updater": stub_version::version().to_string(),
         "installed": current.map(release),
         "staged": staged.map(release),
         "previous": previous.map(release),
@@ -216,6 +199,26 @@ fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, 
         "readable": true,
     });
     Ok(Answer { text, json })
+}
+
+/// Versions blocked for this reason; what may work at the next start is not
+/// left out yet.
+fn surely(blocked: &BlockedVersions, why: BlockedWhy) -> Vec<String> {
+    let versions = blocked.versions(why).into_iter();
+    let sure = |v: &Version| blocked.find(v, why).is_some_and(|entry| entry.sure);
+    versions.filter(sure).map(|v| v.to_string()).collect()
+}
+
+fn or_none(release: &Option<Release>) -> String {
+    let version = release.as_ref().map(|r| r.version.to_string());
+    version.unwrap_or_else(|| "none".into())
+}
+
+fn list(versions: &[String]) -> String {
+    match versions {
+        [] => "none".to_owned(),
+        versions => versions.join(", "),
+    }
 }
 
 fn status_for_others(layout: &Layout, settings: &Settings, log: &Path) -> Answer {
@@ -236,7 +239,7 @@ fn status_for_others(layout: &Layout, settings: &Settings, log: &Path) -> Answer
         layout.state().display()
     ));
     let json = json!({
-        "updater": self_update::version().to_string(),
+        "updater": stub_version::version().to_string(),
         "installed": current.map(release),
         "staged": null,
         "previous": null,

@@ -3,10 +3,10 @@
 //! over the stub's own code. Not shipped.
 
 use clap::{Parser, Subcommand};
+use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
 use notsotuf_stub::http::Http;
 use notsotuf_stub::repository::{Place, Repository};
-use notsotuf_stub::startup::now;
 use notsotuf_stub::tuf::percent_encode;
 use notsotuf_stub::tuf::{Refresh, TargetFile};
 use std::error::Error;

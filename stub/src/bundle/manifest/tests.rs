@@ -1,7 +1,7 @@
 use super::*;
-use crate::bundle::Rules;
 use crate::bundle::manifest_text::{HEADER, ManifestError};
 use crate::bundle::path_rules::Refusal;
+use crate::bundle::{Entry, Rules};
 
 fn tree(entries: &[(&str, Kind)]) -> Manifest {
     let entries = entries.iter().map(|(path, kind)| {

@@ -1,6 +1,7 @@
 //! Applies a patch to a tree.
 
-use crate::bundle::manifest::{Entry, Kind, TreeHash};
+use crate::bundle::entry::{Entry, Kind};
+use crate::bundle::manifest::TreeHash;
 use crate::bundle::patch::budget::Budget;
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::file_digest::verify;

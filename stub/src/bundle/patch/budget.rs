@@ -3,10 +3,7 @@
 //! archive taken, which needs little.
 
 use super::PatchError;
-
-/// The most bytes of memory: the manifest, the operations, the dictionaries,
-/// and what belongs to one file at a time.
-pub const MEMORY: u64 = 50 << 20;
+use super::format::MEMORY;
 
 /// What is left.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Says why a patch could not be applied.
 
 use crate::bundle::manifest::TreeHash;
-use crate::bundle::patch::budget::MEMORY;
+use crate::bundle::patch::format::MEMORY;
 use crate::bundle::path_rules::Refusal;
 use crate::fs::FsError;
 use std::io;
@@ -47,4 +47,8 @@ pub enum PatchError {
     /// Someone asked to stop.
     #[error("patching was stopped")]
     Stopped,
+}
+
+pub(super) fn unused() -> PatchError {
+    PatchError::Malformed("there is data that nothing uses")
 }

@@ -1,6 +1,6 @@
 //! Hashes files and compares them with the manifest.
 
-use crate::bundle::manifest::{Entry, Kind};
+use crate::bundle::entry::{Entry, Kind};
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::tree_overlay::Place;
 use crate::fs;

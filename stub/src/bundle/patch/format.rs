@@ -1,7 +1,10 @@
 //! Numbers and names of the patch format (docs/patch-format.md).
 
-use crate::bundle::patch::PatchError;
 use crate::bundle::path_rules::MAX_TOTAL;
+
+/// The most bytes of memory: the manifest, the operations, the dictionaries,
+/// and what belongs to one file at a time.
+pub const MEMORY: u64 = 50 << 20;
 
 /// The first bytes of a patch in this format.
 pub const MAGIC: &[u8; 8] = b"NSTFPT1\n";
@@ -35,10 +38,6 @@ pub(super) const OPERATION_WEIGHT: u64 = 512;
 
 /// What a stream takes besides its dictionary.
 pub(super) const STREAM_WEIGHT: u64 = 64 << 10;
-
-pub(super) fn unused() -> PatchError {
-    PatchError::Malformed("there is data that nothing uses")
-}
 
 pub(super) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)

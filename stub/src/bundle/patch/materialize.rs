@@ -1,6 +1,7 @@
 //! Puts the files of a tree into one folder.
 
-use crate::bundle::manifest::{Kind, Manifest};
+use crate::bundle::entry::Kind;
+use crate::bundle::manifest::Manifest;
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::file_digest::verify;
 use crate::bundle::patch::tree_overlay::{Place, Scattered};

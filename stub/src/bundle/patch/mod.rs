@@ -18,9 +18,9 @@ pub use error::PatchError;
 pub use file_digest::{hash_file, verify_file};
 pub use tree_overlay::Scattered;
 
-pub use budget::MEMORY;
 pub use covers::{Cover, Start};
 pub use format::{
-    FORMAT, MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_STREAM, STREAMS, op, stream,
+    FORMAT, MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_STREAM, MEMORY, STREAMS, op,
+    stream,
 };
 pub use rebuild::BLOCK;

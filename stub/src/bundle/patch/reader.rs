@@ -3,9 +3,10 @@
 use super::PatchError;
 use super::budget::Budget;
 use super::covers::Cover;
+use crate::bundle::patch::error::unused;
 use crate::bundle::patch::format::{
     MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_HEADER, MAX_STREAM, STREAM_WEIGHT, STREAMS, op, stream,
-    unused, unzigzag, varint,
+    unzigzag, varint,
 };
 use crate::bundle::patch::input_stream::Stream;
 use crate::bundle::patch::operation::Operation;
@@ -24,6 +25,26 @@ pub(super) struct Patch {
     /// Of the runs: zero bytes still to come, and different ones after them.
     zeros: u64,
     others: u64,
+}
+
+/// The stream of a patch that begins at this place of the file.
+fn open_stream(path: &Path, at: u64, entry: &Entry) -> Result<Stream, PatchError> {
+    const BUFFER: usize = 1 << 14;
+    let mut file = fs::open(path)?;
+    file.seek(SeekFrom::Start(at))
+        .map_err(|e| FsError::new("read", path, e))?;
+    let lzma = lzma_rust2::LzmaReader::new_with_props(
+        BufReader::with_capacity(BUFFER, file.take(entry.compressed)),
+        entry.size,
+        entry.props,
+        entry.window(),
+        None,
+    );
+    let lzma = lzma.map_err(PatchError::Read)?;
+    Ok(Stream {
+        reader: Some(BufReader::with_capacity(BUFFER, lzma)),
+        left: entry.size,
+    })
 }
 
 impl Patch {
@@ -59,24 +80,8 @@ impl Patch {
                 return Err(PatchError::Malformed("a stream is too large"));
             }
             budget.take(entry.weight())?;
-            let mut file = fs::open(path)?;
-            file.seek(SeekFrom::Start(at))
-                .map_err(|e| FsError::new("read", path, e))?;
+            streams.push(open_stream(path, at, &entry)?);
             at = at.saturating_add(entry.compressed);
-            let lzma = lzma_rust2::LzmaReader::new_with_props(
-                BufReader::with_capacity(1 << 14, file.take(entry.compressed)),
-                entry.size,
-                entry.props,
-                entry.window(),
-                None,
-            );
-            streams.push(Stream {
-                reader: Some(BufReader::with_capacity(
-                    1 << 14,
-                    lzma.map_err(PatchError::Read)?,
-                )),
-                left: entry.size,
-            });
         }
         if at != length {
             return Err(PatchError::Malformed("its length is not that of its parts"));

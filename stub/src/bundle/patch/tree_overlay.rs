@@ -1,6 +1,7 @@
 //! A tree whose files lie in several folders, while patches are applied to it.
 
-use crate::bundle::manifest::{Entry, Kind, Manifest};
+use crate::bundle::entry::{Entry, Kind};
+use crate::bundle::manifest::Manifest;
 use crate::bundle::patch::budget::Budget;
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::reader::Patch;

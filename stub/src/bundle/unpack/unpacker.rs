@@ -1,6 +1,7 @@
 //! Makes the files and folders of an archive.
 
-use crate::bundle::manifest::{Entry, Kind, Manifest};
+use crate::bundle::entry::{Entry, Kind};
+use crate::bundle::manifest::Manifest;
 use crate::bundle::path_rules::{MAX_TOTAL, Refusal, Rules};
 use crate::bundle::tree_check::{Tally, folders};
 use crate::bundle::unpack::error::ArchiveError;
@@ -156,21 +157,31 @@ impl Unpacker<'_> {
         }
         match target {
             Target::Twin(twin) if size == length => fs::link_or_copy(&twin.path, &place)?,
-            mut target => {
-                let file = target.of_its_own(&place, size)?;
-                fs::set_mode(file, &place, mode)?;
-                if let Target::New(file) = target
-                    && size >= fs::WORTH_BEGINNING
-                {
-                    // It only does not take it if it is gone, which the sync at
-                    // the end makes up for.
-                    drop(self.written.send(file));
-                }
-            }
+            target => self.complete(target, &place, size, mode)?,
         }
         let sha256 = hash.finish().as_ref().try_into().expect("32 bytes");
         let kind = Kind::File { size, sha256 };
         self.tree.entries.insert(path.into(), Entry { kind, mode });
+        Ok(())
+    }
+
+    /// Gives a file that was written its mode, and hands it on to be synced.
+    fn complete(
+        &self,
+        mut target: Target,
+        place: &Path,
+        size: u64,
+        mode: u32,
+    ) -> Result<(), ArchiveError> {
+        let file = target.of_its_own(place, size)?;
+        fs::set_mode(file, place, mode)?;
+        if let Target::New(file) = target
+            && size >= fs::WORTH_BEGINNING
+        {
+            // `send` fails only if the sync thread has ended; the final sync
+            // covers that case.
+            drop(self.written.send(file));
+        }
         Ok(())
     }
 

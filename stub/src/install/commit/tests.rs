@@ -1,10 +1,11 @@
 use super::*;
 use crate::bundle::{Entry, Kind, Manifest};
+use crate::install::recover;
 use crate::install::swap::copy_to_previous;
-use crate::install::{Path, recover};
 use pep440_rs::Version;
 use ring::digest;
 use std::fs::{create_dir_all, read_to_string, rename, write};
+use std::path::Path;
 use std::str::FromStr;
 
 const RECHECK: How = How {

@@ -1,6 +1,6 @@
 //! Where administrators install applications with a package manager.
 
-use crate::install::Elevated;
+use super::elevated::Elevated;
 use std::io;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Asking the user for the rights of an administrator (UAC).
 #![allow(unsafe_code)]
 
-use crate::install::Elevated;
+use super::elevated::Elevated;
 use std::ffi::OsStr;
 use std::io;
 use std::os::windows::ffi::OsStrExt;

@@ -11,20 +11,19 @@
 mod bundle_copy;
 mod edits;
 mod owners;
+mod unlisted;
 mod way;
 
+use crate::bundle::Manifest;
+use crate::fs::{self, FsError};
+use crate::install::user_files::edits::has_room;
+use crate::install::user_files::unlisted::{lists, unlisted};
+use crate::install::user_files::way::Way;
 pub use bundle_copy::copy_bundle;
 pub use edits::keep_edits;
 pub use owners::adopt_owners;
-
-use crate::bundle::Manifest;
-use crate::bundle::path_rules::RECORD;
-use crate::fs::attributes::with_access;
-use crate::fs::{self, FsError};
-use crate::install::user_files::edits::has_room;
-use crate::install::user_files::way::Way;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Moves from `app` to `staged` what neither the manifest of what is
 /// installed nor that of the update lists, and returns how many files,
@@ -97,41 +96,6 @@ pub fn drop_unlisted(staged: &Path, update: &Manifest) -> Result<(), FsError> {
         fs::remove_any(&staged.join(path))?;
     }
     Ok(())
-}
-
-fn lists(manifest: &Manifest, path: &str) -> bool {
-    manifest.entries.contains_key(path)
-}
-
-/// Everything below `folder` that is not `known`, and never the record; of
-/// a folder that is not, only the folder. Does not follow links.
-fn unlisted(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>, FsError> {
-    let mut found = Vec::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(relative) = folders.pop() {
-        let place = folder.join(&relative);
-        let is_dir = |path: &Path| {
-            let found = with_access(&[&place], || fs::inspect(path))?;
-            Ok::<_, FsError>(found.is_some_and(|found| found.is_dir()))
-        };
-        for entry in with_access(&[&place], || fs::list(&place))? {
-            let Some(name) = entry.file_name() else {
-                continue;
-            };
-            let path = relative.join(name);
-            // A path that is not Unicode is in no manifest.
-            let text = path.to_str().map(|p| p.replace('\\', "/"));
-            if text.as_deref() == Some(RECORD) {
-                continue;
-            }
-            if !text.is_some_and(|text| known(&text)) {
-                found.push(path);
-            } else if is_dir(&entry)? {
-                folders.push(path);
-            }
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 use super::*;
+use crate::bundle::path_rules::RECORD;
 use crate::bundle::{Entry, Kind};
 use std::fs::{create_dir_all, read_to_string, write};
+use std::path::PathBuf;
 
 fn manifest(entries: &[(&str, Kind)]) -> Manifest {
     let entries = entries.iter().map(|(path, kind)| {

@@ -4,7 +4,7 @@ use crate::bundle::Manifest;
 use crate::fs;
 use crate::fs::attributes::with_access;
 use crate::fs::{FsError, attributes};
-use crate::install::user_files::lists;
+use crate::install::user_files::unlisted::lists;
 use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,13 @@
 //! Root metadata: which keys sign for which role.
 
 use crate::tuf::key::Key;
-use crate::tuf::metadata::{Common, MAX_KEYS, Signed, TOP_LEVEL};
+use crate::tuf::metadata::{Common, Signed, TOP_LEVEL};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The most keys of one role: each may cost the verification of a signature
+/// over the whole file.
+pub const MAX_KEYS: usize = 64;
 
 /// Whose signatures a role needs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -41,6 +41,57 @@ pub(super) struct Map {
     high: u64,
 }
 
+/// The spans that are told and those that the covers give, within `most` of
+/// them; `None` if there are more.
+fn all_spans(references: &References, covers: &[Cover], most: usize) -> Option<Vec<Span>> {
+    let mut all = references.spans.clone();
+    let (mut old_at, mut new_at) = (0, 0);
+    for cover in covers {
+        let start = cover.start(&mut old_at, &mut new_at);
+        for segment in &references.old_segments {
+            let from = start.old.max(segment.offset);
+            let end = start.old.saturating_add(cover.length);
+            let to = end.min(segment.offset + segment.size);
+            let size = to.saturating_sub(from);
+            if size < MIN_COVER {
+                continue;
+            }
+            let new = start.new + (from - start.old);
+            if let Some(new) = address(&references.new_segments, new) {
+                if all.len() == all.capacity() {
+                    // In steps, as doubling may be too much at the end.
+                    all.reserve_exact((all.len() / 8).max(64));
+                }
+                if all.capacity() > most {
+                    return None;
+                }
+                all.push(Span {
+                    old: segment.address + (from - segment.offset),
+                    new,
+                    size,
+                });
+            }
+        }
+    }
+    Some(all)
+}
+
+/// For each stretch of addresses, how many spans begin before it.
+fn index_of(spans: &[Span], low: u64, high: u64, shift: u32) -> Vec<u32> {
+    let mut index = Vec::new();
+    let mut count = 0;
+    for slot in 0..=(high - low.min(high)) >> shift {
+        while spans
+            .get(count)
+            .is_some_and(|s| s.old < low + (slot << shift))
+        {
+            count += 1;
+        }
+        index.push(count as u32);
+    }
+    index
+}
+
 /// What a span takes in memory.
 pub(super) const SPAN_WEIGHT: u64 = size_of::<Span>() as u64;
 
@@ -51,35 +102,7 @@ impl Map {
     /// With what it takes in memory; `None` if that would be more than `most`.
     pub(super) fn new(references: &References, covers: &[Cover], most: u64) -> Option<(Self, u64)> {
         let most = (most.checked_sub(Self::WEIGHT)? / SPAN_WEIGHT) as usize;
-        let mut all = references.spans.clone();
-        let (mut old_at, mut new_at) = (0, 0);
-        for cover in covers {
-            let start = cover.start(&mut old_at, &mut new_at);
-            for segment in &references.old_segments {
-                let from = start.old.max(segment.offset);
-                let end = start.old.saturating_add(cover.length);
-                let to = end.min(segment.offset + segment.size);
-                let size = to.saturating_sub(from);
-                if size < MIN_COVER {
-                    continue;
-                }
-                let new = start.new + (from - start.old);
-                if let Some(new) = address(&references.new_segments, new) {
-                    if all.len() == all.capacity() {
-                        // In steps, as doubling may be too much at the end.
-                        all.reserve_exact((all.len() / 8).max(64));
-                    }
-                    if all.capacity() > most {
-                        return None;
-                    }
-                    all.push(Span {
-                        old: segment.address + (from - segment.offset),
-                        new,
-                        size,
-                    });
-                }
-            }
-        }
+        let all = all_spans(references, covers, most)?;
         let most = most.checked_sub(all.capacity())?;
         let spans = paint(all, most)?;
         let weight = Self::WEIGHT + spans.capacity() as u64 * SPAN_WEIGHT;
@@ -92,17 +115,7 @@ impl Map {
         while (high - low.min(high)) >> shift >= MAX_INDEX {
             shift += 1;
         }
-        let mut index = Vec::new();
-        let mut count = 0;
-        for slot in 0..=(high - low.min(high)) >> shift {
-            while spans
-                .get(count)
-                .is_some_and(|s| s.old < low + (slot << shift))
-            {
-                count += 1;
-            }
-            index.push(count as u32);
-        }
+        let index = index_of(&spans, low, high, shift);
         let map = Map {
             spans,
             index,

@@ -1,15 +1,85 @@
-//! Metadata whose signatures are checked before it is parsed.
+//! A parsed metadata file, and the check of its signatures.
 
 use crate::tuf::envelope::Envelope;
 use crate::tuf::error::TufError;
-use crate::tuf::key::{Key, decode_hex};
+use crate::tuf::key::Key;
 use crate::tuf::metadata::root::RoleKeys;
-use crate::tuf::metadata::{MAX_KEYS, Metadata, Signature, Signed};
+use crate::tuf::metadata::signed::{Signature, Signed};
+use crate::tuf::metadata::threshold::{MAX_SIGNATURES, count_valid, enough};
+use crate::tuf::metadata::time::{UnixTime, format_time};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most signatures of one file, of which only those count that are by keys
-/// of the role.
-pub const MAX_SIGNATURES: usize = 1024;
+/// A parsed metadata file. Parsed is not verified.
+#[derive(Debug, Clone)]
+pub struct Metadata<T> {
+    /// The signed part, as this client understands it.
+    pub signed: T,
+    /// The canonical bytes of the signed part as received, unknown fields kept.
+    pub payload: Vec<u8>,
+    /// The signatures, one per key id.
+    pub signatures: Vec<Signature>,
+}
+
+impl<T: Signed> Metadata<T> {
+    /// Parses a metadata file of role `role`, whoever signed it.
+    ///
+    /// # Errors
+    /// [`TufError::Json`] or [`TufError::Form`].
+    pub fn parse(role: &str, bytes: &[u8]) -> Result<Self, TufError> {
+        Sealed::read(role, bytes)?.open()
+    }
+
+    /// Parses a metadata file that a threshold of these keys must have signed.
+    /// What they did not sign is not looked into.
+    ///
+    /// # Errors
+    /// [`TufError::Json`], [`TufError::Unsigned`] or [`TufError::Form`].
+    pub fn parse_signed(
+        role: &str,
+        bytes: &[u8],
+        keys: &BTreeMap<String, Key>,
+        role_keys: &RoleKeys,
+    ) -> Result<Self, TufError> {
+        let sealed = Sealed::read(role, bytes)?;
+        sealed.verify(keys, role_keys)?;
+        sealed.open()
+    }
+
+    /// How many distinct keys of `role_keys` have a valid signature here.
+    /// Keys are told apart by what they are, not by their ids.
+    pub fn count_valid(&self, keys: &BTreeMap<String, Key>, role_keys: &RoleKeys) -> usize {
+        count_valid(&self.payload, &self.signatures, keys, role_keys)
+    }
+
+    /// Checks that a threshold of the role's keys signed this.
+    ///
+    /// # Errors
+    /// [`TufError::Unsigned`].
+    pub fn verify(
+        &self,
+        role: &str,
+        keys: &BTreeMap<String, Key>,
+        role_keys: &RoleKeys,
+    ) -> Result<(), TufError> {
+        enough(role, self.count_valid(keys, role_keys), role_keys)
+    }
+
+    /// Checks the expiry date; metadata expires *at* its date.
+    ///
+    /// # Errors
+    /// [`TufError::Expired`].
+    pub fn check_expiry(&self, role: &str, now: UnixTime) -> Result<(), TufError> {
+        let common = self.signed.common();
+        if common.expires_at().is_some_and(|at| now < at) {
+            return Ok(());
+        }
+        Err(TufError::Expired {
+            role: role.into(),
+            expires: common.expires.clone(),
+            now: format_time(now),
+        })
+    }
+}
 
 /// A metadata file whose JSON is sound, and of whose signed part nothing is
 /// understood yet: what can be had of a file without believing it.
@@ -86,37 +156,4 @@ impl<'a> Sealed<'a> {
             signatures: self.signatures,
         })
     }
-}
-
-/// How many distinct keys of `role_keys` have a valid signature. Keys are told
-/// apart by what they are, not by their ids.
-pub(super) fn count_valid(
-    payload: &[u8],
-    signatures: &[Signature],
-    keys: &BTreeMap<String, Key>,
-    role_keys: &RoleKeys,
-) -> usize {
-    role_keys
-        .keyids
-        .iter()
-        .take(MAX_KEYS)
-        .filter_map(|id| {
-            let key = keys.get(id)?;
-            let signature = signatures.iter().find(|s| &s.keyid == id)?;
-            let bytes = decode_hex(&signature.sig)?;
-            key.verifies(payload, &bytes).then(|| key.material())
-        })
-        .collect::<BTreeSet<_>>()
-        .len()
-}
-
-pub(super) fn enough(role: &str, valid: usize, role_keys: &RoleKeys) -> Result<(), TufError> {
-    if (valid as u64) < role_keys.threshold {
-        return Err(TufError::Unsigned {
-            role: role.into(),
-            valid,
-            threshold: role_keys.threshold,
-        });
-    }
-    Ok(())
 }

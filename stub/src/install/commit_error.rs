@@ -1,0 +1,35 @@
+//! Says why an update could not be installed.
+
+use crate::fs::FsError;
+use crate::install::RecordError;
+
+/// Why a staged update is not installed. The installed one is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// A file system call failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A record cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// It cannot be told whether the application is running.
+    #[error("cannot list the running programs: {0}")]
+    Processes(#[from] sysinfo::Error),
+    /// A staged file is not what was staged.
+    #[error("the staged update is damaged: {path:?} is not as it was staged")]
+    Damaged {
+        /// The file.
+        path: String,
+    },
+    /// Neither can the folders be exchanged nor one be moved to the other's
+    /// place.
+    #[error(
+        "{staged:?} cannot take the place of {app:?}: they are on different file systems (or layers of one); the folder .notsotuf must be on that of the application"
+    )]
+    OtherFileSystem {
+        /// The staged bundle.
+        staged: std::path::PathBuf,
+        /// The installed one.
+        app: std::path::PathBuf,
+    },
+}

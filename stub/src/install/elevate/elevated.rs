@@ -1,0 +1,10 @@
+//! How a program that was to run as administrator ended.
+
+/// How a program that was to run as administrator ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elevated {
+    /// With this exit code.
+    Ended(i32),
+    /// The user did not allow it.
+    Declined,
+}

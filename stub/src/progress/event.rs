@@ -1,0 +1,28 @@
+//! What goes on, as the updater tells it.
+
+/// What goes on, as the updater tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An update was found and is being staged.
+    Found {
+        /// Application.
+        name: String,
+        /// The new version.
+        version: String,
+        /// Bytes to download.
+        size: u64,
+        /// What its makers say is new, in Markdown.
+        notes: Option<String>,
+    },
+    /// This many bytes are downloaded by now.
+    Downloaded(u64),
+    /// It is downloaded; now this many bytes of about `total` are in place.
+    Assembled {
+        /// Bytes written so far.
+        done: u64,
+        /// Bytes in the end.
+        total: u64,
+    },
+    /// It is being put in place.
+    Committing,
+}

@@ -1,0 +1,232 @@
+//! Shows an update on a terminal or in a window, once it takes longer.
+
+use crate::progress::event::Event;
+use crate::progress::surface::{Place, Wish};
+use crate::progress::terminal::Terminal;
+use crate::progress::window::{Look, Programs, Window};
+use crate::progress::{Tale, Texts, View};
+use crate::settings::Settings;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+/// No window for what takes only so long; it would be a flash.
+const WINDOW_GRACE: Duration = Duration::from_secs(1);
+
+/// Nor for what is nearly done by then.
+const NEARLY_DONE: f64 = 0.9;
+
+/// How often what is shown is looked at.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A window that is not there after this time is one that nobody sees.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// How long taking away what was shown may take.
+const CLEARING: Duration = Duration::from_secs(1);
+
+/// Shows events to the user: on standard error if that is a terminal, else in
+/// a window. That happens on a thread of its own, which may hang for all that
+/// the one knows who tells the events: a terminal can be stopped, and a window
+/// is another program.
+pub struct Screen {
+    tale: Tale,
+    start: Instant,
+    /// What to show it on, until there is something to show.
+    place: Option<Wish>,
+    shared: Arc<Shared>,
+    /// Says that the thread has ended.
+    ended: Option<Receiver<()>>,
+}
+
+/// What the thread and its owner know of each other.
+#[derive(Default)]
+struct Shared {
+    latest: Mutex<Latest>,
+    changed: Condvar,
+    cancelled: AtomicBool,
+    /// Whether a window is open.
+    open: AtomicBool,
+    /// Whether there is nothing to be seen any more.
+    gone: AtomicBool,
+    programs: Programs,
+}
+
+#[derive(Default)]
+struct Latest {
+    view: Option<View>,
+    over: bool,
+}
+
+impl Screen {
+    /// As the settings wish. `window`: whether a window is welcome here.
+    pub fn new(settings: &Settings, window: bool) -> Self {
+        let place = match Terminal::new() {
+            _ if settings.quiet => None,
+            Some(terminal) => Some(Wish::Terminal(terminal)),
+            None if window && settings.window && Window::may_open() => Some(Wish::Window),
+            None => None,
+        };
+        let shared = Shared::default();
+        shared.gone.store(place.is_none(), SeqCst);
+        let terminal = matches!(place, Some(Wish::Terminal(_)));
+        shared.open.store(terminal, SeqCst);
+        Screen {
+            tale: Tale::new(Texts::new(settings)),
+            start: Instant::now(),
+            place,
+            shared: Arc::new(shared),
+            ended: None,
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn event(&mut self, event: &Event) {
+        if self.shared.gone.load(SeqCst) {
+            return;
+        }
+        let Some(view) = self.tale.event(event, self.start.elapsed()) else {
+            return;
+        };
+        self.shared.latest().view = Some(view.safe());
+        if let Some(place) = self.place.take() {
+            self.begin(place);
+        }
+    }
+
+    fn begin(&mut self, place: Wish) {
+        let (alive, ended) = mpsc::channel();
+        let (shared, texts) = (Arc::clone(&self.shared), self.tale.texts().clone());
+        let start = self.start;
+        let work = move || {
+            // A window belongs to the thread that opens it.
+            let place = match place {
+                Wish::Terminal(terminal) => Place::Terminal(terminal),
+                Wish::Window => Place::Later,
+            };
+            let display = Display {
+                shared,
+                texts,
+                start,
+                place,
+            };
+            display.run();
+            drop(alive);
+        };
+        match std::thread::Builder::new()
+            .name("display".into())
+            .spawn(work)
+        {
+            Ok(_) => self.ended = Some(ended),
+            Err(e) => {
+                log::debug!("nothing is shown: {e}");
+                self.shared.gone.store(true, SeqCst);
+            }
+        }
+    }
+
+    /// How long nothing needs to be done here; `None`: for ever.
+    pub fn tick(&self) -> Option<Duration> {
+        (!self.shared.gone.load(SeqCst)).then_some(TICK)
+    }
+
+    /// Whether the user wants the application to start now.
+    pub fn cancelled(&self) -> bool {
+        self.shared.cancelled.load(SeqCst)
+    }
+
+    /// Whether somebody can see what goes on.
+    pub fn is_seen(&self) -> bool {
+        let shared = &self.shared;
+        let opening = self.start.elapsed() < OPENING;
+        !shared.gone.load(SeqCst) && (opening || shared.open.load(SeqCst))
+    }
+
+    /// Takes away what was shown. What cannot be taken away within a moment
+    /// is left to itself.
+    pub fn clear(&mut self) {
+        self.place = None;
+        self.shared.latest().over = true;
+        self.shared.changed.notify_all();
+        if let Some(ended) = self.ended.take()
+            && ended.recv_timeout(CLEARING) == Err(RecvTimeoutError::Timeout)
+        {
+            log::info!("what shows the update does not answer any more");
+        }
+        self.shared.programs.end();
+        self.shared.gone.store(true, SeqCst);
+    }
+}
+
+impl Shared {
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the thread does.
+struct Display {
+    shared: Arc<Shared>,
+    texts: Texts,
+    start: Instant,
+    place: Place,
+}
+
+impl Display {
+    fn run(mut self) {
+        while let Some(view) = self.next() {
+            if !self.show(&view) {
+                log::debug!("what showed the update is gone");
+                self.shared.gone.store(true, SeqCst);
+                return;
+            }
+        }
+        if let Place::Terminal(terminal) = &mut self.place {
+            terminal.clear();
+        }
+    }
+
+    /// What is to be shown, a moment later; `None` once nothing is.
+    fn next(&self) -> Option<View> {
+        let latest = self.shared.latest();
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(latest, TICK, |latest| !latest.over);
+        let (latest, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        latest.view.clone().filter(|_| !latest.over)
+    }
+
+    /// Whether there is something to be seen still.
+    fn show(&mut self, view: &View) -> bool {
+        match &mut self.place {
+            Place::Terminal(terminal) => terminal.show(view),
+            Place::Later => {
+                if self.start.elapsed() > WINDOW_GRACE && view.part < NEARLY_DONE {
+                    let opened = Window::open(view, &self.texts, &self.shared.programs);
+                    let Some(window) = opened else {
+                        return false;
+                    };
+                    self.place = Place::Window(window);
+                    self.shared.open.store(true, SeqCst);
+                }
+            }
+            Place::Window(window) => match window.look() {
+                Look::Open => {
+                    if let Err(e) = window.show(view) {
+                        log::debug!("{e}");
+                        return false;
+                    }
+                }
+                Look::Cancelled => {
+                    self.shared.cancelled.store(true, SeqCst);
+                    return false;
+                }
+                Look::Gone => return false,
+            },
+        }
+        true
+    }
+}

@@ -1,0 +1,18 @@
+//! Where an update is shown, and what its user wants.
+
+use crate::progress::terminal::Terminal;
+use crate::progress::window::Window;
+
+/// Where something is to be shown.
+pub(super) enum Wish {
+    Terminal(Terminal),
+    Window,
+}
+
+/// Where it is shown.
+pub(super) enum Place {
+    Terminal(Terminal),
+    /// A window, once it is worth one.
+    Later,
+    Window(Window),
+}
