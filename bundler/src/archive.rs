@@ -34,7 +34,7 @@ pub enum PackError {
     NotUnicode(PathBuf),
     /// A device, a socket, …
     #[error("{0:?} is neither file, folder nor link, so it cannot be packed")]
-    Kind(PathBuf),
+    EntryKind(PathBuf),
     /// Nothing to pack.
     #[error(
         "the bundle {0:?} is empty: PyInstaller did not come to its end; run it again, or name \
@@ -181,7 +181,7 @@ fn append<W: Write>(
             .map_err(written);
     }
     if !item.kind.is_file() {
-        return Err(PackError::Kind(item.path.clone()));
+        return Err(PackError::EntryKind(item.path.clone()));
     }
     header.set_entry_type(EntryType::Regular);
     header.set_size(item.kind.len());
@@ -282,7 +282,7 @@ impl<W: Write> Write for Tee<W> {
 mod tests {
     use super::*;
     use notsotuf_stub::bundle::unpack;
-    use notsotuf_stub::bundle::{Kind, Rules};
+    use notsotuf_stub::bundle::{EntryKind, Rules};
     use std::fs::{create_dir_all, write};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -311,7 +311,7 @@ mod tests {
         let file = std::fs::File::open(&one).unwrap();
         let tree = unpack::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
         assert_eq!(tree.entries["app"].mode, 0o751);
-        let link = Kind::Link {
+        let link = EntryKind::Link {
             target: "../app".into(),
         };
         assert_eq!(tree.entries["lib/link"].kind, link);

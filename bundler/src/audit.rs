@@ -4,13 +4,13 @@
 use crate::metadata::{Document, Published};
 use crate::progress::Progress;
 use crate::temporary;
-use notsotuf_stub::bundle::patch::{self, Scattered};
+use notsotuf_stub::bundle::patch::{self, TreeOverlay};
 use notsotuf_stub::bundle::unpack::unpack;
 use notsotuf_stub::bundle::{Manifest, Rules};
 use notsotuf_stub::catalog::{Catalog, TargetName};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::http::{Answer, Http, HttpError};
-use notsotuf_stub::tuf::{self, Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
+use notsotuf_stub::tuf::{self, Limits, Refresh, Step, TargetFile, TufError, UnixTime};
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,7 +161,7 @@ pub enum There {
 /// # Errors
 /// If it cannot be read.
 pub fn compare(target: &Target, here: &Published) -> Result<There, AuditError> {
-    let limit = Bounds::default().targets;
+    let limit = Limits::default().targets;
     let file = "timestamp.json";
     let Some(bytes) = target.metadata(file, limit)? else {
         return Ok(There::Nothing);
@@ -215,7 +215,7 @@ pub fn verify(
     progress: Progress,
 ) -> Result<Report, AuditError> {
     let mut report = Report::default();
-    let first = fs::read_optional(root, Bounds::default().root)?
+    let first = fs::read_optional(root, Limits::default().root)?
         .ok_or_else(|| AuditError::NoRoot(root.into()))?;
     let mut roots = Vec::new();
     let client = match walk(target, &first, now, Some(&mut roots))? {
@@ -276,7 +276,7 @@ fn walk(
     now: UnixTime,
     mut seen: Option<&mut Vec<Vec<u8>>>,
 ) -> Result<Result<Refresh, TufError>, AuditError> {
-    let mut client = match Refresh::new(root, now, Bounds::default()) {
+    let mut client = match Refresh::new(root, now, Limits::default()) {
         Ok(client) => client,
         Err(e) => return Ok(Err(e)),
     };
@@ -339,7 +339,7 @@ fn targets(
         if let Err(problem) = fetch(path, file, &to)? {
             report.problems.push(problem);
         }
-        fs::remove_file(&to)?;
+        fs::remove_file_if_exists(&to)?;
     }
     for app in apps {
         let catalog = Catalog::new(&app, &metadata.targets);
@@ -347,7 +347,7 @@ fn targets(
         for (version, archive) in &catalog.archives {
             report.archives += 1;
             let to = work.path().join("archive");
-            fs::remove_file(&to)?;
+            fs::remove_file_if_exists(&to)?;
             let folder = work.path().join(format!("{app}-{version}"));
             if let Err(problem) = fetch(&archive.path, &archive.file, &to)? {
                 report.problems.push(problem);
@@ -372,7 +372,7 @@ fn targets(
             if let Some(patch) = catalog.patches.get(version) {
                 report.patches += 1;
                 let to = work.path().join("patch");
-                fs::remove_file(&to)?;
+                fs::remove_file_if_exists(&to)?;
                 match fetch(&patch.path, &patch.file, &to)? {
                     Err(problem) => report.problems.push(problem),
                     Ok(()) if patch.format.as_deref() == Some(patch::FORMAT) => {
@@ -395,7 +395,7 @@ fn targets(
             let done: Vec<Version> = open.keys().filter(|v| !wanted(v)).cloned().collect();
             for old in done {
                 if let Some(old) = open.remove(&old) {
-                    fs::remove_tree(&old.folder)?;
+                    fs::remove_tree_if_exists(&old.folder)?;
                 }
             }
         }
@@ -410,7 +410,7 @@ fn targets(
             ));
         }
         for release in open.values() {
-            fs::remove_tree(&release.folder)?;
+            fs::remove_tree_if_exists(&release.folder)?;
         }
     }
     bar.finish_and_clear();
@@ -448,10 +448,10 @@ fn apply(
     fs::create_dir_all(&built)?;
     fs::create_dir_all(&out)?;
     let expected = new.manifest.tree_hash();
-    let result = Scattered::installed(&old.folder, old.manifest.clone())
+    let result = TreeOverlay::installed(&old.folder, old.manifest.clone())
         .apply(file, expected, &built, Rules::host(), &mut |_| true)
         .and_then(|scattered| scattered.gather(&out, &mut |_| true));
-    fs::remove_tree(&built)?;
-    fs::remove_tree(&out)?;
+    fs::remove_tree_if_exists(&built)?;
+    fs::remove_tree_if_exists(&out)?;
     Ok(result.map(|_| ()).map_err(|e| e.to_string()))
 }

@@ -102,7 +102,7 @@ pub fn make(project: &Project, order: &Order) -> Result<Made, BridgeError> {
     } else {
         archive::pack(&tree, &made, |_| indicatif::ProgressBar::hidden())?;
     }
-    fs::rename(&made, &archive)?;
+    fs::rename_durably(&made, &archive)?;
     Ok(Made {
         version: shipped.version,
         size: fs::size(&archive)?,

@@ -371,9 +371,9 @@ fn targets(
         report.targets.push(path);
     }
     bar.finish_and_clear();
-    fs::remove_tree(&partial)?;
+    fs::remove_tree_if_exists(&partial)?;
     if fs::list(&project.pending())?.is_empty() {
-        fs::remove_tree(&project.pending())?;
+        fs::remove_tree_if_exists(&project.pending())?;
     }
     Ok(())
 }
@@ -485,7 +485,7 @@ fn write(project: &Project, there: &Published, report: &mut Report) -> Result<()
                 && there.document(role).is_some_and(|d| version > d.version())
         });
         if newer {
-            fs::remove_file(&path)?;
+            fs::remove_file_if_exists(&path)?;
         }
     }
     Ok(())

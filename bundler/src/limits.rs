@@ -4,7 +4,7 @@
 use crate::metadata::{Published, Update};
 use crate::publish::What;
 use notsotuf_stub::progress::bytes;
-use notsotuf_stub::tuf::Bounds;
+use notsotuf_stub::tuf::Limits;
 use serde_json::{Map, Value};
 
 /// The most that is read here: what is too large for clients already must
@@ -32,7 +32,7 @@ pub struct TooLarge {
 
 /// The bound of clients.
 pub fn bound() -> u64 {
-    Bounds::default().targets
+    Limits::default().targets
 }
 
 /// What to say of metadata of these targets that are not signed yet.

@@ -80,11 +80,11 @@ pub fn clear_up(root: &Path) -> Result<(), FsError> {
     };
     for (path, hash) in list.iter().filter(|_| !whole) {
         if NewFile::is_there(path, hash)? {
-            fs::remove_file(path)?;
+            fs::remove_file_if_exists(path)?;
         }
         fs::sweep(path.parent().unwrap_or(Path::new(".")))?;
     }
-    fs::remove_file(&journal)
+    fs::remove_file_if_exists(&journal)
 }
 
 /// Writes the files, of which the last one makes the folder a project.
@@ -108,13 +108,13 @@ pub fn write(root: &Path, files: &[NewFile]) -> Result<(), FsError> {
     for (done, file) in files.iter().enumerate() {
         if let Err(e) = file.write() {
             for file in &files[..done] {
-                fs::remove_file(&file.path)?;
+                fs::remove_file_if_exists(&file.path)?;
             }
-            fs::remove_file(&journal)?;
+            fs::remove_file_if_exists(&journal)?;
             return Err(e);
         }
     }
-    fs::remove_file(&journal)
+    fs::remove_file_if_exists(&journal)
 }
 
 /// Under its own name from the start: one that is not whole names nothing, and

@@ -11,7 +11,7 @@ use crate::release::{Addition, Pending, ReleaseError, entry};
 use crate::vet::{self, Previous, Vetting};
 use crate::whole::{self, WholeError};
 use indicatif::HumanDuration;
-use notsotuf_stub::bundle::patch::{self, PatchError, Scattered};
+use notsotuf_stub::bundle::patch::{self, PatchError, TreeOverlay};
 use notsotuf_stub::bundle::unpack::{ArchiveError, unpack};
 use notsotuf_stub::bundle::{Manifest, Rules, TreeHash};
 use notsotuf_stub::catalog::TargetKind;
@@ -376,7 +376,7 @@ fn make_checked(
         bar.inc(n);
         true
     };
-    Scattered::installed(&old.folder, old.manifest.clone())
+    TreeOverlay::installed(&old.folder, old.manifest.clone())
         .apply(patch, expected, &work, Rules::host(), &mut observer)
         .and_then(|scattered| scattered.gather(&out, &mut observer))
         .map_err(ReleaseError::Check)?;

@@ -107,7 +107,7 @@ pub fn publish(
     Trust::remember_published(project, &now_published)?;
     // From here on the new release is out; the rest is tidying up.
     match what {
-        What::Pending => fs::remove_tree(&project.pending())?,
+        What::Pending => fs::remove_tree_if_exists(&project.pending())?,
         What::Renewal => metadata::drop_drafts(project, &update)?,
     }
     let kept: BTreeSet<String> = pending
@@ -118,7 +118,7 @@ pub fn publish(
     for (path, entry) in &before {
         let stored = stored_name(path, entry, consistent);
         if !kept.contains(&stored) {
-            fs::remove_file(&project.targets().join(stored))?;
+            fs::remove_file_if_exists(&project.targets().join(stored))?;
         }
     }
     if consistent {
@@ -138,7 +138,7 @@ pub fn publish(
 /// # Errors
 /// The file system's; there is nothing new at `to` then.
 pub fn move_file(from: &Path, to: &Path) -> Result<(), FsError> {
-    match fs::rename(from, to) {
+    match fs::rename_durably(from, to) {
         Err(e) if e.source.kind() == ErrorKind::CrossesDevices => {}
         result => return result,
     }
@@ -155,7 +155,7 @@ pub fn move_file(from: &Path, to: &Path) -> Result<(), FsError> {
     copy.persist(to)
         .map_err(|e| FsError::new("replace", to, e.error))?;
     fs::sync_dir(folder)?;
-    fs::remove_file(from)
+    fs::remove_file_if_exists(from)
 }
 
 /// Removes what no client needs any more: it reads the versions that the
@@ -179,7 +179,7 @@ fn drop_old_versions(
             let before = version(role);
             let newest = update.versions.get(role).copied().or(before);
             if found.is_some() && found != newest && found != before {
-                fs::remove_file(&path)?;
+                fs::remove_file_if_exists(&path)?;
             }
         }
     }

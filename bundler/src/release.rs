@@ -284,7 +284,7 @@ impl<'a> Pending<'a> {
         }
         self.save()?;
         for path in &paths {
-            fs::remove_file(&self.files().join(path))?;
+            fs::remove_file_if_exists(&self.files().join(path))?;
         }
         Ok(())
     }
@@ -547,7 +547,7 @@ pub fn add(
     let mut files = vec![(archive_file, archive_path.clone(), archive_entry)];
     files.extend(patches.files);
     for (file, path, entry) in files {
-        fs::rename(&file, &pending.files().join(&path))?;
+        fs::rename_durably(&file, &pending.files().join(&path))?;
         pending.entries.insert(path, entry);
     }
     pending.save()?;

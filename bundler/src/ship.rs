@@ -6,7 +6,7 @@ use crate::project::{FILE, Project, toml_string};
 use crate::release::{Pending, ReleaseError};
 use crate::temporary;
 use notsotuf_stub::bundle::unpack::{ArchiveError, unpack};
-use notsotuf_stub::bundle::{Kind, Manifest, Rules};
+use notsotuf_stub::bundle::{EntryKind, Manifest, Rules};
 use notsotuf_stub::catalog::Channel;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::install::{Layout, Record, Release};
@@ -180,7 +180,7 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
         take_subsystem(&app, &stub)?;
     }
     fs::set_path_mode(layout.root(), 0o755)?;
-    fs::rename(layout.root(), order.output)?;
+    fs::rename_durably(layout.root(), order.output)?;
     Ok(Shipped {
         version,
         program: order.output.join(name),
@@ -212,7 +212,7 @@ fn program_of(manifest: &Manifest, order: &Order) -> Result<String, ShipError> {
     if let Some(named) = order.executable {
         let found = manifest.entries.get(named).map(|entry| &entry.kind);
         return match found {
-            Some(Kind::File { .. } | Kind::Link { .. }) => Ok(named.into()),
+            Some(EntryKind::File { .. } | EntryKind::Link { .. }) => Ok(named.into()),
             _ => Err(ShipError::NoProgram(named.into())),
         };
     }
@@ -221,7 +221,7 @@ fn program_of(manifest: &Manifest, order: &Order) -> Result<String, ShipError> {
         .entries
         .iter()
         .filter(|(path, entry)| {
-            let file = matches!(entry.kind, Kind::File { .. });
+            let file = matches!(entry.kind, EntryKind::File { .. });
             let runs = if windows {
                 path.to_ascii_lowercase().ends_with(".exe")
             } else {
@@ -401,7 +401,7 @@ mod tests {
     #[test]
     fn the_program_is_the_only_executable_at_the_top() {
         let file = |mode| Entry {
-            kind: Kind::File {
+            kind: EntryKind::File {
                 size: 1,
                 sha256: [0; 32],
             },

@@ -4,7 +4,7 @@
 use notsotuf_stub::tuf::canonical_json;
 use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
 use notsotuf_stub::tuf::metadata::{format_time, parse_time};
-use notsotuf_stub::tuf::{Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
+use notsotuf_stub::tuf::{Limits, Refresh, Step, TargetFile, TufError, UnixTime};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
@@ -362,7 +362,7 @@ pub struct Client {
     /// Trusted metadata by role.
     pub stored: BTreeMap<String, Vec<u8>>,
     /// Its limits.
-    pub bounds: Bounds,
+    pub bounds: Limits,
     /// Its clock.
     pub now: UnixTime,
 }
@@ -372,7 +372,7 @@ impl Client {
     pub fn new(simulator: &Simulator) -> Self {
         Client {
             stored: BTreeMap::from([("root".into(), simulator.roots[0].clone())]),
-            bounds: Bounds::default(),
+            bounds: Limits::default(),
             now: NOW,
         }
     }

@@ -2,8 +2,8 @@
 //! A folder in `golden` has the files of the old tree, the manifests of the
 //! old and of the new one, and the patch. They are never changed, only added.
 
-use notsotuf_stub::bundle::patch::Scattered;
-use notsotuf_stub::bundle::{Kind, Manifest, Rules};
+use notsotuf_stub::bundle::patch::TreeOverlay;
+use notsotuf_stub::bundle::{EntryKind, Manifest, Rules};
 use notsotuf_tests::root;
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ fn old_patches_make_what_they_made() {
         let (work, out) = (place.path().join("work"), place.path().join("out"));
         fs::create_dir(&work).unwrap();
         fs::create_dir(&out).unwrap();
-        let made = Scattered::installed(&folder.join("old"), old)
+        let made = TreeOverlay::installed(&folder.join("old"), old)
             .apply(
                 &folder.join("patch"),
                 new.tree_hash(),
@@ -38,7 +38,7 @@ fn old_patches_make_what_they_made() {
         let files: BTreeSet<_> = new
             .entries
             .iter()
-            .filter(|(_, entry)| matches!(entry.kind, Kind::File { .. }))
+            .filter(|(_, entry)| matches!(entry.kind, EntryKind::File { .. }))
             .map(|(path, _)| path.clone())
             .collect();
         for path in files {

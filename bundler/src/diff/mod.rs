@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use notsotuf_stub::bundle::patch::op;
 use notsotuf_stub::bundle::patch::stream;
 use notsotuf_stub::bundle::patch::{MAGIC, MAX_DIFF_SIZE, STREAMS};
-use notsotuf_stub::bundle::{Entry, Kind, Manifest};
+use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
 use notsotuf_stub::fs::{self, FsError};
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Read};
@@ -108,7 +108,7 @@ impl Summary {
     /// What two trees have in common, and nothing else yet.
     fn kept(old: &Manifest, new: &Manifest) -> Self {
         let same = |(path, entry): &(&String, &Entry)| {
-            matches!(entry.kind, Kind::File { .. }) && old.entries.get(*path) == Some(entry)
+            matches!(entry.kind, EntryKind::File { .. }) && old.entries.get(*path) == Some(entry)
         };
         Summary {
             kept: new.entries.iter().filter(same).count(),
@@ -413,7 +413,7 @@ fn plan<'a>(old: &'a Manifest, new: &'a Manifest) -> Vec<Step<'a>> {
         .collect();
     let mut by_content: BTreeMap<&[u8; 32], &str> = BTreeMap::new();
     for (path, entry) in old.entries.iter().rev() {
-        if let Kind::File { sha256, .. } = &entry.kind {
+        if let EntryKind::File { sha256, .. } = &entry.kind {
             by_content.insert(sha256, path);
         }
     }
@@ -424,10 +424,10 @@ fn plan<'a>(old: &'a Manifest, new: &'a Manifest) -> Vec<Step<'a>> {
             continue;
         }
         let step = match &entry.kind {
-            Kind::Dir => Step::Dir(path),
-            Kind::Link { .. } => Step::Link(path),
-            Kind::File { sha256, .. } => {
-                let was_file = |e: &&Entry| matches!(e.kind, Kind::File { .. });
+            EntryKind::Dir => Step::Dir(path),
+            EntryKind::Link { .. } => Step::Link(path),
+            EntryKind::File { sha256, .. } => {
+                let was_file = |e: &&Entry| matches!(e.kind, EntryKind::File { .. });
                 if let Some(from) = by_content.get(sha256) {
                     Step::Copy(path, from)
                 } else if before.filter(was_file).is_some() {
@@ -450,7 +450,7 @@ fn plan<'a>(old: &'a Manifest, new: &'a Manifest) -> Vec<Step<'a>> {
 fn similar_names<'a>(old: &Manifest, gone: &[&'a str]) -> BTreeMap<String, Vec<&'a str>> {
     let mut similar: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for path in gone.iter().rev() {
-        if matches!(old.entries[*path].kind, Kind::File { .. }) {
+        if matches!(old.entries[*path].kind, EntryKind::File { .. }) {
             similar.entry(skeleton(path)).or_default().push(path);
         }
     }
@@ -534,7 +534,7 @@ impl Step<'_> {
             (Step::Dir(path), _) => operation(op::DIR, path),
             (Step::Link(path), _) => {
                 operation(op::LINK, path);
-                if let Kind::Link { target } = &new.entries[*path].kind {
+                if let EntryKind::Link { target } = &new.entries[*path].kind {
                     string(out, target);
                 }
             }
@@ -567,7 +567,7 @@ impl Step<'_> {
 
 fn file_size(manifest: &Manifest, path: &str) -> u64 {
     match manifest.entries[path].kind {
-        Kind::File { size, .. } => size,
+        EntryKind::File { size, .. } => size,
         _ => 0,
     }
 }

@@ -1,7 +1,7 @@
 //! What the headers of executables and libraries say of where references
 //! are. Nothing needs to be right here: what is wrong makes a larger patch.
 
-use notsotuf_stub::bundle::patch::references::{Kind, References, Region, Segment, Span};
+use notsotuf_stub::bundle::patch::references::{ReferenceKind, References, Region, Segment, Span};
 use object::{Architecture, Object, ObjectSection, ObjectSegment, SectionKind};
 
 /// Describes a pair of programs; `None` if they are none, or of a kind of
@@ -15,8 +15,8 @@ pub fn references(old: &[u8], new: &[u8]) -> Option<References> {
     let old = object::File::parse(old).ok()?;
     let new = object::File::parse(new).ok()?;
     let code = match old.architecture() {
-        Architecture::X86_64 => Kind::X86,
-        Architecture::Aarch64 => Kind::Arm64,
+        Architecture::X86_64 => ReferenceKind::X86,
+        Architecture::Aarch64 => ReferenceKind::Arm64,
         _ => return None,
     };
     if new.architecture() != old.architecture() {
@@ -88,11 +88,11 @@ fn segments(file: &object::File) -> Vec<Segment> {
 fn kind(
     name: &str,
     content: SectionKind,
-    code: Kind,
+    code: ReferenceKind,
     (address_old, address_new): (u64, u64),
     (image_old, image_new): (u64, u64),
-) -> Option<(u64, Kind)> {
-    let table = |stride, second, width, base_old, base_new| Kind::Table {
+) -> Option<(u64, ReferenceKind)> {
+    let table = |stride, second, width, base_old, base_new| ReferenceKind::Table {
         stride,
         second,
         width,
@@ -107,7 +107,7 @@ fn kind(
         ".dynsym" | ".symtab" => (8, table(24, 0, 8, 0, 0)),
         // A header of 12 bytes, then pairs relative to its start.
         ".eh_frame_hdr" => (12, table(4, 0, 4, address_old, address_new)),
-        ".eh_frame" => (0, Kind::Frames),
+        ".eh_frame" => (0, ReferenceKind::Frames),
         // PE: begin, end, and description of each function.
         ".pdata" => (0, table(4, 0, 4, image_old, image_new)),
         ".data" | ".data.rel.ro" | ".init_array" | ".fini_array" | ".got" | ".got.plt" => {

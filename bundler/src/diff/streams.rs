@@ -2,7 +2,7 @@
 
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use notsotuf_stub::bundle::patch::MAX_DICTIONARY;
-use notsotuf_stub::bundle::patch::references::{Kind, References, Segment};
+use notsotuf_stub::bundle::patch::references::{ReferenceKind, References, Segment};
 use notsotuf_stub::bundle::patch::stream;
 use std::io::{self, Read, Write};
 
@@ -47,8 +47,8 @@ pub fn references(out: &mut Vec<u8>, references: &References) {
         number(out, region.size);
         number(out, region.address);
         match region.kind {
-            Kind::X86 => out.push(0),
-            Kind::Table {
+            ReferenceKind::X86 => out.push(0),
+            ReferenceKind::Table {
                 stride,
                 second,
                 width,
@@ -62,8 +62,8 @@ pub fn references(out: &mut Vec<u8>, references: &References) {
                 number(out, base_old);
                 number(out, base_new);
             }
-            Kind::Frames => out.push(2),
-            Kind::Arm64 => out.push(3),
+            ReferenceKind::Frames => out.push(2),
+            ReferenceKind::Arm64 => out.push(3),
         }
     }
     number(out, references.spans.len() as u64);

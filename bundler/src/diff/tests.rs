@@ -1,7 +1,7 @@
 use super::*;
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::bundle::patch::hash_file;
-use notsotuf_stub::bundle::patch::{PatchError, Scattered};
+use notsotuf_stub::bundle::patch::{PatchError, TreeOverlay};
 use proptest::prelude::*;
 use std::fs::{create_dir_all, write};
 
@@ -33,24 +33,24 @@ fn tree(folder: &Path, nodes: &[(&str, Node)]) -> Manifest {
             Node::Bytes(bytes) => {
                 write(&place, bytes).unwrap();
                 let (size, sha256) = hash_file(&place).unwrap();
-                Kind::File { size, sha256 }
+                EntryKind::File { size, sha256 }
             }
             Node::Folder => {
                 create_dir_all(&place).unwrap();
-                Kind::Dir
+                EntryKind::Dir
             }
             #[cfg(unix)]
             Node::Link(target) => {
                 std::os::unix::fs::symlink(target, &place).unwrap();
-                Kind::Link {
+                EntryKind::Link {
                     target: (*target).into(),
                 }
             }
         };
         let mode = match kind {
-            Kind::File { .. } => 0o644,
-            Kind::Dir => 0o755,
-            Kind::Link { .. } => 0o777,
+            EntryKind::File { .. } => 0o644,
+            EntryKind::Dir => 0o755,
+            EntryKind::Link { .. } => 0o777,
         };
         manifest
             .entries
@@ -135,7 +135,7 @@ fn the_stub_makes_the_new_tree_of_the_old_one_and_the_patch_is_small() {
 
     let apply = |expected, work: &str| {
         create_dir_all(place(work)).unwrap();
-        let installed = Scattered::installed(&place("old"), old.clone());
+        let installed = TreeOverlay::installed(&place("old"), old.clone());
         installed.apply(
             &place("patch"),
             expected,
@@ -150,7 +150,7 @@ fn the_stub_makes_the_new_tree_of_the_old_one_and_the_patch_is_small() {
     create_dir_all(place("out")).unwrap();
     assert_eq!(patched.gather(&place("out"), &mut |_| true).unwrap(), new);
     for (path, entry) in &new.entries {
-        if let Kind::File { size, sha256 } = entry.kind {
+        if let EntryKind::File { size, sha256 } = entry.kind {
             let found = hash_file(&fs::join(&place("out"), path)).unwrap();
             assert_eq!(found, (size, sha256), "{path}");
         }
@@ -179,7 +179,7 @@ fn a_patch_that_is_cut_or_damaged_anywhere_is_refused() {
         tried += 1;
         let work = place(&format!("work{tried}"));
         create_dir_all(&work).unwrap();
-        let installed = Scattered::installed(&place("old"), old.clone());
+        let installed = TreeOverlay::installed(&place("old"), old.clone());
         let rules = Rules::host();
         write(place("damaged"), bytes).unwrap();
         let result = installed.apply(
@@ -245,13 +245,13 @@ fn plant(folder: &Path, files: &[(String, Vec<u8>, u32)]) -> Manifest {
         }
         write(&place, content).unwrap();
         for (at, _) in path.match_indices('/') {
-            let (kind, mode) = (Kind::Dir, 0o755);
+            let (kind, mode) = (EntryKind::Dir, 0o755);
             manifest
                 .entries
                 .insert(path[..at].into(), Entry { kind, mode });
         }
         let (size, sha256) = hash_file(&place).unwrap();
-        let (kind, mode) = (Kind::File { size, sha256 }, *mode);
+        let (kind, mode) = (EntryKind::File { size, sha256 }, *mode);
         manifest.entries.insert(path.clone(), Entry { kind, mode });
     }
     manifest
@@ -266,7 +266,7 @@ fn round_trip(folder: &Path, old: &Manifest, new: &Manifest) {
     diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
     create_dir_all(place("work")).unwrap();
     create_dir_all(place("out")).unwrap();
-    let made = Scattered::installed(&old_folder, old.clone())
+    let made = TreeOverlay::installed(&old_folder, old.clone())
         .apply(
             &place("patch"),
             new.tree_hash(),
@@ -279,7 +279,7 @@ fn round_trip(folder: &Path, old: &Manifest, new: &Manifest) {
         .unwrap();
     assert_eq!(&made, new);
     for (path, entry) in &new.entries {
-        if let Kind::File { size, sha256 } = entry.kind {
+        if let EntryKind::File { size, sha256 } = entry.kind {
             let found = hash_file(&fs::join(&place("out"), path)).unwrap();
             assert_eq!(found, (size, sha256), "{path}");
         }

@@ -4,7 +4,7 @@
 use super::ImportError;
 use crate::metadata::{Document, MetadataError};
 use notsotuf_stub::fs;
-use notsotuf_stub::tuf::Bounds;
+use notsotuf_stub::tuf::Limits;
 use std::path::Path;
 
 /// Gives the newest root its name, if it does not have it, and says so.
@@ -15,7 +15,7 @@ pub fn mend(metadata: &Path) -> Result<Vec<String>, ImportError> {
     let path = metadata.join("root.json");
     let name = |version: u64| format!("{version}.root.json");
     let here = |version: u64| metadata.join(name(version)).is_file();
-    let Some(bytes) = fs::read_optional(&path, Bounds::default().root)? else {
+    let Some(bytes) = fs::read_optional(&path, Limits::default().root)? else {
         if here(1) {
             return Ok(Vec::new());
         }
@@ -24,7 +24,7 @@ pub fn mend(metadata: &Path) -> Result<Vec<String>, ImportError> {
     let newest = Document::parse(&path, &bytes)?.version();
     // Clients look for no more than this at a time.
     let first = newest
-        .saturating_sub(u64::from(Bounds::default().root_rotations))
+        .saturating_sub(u64::from(Limits::default().root_rotations))
         .max(1);
     let missing: Vec<String> = (first..newest).filter(|v| !here(*v)).map(name).collect();
     if !missing.is_empty() {

@@ -206,7 +206,7 @@ pub fn create(
     if let Err(e) = written {
         // Nobody has used it.
         for path in [&private, &beside, &public] {
-            fs::remove_file(path)?;
+            fs::remove_file_if_exists(path)?;
         }
         return Err(e.into());
     }

@@ -415,7 +415,7 @@ pub fn drop_drafts(project: &Project, update: &Update) -> Result<(), FsError> {
         .iter()
         .filter(|(role, _)| update.versions.contains_key(role))
     {
-        fs::remove_file(path)?;
+        fs::remove_file_if_exists(path)?;
     }
     Ok(())
 }

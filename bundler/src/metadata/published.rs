@@ -6,7 +6,7 @@ use super::trust::{State, Trust};
 use super::{Document, MetadataError, file_name};
 use crate::project::Project;
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::tuf::{Bounds, Refresh, Step, TrustedSet, TufError, UnixTime};
+use notsotuf_stub::tuf::{Limits, Refresh, Step, TrustedMetadataSet, TufError, UnixTime};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const BEFORE_ALL: UnixTime = UnixTime::MIN;
 
 /// Bounds on what is loaded: a repository that is too large for clients can
 /// still be looked at, and mended.
-pub const BOUNDS: Bounds = Bounds {
+pub const BOUNDS: Limits = Limits {
     root: 512_000,
     timestamp: 16_384,
     snapshot: 16 << 20,
@@ -252,8 +252,11 @@ fn roots_up_to<E: From<MetadataError> + From<TufError>>(
     files: &mut Vec<(String, Vec<u8>)>,
     read: Read<'_, E>,
 ) -> Result<(), E> {
-    let wanted = TrustedSet::new(pin, BEFORE_ALL)?.root().common.version;
-    let mut chain = TrustedSet::new(&first, BEFORE_ALL)?;
+    let wanted = TrustedMetadataSet::new(pin, BEFORE_ALL)?
+        .root()
+        .common
+        .version;
+    let mut chain = TrustedMetadataSet::new(&first, BEFORE_ALL)?;
     let mut last = first;
     for version in 2..=wanted {
         let file = format!("{version}.root.json");

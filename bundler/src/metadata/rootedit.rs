@@ -6,7 +6,7 @@ use crate::keys::{Keyring, Passphrases, PublicKey};
 use crate::project::{Project, ROLES};
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::metadata::format_time;
-use notsotuf_stub::tuf::{Bounds, UnixTime};
+use notsotuf_stub::tuf::{Limits, UnixTime};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -73,7 +73,7 @@ pub fn root_draft(
     published: &Published,
 ) -> Result<Option<Document>, MetadataError> {
     let path = draft_path(project);
-    let Some(bytes) = fs::read_optional(&path, Bounds::default().root)? else {
+    let Some(bytes) = fs::read_optional(&path, Limits::default().root)? else {
         return Ok(None);
     };
     let draft = Document::parse(&path, &bytes)?;

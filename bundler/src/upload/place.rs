@@ -150,7 +150,7 @@ impl Place {
         let resumed = fs::size(to)? > 0;
         match self.attempt(path, stored, target, to, bar) {
             Err(UploadError::Tuf(e)) => {
-                fs::remove_file(to)?;
+                fs::remove_file_if_exists(to)?;
                 match resumed {
                     true => self.download(path, stored, target, to, bar),
                     false => Err(e.into()),

@@ -80,7 +80,7 @@ impl Rsync {
             "--exclude=*",
         ];
         if run(&arguments, &[self.to.as_ref(), self.copy.path()], "")?.is_none() {
-            fs::remove_tree(&self.copy.path().join("metadata"))?;
+            fs::remove_tree_if_exists(&self.copy.path().join("metadata"))?;
         }
         Ok(())
     }

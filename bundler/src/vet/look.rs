@@ -143,7 +143,7 @@ fn read(item: &Item) -> Result<Found, FsError> {
         }
         let program = matches!(found.kind, Kind::Elf | Kind::MachO | Kind::Pe);
         if program && !found.stub {
-            let mut marks = memmem::find_iter(&buffer, stub_version::MARK);
+            let mut marks = memmem::find_iter(&buffer, stub_version::VERSION_MARKER);
             let mark = |at: usize| &buffer[at..buffer.len().min(at + 64)];
             found.stub = marks.any(|at| stub_version::version_of(mark(at)).is_some());
         }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_in_a_file_is_found_wherever_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let mark = format!("{}1.0\n", stub_version::MARK);
+        let mark = format!("{}1.0\n", stub_version::VERSION_MARKER);
         let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIBxyDbSjyJsqzHpPRbNUYbGDbVuxOEXHAnzn3l7d\n-----END PRIVATE KEY-----\n";
         // Over the edge of a chunk, and well behind it.
         for at in [0, 100, CHUNK - 10, CHUNK, 2 * CHUNK + 77] {

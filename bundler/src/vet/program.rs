@@ -222,10 +222,10 @@ pub fn names(look: &Look) -> Vec<Finding> {
 fn manifest(look: &Look) -> Manifest {
     let entry = |item: &crate::archive::Item| {
         let kind = if item.kind.is_dir() {
-            bundle::Kind::Dir
+            bundle::EntryKind::Dir
         } else {
             // Links are checked when the archive is read back.
-            bundle::Kind::File {
+            bundle::EntryKind::File {
                 size: item.kind.len(),
                 sha256: [0; 32],
             }

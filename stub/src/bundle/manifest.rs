@@ -12,7 +12,7 @@
 //! the repository signs.
 
 use super::entries::Entries;
-use crate::bundle::entry::Kind;
+use crate::bundle::entry::EntryKind;
 use crate::tuf::key::{decode_hex, encode_hex};
 use ring::digest;
 use std::fmt;
@@ -66,7 +66,7 @@ impl Manifest {
     /// About how many bytes of memory it takes.
     pub fn weight(&self) -> u64 {
         let entries = self.entries.iter().map(|(path, entry)| match &entry.kind {
-            Kind::Link { target } => path.len() + target.len(),
+            EntryKind::Link { target } => path.len() + target.len(),
             _ => path.len(),
         });
         entries.map(|bytes| bytes as u64 + ENTRY_WEIGHT).sum()
@@ -77,7 +77,7 @@ impl Manifest {
         self.entries
             .values()
             .fold((0, 0), |(n, sum), entry| match entry.kind {
-                Kind::File { size, .. } => (n + 1, sum + size),
+                EntryKind::File { size, .. } => (n + 1, sum + size),
                 _ => (n, sum),
             })
     }

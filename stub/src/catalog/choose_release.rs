@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// What to update to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
+pub enum ReleaseChoice {
     /// Nothing newer on this channel.
     UpToDate,
     /// This version.
@@ -19,19 +19,19 @@ pub enum Choice {
     },
 }
 
-impl Choice {
+impl ReleaseChoice {
     /// The version to update to, if there is one.
     pub fn version(&self) -> Option<&Version> {
         match self {
-            Choice::UpToDate => None,
-            Choice::Update { version, .. } => Some(version),
+            ReleaseChoice::UpToDate => None,
+            ReleaseChoice::Update { version, .. } => Some(version),
         }
     }
 }
 
 /// What a client knows of itself that matters for its choice.
 #[derive(Debug, Clone, Copy)]
-pub struct Client<'a> {
+pub struct ClientState<'a> {
     /// What is installed; `None` if that is not known.
     pub installed: Option<&'a Version>,
     /// What kind of releases it wants.
@@ -48,11 +48,11 @@ pub struct Client<'a> {
 /// passed by. A release that is rolled out step by step is for those it
 /// includes, unless it is required. Where there is nothing newer and the
 /// installed version was withdrawn, the newest one before it is chosen.
-pub fn choose(catalog: &Catalog, client: Client) -> Choice {
+pub fn choose(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
     let forward = choose_newer(catalog, client);
     let installed = client.installed;
     let withdrawn = installed.filter(|version| catalog.withdrawn.contains(version));
-    let (Choice::UpToDate, Some(installed)) = (&forward, withdrawn) else {
+    let (ReleaseChoice::UpToDate, Some(installed)) = (&forward, withdrawn) else {
         return forward;
     };
     let older = catalog.archives.iter().rev().find(|(version, archive)| {
@@ -64,14 +64,16 @@ pub fn choose(catalog: &Catalog, client: Client) -> Choice {
                 .as_ref()
                 .is_none_or(|r| r.includes(client.id))
     });
-    older.map_or(Choice::UpToDate, |(version, _)| Choice::Update {
-        version: version.clone(),
-        required: false,
+    older.map_or(ReleaseChoice::UpToDate, |(version, _)| {
+        ReleaseChoice::Update {
+            version: version.clone(),
+            required: false,
+        }
     })
 }
 
-fn choose_newer(catalog: &Catalog, client: Client) -> Choice {
-    let Client {
+fn choose_newer(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
+    let ClientState {
         installed,
         channel,
         held,
@@ -95,13 +97,13 @@ fn choose_newer(catalog: &Catalog, client: Client) -> Choice {
         }
         newest = Some(version);
         if archive.required {
-            return Choice::Update {
+            return ReleaseChoice::Update {
                 version: version.clone(),
                 required: true,
             };
         }
     }
-    newest.map_or(Choice::UpToDate, |version| Choice::Update {
+    newest.map_or(ReleaseChoice::UpToDate, |version| ReleaseChoice::Update {
         version: version.clone(),
         required: false,
     })

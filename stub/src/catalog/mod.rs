@@ -8,7 +8,7 @@ mod rollout;
 mod target_name;
 
 pub use channel::Channel;
-pub use choose_release::{Choice, Client, choose};
+pub use choose_release::{ClientState, ReleaseChoice, choose};
 pub use target_name::{TargetKind, TargetName, is_name};
 
 use crate::bundle::TreeHash;

@@ -50,15 +50,15 @@ fn chosen_from(
     held: &BTreeSet<Version>,
     id: &str,
 ) -> Option<String> {
-    let client = Client {
+    let client = ClientState {
         installed: Some(&version(installed)),
         channel,
         held,
         id,
     };
     match choose(catalog, client) {
-        Choice::UpToDate => None,
-        Choice::Update { version, .. } => Some(version.to_string()),
+        ReleaseChoice::UpToDate => None,
+        ReleaseChoice::Update { version, .. } => Some(version.to_string()),
     }
 }
 

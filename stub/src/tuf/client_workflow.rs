@@ -4,13 +4,13 @@
 use super::error::TufError;
 use super::metadata::{TargetFile, UnixTime};
 use super::root_chain::SelfSignedRoot;
-use super::trusted_metadata_set::TrustedSet;
+use super::trusted_metadata_set::TrustedMetadataSet;
 use crate::tuf::root_change::RootChange;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bounds on what a repository can make the client fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bounds {
+pub struct Limits {
     /// Bytes of a root file.
     pub root: u64,
     /// Bytes of a timestamp file.
@@ -28,9 +28,9 @@ pub struct Bounds {
     pub delegations: usize,
 }
 
-impl Default for Bounds {
+impl Default for Limits {
     fn default() -> Self {
-        Bounds {
+        Limits {
             root: 512_000,
             timestamp: 16_384,
             snapshot: 2_000_000,
@@ -127,8 +127,8 @@ enum State {
 /// One refresh of the trusted metadata, and searches for targets after it.
 #[derive(Debug)]
 pub struct Refresh {
-    trusted: TrustedSet,
-    bounds: Bounds,
+    trusted: TrustedMetadataSet,
+    bounds: Limits,
     state: State,
     rotations: u32,
     actions: VecDeque<Step>,
@@ -152,15 +152,15 @@ impl Refresh {
     ///
     /// # Errors
     /// If that root is malformed or not signed by its own keys.
-    pub fn new(root: &[u8], now: UnixTime, bounds: Bounds) -> Result<Self, TufError> {
+    pub fn new(root: &[u8], now: UnixTime, bounds: Limits) -> Result<Self, TufError> {
         let root = SelfSignedRoot::parse(root)?;
         Ok(Self::starting_from(root, now, bounds))
     }
 
     /// The same from a root that was read already.
-    pub fn starting_from(root: SelfSignedRoot, now: UnixTime, bounds: Bounds) -> Self {
+    pub fn starting_from(root: SelfSignedRoot, now: UnixTime, bounds: Limits) -> Self {
         Refresh {
-            trusted: TrustedSet::starting_from(root, now),
+            trusted: TrustedMetadataSet::starting_from(root, now),
             bounds,
             state: State::Root,
             rotations: 0,
@@ -174,7 +174,7 @@ impl Refresh {
     }
 
     /// What is trusted by now.
-    pub fn trusted(&self) -> &TrustedSet {
+    pub fn trusted(&self) -> &TrustedMetadataSet {
         &self.trusted
     }
 

@@ -16,7 +16,7 @@ mod tree_overlay;
 
 pub use error::PatchError;
 pub use file_digest::{hash_file, verify_file};
-pub use tree_overlay::Scattered;
+pub use tree_overlay::TreeOverlay;
 
 pub use covers::{Cover, Start};
 pub use format::{
