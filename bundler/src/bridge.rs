@@ -1,7 +1,7 @@
 //! The last release that clients of PyUpdater install: an archive as PyUpdater
 //! makes them, with a first-install folder in it.
 
-use crate::archive::{self, PackError};
+use crate::pack::archive::{self, PackError};
 use crate::project::{InPyUpdater, Project};
 use crate::ship::{self, Order, ShipError};
 use crate::temporary;

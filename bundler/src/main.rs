@@ -6,7 +6,6 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod address;
-mod archive;
 mod audit;
 mod bridge;
 mod child;
@@ -14,7 +13,6 @@ mod cli;
 mod diff;
 mod error;
 mod fetch;
-mod gzip;
 mod import;
 mod interrupt;
 mod keys;
@@ -25,6 +23,7 @@ mod new_project;
 mod numbers;
 mod operate;
 mod output;
+mod pack;
 mod patching;
 mod progress;
 mod project;

@@ -1,10 +1,10 @@
 //! The patch of a new release: from which release, in which format, within
 //! which time, and checked with the stub's own code.
 
-use crate::archive::Tar;
 use crate::diff::{self, Budget, DiffError, Heaviest, Summary, Tree};
 use crate::metadata::Published;
 use crate::numbers::{self, Line};
+use crate::pack::archive::Tar;
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::release::{Addition, Pending, ReleaseError, entry};

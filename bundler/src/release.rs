@@ -1,10 +1,12 @@
 //! Releases: packing, patching, checking, and the list of what will be
 //! published.
 
-use crate::archive::{self, PackError};
 use crate::diff::{self, Budget, DiffError, Summary, Tree};
+use crate::limits;
 use crate::metadata::{MetadataError, Published};
 use crate::numbers::{self, Line, Listed};
+use crate::operate;
+use crate::pack::archive::{self, PackError};
 use crate::patching::{self, Bases, Making};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
@@ -12,7 +14,6 @@ use crate::rebase;
 use crate::temporary;
 use crate::vet::{self, VetError, Vetting};
 use crate::whole::WholeError;
-use crate::{limits, operate};
 use notsotuf_stub::bundle::Manifest;
 use notsotuf_stub::bundle::patch::PatchError;
 use notsotuf_stub::bundle::patch::hash_file;

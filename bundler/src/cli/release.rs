@@ -3,10 +3,10 @@
 
 use super::upload::{self, Upload};
 use super::{Addable, Output, add, read_notes, tell_published};
-use crate::archive;
 use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
 use crate::metadata::{self, MetadataError, Published};
+use crate::pack::archive;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::{self, What};

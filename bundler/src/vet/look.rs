@@ -1,7 +1,7 @@
 //! What is in a bundle: each file is read once.
 
 use super::keys::{self, Key};
-use crate::archive::{Item, mode};
+use crate::pack::archive::{Item, mode};
 use memchr::memmem;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::update::self_update;
@@ -211,7 +211,7 @@ mod tests {
             bytes.extend_from_slice(mark.as_bytes());
             bytes.extend_from_slice(key.as_bytes());
             std::fs::write(folder.path().join("file"), bytes).unwrap();
-            let items = crate::archive::collect(folder.path()).unwrap();
+            let items = crate::pack::archive::collect(folder.path()).unwrap();
             let look = Look::at(folder.path(), items).unwrap();
             let file = look.file("file").unwrap();
             assert!(file.stub && file.kind == Kind::Elf, "{at}");

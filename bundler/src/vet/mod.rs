@@ -12,8 +12,8 @@ mod stub;
 pub use look::{Packed, pyinstaller};
 pub use program::{Previous, previous};
 
-use crate::archive::{self, PackError};
 use crate::metadata::Published;
+use crate::pack::archive::{self, PackError};
 use crate::project::Project;
 use crate::release::Addition;
 use look::Look;

@@ -3,7 +3,7 @@
 
 use super::Finding;
 use super::look::{Found, Kind, Look};
-use crate::archive::mode;
+use crate::pack::archive::mode;
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::bundle::{self, Entry, Manifest, Rules};
 use notsotuf_stub::fs::{self, FsError};
@@ -220,7 +220,7 @@ pub fn names(look: &Look) -> Vec<Finding> {
 
 /// The paths as a manifest has them; what the files hold does not matter.
 fn manifest(look: &Look) -> Manifest {
-    let entry = |item: &crate::archive::Item| {
+    let entry = |item: &crate::pack::archive::Item| {
         let kind = if item.kind.is_dir() {
             bundle::Kind::Dir
         } else {

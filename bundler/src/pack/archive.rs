@@ -1,7 +1,7 @@
 //! Deterministic archives: the same bundle gives the same bytes, whenever,
 //! wherever and by whomever it is packed.
 
-use crate::gzip::Gzip;
+use crate::pack::parallel_gzip::Gzip;
 use indicatif::ProgressBar;
 use notsotuf_stub::bundle::path_rules::RECORD;
 use notsotuf_stub::fs::{self, FsError};
