@@ -1,15 +1,15 @@
 //! The patch of a new release: from which release, in which format, within
 //! which time, and checked with the stub's own code.
 
-use crate::diff::{self, Budget, DiffError, Heaviest, Summary, Tree};
 use crate::metadata::Published;
 use crate::numbers::{self, Line};
 use crate::pack::archive::Tar;
+use crate::patch::bsdiff4::{self, WholeError};
+use crate::patch::per_file::{self, Budget, DiffError, Heaviest, Summary, Tree};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::release::{Addition, Pending, ReleaseError, entry};
 use crate::vet::{self, Previous, Vetting};
-use crate::whole::{self, WholeError};
 use indicatif::HumanDuration;
 use notsotuf_stub::bundle::patch::{self, PatchError, Scattered};
 use notsotuf_stub::bundle::unpack::{ArchiveError, unpack};
@@ -249,7 +249,7 @@ fn whole_patch(
 ) -> Result<(), ReleaseError> {
     let make = |from: &Version, old: &Path, new: &Path, name: &str| {
         let file = making.work.join(name);
-        let tar = whole::patch(old, new, &file, making.budget, making.progress)?;
+        let tar = bsdiff4::patch(old, new, &file, making.budget, making.progress)?;
         let custom = PatchCustom {
             format: Some("bsdiff4".into()),
             from: Some(from.clone()),
@@ -364,7 +364,7 @@ fn make_checked(
         folder: &tree.folder,
         manifest: &tree.manifest,
     });
-    let made = diff::diff(before, after, patch, making.budget, |n| {
+    let made = per_file::diff(before, after, patch, making.budget, |n| {
         progress.bar("making the patch", n)
     })?;
     let check = making.work.join("check");

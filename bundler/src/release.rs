@@ -1,19 +1,19 @@
 //! Releases: packing, patching, checking, and the list of what will be
 //! published.
 
-use crate::diff::{self, Budget, DiffError, Summary, Tree};
 use crate::limits;
 use crate::metadata::{MetadataError, Published};
 use crate::numbers::{self, Line, Listed};
 use crate::operate;
 use crate::pack::archive::{self, PackError};
+use crate::patch::bsdiff4::WholeError;
+use crate::patch::per_file::{self, Budget, DiffError, Summary, Tree};
 use crate::patching::{self, Bases, Making};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::rebase;
 use crate::temporary;
 use crate::vet::{self, VetError, Vetting};
-use crate::whole::WholeError;
 use notsotuf_stub::bundle::Manifest;
 use notsotuf_stub::bundle::patch::PatchError;
 use notsotuf_stub::bundle::patch::hash_file;
@@ -691,7 +691,7 @@ pub struct Explained {
     /// How many files are treated how.
     pub summary: Summary,
     /// Every file that is not kept.
-    pub parts: Vec<diff::Part>,
+    pub parts: Vec<per_file::Part>,
 }
 
 /// Compares the archive of a version with that of the release before it.
@@ -727,7 +727,7 @@ pub fn explain(
         folder: &tree.folder,
         manifest: &tree.manifest,
     });
-    let (summary, parts) = diff::explain(old, new, |n| progress.bar("comparing", n))?;
+    let (summary, parts) = per_file::explain(old, new, |n| progress.bar("comparing", n))?;
     Ok(Explained {
         from: from.clone(),
         summary,

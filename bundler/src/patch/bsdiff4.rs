@@ -2,7 +2,7 @@
 //! archives (<https://www.daemonology.net/bsdiff/>). Only for clients that
 //! still are tufup's: slow, and it takes several times the archive in memory.
 
-use crate::diff::Budget;
+use crate::patch::per_file::Budget;
 use crate::progress::Progress;
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::catalog::custom::Tar;
