@@ -1,7 +1,7 @@
 //! Files of keys: what is in a folder, and new ones.
 
 use super::pem::ReadError;
-use super::{KeyError, PublicKey, Signer, legacy, pem};
+use super::{KeyError, PublicKey, Signer, pem, securesystemslib};
 use notsotuf_stub::fs::{self, FsError};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io::Write;
@@ -77,7 +77,7 @@ pub fn stem(path: &Path) -> Option<String> {
 
 /// Whether a private key needs a passphrase.
 pub fn is_encrypted(text: &str) -> bool {
-    pem::is_encrypted(text) || legacy::is_encrypted(text)
+    pem::is_encrypted(text) || securesystemslib::is_encrypted(text)
 }
 
 /// Whether a file holds a private key that needs a passphrase.
@@ -90,8 +90,8 @@ pub fn is_encrypted_file(path: &Path) -> bool {
 /// # Errors
 /// [`ReadError`].
 pub fn seed(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
-    if legacy::is_private(text) {
-        legacy::read_private(text, passphrase)
+    if securesystemslib::is_private(text) {
+        securesystemslib::read_private(text, passphrase)
     } else {
         pem::read_private(text, passphrase)
     }
@@ -106,7 +106,7 @@ pub fn public(path: &Path) -> Result<Option<PublicKey>, KeyError> {
         return Ok(None);
     };
     let key = if text.trim_start().starts_with('{') {
-        legacy::read_public(&text)
+        securesystemslib::read_public(&text)
     } else {
         pem::read_public(&text)
     };

@@ -5,7 +5,7 @@
 //! that is encrypted is taken for that of its name, and tried for others once
 //! it is opened.
 
-use super::external::External;
+use super::external_signer::External;
 use super::files::{self, Held, NewKey};
 use super::passphrase::Passphrases;
 use super::pem::ReadError;

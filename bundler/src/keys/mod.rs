@@ -9,15 +9,15 @@
 //! tufup's pairs `NAME` and `NAME.pub` (securesystemslib's JSON) are read
 //! too. Any other private key is used through an external signer.
 
-mod external;
+mod external_signer;
 mod files;
 mod keyring;
-mod legacy;
 mod passphrase;
 mod pem;
 mod permissions;
+mod securesystemslib;
 
-pub use external::External;
+pub use external_signer::External;
 pub use files::{NewKey, create, write_private_file};
 pub use keyring::{Info, Keyring, Private};
 pub use passphrase::Passphrases;
@@ -210,7 +210,7 @@ impl PublicKey {
 /// The public half of a private key in a known form that needs no passphrase.
 pub fn plain_public(text: &str) -> Option<PublicKey> {
     let seed = match text.trim_start().starts_with('{') {
-        true => legacy::read_private(text, None),
+        true => securesystemslib::read_private(text, None),
         false => pem::read_private(text, None),
     };
     seed.ok().map(|seed| Signer::from_seed(&seed).public)
