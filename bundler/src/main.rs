@@ -5,7 +5,6 @@
 // shown goes through `output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-mod address;
 mod audit;
 mod bridge;
 mod child;
@@ -16,9 +15,7 @@ mod import;
 mod interrupt;
 mod keys;
 mod limits;
-mod lock;
 mod metadata;
-mod new_project;
 mod numbers;
 mod operate;
 mod output;

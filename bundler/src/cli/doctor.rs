@@ -2,11 +2,11 @@
 
 use super::inspect::DAY;
 use super::{App, Output, stub};
-use crate::address;
 use crate::audit::{self, AuditError, Target, There};
 use crate::error::Error;
 use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
+use crate::project::address;
 use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
 use crate::ship;

@@ -1,11 +1,11 @@
 //! `notsotuf init`.
 
 use super::Output;
-use crate::address;
 use crate::error::Error;
 use crate::keys::{External, KeyError, Keyring, NewKey, Passphrases, PublicKey};
 use crate::metadata::{self, PIN, Published, Trust};
-use crate::new_project::{self, NewFile};
+use crate::project::address;
+use crate::project::new_project::{self, NewFile};
 use crate::project::{self, InPyUpdater, PatchFormat, Project, Template};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::fs;

@@ -1,11 +1,11 @@
 //! The commands that look and change nothing.
 
 use super::Output;
-use crate::address;
 use crate::audit::{self, Report, Target, There};
 use crate::error::Error;
 use crate::metadata::{self, Published};
 use crate::progress::Progress;
+use crate::project::address;
 use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
 use clap::Args;

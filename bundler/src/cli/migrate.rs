@@ -3,7 +3,6 @@
 use super::init::{self, Init};
 use super::stub::beside_this_program;
 use super::{App, Output};
-use crate::address;
 use crate::bridge;
 use crate::error::Error;
 use crate::import::ImportError;
@@ -12,6 +11,7 @@ use crate::import::tufup::{self, Flavour};
 use crate::keys::{self, Passphrases};
 use crate::metadata::Published;
 use crate::progress::Progress;
+use crate::project::address;
 use crate::project::{self, Project, ProjectError};
 use crate::release::{self, Addition, Pending};
 use crate::ship::Order;

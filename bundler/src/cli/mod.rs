@@ -13,14 +13,14 @@ mod stub;
 mod trust;
 mod upload;
 
-use crate::address;
 use crate::error::Error;
 use crate::keys::Passphrases;
 use crate::limits;
-use crate::lock::Lock;
 use crate::metadata::{Published, Trust};
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::project::address;
+use crate::project::lock::Lock;
 use crate::project::{self, Project};
 use crate::prune;
 use crate::publish;

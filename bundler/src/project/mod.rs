@@ -1,5 +1,9 @@
 //! A project: its settings file, and where its keys and its repository are.
 
+pub mod address;
+pub mod lock;
+pub mod new_project;
+
 use crate::keys::{External, KeyError, Keyring};
 use notsotuf_stub::catalog::{Channel, TargetKind, is_name};
 use notsotuf_stub::fs::{self, FsError};
