@@ -14,7 +14,6 @@ mod fetch;
 mod import;
 mod interrupt;
 mod keys;
-mod limits;
 mod metadata;
 mod numbers;
 mod operate;

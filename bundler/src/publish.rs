@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
-use crate::limits;
+use crate::metadata::limits;
 use crate::metadata::{self, Published, Trust, Update};
 use crate::project::Project;
 use crate::release::{Pending, stored_name};

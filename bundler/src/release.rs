@@ -1,7 +1,7 @@
 //! Releases: packing, patching, checking, and the list of what will be
 //! published.
 
-use crate::limits;
+use crate::metadata::limits;
 use crate::metadata::{MetadataError, Published};
 use crate::numbers::{self, Line, Listed};
 use crate::operate;

@@ -15,7 +15,7 @@ mod upload;
 
 use crate::error::Error;
 use crate::keys::Passphrases;
-use crate::limits;
+use crate::metadata::limits;
 use crate::metadata::{Published, Trust};
 use crate::output::Output;
 use crate::progress::Progress;

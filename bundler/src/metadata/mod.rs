@@ -2,18 +2,20 @@
 //! it as a client would. Documents stay JSON values, so fields that this
 //! program does not know survive.
 
-mod draft;
+pub mod limits;
+mod next_versions;
 mod published;
-mod rootedit;
+mod root_change;
 mod trust;
 
-pub use draft::{Update, has_targets_draft, next_root, sign_targets, targets_draft, update};
+pub use next_versions::{
+    Update, has_targets_draft, next_root, sign_targets, targets_draft, update,
+};
 pub use published::{Published, same_signed, walk};
-pub use rootedit::{Change, change_root, first_root, root_draft, sign_root_draft};
+pub use root_change::{Change, change_root, first_root, root_draft, sign_root_draft};
 pub use trust::{MEMORY, Memory, PIN, State, Trust};
 
 use crate::keys::{KeyError, Keyring, Passphrases, PublicKey, Signer};
-use crate::limits;
 use crate::project::Project;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::tuf::canonical_json;
@@ -408,8 +410,8 @@ pub fn check_as_client(
 /// The file system's.
 pub fn drop_drafts(project: &Project, update: &Update) -> Result<(), FsError> {
     let drafts = [
-        ("root", rootedit::draft_path(project)),
-        ("targets", draft::draft_path(project)),
+        ("root", root_change::draft_path(project)),
+        ("targets", next_versions::draft_path(project)),
     ];
     for (_, path) in drafts
         .iter()

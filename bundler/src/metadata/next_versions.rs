@@ -2,10 +2,10 @@
 
 use super::{
     DAY, Document, MetadataError, Published, file_name, in_days, key_names, next_version,
-    root_draft, rootedit, signers,
+    root_change, root_draft, signers,
 };
 use crate::keys::{Keyring, Passphrases};
-use crate::limits;
+use crate::metadata::limits;
 use crate::project::Project;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::UnixTime;
@@ -120,7 +120,7 @@ pub fn next_root(project: &Project, published: &Published) -> Result<Document, M
     let Some(draft) = root_draft(project, published)? else {
         return Ok(published.root.clone());
     };
-    let path = rootedit::draft_path(project);
+    let path = root_change::draft_path(project);
     require("root", &draft, &published.root, &path, true)?;
     require("root", &draft, &draft, &path, false)?;
     Ok(draft)
