@@ -6,7 +6,7 @@ use crate::metadata::{Document, MetadataError, Published, State, Trust, walk};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::move_file;
-use crate::rebase::{self, Entries};
+use crate::release::rebase::{self, Entries};
 use crate::release::{Pending, is_listed_as, stored_name};
 use crate::upload::{self, Conflict, Place, UploadError};
 use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};

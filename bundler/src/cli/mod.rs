@@ -22,9 +22,9 @@ use crate::progress::Progress;
 use crate::project::address;
 use crate::project::lock::Lock;
 use crate::project::{self, Project};
-use crate::prune;
 use crate::publish;
 use crate::publish::What;
+use crate::release::remove;
 use crate::release::{self as releases, Addition, Pending};
 use crate::serve;
 use crate::ship::{self, Order};
@@ -395,7 +395,7 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
             let project = open()?;
             let app = project.app(app.app.as_deref())?;
             let published = Published::load(&project)?;
-            let gone = prune::prune(&project, &published, app, keep as usize)?;
+            let gone = remove::prune(&project, &published, app, keep as usize)?;
             let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
             let text = match gone.is_empty() {
                 true => format!("{app} has nothing older; nothing to do"),

@@ -3,8 +3,8 @@
 use super::{App, Output};
 use crate::error::Error;
 use crate::metadata::Published;
-use crate::operate;
 use crate::project::Project;
+use crate::release::rollout;
 use clap::Args;
 use pep440_rs::Version;
 use serde_json::json;
@@ -57,7 +57,7 @@ pub fn rollout(project: &Project, args: &Rollout, output: &Output) -> Result<(),
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let (version, percent) = (&args.version, args.percent);
-    operate::rollout(project, &published, app, version, percent)?;
+    rollout::rollout(project, &published, app, version, percent)?;
     let text = format!(
         "{app} {version} is for {percent} % of the installs; `notsotuf publish` makes it so"
     );
@@ -70,7 +70,7 @@ pub fn yank(project: &Project, args: &Yank, output: &Output) -> Result<(), Error
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let version = &args.version;
-    operate::yank(project, &published, app, version)?;
+    rollout::yank(project, &published, app, version)?;
     let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");
     output.say(
         text,

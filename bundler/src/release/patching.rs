@@ -2,12 +2,12 @@
 //! which time, and checked with the stub's own code.
 
 use crate::metadata::Published;
-use crate::numbers::{self, Line};
 use crate::pack::archive::Tar;
 use crate::patch::bsdiff4::{self, WholeError};
 use crate::patch::per_file::{self, Budget, DiffError, Heaviest, Summary, Tree};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
+use crate::release::numbers::{self, Line};
 use crate::release::{Addition, Pending, ReleaseError, entry};
 use crate::vet::{self, Previous, Vetting};
 use indicatif::HumanDuration;

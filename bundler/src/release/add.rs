@@ -3,15 +3,15 @@
 
 use crate::metadata::limits;
 use crate::metadata::{MetadataError, Published};
-use crate::numbers::{self, Line, Listed};
-use crate::operate;
 use crate::pack::archive::{self, PackError};
 use crate::patch::bsdiff4::WholeError;
 use crate::patch::per_file::{self, Budget, DiffError, Summary, Tree};
-use crate::patching::{self, Bases, Making};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
-use crate::rebase;
+use crate::release::numbers::{self, Line, Listed};
+use crate::release::patching::{self, Bases, Making};
+use crate::release::rebase;
+use crate::release::rollout;
 use crate::temporary;
 use crate::vet::{self, VetError, Vetting};
 use notsotuf_stub::bundle::Manifest;
@@ -572,7 +572,7 @@ fn archive_custom(pending: &Pending, addition: &Addition, new: &Manifest) -> Arc
         required: addition.required,
         tree: Some(new.tree_hash()),
         stub: addition.stub.clone(),
-        rollout: operate::rollout_entry(None, addition.rollout),
+        rollout: rollout::rollout_entry(None, addition.rollout),
         notes: addition.notes.clone(),
         size: Some(new.totals().1),
         // Later than all others, so that the last one is known.
