@@ -1,6 +1,5 @@
 //! What can go wrong, for the exit code and the last line of output.
 
-use crate::audit::AuditError;
 use crate::bridge::BridgeError;
 use crate::cli::AgainError;
 use crate::fetch::FetchError;
@@ -13,6 +12,7 @@ use crate::project::lock::LockError;
 use crate::release::ReleaseError;
 use crate::ship::ShipError;
 use crate::upload::UploadError;
+use crate::verify::AuditError;
 use notsotuf_stub::fs::FsError;
 use notsotuf_stub::http::HttpError;
 use notsotuf_stub::tuf::TufError;

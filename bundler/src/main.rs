@@ -5,7 +5,6 @@
 // shown goes through `output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-mod audit;
 mod bridge;
 mod child;
 mod cli;
@@ -27,6 +26,7 @@ mod serve;
 mod ship;
 mod temporary;
 mod upload;
+mod verify;
 mod vet;
 
 use clap::error::ErrorKind;

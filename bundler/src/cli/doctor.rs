@@ -2,7 +2,6 @@
 
 use super::inspect::DAY;
 use super::{App, Output, stub};
-use crate::audit::{self, AuditError, Target, There};
 use crate::error::Error;
 use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
@@ -10,6 +9,7 @@ use crate::project::address;
 use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
 use crate::ship;
+use crate::verify::{self, AuditError, Target, There};
 use clap::Args;
 use notsotuf_stub::fs;
 use notsotuf_stub::http::Http;
@@ -258,7 +258,7 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
     let target = Target::patient(url, silence);
     let url = format!("{}/metadata/timestamp.json", url.trim_end_matches('/'));
     let fetch = "somebody else published: `notsotuf fetch` before you go on";
-    match audit::compare(&target, published) {
+    match verify::compare(&target, published) {
         Err(AuditError::Http(e)) if e.is_forbidden() => found.bad(
             format!("{e}: access is refused to everybody without credentials, so to clients"),
             "make the bucket or folder publicly readable (reading is enough), or set another `url` under [client]",

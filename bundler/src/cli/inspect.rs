@@ -1,13 +1,13 @@
 //! The commands that look and change nothing.
 
 use super::Output;
-use crate::audit::{self, Report, Target, There};
 use crate::error::Error;
 use crate::metadata::{self, Published};
 use crate::progress::Progress;
 use crate::project::address;
 use crate::project::{self, Project, ROLES};
 use crate::release::Pending;
+use crate::verify::{self, Report, Target, There};
 use clap::Args;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
@@ -255,7 +255,7 @@ pub fn check(
     here: Option<&Published>,
     progress: Progress,
 ) -> Result<Checked, Error> {
-    let mut report = audit::verify(target, root, metadata_only, now(), progress)?;
+    let mut report = verify::verify(target, root, metadata_only, now(), progress)?;
     let newer = match here {
         Some(here) => beside(target, here, &mut report.problems)?,
         None => None,
@@ -270,7 +270,7 @@ fn beside(
     published: &Published,
     problems: &mut Vec<String>,
 ) -> Result<Option<u64>, Error> {
-    match audit::compare(target, published)? {
+    match verify::compare(target, published)? {
         There::Newer(version) => return Ok(Some(version)),
         There::Older(version) => problems.push(format!(
             "what is there (timestamp {version}) is older than what is here: `notsotuf upload`; \

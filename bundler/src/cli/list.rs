@@ -1,11 +1,11 @@
 //! `notsotuf list`.
 
 use super::{App, Output, next_upload};
-use crate::audit::{self, Target};
 use crate::error::Error;
 use crate::metadata::{Document, Published};
 use crate::project::Project;
 use crate::release::{Pending, stored_name};
+use crate::verify::{self, Target};
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
@@ -93,7 +93,7 @@ pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error
 /// trusts the root here.
 fn ask(url: &str, root: &Document) -> There {
     let target = Target::remote(url);
-    match audit::listed(&target, &root.to_bytes()) {
+    match verify::listed(&target, &root.to_bytes()) {
         Ok(Ok(entries)) => There::Known(entries),
         Ok(Err(e)) => There::Unknown(format!("{url}: {e}")),
         Err(e) => There::Unknown(e.to_string()),

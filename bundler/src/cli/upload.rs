@@ -1,7 +1,6 @@
 //! Uploading.
 
 use super::{Output, inspect};
-use crate::audit::Target;
 use crate::error::Error;
 use crate::metadata::{self, Published, Trust};
 use crate::progress::Progress;
@@ -9,6 +8,7 @@ use crate::project::Project;
 use crate::release::Pending;
 use crate::ship::ShipError;
 use crate::upload::{self, Destination, Here, Options, Place, UploadError};
+use crate::verify::Target;
 use clap::Args;
 use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
