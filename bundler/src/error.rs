@@ -2,7 +2,7 @@
 
 use crate::bridge::BridgeError;
 use crate::cli::AgainError;
-use crate::fetch::FetchError;
+use crate::publish::fetch::FetchError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;
@@ -11,7 +11,7 @@ use crate::project::ProjectError;
 use crate::project::lock::LockError;
 use crate::release::ReleaseError;
 use crate::ship::ShipError;
-use crate::upload::UploadError;
+use crate::publish::upload::UploadError;
 use crate::verify::AuditError;
 use notsotuf_stub::fs::FsError;
 use notsotuf_stub::http::HttpError;

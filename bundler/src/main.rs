@@ -9,7 +9,6 @@ mod bridge;
 mod child;
 mod cli;
 mod error;
-mod fetch;
 mod import;
 mod interrupt;
 mod keys;
@@ -22,10 +21,8 @@ mod project;
 mod publish;
 mod release;
 mod say;
-mod serve;
 mod ship;
 mod temporary;
-mod upload;
 mod verify;
 mod vet;
 

@@ -2,11 +2,11 @@
 
 use super::Output;
 use crate::error::Error;
-use crate::fetch::{self, FetchError, Options};
+use crate::publish::fetch::{self, FetchError, Options};
 use crate::metadata::{MEMORY, PIN};
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::upload::{Destination, Place};
+use crate::publish::upload::{Destination, Place};
 use clap::Args;
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;

@@ -26,7 +26,7 @@ use crate::publish;
 use crate::publish::What;
 use crate::release::remove;
 use crate::release::{self as releases, Addition, Pending};
-use crate::serve;
+use crate::publish::serve;
 use crate::ship::{self, Order};
 use crate::vet::Vetting;
 use clap::{Args, Parser, Subcommand};

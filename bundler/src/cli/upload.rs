@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::project::Project;
 use crate::release::Pending;
 use crate::ship::ShipError;
-use crate::upload::{self, Destination, Here, Options, Place, UploadError};
+use crate::publish::upload::{self, Destination, Here, Options, Place, UploadError};
 use crate::verify::Target;
 use clap::Args;
 use notsotuf_stub::progress::bytes;

@@ -1,6 +1,10 @@
 //! Publishing: targets first, `timestamp.json` last, each file whole or not
 //! at all, so that a client sees the old repository or the new one.
 
+pub mod fetch;
+pub mod serve;
+pub mod upload;
+
 use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
 use crate::metadata::limits;

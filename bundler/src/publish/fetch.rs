@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::publish::move_file;
 use crate::release::rebase::{self, Entries};
 use crate::release::{Pending, is_listed_as, stored_name};
-use crate::upload::{self, Conflict, Place, UploadError};
+use crate::publish::upload::{self, Conflict, Place, UploadError};
 use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::http::HttpError;
