@@ -2,16 +2,16 @@
 
 use crate::bridge::BridgeError;
 use crate::cli::AgainError;
-use crate::publish::fetch::FetchError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;
 use crate::metadata::limits::TooLarge;
 use crate::project::ProjectError;
 use crate::project::lock::LockError;
+use crate::publish::fetch::FetchError;
+use crate::publish::upload::UploadError;
 use crate::release::ReleaseError;
 use crate::ship::ShipError;
-use crate::publish::upload::UploadError;
 use crate::verify::AuditError;
 use notsotuf_stub::fs::FsError;
 use notsotuf_stub::http::HttpError;

@@ -2,10 +2,10 @@
 
 use super::Output;
 use crate::error::Error;
-use crate::publish::fetch::{self, FetchError, Options};
 use crate::metadata::{MEMORY, PIN};
 use crate::progress::Progress;
 use crate::project::Project;
+use crate::publish::fetch::{self, FetchError, Options};
 use crate::publish::upload::{Destination, Place};
 use clap::Args;
 use notsotuf_stub::fs;

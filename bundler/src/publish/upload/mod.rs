@@ -3,13 +3,13 @@
 //! another machine by rsync. Only what changed, in an order in which a client
 //! that looks at any time sees a whole repository, and never backwards.
 
+mod aws_profile;
 mod destination;
 mod look;
-mod order;
+mod object_store;
 mod place;
-mod profile;
+mod plan;
 mod rsync;
-mod store;
 
 pub use destination::Destination;
 pub use look::{Conflict, check};
@@ -23,7 +23,7 @@ use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::http::HttpError;
 use notsotuf_stub::tuf::TufError;
 use notsotuf_stub::tuf::key::encode_hex;
-use order::Files;
+use plan::Files;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -105,7 +105,7 @@ pub enum UploadError {
         /// Object or destination.
         place: String,
         /// What it said.
-        source: object_store::Error,
+        source: ::object_store::Error,
     },
     /// rsync failed.
     #[error("rsync {0}")]
@@ -124,12 +124,13 @@ pub enum UploadError {
     Runtime(std::io::Error),
 }
 
-fn credentials_hint(error: &object_store::Error) -> &'static str {
+fn credentials_hint(error: &::object_store::Error) -> &'static str {
     // Some stores' refusals come as a general error with the status in it.
     let text = error.to_string();
     let refused = matches!(
         error,
-        object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. }
+        ::object_store::Error::Unauthenticated { .. }
+            | ::object_store::Error::PermissionDenied { .. }
     ) || text.contains("401 ")
         || text.contains("403 ");
     match refused {
@@ -211,14 +212,14 @@ pub fn upload(
         }
         // Those without a hash in their names are what the metadata there says.
         None => {
-            order::is_immutable(path)
+            plan::is_immutable(path)
                 || theirs
                     .get(path)
                     .is_some_and(|hash| listed[path].hash == *hash)
         }
     };
     let names = listed.keys().cloned().collect();
-    let steps = order::plan(&files, &there, &names, &same);
+    let steps = plan::plan(&files, &there, &names, &same);
     let uploaded = steps.groups.concat();
     let mut report = Report {
         bytes: uploaded.iter().map(|path| files[path]).sum(),
@@ -229,7 +230,7 @@ pub fn upload(
     };
     check_hashes(here.repository, &report.uploaded, &listed)?;
     // Old metadata that no client can need goes in any case.
-    let outdated = |path: &String| options.delete || order::is_outdated(path);
+    let outdated = |path: &String| options.delete || plan::is_outdated(path);
     (report.removed, report.extra) = report.extra.into_iter().partition(outdated);
     if options.dry_run {
         return Ok(report);

@@ -1,8 +1,8 @@
 //! Where a repository is, whatever kind of place that is.
 
-use super::order::Files;
+use super::object_store::{Found, Store};
+use super::plan::Files;
 use super::rsync::Rsync;
-use super::store::{Found, Store};
 use super::{Destination, UploadError};
 use indicatif::ProgressBar;
 use notsotuf_stub::fs::{self, FsError};

@@ -1,7 +1,7 @@
 //! Another machine, by rsync.
 
 use super::UploadError;
-use super::order::Files;
+use super::plan::Files;
 use crate::child;
 use notsotuf_stub::fs::{self, FsError};
 use std::path::{Path, PathBuf};

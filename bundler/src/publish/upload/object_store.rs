@@ -1,6 +1,6 @@
 //! Object stores, and folders, which are treated like them.
 
-use super::{AT_ONCE, PART, UploadError, order, profile};
+use super::{AT_ONCE, PART, UploadError, aws_profile, plan};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use notsotuf_stub::fs::{self, FsError};
@@ -9,7 +9,7 @@ use object_store::{
     Attribute, Attributes, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, UpdateVersion, WriteMultipart,
 };
-use order::Files;
+use plan::Files;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -69,12 +69,12 @@ impl Store {
         // The provider that the stub uses too; an error only says that there
         // is one already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let profile = profile::Files::of_user().options();
+        let profile = aws_profile::Files::of_user().options();
         let text = |(name, value): (OsString, OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         let environment = std::env::vars_os().filter_map(text).collect();
-        let options = profile::merge(profile, environment);
+        let options = aws_profile::merge(profile, environment);
         let (store, prefix) =
             object_store::parse_url_opts(url, options).map_err(|source| match source {
                 object_store::Error::Generic { .. } | object_store::Error::NotSupported { .. } => {
@@ -223,7 +223,7 @@ impl Store {
         let sent = group.iter().map(|path| {
             // Another upload may bring it in this very moment.
             let fresh = path.starts_with("metadata/")
-                && order::is_immutable(path)
+                && plan::is_immutable(path)
                 && !there.contains_key(path);
             self.send(path, repository, fresh, bar)
         });
@@ -357,7 +357,7 @@ impl Store {
         if self.folder.is_some() {
             return Attributes::new();
         }
-        let caching = match order::is_immutable(path) {
+        let caching = match plan::is_immutable(path) {
             true => FOREVER,
             false => SHORTLY,
         };
