@@ -1,11 +1,11 @@
 //! What can go wrong, for the exit code and the last line of output.
 
-use crate::bridge::BridgeError;
 use crate::cli::AgainError;
-use crate::import::ImportError;
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;
 use crate::metadata::limits::TooLarge;
+use crate::migrate::ImportError;
+use crate::migrate::pyupdater_bridge::BridgeError;
 use crate::project::ProjectError;
 use crate::project::lock::LockError;
 use crate::publish::fetch::FetchError;

@@ -5,14 +5,13 @@
 // shown goes through `output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-mod bridge;
 mod child;
 mod cli;
 mod error;
-mod import;
 mod interrupt;
 mod keys;
 mod metadata;
+mod migrate;
 mod output;
 mod pack;
 mod patch;

@@ -3,13 +3,13 @@
 use super::init::{self, Init};
 use super::stub::beside_this_program;
 use super::{App, Output};
-use crate::bridge;
 use crate::error::Error;
-use crate::import::ImportError;
-use crate::import::pyupdater::{self, Old, OldRelease};
-use crate::import::tufup::{self, Flavour};
 use crate::keys::{self, Passphrases};
 use crate::metadata::Published;
+use crate::migrate::ImportError;
+use crate::migrate::pyupdater::{self, Old, OldRelease};
+use crate::migrate::pyupdater_bridge;
+use crate::migrate::tufup::{self, Flavour};
 use crate::progress::Progress;
 use crate::project::address;
 use crate::project::{self, Project, ProjectError};
@@ -303,7 +303,7 @@ pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), E
         url: args.url.as_deref(),
         output: &args.output,
     };
-    let made = bridge::make(project, &order)?;
+    let made = pyupdater_bridge::make(project, &order)?;
     let mut text = Lines::from(format!("{}  {}", made.archive.display(), bytes(made.size)));
     text.line("Now let PyUpdater sign and upload it: pyupdater pkg --process --sign");
     let json = json!({

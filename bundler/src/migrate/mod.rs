@@ -2,6 +2,7 @@
 
 mod place;
 pub mod pyupdater;
+pub mod pyupdater_bridge;
 mod roots;
 pub mod tufup;
 
