@@ -1,7 +1,7 @@
 //! Looking for what is wrong with a project, and saying what mends it.
 
-use super::inspect::DAY;
-use super::{App, Output, stub};
+use super::verify::DAY;
+use super::{App, Output, add_stub};
 use crate::error::Error;
 use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
@@ -304,7 +304,7 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
 }
 
 fn program(found: &mut Findings) {
-    let path = stub::beside_this_program();
+    let path = add_stub::beside_this_program();
     let bytes = fs::read_optional(&path, 256 << 20).unwrap_or_default();
     match bytes.and_then(|bytes| self_update::version_of(&bytes)) {
         Some(version) => found.good(format!("the stub beside this program is version {version}")),

@@ -1,17 +1,17 @@
 //! The command line.
 
+mod add_stub;
 mod doctor;
 mod fetch;
+mod import;
 mod init;
-mod inspect;
+mod keys;
 mod list;
-mod migrate;
-mod operate;
 mod release;
 mod review;
-mod stub;
-mod trust;
+mod rollout;
 mod upload;
+mod verify;
 
 use crate::error::Error;
 use crate::keys::Passphrases;
@@ -114,37 +114,37 @@ enum Command {
     /// List the releases: when, how large, for whom, and where they are published
     List(list::List),
     /// Show roles, keys, versions, expiry dates, and what is pending
-    Status(inspect::Status),
+    Status(verify::Status),
     /// Look for what is wrong with the project, and say what mends it
     Doctor(doctor::Doctor),
     /// Check a whole repository as clients would, old ones and new ones
-    Verify(inspect::Verify),
+    Verify(verify::Verify),
     /// Show why a patch is as large as it is, file by file
     Explain(Explain),
     /// Serve the repository on localhost, for trying things out
     Serve(Serve),
     /// Renew expiry dates, and nothing else: for cron
-    Renew(trust::Renew),
+    Renew(keys::Renew),
     /// Give a release to part of the installs (takes effect with the next publish)
-    Rollout(operate::Rollout),
+    Rollout(rollout::Rollout),
     /// Withdraw any release; clients step back (takes effect with the next publish)
-    Yank(operate::Yank),
+    Yank(rollout::Yank),
     /// Take back the latest release (takes effect with the next publish)
     RemoveLatest(App),
     /// Drop old releases (takes effect with the next publish)
     Prune(Prune),
     /// Add a newer stub, by which installed stubs replace themselves
-    AddStub(stub::AddStub),
+    AddStub(add_stub::AddStub),
     /// Make and list keys, and change which keys sign what
     #[command(subcommand)]
-    Keys(trust::Keys),
+    Keys(keys::Keys),
     /// Add the signatures of the keys at hand to half-signed metadata
-    Sign(trust::Sign),
+    Sign(keys::Sign),
     /// Take over a repository that another program made
     #[command(subcommand)]
-    Import(migrate::Import),
+    Import(import::Import),
     /// Make the archive by which clients of PyUpdater become clients of notsotuf
-    Bridge(migrate::Bridge),
+    Bridge(import::Bridge),
     /// Print completions for a shell
     #[command(after_help = "\
   notsotuf completions bash > ~/.local/share/bash-completion/completions/notsotuf
@@ -249,7 +249,7 @@ struct Addable {
     #[arg(long, value_name = "VERSION")]
     min_stub: Option<Version>,
     /// Part of the installs that get it at first; see `notsotuf rollout`
-    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = operate::parse_percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = rollout::parse_percent)]
     rollout: u64,
     /// File with what is new, in Markdown; kept in the metadata, so keep it short
     #[arg(long, value_name = "FILE")]
@@ -359,17 +359,17 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
     match cli.command {
         Command::Init(args) => init::init(&folder, args, &cli.key_dirs, &passphrases, output),
         Command::Keys(command) => {
-            trust::keys(&open()?, command, &cli.key_dirs, &passphrases, output)
+            keys::keys(&open()?, command, &cli.key_dirs, &passphrases, output)
         }
-        Command::Sign(args) => trust::sign(&open()?, &args, &cli.key_dirs, &passphrases, output),
-        Command::Renew(args) => trust::renew(&open()?, &args, &cli.key_dirs, &passphrases, output),
-        Command::Status(args) => inspect::status(&open()?, &args, &cli.key_dirs, output),
+        Command::Sign(args) => keys::sign(&open()?, &args, &cli.key_dirs, &passphrases, output),
+        Command::Renew(args) => keys::renew(&open()?, &args, &cli.key_dirs, &passphrases, output),
+        Command::Status(args) => verify::status(&open()?, &args, &cli.key_dirs, output),
         Command::Doctor(args) => {
             doctor::doctor(&open()?, &args, &cli.key_dirs, &passphrases, output)
         }
-        Command::Verify(args) => inspect::verify(named, &args, progress, output),
+        Command::Verify(args) => verify::verify(named, &args, progress, output),
         Command::Add(args) => add(&open()?, args.what, &cli.key_dirs, progress, output),
-        Command::AddStub(args) => stub::add(&open()?, args, progress, output),
+        Command::AddStub(args) => add_stub::add(&open()?, args, progress, output),
         Command::Release(args) => {
             let context = release::Context {
                 key_dirs: &cli.key_dirs,
@@ -389,8 +389,8 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
             output.say(text, &json);
             Ok(())
         }
-        Command::Rollout(args) => operate::rollout(&open()?, &args, output),
-        Command::Yank(args) => operate::yank(&open()?, &args, output),
+        Command::Rollout(args) => rollout::rollout(&open()?, &args, output),
+        Command::Yank(args) => rollout::yank(&open()?, &args, output),
         Command::Prune(Prune { keep, app }) => {
             let project = open()?;
             let app = project.app(app.app.as_deref())?;
@@ -419,15 +419,15 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Fetch(args) => fetch::fetch(&open()?, &args, progress, output),
         Command::Ship(args) => ship(&open()?, args, output),
         Command::Import(command) => {
-            let context = migrate::Context {
+            let context = import::Context {
                 folder: &folder,
                 key_dirs: &cli.key_dirs,
                 passphrases: &passphrases,
                 progress,
             };
-            migrate::import(command, &context, output)
+            import::import(command, &context, output)
         }
-        Command::Bridge(args) => migrate::bridge(&open()?, &args, output),
+        Command::Bridge(args) => import::bridge(&open()?, &args, output),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
             let mut script = Vec::new();
@@ -459,7 +459,7 @@ impl Command {
     /// What it is called, if it changes the project.
     fn changes(&self) -> Option<&'static str> {
         match self {
-            Command::Keys(trust::Keys::List)
+            Command::Keys(keys::Keys::List)
             | Command::Upload(upload::Upload { dry_run: true, .. }) => None,
             Command::Keys(_) => Some("keys"),
             Command::Sign(_) => Some("sign"),
@@ -554,7 +554,7 @@ fn add(
     };
     if let Some(wanted) = &args.min_stub {
         let pending = Pending::open(project, &published)?;
-        releases::check_stub(&pending, app, wanted, stub::at_hand())?;
+        releases::check_stub(&pending, app, wanted, add_stub::at_hand())?;
     }
     let addition = Addition {
         app,
@@ -653,7 +653,7 @@ fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
     let order = Order {
         app: project.app(args.app.app.as_deref())?,
         version: args.version,
-        stub: &args.stub.unwrap_or_else(stub::beside_this_program),
+        stub: &args.stub.unwrap_or_else(add_stub::beside_this_program),
         executable: args.executable.as_deref(),
         name: args.name.as_deref(),
         title: args.title.as_deref(),

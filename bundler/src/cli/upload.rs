@@ -1,6 +1,6 @@
 //! Uploading.
 
-use super::{Output, inspect};
+use super::{Output, verify};
 use crate::error::Error;
 use crate::metadata::{self, Published, Trust};
 use crate::progress::Progress;
@@ -177,7 +177,7 @@ pub fn upload(
     if let Some(url) = verify {
         let root = project.metadata().join("1.root.json");
         let target = Target::remote(url);
-        let checked = inspect::check(&target, &root, false, Some(&published), progress)?;
+        let checked = verify::check(&target, &root, false, Some(&published), progress)?;
         text.line("checked what is published");
         checked.tell(&mut text);
         problems = checked.report.problems;

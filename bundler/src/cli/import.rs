@@ -1,7 +1,7 @@
 //! `notsotuf import` and `notsotuf bridge`.
 
+use super::add_stub::beside_this_program;
 use super::init::{self, Init};
-use super::stub::beside_this_program;
 use super::{App, Output};
 use crate::error::Error;
 use crate::keys::{self, Passphrases};
