@@ -383,7 +383,7 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
             let project = open()?;
             let app = project.app(app.as_deref())?;
             let published = Published::load(&project)?;
-            let version = releases::remove_latest(&project, &published, app)?;
+            let version = remove::remove_latest(&project, &published, app)?;
             let text = format!("removed {app} {version}; `notsotuf publish` makes it so");
             let json = json!({ "app": app, "removed": version.to_string() });
             output.say(text, &json);

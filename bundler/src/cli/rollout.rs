@@ -4,7 +4,7 @@ use super::{App, Output};
 use crate::error::Error;
 use crate::metadata::Published;
 use crate::project::Project;
-use crate::release::rollout;
+use crate::release::{rollout, yank as withdraw};
 use clap::Args;
 use pep440_rs::Version;
 use serde_json::json;
@@ -70,7 +70,7 @@ pub fn yank(project: &Project, args: &Yank, output: &Output) -> Result<(), Error
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let version = &args.version;
-    rollout::yank(project, &published, app, version)?;
+    withdraw::yank(project, &published, app, version)?;
     let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");
     output.say(
         text,

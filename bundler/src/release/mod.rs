@@ -1,10 +1,23 @@
 //! Releases: adding them, changing who gets them, and taking them back.
 
 mod add;
-pub mod numbers;
-pub mod patching;
+mod error;
+mod explain;
+mod new_release;
+mod numbers;
+mod patching;
+mod pending;
 pub mod rebase;
 pub mod remove;
 pub mod rollout;
+mod target_entry;
+mod unpacked;
+mod version_check;
+pub mod yank;
 
-pub use add::*;
+pub use add::{add, check_stub};
+pub use error::ReleaseError;
+pub use explain::explain;
+pub use new_release::Addition;
+pub use pending::Pending;
+pub use target_entry::{is_listed_as, stored_name};

@@ -1,19 +1,20 @@
 //! The patch of a new release: from which release, in which format, within
 //! which time, and checked with the stub's own code.
 
+use super::numbers::{self, Line};
+use super::target_entry::entry;
+use super::unpacked::{Unpacked, open_old};
+use super::{Addition, Pending, ReleaseError};
 use crate::metadata::Published;
 use crate::pack::archive::Tar;
 use crate::patch::bsdiff4::{self, WholeError};
 use crate::patch::per_file::{self, Budget, DiffError, Heaviest, Summary, Tree};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
-use crate::release::numbers::{self, Line};
-use crate::release::{Addition, Pending, ReleaseError, entry};
 use crate::vet::{self, Previous, Vetting};
 use indicatif::HumanDuration;
 use notsotuf_stub::bundle::patch::{self, PatchError, Scattered};
-use notsotuf_stub::bundle::unpack::{ArchiveError, unpack};
-use notsotuf_stub::bundle::{Manifest, Rules, TreeHash};
+use notsotuf_stub::bundle::{Rules, TreeHash};
 use notsotuf_stub::catalog::TargetKind;
 use notsotuf_stub::catalog::custom::{self, PatchCustom};
 use notsotuf_stub::fs;
@@ -100,14 +101,6 @@ impl<'a> Bases<'a> {
     fn archive(&self, release: &Release) -> Result<PathBuf, ReleaseError> {
         self.pending.archive(&release.path, self.consistent)
     }
-}
-
-/// A bundle that was unpacked from its archive, as a client does.
-pub struct Unpacked {
-    /// Where.
-    pub folder: PathBuf,
-    /// What.
-    pub manifest: Manifest,
 }
 
 /// The new release, and how its patch is made.
@@ -313,44 +306,6 @@ fn compressed(heaviest: &Heaviest, making: &Making, patch: u64) -> Option<String
         bytes(patch),
         heaviest.path
     ))
-}
-
-/// Unpacks an archive as clients do.
-///
-/// # Errors
-/// Why they would refuse it.
-pub fn open(archive: &Path, folder: &Path, progress: Progress) -> Result<Unpacked, ArchiveError> {
-    fs::create_dir_all(folder)?;
-    let file = fs::open(archive)?;
-    let size = file.metadata().map_or(0, |m| m.len());
-    let bar = progress.bar("reading back", size);
-    let manifest = unpack(
-        bar.wrap_read(file),
-        folder,
-        None,
-        Rules::host(),
-        &mut |_| true,
-    )?;
-    bar.finish_and_clear();
-    Ok(Unpacked {
-        folder: folder.into(),
-        manifest,
-    })
-}
-
-/// Unpacks the archive of an earlier release.
-///
-/// # Errors
-/// [`ReleaseError::OldArchive`].
-pub fn open_old(
-    archive: &Path,
-    folder: &Path,
-    progress: Progress,
-) -> Result<Unpacked, ReleaseError> {
-    open(archive, folder, progress).map_err(|source| ReleaseError::OldArchive {
-        path: archive.into(),
-        source,
-    })
 }
 
 fn make_checked(

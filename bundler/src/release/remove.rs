@@ -1,8 +1,10 @@
 //! Dropping old releases.
 
+use super::numbers::Listed;
+use super::pending::settle;
+use super::{Pending, ReleaseError};
 use crate::metadata::Published;
 use crate::project::Project;
-use crate::release::{Pending, ReleaseError};
 use pep440_rs::Version;
 use std::collections::BTreeSet;
 
@@ -49,6 +51,35 @@ pub fn prune(
         .collect();
     pending.remove(app, |version| !kept.contains(version))?;
     Ok(gone)
+}
+
+/// Takes the release of an application that was added last off the list,
+/// archive and patch, and returns its version. Files that are not published
+/// are deleted.
+///
+/// # Errors
+/// [`ReleaseError::None`] if there is no release.
+pub fn remove_latest(
+    project: &Project,
+    published: &Published,
+    app: &str,
+) -> Result<Version, ReleaseError> {
+    let mut pending = Pending::open(project, published)?;
+    // Older bundlers, and tufup, did not say when; those were in order.
+    let releases = pending.releases(app).into_iter();
+    let last = releases.max_by_key(|(version, path)| (pending.custom(path).added, version.clone()));
+    let (version, _) = last.ok_or_else(|| ReleaseError::None(app.into()))?;
+    pending.remove(app, |candidate| *candidate == version)?;
+    let leads_on = |listed: &Listed| listed.from.as_ref() == Some(&version);
+    let crossing: BTreeSet<Version> = pending
+        .line(app)
+        .into_iter()
+        .filter(|(_, listed)| leads_on(listed))
+        .map(|(version, _)| version)
+        .collect();
+    pending.drop_patches(app, |version| crossing.contains(version))?;
+    settle(project, &mut pending, app)?;
+    Ok(version)
 }
 
 #[cfg(test)]

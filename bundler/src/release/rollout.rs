@@ -2,14 +2,14 @@
 //! withdrawing. They change what the metadata says of a release, not its
 //! files, and take effect with the next publish.
 
+use super::error::no_release;
+use super::{Pending, ReleaseError};
 use crate::metadata::Published;
 use crate::project::Project;
-use crate::release::{self, Pending, ReleaseError};
 use notsotuf_stub::catalog::custom::Rollout;
 use notsotuf_stub::tuf::key::encode_hex;
 use pep440_rs::Version;
 use ring::rand::{SecureRandom, SystemRandom};
-use std::collections::BTreeSet;
 
 /// The rollout to `percent` of the clients, with the salt that it has had so
 /// far, so that who has the release stays among them; `None` for all clients.
@@ -52,51 +52,4 @@ pub fn rollout(
     pending.set_custom(path, custom);
     pending.save()?;
     Ok(())
-}
-
-/// Takes a release back: its archive and all patches to and from it go, and
-/// clients that have it go to another version, back if need be. The newest
-/// release that is left says so.
-///
-/// # Errors
-/// [`ReleaseError`], if there is no such release, or no other.
-pub fn yank(
-    project: &Project,
-    published: &Published,
-    app: &str,
-    version: &Version,
-) -> Result<(), ReleaseError> {
-    let mut pending = Pending::open(project, published)?;
-    let releases = pending.releases(app);
-    if !releases.iter().any(|(candidate, _)| candidate == version) {
-        return Err(no_release(app, version));
-    }
-    if releases.len() == 1 {
-        return Err(ReleaseError::OnlyOne(version.clone()));
-    }
-    // Patches that lead on from it.
-    let crossing: BTreeSet<Version> = pending
-        .line(app)
-        .into_iter()
-        .filter(|(_, listed)| listed.from.as_ref() == Some(version))
-        .map(|(version, _)| version)
-        .collect();
-    let (mut withdrawn, mut retired) = (pending.withdrawn(app), pending.retired(app));
-    pending.remove(app, |candidate| candidate == version)?;
-    // Nobody has what was not published.
-    if pending.is_published(app, version) {
-        withdrawn.insert(version.clone());
-        retired.remove(version);
-    }
-    pending.bear(app, withdrawn, retired);
-    pending.drop_patches(app, |version| crossing.contains(version))?;
-    release::settle(project, &mut pending, app)?;
-    Ok(())
-}
-
-fn no_release(app: &str, version: &Version) -> ReleaseError {
-    ReleaseError::NoRelease {
-        app: app.into(),
-        version: version.clone(),
-    }
 }
