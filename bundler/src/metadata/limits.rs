@@ -1,8 +1,6 @@
 //! How large metadata may become. Clients refuse what is larger, and then
 //! nothing that is published reaches them any more, so it is not published.
 
-use crate::metadata::{Published, Update};
-use crate::publish::What;
 use notsotuf_stub::progress::bytes;
 use notsotuf_stub::tuf::Bounds;
 use serde_json::{Map, Value};
@@ -27,7 +25,8 @@ pub const PER_RELEASE: u64 = 16 << 10;
     bytes(*size), bytes(bound())
 )]
 pub struct TooLarge {
-    size: u64,
+    /// Their size.
+    pub size: u64,
 }
 
 /// The bound of clients.
@@ -41,7 +40,7 @@ pub fn warning(entries: &Map<String, Value>) -> Option<String> {
     said(size)
 }
 
-fn said(size: u64) -> Option<String> {
+pub fn said(size: u64) -> Option<String> {
     let percent = size.saturating_mul(100) / bound();
     let over = match percent {
         ..WARN_FROM => return None,
@@ -54,34 +53,6 @@ fn said(size: u64) -> Option<String> {
         bytes(size),
         bytes(bound())
     ))
-}
-
-/// Checks what is to be published.
-///
-/// # Errors
-/// [`TooLarge`], unless it is too large already, and is made smaller or
-/// renewed only.
-pub fn check(
-    published: &Published,
-    update: &Update,
-    what: What,
-) -> Result<Option<String>, TooLarge> {
-    let is_targets = |name: &str| name == "targets.json" || name.ends_with(".targets.json");
-    let new = update.files.iter().find(|(name, _)| is_targets(name));
-    let before = published
-        .targets
-        .as_ref()
-        .map(|t| t.to_bytes().len() as u64);
-    let size = match new {
-        Some((_, bytes)) => bytes.len() as u64,
-        None => before.unwrap_or(0),
-    };
-    let mends =
-        before.is_some_and(|before| before > bound() && (what == What::Renewal || size < before));
-    if new.is_some() && size > bound() && !mends {
-        return Err(TooLarge { size });
-    }
-    Ok(said(size))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The next metadata of the roles below root.
 
-use super::{
-    DAY, Document, MetadataError, Published, file_name, in_days, key_names, next_version,
-    root_change, root_draft, signers,
-};
+use super::document::{DAY, Document, file_name, in_days, next_version};
+use super::error::MetadataError;
+use super::limits;
+use super::published::Published;
+use super::role_keys::{key_names, signers};
+use super::root_change::{self, root_draft};
 use crate::keys::{Keyring, Passphrases};
-use crate::metadata::limits;
 use crate::project::Project;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::UnixTime;

@@ -1,7 +1,10 @@
 //! Changing who signs what: drafts of the next root, which are signed one by
 //! one and published only when enough keys, old and new, have signed.
 
-use super::{Document, MetadataError, Published, in_days, next_version, role_keys, signers};
+use super::document::{Document, in_days, next_version};
+use super::error::MetadataError;
+use super::published::Published;
+use super::role_keys::{role_keys, signers};
 use crate::keys::{Keyring, Passphrases, PublicKey};
 use crate::project::{Project, ROLES};
 use notsotuf_stub::fs;

@@ -3,11 +3,12 @@
 
 pub mod fetch;
 pub mod serve;
+mod size_check;
 pub mod upload;
 
 use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
-use crate::metadata::limits;
+
 use crate::metadata::{self, Published, Trust, Update};
 use crate::project::Project;
 use crate::release::{Pending, stored_name};
@@ -95,7 +96,7 @@ pub fn publish(
         passphrases,
         now,
     )?;
-    let warning = limits::check(&published, &update, what)?;
+    let warning = size_check::check(&published, &update, what)?;
     metadata::check_as_client(&project.metadata(), &update.files, now)?;
 
     fs::create_dir_all(&project.targets())?;
