@@ -8,7 +8,8 @@
 //! standard error the user sees. An ecdsa signature may be DER (as OpenSSL
 //! writes it) or the two numbers one after the other (as PKCS#11 does).
 
-use super::{KeyError, PublicKey};
+use super::error::KeyError;
+use super::public_key::PublicKey;
 use crate::child;
 use serde::Deserialize;
 use std::io::Write;

@@ -1,7 +1,10 @@
 //! Files of keys: what is in a folder, and new ones.
 
-use super::pem::ReadError;
-use super::{KeyError, PublicKey, Signer, pem, securesystemslib};
+use super::error::KeyError;
+use super::pem::{self, ReadError};
+use super::public_key::PublicKey;
+use super::securesystemslib;
+use super::signer::Signer;
 use notsotuf_stub::fs::{self, FsError};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io::Write;
@@ -232,4 +235,13 @@ pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     file.persist_noclobber(path)
         .map_err(|e| failed("create")(e.error))?;
     fs::sync_dir(folder)
+}
+
+/// The public half of a private key in a known form that needs no passphrase.
+pub fn plain_public(text: &str) -> Option<PublicKey> {
+    let seed = match text.trim_start().starts_with('{') {
+        true => securesystemslib::read_private(text, None),
+        false => pem::read_private(text, None),
+    };
+    seed.ok().map(|seed| Signer::from_seed(&seed).public)
 }

@@ -5,16 +5,17 @@
 //! that is encrypted is taken for that of its name, and tried for others once
 //! it is opened.
 
+use super::error::KeyError;
 use super::external_signer::External;
 use super::files::{self, Held, NewKey};
 use super::passphrase::Passphrases;
 use super::pem::ReadError;
-use super::{How, KeyError, PublicKey, Signer, permissions};
+use super::permissions;
+use super::public_key::PublicKey;
+use super::signer::{How, Signer};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-pub use super::files::is_encrypted_file;
 
 /// Where the private half of a key is.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 //! salt, PBKDF2 iterations, HMAC-SHA256 of the ciphertext, counter block, and
 //! the JSON in AES-256-CTR.
 
-use super::PublicKey;
 use super::pem::ReadError;
+use super::public_key::PublicKey;
 use aes::Aes256;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};

@@ -1,0 +1,42 @@
+//! Private keys that are ready to sign.
+
+use super::error::KeyError;
+use super::external_signer::External;
+use super::public_key::PublicKey;
+use notsotuf_stub::tuf::key::encode_hex;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+/// A private key, ready to sign.
+pub struct Signer {
+    pub public: PublicKey,
+    pub how: How,
+}
+
+pub enum How {
+    Here(Ed25519KeyPair),
+    Elsewhere(External),
+}
+
+impl Signer {
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed has 32 bytes");
+        let public = pair.public_key().as_ref().try_into().expect("32 bytes");
+        Signer {
+            public: PublicKey::ed25519(&public),
+            how: How::Here(pair),
+        }
+    }
+
+    /// The signature, in hexadecimal. One that an external signer makes is
+    /// checked.
+    ///
+    /// # Errors
+    /// [`KeyError::External`].
+    pub fn sign(&self, payload: &[u8]) -> Result<String, KeyError> {
+        let signature = match &self.how {
+            How::Here(pair) => pair.sign(payload).as_ref().to_vec(),
+            How::Elsewhere(external) => external.sign(&self.public, payload)?,
+        };
+        Ok(encode_hex(&signature))
+    }
+}
