@@ -1,7 +1,7 @@
 //! Folders that are taken for the bundle: that of the project, of the keys, of
 //! the sources, of PyInstaller's work, and the one above the bundle.
 
-use super::Finding;
+use super::finding::Finding;
 use super::look::{Kind, Look};
 use super::program::Previous;
 use crate::project::{self, Project};

@@ -1,6 +1,6 @@
 //! What is in a bundle: each file is read once.
 
-use super::keys::{self, Key};
+use super::key_forms::{self, Key};
 use crate::pack::archive::{Item, mode};
 use memchr::memmem;
 use notsotuf_stub::fs::{self, FsError};
@@ -129,14 +129,14 @@ fn read(item: &Item) -> Result<Found, FsError> {
             found.kind = Kind::of(&buffer);
             // Small files may be keys as a whole.
             if fresh < CHUNK {
-                found.keys.extend(keys::whole(&item.name, &buffer));
+                found.keys.extend(key_forms::whole(&item.name, &buffer));
             }
         }
         read += fresh;
         if fresh == 0 {
             return Ok(found);
         }
-        for key in keys::pem(&buffer) {
+        for key in key_forms::pem(&buffer) {
             if !found.keys.contains(&key) {
                 found.keys.push(key);
             }

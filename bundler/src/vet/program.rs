@@ -1,7 +1,7 @@
 //! The programs in a bundle, and whether the systems they are for can hold it
 //! and start them.
 
-use super::Finding;
+use super::finding::Finding;
 use super::look::{Found, Kind, Look};
 use crate::pack::archive::mode;
 use flate2::read::MultiGzDecoder;
@@ -180,7 +180,7 @@ fn near(look: &Look, program: &str) -> Result<Option<String>, FsError> {
     let similar = look.files.iter().find(|file| {
         !file.name.contains('/')
             && file.kind != Kind::Other
-            && super::distance(&file.name.to_lowercase(), &program.to_lowercase()) <= 2
+            && super::near_names::distance(&file.name.to_lowercase(), &program.to_lowercase()) <= 2
     });
     Ok(similar.map(|file| format!("{} (its name is another one)", file.name)))
 }
