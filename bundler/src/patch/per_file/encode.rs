@@ -1,8 +1,9 @@
 //! The difference of two files, as the streams of a patch have it.
 
+use super::budget::Budget;
+use super::program;
 use super::search::{Match, search};
 use super::streams::{Runs, number, zigzag};
-use super::{Budget, program};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use notsotuf_stub::bundle::patch::references::{Predictor, References};

@@ -2,7 +2,7 @@
 //! differences of executable code"): a match may have errors, as code that
 //! moved has, and ends where going on would cost more than it saves.
 
-use super::Budget;
+use super::budget::Budget;
 use libsais::SuffixArrayConstruction;
 use rayon::prelude::*;
 

@@ -1,9 +1,10 @@
+use super::steps::skeleton;
 use super::*;
-use notsotuf_stub::bundle::Rules;
-use notsotuf_stub::bundle::patch::hash_file;
-use notsotuf_stub::bundle::patch::{PatchError, Scattered};
+use notsotuf_stub::bundle::patch::{PatchError, Scattered, hash_file};
+use notsotuf_stub::bundle::{Entry, Kind, Manifest, Rules};
 use proptest::prelude::*;
 use std::fs::{create_dir_all, write};
+use std::time::Duration;
 
 /// A deterministic stand-in for a program: hard to compress.
 fn noise(seed: u64, length: usize) -> Vec<u8> {
@@ -319,7 +320,7 @@ fn a_patch_that_takes_longer_than_it_may_is_given_up() {
     let (one, other) = (noise(1, 1 << 20), noise(2, 1 << 20));
     let spent = Budget::of(Duration::ZERO);
     assert_eq!(encode::difference(&one, &other, spent), None);
-    let packed = pack(&one, &[], spent);
+    let packed = pack::pack(&one, &[], spent);
     assert_eq!(
         packed.err().map(|e| e.kind()),
         Some(io::ErrorKind::TimedOut)
