@@ -1,7 +1,7 @@
 //! Where the folders are that tufup's settings name. Those may be of another
 //! machine: older versions write whole paths.
 
-use super::ImportError;
+use super::error::ImportError;
 use std::path::{Path, PathBuf};
 
 /// A folder with settings of tufup.

@@ -4,7 +4,7 @@
 //! There is no specification. What is read here is what PyUpdater's
 //! `core/key_handler`, `core/package_handler` and `client` write and read.
 
-use super::ImportError;
+use super::error::ImportError;
 use crate::project::InPyUpdater;
 use base64ct::{Base64, Base64Unpadded, Encoding};
 use flate2::read::MultiGzDecoder;

@@ -1,7 +1,7 @@
 //! Roots under the names that clients look for: `1.root.json`, `2.root.json`,
 //! and so on. Some repositories have the newest one as `root.json` only.
 
-use super::ImportError;
+use super::error::ImportError;
 use crate::metadata::{Document, MetadataError};
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::Bounds;

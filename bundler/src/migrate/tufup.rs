@@ -2,8 +2,9 @@
 //! is read, its keys, its metadata and its targets stay where they are and are
 //! continued.
 
+use super::error::ImportError;
 use super::place::Place;
-use super::{ImportError, roots};
+use super::roots;
 use crate::keys::Keyring;
 use crate::metadata::{self, MetadataError, Published, Trust};
 use crate::project::{self, PatchFormat, Project, ROLES, Template};
