@@ -1,20 +1,19 @@
 //! Bringing what is published here, as a client would: from where clients
 //! fetch it or from where `upload` puts it, verified from the pinned root.
 
+use super::move_file::move_file;
+use super::upload::{self, Conflict, Place, UploadError};
 use crate::error::Error;
 use crate::metadata::{Document, MetadataError, Published, State, Trust, walk};
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::publish::move_file;
-use crate::publish::upload::{self, Conflict, Place, UploadError};
 use crate::release::rebase::{self, Entries};
 use crate::release::{Pending, is_listed_as, stored_name};
 use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::http::HttpError;
 use notsotuf_stub::tuf::key::sha256_hex;
-use notsotuf_stub::tuf::percent_encode;
-use notsotuf_stub::tuf::{TargetFile, TufError, UnixTime};
+use notsotuf_stub::tuf::{TargetFile, TufError, UnixTime, percent_encode};
 use pep440_rs::Version;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Where to: what people write, and what they mean. What only looks like a
 //! folder is never taken for one.
 
-use super::UploadError;
+use super::error::UploadError;
 use notsotuf_stub::fs;
 use std::path::{Path, PathBuf};
 use url::Url;

@@ -1,7 +1,7 @@
 //! Looking at what is there before anything is written: is it an earlier
 //! state of what is here, and of nothing else?
 
-use super::UploadError;
+use super::error::UploadError;
 use crate::metadata::{Document, Memory, Published, file_name, same_signed};
 use std::collections::BTreeMap;
 use std::path::Path;

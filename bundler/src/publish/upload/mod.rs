@@ -5,6 +5,8 @@
 
 mod aws_profile;
 mod destination;
+mod error;
+mod listed;
 mod look;
 mod object_store;
 mod place;
@@ -12,136 +14,16 @@ mod plan;
 mod rsync;
 
 pub use destination::Destination;
+pub use error::UploadError;
+pub use listed::{Here, MAX_METADATA};
+use listed::{check_hashes, check_targets, listed_targets, local, published_there};
 pub use look::{Conflict, check};
 pub use place::Place;
 
-use crate::metadata::{Memory, MetadataError, Published};
 use crate::progress::Progress;
-use crate::release::stored_name;
-use notsotuf_stub::bundle::patch::hash_file;
-use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::http::HttpError;
-use notsotuf_stub::tuf::TufError;
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::fs;
 use plan::Files;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::path::Path;
-
-/// Files of more bytes than this are sent in parts of this size, each of
-/// which is tried again by itself.
-const PART: usize = 8 << 20;
-/// Files, or parts of one, that are under way at a time.
-const AT_ONCE: usize = 4;
-
-/// Why an upload failed. What is there is a whole repository all the same;
-/// called again, it goes on where it stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The file system.
-    #[error(transparent)]
-    Fs(#[from] FsError),
-    /// The destination is not named.
-    #[error(
-        "where to? Name it (`notsotuf upload s3://bucket/prefix`), or set `upload` in the project settings"
-    )]
-    NoDestination,
-    /// The destination is not understood.
-    #[error(
-        "{0:?} is no destination: use s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, a folder, or rsync:host:path"
-    )]
-    Destination(String),
-    /// The destination is not written as it should be.
-    #[error("{given:?} is no destination; did you mean {meant}?")]
-    Spelling {
-        /// What was given.
-        given: String,
-        /// What was probably meant.
-        meant: String,
-    },
-    /// There is nothing to upload.
-    #[error("nothing is published here yet: `notsotuf publish` comes before `upload`")]
-    Nothing,
-    /// What is there is not an earlier state of what is here.
-    #[error(
-        "nothing was changed at {place}: {conflict}. `notsotuf fetch` brings here what is there, and makes \
-         what was published here only pending again; then `notsotuf publish` and `upload`. --force uploads all the same, and breaks clients that have \
-         seen what is there"
-    )]
-    Conflict {
-        /// The destination.
-        place: String,
-        /// What is wrong.
-        conflict: Conflict,
-    },
-    /// Targets that the metadata lists are nowhere.
-    #[error(
-        "the metadata lists files that are neither here nor at {place}: {}. `notsotuf fetch --all` \
-         brings what is published; what is only here has to be added and published again", .files.join(", ")
-    )]
-    Missing {
-        /// The destination.
-        place: String,
-        /// The files.
-        files: Vec<String>,
-    },
-    /// Another upload was quicker.
-    #[error(
-        "another upload to {0} was quicker, so timestamp.json there was left alone. `notsotuf fetch` \
-         brings here what is there; then `notsotuf publish` and `upload` again"
-    )]
-    Raced(String),
-    /// A file that is too large to be metadata.
-    #[error("{place} has {size} bytes, more than it may have")]
-    TooLarge {
-        /// The file.
-        place: String,
-        /// Its size.
-        size: u64,
-    },
-    /// The store says no.
-    #[error("{place}: {source}{hint}", hint = credentials_hint(source))]
-    Store {
-        /// Object or destination.
-        place: String,
-        /// What it said.
-        source: ::object_store::Error,
-    },
-    /// rsync failed.
-    #[error("rsync {0}")]
-    Rsync(String),
-    /// The web server failed.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// What is there does not verify.
-    #[error("{0}")]
-    Tuf(#[from] TufError),
-    /// The metadata.
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
-    /// The runtime could not be started.
-    #[error("cannot start: {0}")]
-    Runtime(std::io::Error),
-}
-
-fn credentials_hint(error: &::object_store::Error) -> &'static str {
-    // Some stores' refusals come as a general error with the status in it.
-    let text = error.to_string();
-    let refused = matches!(
-        error,
-        ::object_store::Error::Unauthenticated { .. }
-            | ::object_store::Error::PermissionDenied { .. }
-    ) || text.contains("401 ")
-        || text.contains("403 ");
-    match refused {
-        true => {
-            "\nCredentials are taken from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
-             AWS_REGION, or AWS_PROFILE; GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME and \
-             AZURE_STORAGE_ACCOUNT_KEY"
-        }
-        false => "",
-    }
-}
 
 /// How to upload.
 #[derive(Debug, Clone, Copy, Default)]
@@ -167,16 +49,6 @@ pub struct Report {
     pub removed: Vec<String>,
     /// There, but not in the repository any more.
     pub extra: Vec<String>,
-}
-
-/// What is here: verified metadata, and the folder that it is in.
-pub struct Here<'a> {
-    /// The folder with `metadata` and `targets`.
-    pub repository: &'a Path,
-    /// What is in it.
-    pub published: &'a Published,
-    /// What the project remembers.
-    pub memory: &'a Memory,
 }
 
 /// Uploads what is here to `to`.
@@ -249,8 +121,6 @@ pub fn upload(
 }
 
 const TIMESTAMP: &str = "metadata/timestamp.json";
-/// No metadata file is larger.
-pub const MAX_METADATA: u64 = 64 << 20;
 
 /// The last step. What is there must still be what was seen, and what the
 /// timestamp leads to must be what was sent: there may be two who upload.
@@ -298,141 +168,6 @@ fn read_metadata(to: &Place, there: &Files) -> Result<look::Metadata, UploadErro
         }
     }
     Ok(metadata)
-}
-
-/// What metadata says of a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Listed {
-    length: u64,
-    hash: String,
-}
-
-fn listed_in(entries: &Map<String, Value>, consistent: bool, into: &mut BTreeMap<String, Listed>) {
-    for (path, entry) in entries {
-        let hash = entry["hashes"]["sha256"].as_str();
-        let listed = Listed {
-            length: entry["length"].as_u64().unwrap_or(0),
-            hash: hash.unwrap_or_default().into(),
-        };
-        let stored = stored_name(path, entry, consistent);
-        into.insert(format!("targets/{stored}"), listed);
-    }
-}
-
-/// All targets that the metadata here lists, those of delegated roles too.
-fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadError> {
-    let consistent = here.published.consistent_snapshot();
-    let mut listed = BTreeMap::new();
-    let snapshot = here.published.snapshot.as_ref();
-    let roles = snapshot.and_then(|s| s.signed()["meta"].as_object());
-    for (file, entry) in roles.into_iter().flatten() {
-        let Some(role) = file.strip_suffix(".json").filter(|role| *role != "targets") else {
-            continue;
-        };
-        let version = entry["version"].as_u64().unwrap_or(0);
-        let role = notsotuf_stub::tuf::percent_encode(role, false);
-        let name = crate::metadata::file_name(&role, version, consistent);
-        let path = here.repository.join("metadata").join(name);
-        let bytes = fs::read_optional(&path, MAX_METADATA)?;
-        let value: Option<Value> = bytes.and_then(|b| serde_json::from_slice(&b).ok());
-        let value = value.unwrap_or_default();
-        if let Some(entries) = value["signed"]["targets"].as_object() {
-            listed_in(entries, consistent, &mut listed);
-        }
-    }
-    listed_in(&here.published.target_entries(), consistent, &mut listed);
-    Ok(listed)
-}
-
-/// The hashes of the targets that are published there, as far as that can be
-/// told.
-fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<String, String> {
-    let read = &mut |file: &str, _| -> Result<Option<Vec<u8>>, MetadataError> {
-        Ok(there.get(file).cloned())
-    };
-    let first = here.published.roots().next().map(|(_, bytes)| bytes);
-    let Ok(found) = crate::metadata::walk(first, read) else {
-        return BTreeMap::new();
-    };
-    let mut listed = BTreeMap::new();
-    listed_in(
-        &found.target_entries(),
-        found.consistent_snapshot(),
-        &mut listed,
-    );
-    listed.into_iter().map(|(path, l)| (path, l.hash)).collect()
-}
-
-/// Whether every target is here or there. What is here and is not what is
-/// listed stays here.
-fn check_targets(
-    here: &mut Files,
-    there: &Files,
-    listed: &BTreeMap<String, Listed>,
-    place: &str,
-) -> Result<(), UploadError> {
-    let mut missing = Vec::new();
-    for (path, Listed { length, .. }) in listed {
-        if here.get(path) == Some(length) {
-            continue;
-        }
-        here.remove(path);
-        if there.get(path) != Some(length) {
-            missing.push(path.clone());
-        }
-    }
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(UploadError::Missing {
-            place: place.into(),
-            files: missing,
-        }),
-    }
-}
-
-/// Whether what is sent is what is listed.
-fn check_hashes(
-    repository: &Path,
-    files: &[String],
-    listed: &BTreeMap<String, Listed>,
-) -> Result<(), UploadError> {
-    for path in files {
-        let Some(Listed { hash, .. }) = listed.get(path).filter(|l| !l.hash.is_empty()) else {
-            continue;
-        };
-        let file = fs::join(repository, path);
-        if encode_hex(&hash_file(&file)?.1) != *hash {
-            let error = TufError::Hash {
-                name: file.display().to_string(),
-                algorithm: "sha256".into(),
-            };
-            return Err(error.into());
-        }
-    }
-    Ok(())
-}
-
-/// The metadata and target files of a repository.
-fn local(repository: &Path) -> Result<Files, FsError> {
-    let mut files = Files::new();
-    let mut folders = vec!["metadata".to_owned(), "targets".to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::list(&fs::join(repository, &folder))? {
-            let Some(name) = entry.file_name().and_then(|name| name.to_str()) else {
-                continue;
-            };
-            let Some(found) = fs::inspect(&entry)? else {
-                continue;
-            };
-            let path = format!("{folder}/{name}");
-            if found.is_dir() {
-                folders.push(path);
-            } else if !name.starts_with('.') {
-                files.insert(path, found.len());
-            }
-        }
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

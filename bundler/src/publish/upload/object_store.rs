@@ -1,6 +1,8 @@
 //! Object stores, and folders, which are treated like them.
 
-use super::{AT_ONCE, PART, UploadError, aws_profile, plan};
+use super::aws_profile;
+use super::error::UploadError;
+use super::plan::{self, Files};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use notsotuf_stub::fs::{self, FsError};
@@ -9,7 +11,6 @@ use object_store::{
     Attribute, Attributes, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, UpdateVersion, WriteMultipart,
 };
-use plan::Files;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -397,3 +398,10 @@ fn resolve(folder: &Path) -> Result<PathBuf, UploadError> {
         }
     }
 }
+
+/// Files of more bytes than this are sent in parts of this size, each of
+/// which is tried again by itself.
+pub const PART: usize = 8 << 20;
+
+/// Files, or parts of one, that are under way at a time.
+pub const AT_ONCE: usize = 4;

@@ -1,9 +1,10 @@
 //! Where a repository is, whatever kind of place that is.
 
+use super::destination::Destination;
+use super::error::UploadError;
 use super::object_store::{Found, Store};
 use super::plan::Files;
 use super::rsync::Rsync;
-use super::{Destination, UploadError};
 use indicatif::ProgressBar;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::http::{Answer, Http, HttpError, Rest};

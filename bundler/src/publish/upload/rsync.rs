@@ -1,6 +1,6 @@
 //! Another machine, by rsync.
 
-use super::UploadError;
+use super::error::UploadError;
 use super::plan::Files;
 use crate::child;
 use notsotuf_stub::fs::{self, FsError};

@@ -1,0 +1,161 @@
+//! Publishing: targets first, `timestamp.json` last, each file whole or not
+//! at all, so that a client sees the old repository or the new one.
+
+use super::move_file::move_file;
+use super::size_check;
+use crate::error::Error;
+use crate::keys::{Keyring, Passphrases};
+
+use crate::metadata::{self, Published, Trust, Update};
+use crate::project::Project;
+use crate::release::{Pending, stored_name};
+use notsotuf_stub::fs;
+use notsotuf_stub::tuf::UnixTime;
+use std::collections::BTreeSet;
+
+/// What was published.
+#[derive(Debug)]
+pub struct Report {
+    /// Targets that are new.
+    pub added: Vec<String>,
+    /// Targets that are gone.
+    pub removed: Vec<String>,
+    /// The metadata.
+    pub update: Update,
+    /// What the release engineer should know.
+    pub warning: Option<String>,
+}
+
+/// What to publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// All that is pending, and fresh timestamp and snapshot.
+    Pending,
+    /// Fresh expiry dates only, for cron; releases that are pending stay so.
+    Renewal,
+}
+
+/// Signs and writes `what`.
+///
+/// # Errors
+/// Before anything is written, if a file is missing, signatures are missing,
+/// or a client would refuse the result. Interrupted at any point, it can just
+/// be called again.
+pub fn publish(
+    project: &Project,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+    now: UnixTime,
+    what: What,
+) -> Result<Report, Error> {
+    let published = Published::load(project)?;
+    let consistent = published.consistent_snapshot();
+    let mut pending = Pending::open(project, &published)?;
+    if what == What::Renewal {
+        pending.entries = published.target_entries();
+    }
+    let before = published.target_entries();
+    let added: Vec<String> = pending
+        .entries
+        .iter()
+        .filter(|(path, entry)| before.get(*path) != Some(entry))
+        .map(|(path, _)| path.clone())
+        .collect();
+    let removed: Vec<String> = before
+        .keys()
+        .filter(|path| !pending.entries.contains_key(*path))
+        .cloned()
+        .collect();
+    let mut files = Vec::new();
+    let same_file = |path: &String| {
+        let (old, new) = (&before[path], &pending.entries[path]);
+        old["hashes"] == new["hashes"] && old["length"] == new["length"]
+    };
+    // Where only what is said of a file is new, the file need not be here.
+    let with_files = added
+        .iter()
+        .filter(|path| !(before.contains_key(*path) && same_file(path)));
+    for path in with_files {
+        let Some(file) = pending.find(path, consistent)? else {
+            let path = pending.files().join(path);
+            return Err(metadata::MetadataError::Missing(path).into());
+        };
+        let stored = stored_name(path, &pending.entries[path], consistent);
+        files.push((file, project.targets().join(stored)));
+    }
+    let update = metadata::update(
+        project,
+        &published,
+        &pending.entries,
+        keyring,
+        passphrases,
+        now,
+    )?;
+    let warning = size_check::check(&published, &update, what)?;
+    metadata::check_as_client(&project.metadata(), &update.files, now)?;
+
+    fs::create_dir_all(&project.targets())?;
+    fs::sweep(&project.targets())?;
+    fs::sweep(&project.metadata())?;
+    for (from, to) in files.iter().filter(|(from, to)| from != to) {
+        move_file(from, to)?;
+    }
+    for (name, bytes) in &update.files {
+        fs::write_atomically(&project.metadata().join(name), bytes)?;
+    }
+    let now_published = Published::load(project)?;
+    Trust::remember_published(project, &now_published)?;
+    // From here on the new release is out; the rest is tidying up.
+    match what {
+        What::Pending => fs::remove_tree(&project.pending())?,
+        What::Renewal => metadata::drop_drafts(project, &update)?,
+    }
+    let kept: BTreeSet<String> = pending
+        .entries
+        .iter()
+        .map(|(path, entry)| stored_name(path, entry, consistent))
+        .collect();
+    for (path, entry) in &before {
+        let stored = stored_name(path, entry, consistent);
+        if !kept.contains(&stored) {
+            fs::remove_file(&project.targets().join(stored))?;
+        }
+    }
+    if consistent {
+        drop_old_versions(project, &published, &update)?;
+    }
+    Ok(Report {
+        added,
+        removed,
+        update,
+        warning,
+    })
+}
+
+/// Removes what no client needs any more: it reads the versions that the
+/// newest timestamp leads to, or, if it is in the middle of that, those of the
+/// publication before. Roots stay, since clients go from one to the next.
+fn drop_old_versions(
+    project: &Project,
+    published: &Published,
+    update: &Update,
+) -> Result<(), Error> {
+    let version = |role: &str| published.document(role).map(metadata::Document::version);
+    for path in fs::list(&project.metadata())? {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        for role in ["targets", "snapshot"] {
+            let found = name
+                .strip_suffix(".json")
+                .and_then(|stem| stem.strip_suffix(role)?.strip_suffix('.'))
+                .and_then(|number| number.parse::<u64>().ok());
+            let before = version(role);
+            let newest = update.versions.get(role).copied().or(before);
+            if found.is_some() && found != newest && found != before {
+                fs::remove_file(&path)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Why an upload failed, and what to do about it.
+
+use super::look::Conflict;
+use crate::metadata::MetadataError;
+use notsotuf_stub::fs::FsError;
+use notsotuf_stub::http::HttpError;
+use notsotuf_stub::tuf::TufError;
+
+/// Why an upload failed. What is there is a whole repository all the same;
+/// called again, it goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The destination is not named.
+    #[error(
+        "where to? Name it (`notsotuf upload s3://bucket/prefix`), or set `upload` in the project settings"
+    )]
+    NoDestination,
+    /// The destination is not understood.
+    #[error(
+        "{0:?} is no destination: use s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, a folder, or rsync:host:path"
+    )]
+    Destination(String),
+    /// The destination is not written as it should be.
+    #[error("{given:?} is no destination; did you mean {meant}?")]
+    Spelling {
+        /// What was given.
+        given: String,
+        /// What was probably meant.
+        meant: String,
+    },
+    /// There is nothing to upload.
+    #[error("nothing is published here yet: `notsotuf publish` comes before `upload`")]
+    Nothing,
+    /// What is there is not an earlier state of what is here.
+    #[error(
+        "nothing was changed at {place}: {conflict}. `notsotuf fetch` brings here what is there, and makes \
+         what was published here only pending again; then `notsotuf publish` and `upload`. --force uploads all the same, and breaks clients that have \
+         seen what is there"
+    )]
+    Conflict {
+        /// The destination.
+        place: String,
+        /// What is wrong.
+        conflict: Conflict,
+    },
+    /// Targets that the metadata lists are nowhere.
+    #[error(
+        "the metadata lists files that are neither here nor at {place}: {}. `notsotuf fetch --all` \
+         brings what is published; what is only here has to be added and published again", .files.join(", ")
+    )]
+    Missing {
+        /// The destination.
+        place: String,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// Another upload was quicker.
+    #[error(
+        "another upload to {0} was quicker, so timestamp.json there was left alone. `notsotuf fetch` \
+         brings here what is there; then `notsotuf publish` and `upload` again"
+    )]
+    Raced(String),
+    /// A file that is too large to be metadata.
+    #[error("{place} has {size} bytes, more than it may have")]
+    TooLarge {
+        /// The file.
+        place: String,
+        /// Its size.
+        size: u64,
+    },
+    /// The store says no.
+    #[error("{place}: {source}{hint}", hint = credentials_hint(source))]
+    Store {
+        /// Object or destination.
+        place: String,
+        /// What it said.
+        source: object_store::Error,
+    },
+    /// rsync failed.
+    #[error("rsync {0}")]
+    Rsync(String),
+    /// The web server failed.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// What is there does not verify.
+    #[error("{0}")]
+    Tuf(#[from] TufError),
+    /// The metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The runtime could not be started.
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
+}
+
+pub fn credentials_hint(error: &object_store::Error) -> &'static str {
+    // Some stores' refusals come as a general error with the status in it.
+    let text = error.to_string();
+    let refused = matches!(
+        error,
+        object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. }
+    ) || text.contains("401 ")
+        || text.contains("403 ");
+    match refused {
+        true => {
+            "\nCredentials are taken from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
+             AWS_REGION, or AWS_PROFILE; GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME and \
+             AZURE_STORAGE_ACCOUNT_KEY"
+        }
+        false => "",
+    }
+}
