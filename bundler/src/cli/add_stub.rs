@@ -1,8 +1,10 @@
-//! The stub as a target of its own.
+//! `notsotuf add-stub`.
 
-use super::{App, Output};
+use super::app::App;
+use super::stub_at_hand::{MAX_STUB, beside_this_program};
 use crate::error::Error;
 use crate::metadata::Published;
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::release::{self, Addition, ReleaseError};
@@ -12,12 +14,8 @@ use notsotuf_stub::fs;
 use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::update::self_update;
-use pep440_rs::Version;
 use serde_json::json;
 use std::path::PathBuf;
-
-/// A stub has about 3 MB.
-const MAX_STUB: u64 = 256 << 20;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -33,22 +31,6 @@ pub struct AddStub {
     stub: Option<PathBuf>,
     #[command(flatten)]
     app: App,
-}
-
-/// Where the stub is unless the command line says otherwise.
-pub fn beside_this_program() -> PathBuf {
-    let name = format!("notsotuf-stub{}", std::env::consts::EXE_SUFFIX);
-    let program = std::env::current_exe().ok();
-    let folder = program.as_ref().and_then(|program| program.parent());
-    folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name))
-}
-
-/// The version of that one.
-pub fn at_hand() -> Option<Version> {
-    let program = fs::read_optional(&beside_this_program(), MAX_STUB)
-        .ok()
-        .flatten()?;
-    self_update::version_of(&program)
 }
 
 pub fn add(

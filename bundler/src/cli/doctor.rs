@@ -1,12 +1,13 @@
 //! Looking for what is wrong with a project, and saying what mends it.
 
-use super::verify::DAY;
-use super::{App, Output, add_stub};
+use super::app::App;
+use super::status::DAY;
+use super::stub_at_hand;
 use crate::error::Error;
 use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
-use crate::project::address;
-use crate::project::{self, Project, ROLES};
+use crate::output::Output;
+use crate::project::{self, Project, ROLES, address};
 use crate::release::Pending;
 use crate::ship;
 use crate::verify::{self, AuditError, Target, There};
@@ -304,7 +305,7 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
 }
 
 fn program(found: &mut Findings) {
-    let path = add_stub::beside_this_program();
+    let path = stub_at_hand::beside_this_program();
     let bytes = fs::read_optional(&path, 256 << 20).unwrap_or_default();
     match bytes.and_then(|bytes| self_update::version_of(&bytes)) {
         Some(version) => found.good(format!("the stub beside this program is version {version}")),

@@ -1,8 +1,8 @@
 //! `notsotuf fetch`.
 
-use super::Output;
 use crate::error::Error;
 use crate::metadata::{MEMORY, PIN};
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::fetch::{self, FetchError, Options};

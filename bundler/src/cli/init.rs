@@ -1,12 +1,11 @@
 //! `notsotuf init`.
 
-use super::Output;
 use crate::error::Error;
 use crate::keys::{External, KeyError, Keyring, NewKey, Passphrases, PublicKey};
 use crate::metadata::{self, PIN, Published, Trust};
-use crate::project::address;
+use crate::output::Output;
 use crate::project::new_project::{self, NewFile};
-use crate::project::{self, InPyUpdater, PatchFormat, Project, Template};
+use crate::project::{self, InPyUpdater, PatchFormat, Project, Template, address};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;

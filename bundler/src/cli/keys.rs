@@ -1,34 +1,20 @@
-//! The commands about keys, signatures and trust.
+//! `notsotuf keys`.
 
 use super::init::choose;
-use super::{Output, review, tell_published};
+use super::review;
+use super::role::Role;
+use super::sign::tell_root;
 use crate::error::Error;
 use crate::keys::{self, Info, Keyring, Passphrases, Private, PublicKey};
-use crate::metadata::{self, Change, Document, Published, change_root};
+use crate::metadata::{self, Change, Published, change_root};
+use crate::output::Output;
 use crate::project::{Project, ROLES};
-use crate::publish::{self, What};
-use crate::release::Pending;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::Subcommand;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-
-/// A top-level role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Role {
-    Root,
-    Targets,
-    Snapshot,
-    Timestamp,
-}
-
-impl Role {
-    fn name(self) -> &'static str {
-        ROLES[self as usize]
-    }
-}
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -90,35 +76,6 @@ pub enum Keys {
         /// That many
         number: usize,
     },
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Shows what changes against what is published, keys by name and id, and asks before it
-signs. Compare the ids with what you agreed on, not only the names.
-
-Two people who each have one of two root keys:
-  alice$ notsotuf keys replace targets targets-2      # 1 of 2 signatures
-  alice$ ... hands the project folder on, with .notsotuf-pending
-  bob$   notsotuf sign root                           # 2 of 2 signatures
-  bob$   notsotuf publish")]
-pub struct Sign {
-    /// root or targets
-    role: Role,
-    /// Sign without asking; what changes is shown all the same
-    #[arg(long, short)]
-    yes: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Without arguments: a fresh timestamp and snapshot (and targets, if half of
-their time is over), with the keys at hand.
-  17 4 * * *  notsotuf -C /srv/project renew --passphrase-file /etc/notsotuf")]
-pub struct Renew {
-    /// Renew the root too
-    #[arg(long)]
-    root: bool,
 }
 
 /// `notsotuf keys …`.
@@ -194,40 +151,6 @@ pub fn keys(
     Ok(())
 }
 
-/// Says how far the draft of a root is.
-fn tell_root(
-    draft: &Document,
-    published: &Published,
-    changes: &[String],
-    output: &Output,
-) -> Result<(), Error> {
-    let (old, old_need) = draft.signatures("root", &published.root)?;
-    let (new, new_need) = draft.signatures("root", draft)?;
-    let ready = old as u64 >= old_need && new as u64 >= new_need;
-    let next = if ready {
-        "`notsotuf publish` publishes it"
-    } else {
-        "`notsotuf sign root` adds signatures where more root keys are"
-    };
-    let mut text = Lines::new();
-    for change in changes {
-        text.line(change);
-    }
-    text.line(format!(
-        "root {} is drafted: {old} of {old_need} signatures by the old root keys, {new} of \
-         {new_need} by the new ones",
-        draft.version()
-    ));
-    text.line(next);
-    let json = json!({
-        "role": "root", "version": draft.version(), "ready": ready,
-        "old": { "have": old, "need": old_need }, "new": { "have": new, "need": new_need },
-        "changes": changes,
-    });
-    output.say(text, &json);
-    Ok(())
-}
-
 fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Error> {
     let published = Published::load(project)?;
     let mut text = Lines::new();
@@ -278,92 +201,5 @@ fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Err
         ));
     }
     output.say(text, &json!({ "keys": list, "unpaired": unpaired }));
-    Ok(())
-}
-
-/// `notsotuf sign ROLE`.
-pub fn sign(
-    project: &Project,
-    args: &Sign,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
-    let published = Published::load(project)?;
-    let keyring = project.keyring(key_dirs)?;
-    match args.role {
-        Role::Root => {
-            let none =
-                || metadata::MetadataError::Keys("there is no draft of a root to sign".into());
-            let draft = metadata::root_draft(project, &published)?.ok_or_else(none)?;
-            let changes = review::root_changes(&published.root, &draft, &keyring);
-            review::confirm("what is to be signed", &changes, args.yes)?;
-            let draft = metadata::sign_root_draft(project, &published, &keyring, passphrases)?;
-            tell_root(&draft.ok_or_else(none)?, &published, &changes, output)
-        }
-        Role::Targets => {
-            let entries = Pending::open(project, &published)?.entries;
-            let draft = metadata::targets_draft(project, &published, &entries, now())?;
-            let changes = review::targets_changes(published.targets.as_ref(), &draft);
-            review::confirm("what is to be signed", &changes, args.yes)?;
-            let signed = metadata::sign_targets(
-                project,
-                &published,
-                &entries,
-                &keyring,
-                passphrases,
-                now(),
-            )?;
-            let (have, need) = signed.signatures("targets", &published.root)?;
-            let text = format!(
-                "targets {} has {have} of {need} signatures",
-                signed.version()
-            );
-            let json = json!({
-                "role": "targets", "version": signed.version(), "have": have, "need": need,
-                "changes": changes,
-            });
-            output.say(text, &json);
-            Ok(())
-        }
-        Role::Snapshot | Role::Timestamp => Err(metadata::MetadataError::Keys(
-            "snapshot and timestamp are signed by `notsotuf publish` and `notsotuf renew`".into(),
-        )
-        .into()),
-    }
-}
-
-/// `notsotuf renew`.
-pub fn renew(
-    project: &Project,
-    args: &Renew,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
-    let keyring = project.keyring(key_dirs)?;
-    if args.root {
-        let published = Published::load(project)?;
-        match metadata::root_draft(project, &published)? {
-            None => {
-                let change = Change::Renew;
-                change_root(project, &published, &change, &keyring, passphrases, now())?;
-            }
-            // From an earlier call that did not come to its end.
-            Some(draft) if review::is_renewal(&published.root, &draft) => {}
-            // Which would be signed unseen.
-            Some(draft) => {
-                return Err(metadata::MetadataError::Keys(format!(
-                    "root {} is drafted already: `notsotuf sign root` and `notsotuf publish` it first, \
-                     or delete it in {:?}",
-                    draft.version(),
-                    project.pending()
-                ))
-                .into());
-            }
-        }
-    }
-    let report = publish::publish(project, &keyring, passphrases, now(), What::Renewal)?;
-    tell_published(project, &report, output);
     Ok(())
 }

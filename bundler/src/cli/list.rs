@@ -1,8 +1,10 @@
 //! `notsotuf list`.
 
-use super::{App, Output, next_upload};
+use super::app::App;
+use super::publish::next_upload;
 use crate::error::Error;
 use crate::metadata::{Document, Published};
+use crate::output::Output;
 use crate::project::Project;
 use crate::release::{Pending, stored_name};
 use crate::verify::{self, Target};

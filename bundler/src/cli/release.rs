@@ -1,11 +1,13 @@
 //! `notsotuf release`: all that a release takes, in one go, and again from
 //! where it stopped.
 
+use super::add::{Addable, add, read_notes};
+use super::publish::tell_published;
 use super::upload::{self, Upload};
-use super::{Addable, Output, add, read_notes, tell_published};
 use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
 use crate::metadata::{self, MetadataError, Published};
+use crate::output::Output;
 use crate::pack::archive;
 use crate::progress::Progress;
 use crate::project::Project;

@@ -1,10 +1,11 @@
-//! Operations on releases that are out.
+//! `notsotuf rollout`.
 
-use super::{App, Output};
+use super::app::App;
 use crate::error::Error;
 use crate::metadata::Published;
+use crate::output::Output;
 use crate::project::Project;
-use crate::release::{rollout, yank as withdraw};
+use crate::release::rollout;
 use clap::Args;
 use pep440_rs::Version;
 use serde_json::json;
@@ -30,22 +31,6 @@ pub struct Rollout {
     app: App,
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Its archive, and all patches to and from it, go. Clients that have it are told by signed
-metadata, and go on to a newer version, or back to the newest one before it, in full.
-Clients of tufup do not go back. A version number that was withdrawn is not to be used
-again.
-
-  notsotuf yank 2.0
-  notsotuf publish")]
-pub struct Yank {
-    /// Which release
-    version: Version,
-    #[command(flatten)]
-    app: App,
-}
-
 /// `10` or `10%`.
 pub fn parse_percent(text: &str) -> Result<u64, String> {
     let number = text.strip_suffix('%').unwrap_or(text);
@@ -63,18 +48,5 @@ pub fn rollout(project: &Project, args: &Rollout, output: &Output) -> Result<(),
     );
     let json = json!({ "app": app, "version": version.to_string(), "percent": percent });
     output.say(text, &json);
-    Ok(())
-}
-
-pub fn yank(project: &Project, args: &Yank, output: &Output) -> Result<(), Error> {
-    let app = project.app(args.app.app.as_deref())?;
-    let published = Published::load(project)?;
-    let version = &args.version;
-    withdraw::yank(project, &published, app, version)?;
-    let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");
-    output.say(
-        text,
-        &json!({ "app": app, "withdrawn": version.to_string() }),
-    );
     Ok(())
 }

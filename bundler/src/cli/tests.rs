@@ -1,5 +1,6 @@
 //! What help says.
 
+use super::add::parse_meta;
 use super::*;
 use clap::CommandFactory;
 

@@ -1,8 +1,9 @@
 //! Uploading.
 
-use super::{Output, verify};
+use super::verify;
 use crate::error::Error;
 use crate::metadata::{self, Published, Trust};
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::upload::{self, Destination, Here, Options, Place, UploadError};

@@ -1,0 +1,59 @@
+//! `notsotuf renew`.
+
+use super::publish::tell_published;
+use super::review;
+use crate::error::Error;
+use crate::keys::Passphrases;
+use crate::metadata::{self, Change, Published, change_root};
+use crate::output::Output;
+use crate::project::Project;
+use crate::publish::{self, What};
+use clap::Args;
+use notsotuf_stub::startup::now;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without arguments: a fresh timestamp and snapshot (and targets, if half of
+their time is over), with the keys at hand.
+  17 4 * * *  notsotuf -C /srv/project renew --passphrase-file /etc/notsotuf")]
+pub struct Renew {
+    /// Renew the root too
+    #[arg(long)]
+    root: bool,
+}
+
+/// `notsotuf renew`.
+pub fn renew(
+    project: &Project,
+    args: &Renew,
+    key_dirs: &[PathBuf],
+    passphrases: &Passphrases,
+    output: &Output,
+) -> Result<(), Error> {
+    let keyring = project.keyring(key_dirs)?;
+    if args.root {
+        let published = Published::load(project)?;
+        match metadata::root_draft(project, &published)? {
+            None => {
+                let change = Change::Renew;
+                change_root(project, &published, &change, &keyring, passphrases, now())?;
+            }
+            // From an earlier call that did not come to its end.
+            Some(draft) if review::is_renewal(&published.root, &draft) => {}
+            // Which would be signed unseen.
+            Some(draft) => {
+                return Err(metadata::MetadataError::Keys(format!(
+                    "root {} is drafted already: `notsotuf sign root` and `notsotuf publish` it first, \
+                     or delete it in {:?}",
+                    draft.version(),
+                    project.pending()
+                ))
+                .into());
+            }
+        }
+    }
+    let report = publish::publish(project, &keyring, passphrases, now(), What::Renewal)?;
+    tell_published(project, &report, output);
+    Ok(())
+}
