@@ -7,7 +7,6 @@
 
 mod child;
 mod cli;
-mod error;
 mod interrupt;
 mod keys;
 mod metadata;
@@ -45,7 +44,7 @@ fn main() -> ExitCode {
     let output = Output::new(cli.json);
     let result = cli::run(cli, &output);
     interrupt::stop_if_interrupted();
-    let said = output.finish(result.as_ref().err());
+    let said = output.finish(result.as_ref().err().map(cli::error::Error::told));
     if let Err(e) = said {
         output::complain(format!("error: cannot write to standard output: {e}"));
         return ExitCode::FAILURE;

@@ -1,8 +1,8 @@
 //! `notsotuf add`.
 
 use super::app::App;
+use super::error::Error;
 use super::{rollout, stub_at_hand};
-use crate::error::Error;
 use crate::metadata::{Published, limits};
 use crate::output::Output;
 use crate::progress::Progress;

@@ -1,8 +1,8 @@
 //! `notsotuf add-stub`.
 
 use super::app::App;
+use super::error::Error;
 use super::stub_at_hand::{MAX_STUB, beside_this_program};
-use crate::error::Error;
 use crate::metadata::Published;
 use crate::output::Output;
 use crate::progress::Progress;

@@ -1,8 +1,8 @@
 //! `notsotuf bridge`.
 
 use super::app::App;
+use super::error::Error;
 use super::stub_at_hand::beside_this_program;
-use crate::error::Error;
 use crate::migrate::pyupdater_bridge;
 use crate::output::Output;
 use crate::project::{Project, address};

@@ -1,9 +1,9 @@
 //! Looking for what is wrong with a project, and saying what mends it.
 
 use super::app::App;
+use super::error::Error;
 use super::status::DAY;
 use super::stub_at_hand;
-use crate::error::Error;
 use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
 use crate::output::Output;

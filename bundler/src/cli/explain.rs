@@ -1,7 +1,7 @@
 //! `notsotuf explain`.
 
 use super::app::App;
-use crate::error::Error;
+use super::error::Error;
 use crate::metadata::Published;
 use crate::output::Output;
 use crate::progress::Progress;

@@ -1,6 +1,6 @@
 //! `notsotuf fetch`.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::metadata::{MEMORY, PIN};
 use crate::output::Output;
 use crate::progress::Progress;

@@ -1,7 +1,7 @@
 //! `notsotuf import`.
 
+use super::error::Error;
 use super::init::{self, Init};
-use crate::error::Error;
 use crate::keys::{self, Passphrases};
 use crate::metadata::Published;
 use crate::migrate::ImportError;

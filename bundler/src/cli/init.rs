@@ -1,6 +1,6 @@
 //! `notsotuf init`.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::keys::{External, KeyError, Keyring, NewKey, Passphrases, PublicKey};
 use crate::metadata::{self, PIN, Published, Trust};
 use crate::output::Output;

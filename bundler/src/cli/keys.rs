@@ -1,10 +1,10 @@
 //! `notsotuf keys`.
 
+use super::error::Error;
 use super::init::choose;
 use super::review;
 use super::role::Role;
 use super::sign::tell_root;
-use crate::error::Error;
 use crate::keys::{self, Info, Keyring, Passphrases, Private, PublicKey};
 use crate::metadata::{self, Change, Published, change_root};
 use crate::output::Output;

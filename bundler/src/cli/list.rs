@@ -1,8 +1,8 @@
 //! `notsotuf list`.
 
 use super::app::App;
+use super::error::Error;
 use super::publish::next_upload;
-use crate::error::Error;
 use crate::metadata::{Document, Published};
 use crate::output::Output;
 use crate::project::Project;

@@ -2,9 +2,11 @@
 
 mod add;
 mod add_stub;
+mod again;
 mod app;
 mod bridge;
 mod doctor;
+pub mod error;
 mod explain;
 mod fetch;
 mod import;
@@ -27,7 +29,6 @@ mod upload;
 mod verify;
 mod yank;
 
-use crate::error::Error;
 use crate::keys::Passphrases;
 use crate::metadata::{Published, Trust};
 use crate::output::Output;
@@ -38,13 +39,12 @@ use crate::publish as publication;
 use crate::publish::{What, serve as server};
 use crate::release::remove;
 use clap::{Parser, Subcommand};
+use error::Error;
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-
-pub use release::AgainError;
 
 /// The heading of options that every command has, after its own.
 const GLOBAL: &str = "Options of every command";
@@ -274,7 +274,7 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
                 Some(folder) => folder,
                 None => open()?.repository(),
             };
-            server::serve(&folder, args.port, cli.quiet, output)
+            Ok(server::serve(&folder, args.port, cli.quiet, output)?)
         }
     }
 }

@@ -2,9 +2,10 @@
 //! where it stopped.
 
 use super::add::{Addable, add, read_notes};
+use super::again::AgainError;
+use super::error::Error;
 use super::publish::tell_published;
 use super::upload::{self, Upload};
-use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
 use crate::metadata::{self, MetadataError, Published};
 use crate::output::Output;
@@ -17,7 +18,6 @@ use crate::temporary;
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::startup::now;
-use pep440_rs::Version;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -41,54 +41,6 @@ pub struct Release {
     /// Where to upload to; else `upload` of the project settings
     #[arg(long, value_name = "DESTINATION")]
     to: Option<String>,
-}
-
-/// What `release` of something that is there already cannot go on with.
-#[derive(Debug, thiserror::Error)]
-pub enum AgainError {
-    /// It was added, from another bundle.
-    #[error(
-        "{app} {version} was added already, from another bundle; `notsotuf remove-latest` drops \
-         that, then run this again"
-    )]
-    OtherBundle {
-        /// Application.
-        app: String,
-        /// Version.
-        version: Version,
-    },
-    /// It was added, with other options.
-    #[error(
-        "{app} {version} was added already, with another {what}; `notsotuf remove-latest` drops \
-         that, then run this again"
-    )]
-    OtherOption {
-        /// Application.
-        app: String,
-        /// Version.
-        version: Version,
-        /// The option.
-        what: &'static str,
-    },
-    /// It is published, and is something else.
-    #[error(
-        "{app} {version} is published already, with another {what}: a version is used once, so give \
-         this bundle a higher one"
-    )]
-    Published {
-        /// Application.
-        app: String,
-        /// Version.
-        version: Version,
-        /// What differs.
-        what: &'static str,
-    },
-    /// It cannot be verified.
-    #[error(
-        "where will clients find it? Set `url` under [client] in the project settings, so that what \
-         is published can be checked there"
-    )]
-    NoUrl,
 }
 
 /// What the steps need.

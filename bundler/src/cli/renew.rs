@@ -1,8 +1,8 @@
 //! `notsotuf renew`.
 
+use super::error::Error;
 use super::publish::tell_published;
 use super::review;
-use crate::error::Error;
 use crate::keys::Passphrases;
 use crate::metadata::{self, Change, Published, change_root};
 use crate::output::Output;

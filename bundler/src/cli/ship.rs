@@ -1,8 +1,8 @@
 //! `notsotuf ship`.
 
 use super::app::App;
+use super::error::Error;
 use super::stub_at_hand;
-use crate::error::Error;
 use crate::output::Output;
 use crate::project::{Project, address};
 use crate::ship::{self, Order};

@@ -1,8 +1,8 @@
 //! `notsotuf sign`.
 
+use super::error::Error;
 use super::review;
 use super::role::Role;
-use crate::error::Error;
 use crate::keys::Passphrases;
 use crate::metadata::{self, Document, Published};
 use crate::output::Output;

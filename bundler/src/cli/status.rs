@@ -1,6 +1,6 @@
 //! `notsotuf status`.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::metadata::{self, Published};
 use crate::output::Output;
 use crate::project::{Project, ROLES};

@@ -1,7 +1,7 @@
 //! Uploading.
 
+use super::error::Error;
 use super::verify;
-use crate::error::Error;
 use crate::metadata::{self, Published, Trust};
 use crate::output::Output;
 use crate::progress::Progress;

@@ -1,6 +1,6 @@
 //! `notsotuf verify`.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::metadata::Published;
 use crate::output::Output;
 use crate::progress::Progress;

@@ -1,6 +1,7 @@
 //! What reaches clients: signing and writing it, uploading it, and bringing it
 //! back from where clients see it.
 
+mod error;
 pub mod fetch;
 mod move_file;
 mod publication;
@@ -8,4 +9,5 @@ pub mod serve;
 mod size_check;
 pub mod upload;
 
+pub use error::PublishError;
 pub use publication::{Report, What, publish};

@@ -1,9 +1,9 @@
 //! Publishing: targets first, `timestamp.json` last, each file whole or not
 //! at all, so that a client sees the old repository or the new one.
 
+use super::error::PublishError;
 use super::move_file::move_file;
 use super::size_check;
-use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
 
 use crate::metadata::{self, Published, Trust, Update};
@@ -47,7 +47,7 @@ pub fn publish(
     passphrases: &Passphrases,
     now: UnixTime,
     what: What,
-) -> Result<Report, Error> {
+) -> Result<Report, PublishError> {
     let published = Published::load(project)?;
     let consistent = published.consistent_snapshot();
     let mut pending = Pending::open(project, &published)?;
@@ -139,7 +139,7 @@ fn drop_old_versions(
     project: &Project,
     published: &Published,
     update: &Update,
-) -> Result<(), Error> {
+) -> Result<(), PublishError> {
     let version = |role: &str| published.document(role).map(metadata::Document::version);
     for path in fs::list(&project.metadata())? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {

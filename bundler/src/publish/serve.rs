@@ -1,7 +1,6 @@
 //! A small static server for trying things out. Loopback only, no TLS: it is
 //! not for publishing.
 
-use crate::error::Error;
 use crate::output::{Output, complain};
 use notsotuf_stub::fs;
 use serde_json::json;
@@ -12,6 +11,16 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use tiny_http::{Header, Method, Request, Response, Server};
 
+/// The server for trying things out does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve on {address}: {source}")]
+pub struct ServeError {
+    /// Where it should listen.
+    address: String,
+    /// What went wrong.
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
 const WORKERS: usize = 4;
 
 /// Serves the files below `folder` until the process is ended. Says where
@@ -19,9 +28,9 @@ const WORKERS: usize = 4;
 ///
 /// # Errors
 /// If it cannot listen there.
-pub fn serve(folder: &Path, port: u16, quiet: bool, output: &Output) -> Result<(), Error> {
+pub fn serve(folder: &Path, port: u16, quiet: bool, output: &Output) -> Result<(), ServeError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let server = listen(address).map_err(|source| Error::Serve {
+    let server = listen(address).map_err(|source| ServeError {
         address: address.to_string(),
         source,
     })?;

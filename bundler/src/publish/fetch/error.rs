@@ -1,11 +1,27 @@
 //! Why nothing was fetched.
 
+use crate::metadata::MetadataError;
+use crate::publish::upload::UploadError;
+use crate::release::ReleaseError;
+use notsotuf_stub::fs::FsError;
 use std::path::PathBuf;
 
 /// Why nothing was fetched. What is here is as it was, but for targets that
 /// had come already.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The metadata here.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// What is pending here.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// Reading what is there.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     /// From where?
     #[error(
         "from where? Name it (`notsotuf fetch https://example.com/updates`), or set `upload`, or `url` \

@@ -1,7 +1,7 @@
 //! What was published here and never reached clients becomes pending again.
 
+use super::error::FetchError;
 use super::report::Report;
-use crate::error::Error;
 use crate::metadata::{Document, Published, Trust};
 use crate::project::Project;
 use crate::publish::move_file::move_file;
@@ -20,7 +20,7 @@ pub fn keep_ours(
     here: &Published,
     there: &Published,
     report: &mut Report,
-) -> Result<(), Error> {
+) -> Result<(), FetchError> {
     let ours = Pending::open(project, here)?.entries;
     let theirs = there.target_entries();
     let base = match base(project, trust, here)? {
@@ -52,7 +52,11 @@ pub fn keep_ours(
 
 /// The targets that both what is here and what is there were made from: those
 /// that clients saw last, as far as this project knows.
-pub fn base(project: &Project, trust: &Trust, here: &Published) -> Result<Option<Entries>, Error> {
+pub fn base(
+    project: &Project,
+    trust: &Trust,
+    here: &Published,
+) -> Result<Option<Entries>, FetchError> {
     let Some(known) = &trust.memory.uploaded else {
         return Ok(None);
     };

@@ -11,7 +11,6 @@ pub use error::FetchError;
 use relation::{Relation, check_age, published_at};
 pub use report::{Options, Report};
 
-use crate::error::Error;
 use crate::metadata::{Document, Published, State, Trust};
 use crate::progress::Progress;
 use crate::project::Project;
@@ -30,7 +29,7 @@ pub fn fetch(
     options: &Options,
     now: UnixTime,
     progress: Progress,
-) -> Result<Report, Error> {
+) -> Result<Report, FetchError> {
     let mut trust = Trust::open(project)?;
     let pin = trust.root.clone().or_else(|| options.root.clone());
     let pin = pin.ok_or_else(|| FetchError::NoPin(trust.pin()))?;
@@ -95,7 +94,7 @@ fn delegated(there: &Published) -> Vec<String> {
 }
 
 /// Writes the metadata, the timestamp last.
-fn write(project: &Project, there: &Published, report: &mut Report) -> Result<(), Error> {
+fn write(project: &Project, there: &Published, report: &mut Report) -> Result<(), FetchError> {
     let folder = project.metadata();
     let newest = there.roots().last().map(|(_, bytes)| bytes.to_vec());
     let mut files = there.files.clone();
@@ -125,7 +124,7 @@ fn write(project: &Project, there: &Published, report: &mut Report) -> Result<()
     Ok(())
 }
 
-fn remember(trust: &mut Trust, there: &Published, here: Option<State>) -> Result<(), Error> {
+fn remember(trust: &mut Trust, there: &Published, here: Option<State>) -> Result<(), FetchError> {
     if here.is_some() {
         trust.follow(there)?;
         trust.memory.published = here;

@@ -1,7 +1,6 @@
 //! What is here beside what is there: newer, behind, or gone another way.
 
 use super::error::FetchError;
-use crate::error::Error;
 use crate::metadata::{MetadataError, Published, Trust, walk};
 use crate::project::Project;
 use crate::publish::upload::{self, Conflict, Place, UploadError};
@@ -53,7 +52,7 @@ pub fn relation(
 }
 
 /// Loads what is there; twice, as somebody may just be uploading.
-pub fn published_at(from: &Place, pin: &[u8]) -> Result<Published, Error> {
+pub fn published_at(from: &Place, pin: &[u8]) -> Result<Published, FetchError> {
     let load = || -> Result<Published, UploadError> {
         from.refresh()?;
         let read = &mut |file: &str, limit| -> Result<Option<Vec<u8>>, UploadError> {
@@ -83,22 +82,22 @@ pub fn published_at(from: &Place, pin: &[u8]) -> Result<Published, Error> {
         Err(UploadError::Metadata(MetadataError::Missing(file)))
             if file.as_os_str() == "1.root.json" =>
         {
-            return Err(FetchError::Nothing(from.name()).into());
+            return Err(FetchError::Nothing(from.name()));
         }
         Err(UploadError::Metadata(MetadataError::Missing(file))) => {
             let reason = format!("there is no {}", file.display());
-            return Err(refused(reason).into());
+            return Err(refused(reason));
         }
-        Err(UploadError::Tuf(e)) => return Err(refused(e.to_string()).into()),
+        Err(UploadError::Tuf(e)) => return Err(refused(e.to_string())),
         Err(e @ (UploadError::TooLarge { .. } | UploadError::Http(HttpError::TooLong { .. }))) => {
-            return Err(refused(e.to_string()).into());
+            return Err(refused(e.to_string()));
         }
-        Err(UploadError::Metadata(e)) => return Err(refused(e.to_string()).into()),
+        Err(UploadError::Metadata(e)) => return Err(refused(e.to_string())),
         Err(e) => return Err(e.into()),
     };
     match there.timestamp {
         Some(_) => Ok(there),
-        None => Err(FetchError::Nothing(from.name()).into()),
+        None => Err(FetchError::Nothing(from.name())),
     }
 }
 
@@ -109,7 +108,7 @@ pub fn check_age(
     trust: &Trust,
     there: &Published,
     relation: &Relation,
-) -> Result<(), Error> {
+) -> Result<(), FetchError> {
     let Some(state) = there.state() else {
         return Ok(());
     };
@@ -122,8 +121,7 @@ pub fn check_age(
                 role,
                 found,
                 known,
-            }
-            .into());
+            });
         }
     }
     Ok(trust

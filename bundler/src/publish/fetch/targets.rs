@@ -1,7 +1,7 @@
 //! Fetches the targets that are wanted and not here.
 
+use super::error::FetchError;
 use super::report::Report;
-use crate::error::Error;
 use crate::metadata::Published;
 use crate::progress::Progress;
 use crate::project::Project;
@@ -50,7 +50,7 @@ pub fn targets(
     all: bool,
     progress: Progress,
     report: &mut Report,
-) -> Result<(), Error> {
+) -> Result<(), FetchError> {
     let consistent = kept.consistent_snapshot();
     let (entries, theirs) = (kept.target_entries(), there.target_entries());
     let wanted = needed(project, &entries);
@@ -97,6 +97,6 @@ pub fn targets(
     Ok(())
 }
 
-pub fn is_right(place: &std::path::Path, entry: &Value) -> Result<bool, Error> {
+pub fn is_right(place: &std::path::Path, entry: &Value) -> Result<bool, FetchError> {
     Ok(place.is_file() && is_listed_as(place, entry)?)
 }

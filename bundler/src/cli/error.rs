@@ -1,6 +1,6 @@
 //! What can go wrong, for the exit code and the last line of output.
 
-use crate::cli::AgainError;
+use super::again::AgainError;
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;
 use crate::metadata::limits::TooLarge;
@@ -8,7 +8,9 @@ use crate::migrate::ImportError;
 use crate::migrate::pyupdater_bridge::BridgeError;
 use crate::project::ProjectError;
 use crate::project::lock::LockError;
+use crate::publish::PublishError;
 use crate::publish::fetch::FetchError;
+use crate::publish::serve::ServeError;
 use crate::publish::upload::UploadError;
 use crate::release::ReleaseError;
 use crate::ship::ShipError;
@@ -65,7 +67,7 @@ pub enum Error {
     Upload(#[from] UploadError),
     /// A repository that was not fetched.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(FetchError),
     /// Nobody could be asked.
     #[error(
         "nothing is signed: there is no terminal to ask on; look at what changes, then repeat with --yes"
@@ -95,13 +97,31 @@ pub enum Error {
     #[error(transparent)]
     Bridge(#[from] BridgeError),
     /// The server for trying things out.
-    #[error("cannot serve on {address}: {source}")]
-    Serve {
-        /// Where it should listen.
-        address: String,
-        /// What went wrong.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl From<PublishError> for Error {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Fs(e) => e.into(),
+            PublishError::Metadata(e) => e.into(),
+            PublishError::Release(e) => e.into(),
+            PublishError::TooLarge(e) => e.into(),
+        }
+    }
+}
+
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Fs(e) => e.into(),
+            FetchError::Metadata(e) => e.into(),
+            FetchError::Release(e) => e.into(),
+            FetchError::Upload(e) => e.into(),
+            e => Error::Fetch(e),
+        }
+    }
 }
 
 impl Error {
