@@ -5,9 +5,11 @@ mod error;
 pub mod fetch;
 mod move_file;
 mod publication;
+mod scope;
 pub mod serve;
 mod size_check;
 pub mod upload;
 
 pub use error::PublishError;
-pub use publication::{Report, What, publish};
+pub use publication::{Report, publish};
+pub use scope::What;

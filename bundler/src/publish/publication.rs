@@ -3,6 +3,7 @@
 
 use super::error::PublishError;
 use super::move_file::move_file;
+use super::scope::What;
 use super::size_check;
 use crate::keys::{Keyring, Passphrases};
 
@@ -24,15 +25,6 @@ pub struct Report {
     pub update: Update,
     /// What the release engineer should know.
     pub warning: Option<String>,
-}
-
-/// What to publish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
-    /// All that is pending, and fresh timestamp and snapshot.
-    Pending,
-    /// Fresh expiry dates only, for cron; releases that are pending stay so.
-    Renewal,
 }
 
 /// Signs and writes `what`.

@@ -1,6 +1,6 @@
 //! Checks that clients will read the metadata that is to be published.
 
-use super::publication::What;
+use super::scope::What;
 use crate::metadata::limits::{TooLarge, bound, said};
 use crate::metadata::{Published, Update};
 

@@ -13,7 +13,7 @@ use crate::patch::per_file::Budget;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::temporary;
-use crate::vet::{self, Vetting};
+use crate::vet::{self, Candidate, Vetting};
 use notsotuf_stub::bundle::Manifest;
 use notsotuf_stub::catalog::TargetKind;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
@@ -38,7 +38,12 @@ pub fn add(
     let force = matches!(addition.vetting, Vetting::Forced { .. });
     version_check::check(&pending, &project.metadata(), app, version, force)?;
     let bases = Bases::new(project, &pending, published, addition);
-    let mut warnings = vet::vet(project, published, addition, bases.previous()?.as_ref())?;
+    let candidate = Candidate {
+        app,
+        bundle: addition.bundle,
+        vetting: addition.vetting,
+    };
+    let mut warnings = vet::vet(project, published, &candidate, bases.previous()?.as_ref())?;
     fs::create_dir_all(&pending.files())?;
     let work = temporary::Folder::new_in(&project.pending(), ".add-")?;
     let archive_file = work.path().join("archive");

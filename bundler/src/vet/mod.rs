@@ -13,15 +13,14 @@ mod near_names;
 mod program;
 mod stub;
 
-use crate::vet::finding::{Finding, Weight};
 pub use error::VetError;
+use finding::{Finding, Weight};
 pub use look::{Packed, pyinstaller};
 pub use program::{Previous, previous};
 
 use crate::metadata::Published;
-use crate::pack::archive::{self};
+use crate::pack::archive;
 use crate::project::Project;
-use crate::release::Addition;
 use look::Look;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +41,17 @@ pub enum Vetting<'a> {
     },
 }
 
+/// A bundle that is to be released.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// Of this application.
+    pub app: &'a str,
+    /// The folder or the file.
+    pub bundle: &'a Path,
+    /// How it is looked at.
+    pub vetting: Vetting<'a>,
+}
+
 /// Looks at a bundle, and returns warnings.
 ///
 /// # Errors
@@ -49,15 +59,15 @@ pub enum Vetting<'a> {
 pub fn vet(
     project: &Project,
     published: &Published,
-    addition: &Addition,
+    candidate: &Candidate,
     previous: Option<&Previous>,
 ) -> Result<Vec<String>, VetError> {
-    let (key_dirs, forced) = match addition.vetting {
+    let (key_dirs, forced) = match candidate.vetting {
         Vetting::None => return Ok(Vec::new()),
         Vetting::Checked { key_dirs } => (key_dirs, false),
         Vetting::Forced { key_dirs } => (key_dirs, true),
     };
-    let bundle = addition.bundle;
+    let bundle = candidate.bundle;
     if !bundle.exists() {
         return Err(VetError::Missing {
             path: bundle.into(),
@@ -69,7 +79,7 @@ pub fn vet(
         let look = Look::at(bundle, archive::collect(bundle)?)?;
         findings.extend(folder::settings(&look));
         findings.extend(keys::private(&look, project, published, key_dirs)?);
-        findings.extend(stub::stubs(&look, addition.app)?);
+        findings.extend(stub::stubs(&look, candidate.app)?);
         findings.extend(folder::other(&look, previous));
         // Of what is no bundle at all, the rest would only confuse.
         if findings.is_empty() {

@@ -1,50 +1,10 @@
 //! Looking at what is there before anything is written: is it an earlier
 //! state of what is here, and of nothing else?
 
-use super::error::UploadError;
+use super::error::{Conflict, UploadError};
 use crate::metadata::{Document, Memory, Published, file_name, same_signed};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// What keeps an upload from being one step forward.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Conflict {
-    /// Another root.
-    #[error(
-        "its {0} is not that of this project: another repository is there, or somebody changed it"
-    )]
-    OtherRoot(String),
-    /// A root that is not here.
-    #[error("it has {0}, which is not here: somebody else published")]
-    NewerRoot(String),
-    /// Not signed by this project.
-    #[error(
-        "its {0} is not signed by the keys of this project: another repository is there, or somebody changed it"
-    )]
-    NotOurs(String),
-    /// Newer.
-    #[error(
-        "its {role} has version {there}, and what is here has version {here}: somebody else published"
-    )]
-    Newer {
-        /// The role.
-        role: &'static str,
-        /// Its version here.
-        here: u64,
-        /// Its version there.
-        there: u64,
-    },
-    /// Published from the same state as something else.
-    #[error(
-        "its {role} version {version} is another one than what was published here: somebody else published at the same time"
-    )]
-    Diverged {
-        /// The role.
-        role: &'static str,
-        /// The version.
-        version: u64,
-    },
-}
 
 /// The metadata that is there, by file name.
 pub type Metadata = BTreeMap<String, Vec<u8>>;

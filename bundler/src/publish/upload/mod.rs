@@ -14,10 +14,10 @@ mod plan;
 mod rsync;
 
 pub use destination::Destination;
-pub use error::UploadError;
+pub use error::{Conflict, UploadError};
 pub use listed::{Here, MAX_METADATA};
 use listed::{check_hashes, check_targets, listed_targets, local, published_there};
-pub use look::{Conflict, check};
+pub use look::check;
 pub use place::Place;
 
 use crate::progress::Progress;

@@ -1,0 +1,10 @@
+//! What a publication takes in.
+
+/// What to publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// All that is pending, and fresh timestamp and snapshot.
+    Pending,
+    /// Fresh expiry dates only, for cron; releases that are pending stay so.
+    Renewal,
+}
