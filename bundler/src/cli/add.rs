@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::release as releases;
-use crate::release::{Addition, Pending};
+use crate::release::{NewRelease, PendingTargets};
 use crate::vet::Vetting;
 use clap::Args;
 use notsotuf_stub::fs;
@@ -158,10 +158,10 @@ pub fn add(
         None => None,
     };
     if let Some(wanted) = &args.min_stub {
-        let pending = Pending::open(project, &published)?;
+        let pending = PendingTargets::open(project, &published)?;
         releases::check_stub(&pending, app, wanted, stub_at_hand::at_hand())?;
     }
-    let addition = Addition {
+    let addition = NewRelease {
         app,
         version: args.version.clone(),
         bundle: &args.bundle,

@@ -7,7 +7,7 @@ use crate::metadata::Published;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::release::{self, Addition, ReleaseError};
+use crate::release::{self, NewRelease, ReleaseError};
 use crate::ship::ShipError;
 use clap::Args;
 use notsotuf_stub::fs;
@@ -46,7 +46,7 @@ pub fn add(
     let version =
         self_update::version_of(&program).ok_or_else(|| ReleaseError::NotAStub(stub.clone()))?;
     let published = Published::load(project)?;
-    let addition = Addition::plain(&app, version.clone(), &stub);
+    let addition = NewRelease::plain(&app, version.clone(), &stub);
     let (path, size) = release::add(project, &published, &addition, progress)?.archive;
     let mut text = Lines::from(format!("{path}  {}", bytes(size)));
     text.line("added; next: `notsotuf publish`, which signs it");

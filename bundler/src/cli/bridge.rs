@@ -6,7 +6,7 @@ use super::stub_at_hand::beside_this_program;
 use crate::migrate::pyupdater_bridge;
 use crate::output::Output;
 use crate::project::{Project, address};
-use crate::ship::Order;
+use crate::ship::ShipOptions;
 use clap::Args;
 use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
@@ -46,7 +46,7 @@ pub struct Bridge {
 
 pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
-    let order = Order {
+    let options = ShipOptions {
         app,
         version: args.version.clone(),
         stub: &args.stub.clone().unwrap_or_else(beside_this_program),
@@ -56,7 +56,7 @@ pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), E
         url: args.url.as_deref(),
         output: &args.output,
     };
-    let made = pyupdater_bridge::make(project, &order)?;
+    let made = pyupdater_bridge::make(project, &options)?;
     let mut text = Lines::from(format!("{}  {}", made.archive.display(), bytes(made.size)));
     text.line("Now let PyUpdater sign and upload it: pyupdater pkg --process --sign");
     let json = json!({

@@ -8,9 +8,9 @@ use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
 use crate::output::Output;
 use crate::project::{self, Project, ROLES, address};
-use crate::release::Pending;
+use crate::release::PendingTargets;
 use crate::ship;
-use crate::verify::{self, AuditError, Target, There};
+use crate::verify::{self, RepositorySource, There, VerifyError};
 use clap::Args;
 use notsotuf_stub::fs;
 use notsotuf_stub::http::Http;
@@ -211,7 +211,7 @@ fn releases(
     args: &Doctor,
     found: &mut Findings,
 ) -> Result<(), Error> {
-    let pending = Pending::open(project, published)?;
+    let pending = PendingTargets::open(project, published)?;
     let consistent = published.consistent_snapshot();
     let app = project.app(args.app.app.as_deref())?;
     let releases = pending.releases(app);
@@ -256,11 +256,11 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
         return;
     }
     let silence = Duration::from_secs(10);
-    let target = Target::patient(url, silence);
+    let target = RepositorySource::patient(url, silence);
     let url = format!("{}/metadata/timestamp.json", url.trim_end_matches('/'));
     let fetch = "somebody else published: `notsotuf fetch` before you go on";
     match verify::compare(&target, published) {
-        Err(AuditError::Http(e)) if e.is_forbidden() => found.bad(
+        Err(VerifyError::Http(e)) if e.is_forbidden() => found.bad(
             format!("{e}: access is refused to everybody without credentials, so to clients"),
             "make the bucket or folder publicly readable (reading is enough), or set another `url` under [client]",
         ),

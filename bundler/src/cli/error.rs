@@ -14,7 +14,7 @@ use crate::publish::serve::ServeError;
 use crate::publish::upload::UploadError;
 use crate::release::ReleaseError;
 use crate::ship::ShipError;
-use crate::verify::AuditError;
+use crate::verify::VerifyError;
 use notsotuf_stub::fs::FsError;
 use notsotuf_stub::http::HttpError;
 use notsotuf_stub::tuf::TufError;
@@ -89,7 +89,7 @@ pub enum Error {
     Problems(usize),
     /// The audit itself could not be done.
     #[error(transparent)]
-    Audit(#[from] AuditError),
+    Verify(#[from] VerifyError),
     /// A repository could not be taken over.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -135,7 +135,7 @@ impl Error {
 
     /// What to do about failures that have many places and one mend.
     fn advice(&self) -> Option<&'static str> {
-        if let Error::Audit(AuditError::Http(HttpError::Unreachable { .. })) = self {
+        if let Error::Verify(VerifyError::Http(HttpError::Unreachable { .. })) = self {
             return Some("is the address right, and the server running? Clients see the same");
         }
         let mut cause = self.source();

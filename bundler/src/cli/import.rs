@@ -5,12 +5,12 @@ use super::init::{self, Init};
 use crate::keys::{self, Passphrases};
 use crate::metadata::Published;
 use crate::migrate::ImportError;
-use crate::migrate::pyupdater::{self, Old, OldRelease};
+use crate::migrate::pyupdater::{self, PyUpdaterRelease, PyUpdaterRepository};
 use crate::migrate::tufup::{self, Flavour};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::{self, Project, ProjectError, address};
-use crate::release::{self, Addition, Pending};
+use crate::release::{self, NewRelease, PendingTargets};
 use crate::temporary;
 use clap::{Args, Subcommand};
 use notsotuf_stub::fs;
@@ -166,7 +166,7 @@ fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> R
     let mut taken = Vec::new();
     for name in &names {
         let app = project.app(Some(name))?;
-        let known = Pending::open(&project, &published)?.releases(app);
+        let known = PendingTargets::open(&project, &published)?.releases(app);
         let releases: Vec<_> = old.releases.iter().filter(|r| r.app == app).collect();
         let count = args.last.map_or(releases.len(), |last| last as usize);
         for release in &releases[releases.len().saturating_sub(count)..] {
@@ -184,7 +184,7 @@ fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> R
 fn take(
     project: &Project,
     published: &Published,
-    release: &OldRelease,
+    release: &PyUpdaterRelease,
     progress: Progress,
 ) -> Result<(), Error> {
     let pending = project.pending();
@@ -192,12 +192,17 @@ fn take(
     let work = temporary::Folder::new_in(&pending, ".import-")?;
     let bundle = pyupdater::unpack(&release.archive, work.path())?;
     // No patch: nobody has the version before by notsotuf.
-    let addition = Addition::plain(&release.app, release.version.clone(), &bundle);
+    let addition = NewRelease::plain(&release.app, release.version.clone(), &bundle);
     release::add(project, published, &addition, progress)?;
     Ok(())
 }
 
-fn say_taken(project: &Project, old: &Old, taken: &[&OldRelease], output: &Output) {
+fn say_taken(
+    project: &Project,
+    old: &PyUpdaterRepository,
+    taken: &[&PyUpdaterRelease],
+    output: &Output,
+) {
     let mut text = Lines::from(format!(
         "took over {} release(s) of {}",
         taken.len(),

@@ -5,7 +5,7 @@ use crate::keys::{External, KeyError, Keyring, NewKey, Passphrases, PublicKey};
 use crate::metadata::{self, PIN, Published, Trust};
 use crate::output::Output;
 use crate::project::new_project::{self, NewFile};
-use crate::project::{self, InPyUpdater, PatchFormat, Project, Template, address};
+use crate::project::{self, PatchFormat, Project, PyUpdaterName, Template, address};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;
@@ -257,7 +257,7 @@ fn ask_title(app: &str) -> Result<Option<String>, Error> {
     Ok((!title.is_empty() && title != app).then(|| title.to_owned()))
 }
 
-fn template(args: &Init, pyupdater: BTreeMap<String, InPyUpdater>) -> Template {
+fn template(args: &Init, pyupdater: BTreeMap<String, PyUpdaterName>) -> Template {
     let signers = args.signers.iter();
     Template {
         apps: args.apps.clone(),
@@ -284,7 +284,7 @@ fn template(args: &Init, pyupdater: BTreeMap<String, InPyUpdater>) -> Template {
 pub fn create(
     folder: &Path,
     args: &Init,
-    pyupdater: BTreeMap<String, InPyUpdater>,
+    pyupdater: BTreeMap<String, PyUpdaterName>,
     key_dirs: &[PathBuf],
     passphrases: &Passphrases,
 ) -> Result<(Template, Vec<String>), Error> {

@@ -5,7 +5,7 @@ use super::init::choose;
 use super::review;
 use super::role::Role;
 use super::sign::tell_root;
-use crate::keys::{self, Info, Keyring, Passphrases, Private, PublicKey};
+use crate::keys::{self, KeyInfo, Keyring, Passphrases, Private, PublicKey};
 use crate::metadata::{self, Change, Published, change_root};
 use crate::output::Output;
 use crate::project::{Project, ROLES};
@@ -155,7 +155,7 @@ fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Err
     let published = Published::load(project)?;
     let mut text = Lines::new();
     let mut list = Vec::new();
-    for Info {
+    for KeyInfo {
         name,
         public,
         private,
@@ -166,7 +166,7 @@ fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Err
             Private::Encrypted(_) => "encrypted",
             Private::Plain(_) => "plain",
             Private::External(_) => "external",
-            Private::No => "public only",
+            Private::Absent => "public only",
         };
         let signs = |role: &&str| {
             let keys = metadata::role_keys(role, &published.root);

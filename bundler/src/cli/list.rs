@@ -6,8 +6,8 @@ use super::publish::next_upload;
 use crate::metadata::{Document, Published};
 use crate::output::Output;
 use crate::project::Project;
-use crate::release::{Pending, stored_name};
-use crate::verify::{self, Target};
+use crate::release::{PendingTargets, stored_name};
+use crate::verify::{self, RepositorySource};
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
@@ -49,7 +49,7 @@ enum There {
 pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error> {
     let published = Published::load(project)?;
     let here = published.target_entries();
-    let next = Pending::open(project, &published)?.entries;
+    let next = PendingTargets::open(project, &published)?.entries;
     let there = match (&project.settings.client.url, args.offline) {
         (_, true) => There::Unknown("not asked (--offline)".into()),
         (None, _) => There::Unknown("the settings name no `url` under [client]".into()),
@@ -94,7 +94,7 @@ pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error
 /// Asks for the targets that are published at `url`, as a client does that
 /// trusts the root here.
 fn ask(url: &str, root: &Document) -> There {
-    let target = Target::remote(url);
+    let target = RepositorySource::remote(url);
     match verify::listed(&target, &root.to_bytes()) {
         Ok(Ok(entries)) => There::Known(entries),
         Ok(Err(e)) => There::Unknown(format!("{url}: {e}")),

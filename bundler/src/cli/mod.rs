@@ -36,7 +36,7 @@ use crate::progress::Progress;
 use crate::project::lock::Lock;
 use crate::project::{self, Project};
 use crate::publish as publication;
-use crate::publish::{What, serve as server};
+use crate::publish::{PublishScope, serve as server};
 use crate::release::remove;
 use clap::{Parser, Subcommand};
 use error::Error;
@@ -234,8 +234,13 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Publish => {
             let project = open()?;
             let keyring = project.keyring(&cli.key_dirs)?;
-            let report =
-                publication::publish(&project, &keyring, &passphrases, now(), What::Pending)?;
+            let report = publication::publish(
+                &project,
+                &keyring,
+                &passphrases,
+                now(),
+                PublishScope::Pending,
+            )?;
             publish::tell_published(&project, &report, output);
             Ok(())
         }

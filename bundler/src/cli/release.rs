@@ -12,8 +12,8 @@ use crate::output::Output;
 use crate::pack::archive;
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::publish::{self, What};
-use crate::release::{Pending, ReleaseError, is_listed_as};
+use crate::publish::{self, PublishScope};
+use crate::release::{PendingTargets, ReleaseError, is_listed_as};
 use crate::temporary;
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
@@ -112,7 +112,8 @@ fn steps(
     }
     if !matches!(stage, Stage::Signed) {
         let passphrases = context.passphrases;
-        let report = publish::publish(project, &keyring, passphrases, now(), What::Pending)?;
+        let report =
+            publish::publish(project, &keyring, passphrases, now(), PublishScope::Pending)?;
         tell_published(project, &report, output);
         done["published"] = output.take();
     }
@@ -159,7 +160,7 @@ fn stage(
     what: &Addable,
     progress: Progress,
 ) -> Result<Stage, Error> {
-    let pending = Pending::open(project, published)?;
+    let pending = PendingTargets::open(project, published)?;
     let releases = pending.releases(app);
     let found = releases.iter().find(|(known, _)| *known == what.version);
     let Some((_, path)) = found else {

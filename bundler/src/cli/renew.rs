@@ -7,7 +7,7 @@ use crate::keys::Passphrases;
 use crate::metadata::{self, Change, Published, change_root};
 use crate::output::Output;
 use crate::project::Project;
-use crate::publish::{self, What};
+use crate::publish::{self, PublishScope};
 use clap::Args;
 use notsotuf_stub::startup::now;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ pub fn renew(
             }
         }
     }
-    let report = publish::publish(project, &keyring, passphrases, now(), What::Renewal)?;
+    let report = publish::publish(project, &keyring, passphrases, now(), PublishScope::Renewal)?;
     tell_published(project, &report, output);
     Ok(())
 }

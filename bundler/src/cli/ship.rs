@@ -5,7 +5,7 @@ use super::error::Error;
 use super::stub_at_hand;
 use crate::output::Output;
 use crate::project::{Project, address};
-use crate::ship::{self, Order};
+use crate::ship::{self, ShipOptions};
 use clap::Args;
 use pep440_rs::Version;
 use serde_json::json;
@@ -44,7 +44,7 @@ pub struct Ship {
 }
 
 pub fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
-    let order = Order {
+    let options = ShipOptions {
         app: project.app(args.app.app.as_deref())?,
         version: args.version,
         stub: &args.stub.unwrap_or_else(stub_at_hand::beside_this_program),
@@ -54,7 +54,7 @@ pub fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error>
         url: args.url.as_deref(),
         output: &args.output,
     };
-    let shipped = ship::ship(project, &order)?;
+    let shipped = ship::ship(project, &options)?;
     let program = shipped.program.display().to_string();
     let text = format!("{program} starts version {}", shipped.version);
     let json = json!({ "program": program, "version": shipped.version.to_string() });

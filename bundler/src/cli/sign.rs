@@ -7,7 +7,7 @@ use crate::keys::Passphrases;
 use crate::metadata::{self, Document, Published};
 use crate::output::Output;
 use crate::project::Project;
-use crate::release::Pending;
+use crate::release::PendingTargets;
 use clap::Args;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
@@ -53,7 +53,7 @@ pub fn sign(
             tell_root(&draft.ok_or_else(none)?, &published, &changes, output)
         }
         Role::Targets => {
-            let entries = Pending::open(project, &published)?.entries;
+            let entries = PendingTargets::open(project, &published)?.entries;
             let draft = metadata::targets_draft(project, &published, &entries, now())?;
             let changes = review::targets_changes(published.targets.as_ref(), &draft);
             review::confirm("what is to be signed", &changes, args.yes)?;

@@ -4,7 +4,7 @@ use super::error::Error;
 use crate::metadata::{self, Published};
 use crate::output::Output;
 use crate::project::{Project, ROLES};
-use crate::release::Pending;
+use crate::release::PendingTargets;
 use clap::Args;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
@@ -111,7 +111,7 @@ pub fn status(
 }
 
 pub fn pending(project: &Project, published: &Published, text: &mut Lines) -> Result<Value, Error> {
-    let entries = Pending::open(project, published)?.entries;
+    let entries = PendingTargets::open(project, published)?.entries;
     let before = published.target_entries();
     let new = |(path, entry): &(&String, &Value)| before.get(*path) != Some(entry);
     let added: Vec<&String> = entries.iter().filter(new).map(|(path, _)| path).collect();

@@ -7,9 +7,9 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::upload::{self, Destination, Here, Options, Place, UploadError};
-use crate::release::Pending;
+use crate::release::PendingTargets;
 use crate::ship::ShipError;
-use crate::verify::Target;
+use crate::verify::RepositorySource;
 use clap::Args;
 use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
@@ -81,7 +81,7 @@ pub(super) fn destination(
 
 /// What was added, removed or drafted, and not published.
 fn waiting(project: &Project, published: &Published) -> Result<Vec<String>, Error> {
-    let entries = Pending::open(project, published)?.entries;
+    let entries = PendingTargets::open(project, published)?.entries;
     let before = published.target_entries();
     let added = entries
         .iter()
@@ -177,7 +177,7 @@ pub fn upload(
     let mut problems = Vec::new();
     if let Some(url) = verify {
         let root = project.metadata().join("1.root.json");
-        let target = Target::remote(url);
+        let target = RepositorySource::remote(url);
         let checked = verify::check(&target, &root, false, Some(&published), progress)?;
         text.line("checked what is published");
         checked.tell(&mut text);

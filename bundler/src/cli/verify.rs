@@ -5,7 +5,7 @@ use crate::metadata::Published;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::{self, Project, address};
-use crate::verify::{self, Report, Target, There};
+use crate::verify::{self, Report, RepositorySource, There};
 use clap::Args;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
@@ -53,8 +53,8 @@ pub fn verify(
         (None, None) => unreachable!("opened above"),
     };
     let target = match (&args.url, &project) {
-        (Some(url), _) => Target::remote(url),
-        (None, Some(project)) => Target::Local(project.repository()),
+        (Some(url), _) => RepositorySource::remote(url),
+        (None, Some(project)) => RepositorySource::Local(project.repository()),
         (None, None) => unreachable!("opened above"),
     };
     let published = project.as_ref().map(Published::load);
@@ -117,7 +117,7 @@ impl Checked {
 /// compares it with what is published `here`, if that is given: an old state
 /// is sound by itself.
 pub fn check(
-    target: &Target,
+    target: &RepositorySource,
     root: &Path,
     metadata_only: bool,
     here: Option<&Published>,
@@ -134,7 +134,7 @@ pub fn check(
 /// Compares what is there with what is here; returns the version of what is
 /// newer there.
 fn beside(
-    target: &Target,
+    target: &RepositorySource,
     published: &Published,
     problems: &mut Vec<String>,
 ) -> Result<Option<u64>, Error> {

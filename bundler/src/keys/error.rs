@@ -78,7 +78,7 @@ pub enum KeyError {
         /// Its permissions.
         mode: u32,
         /// What closes it.
-        mend: Mend,
+        mend: PermissionFix,
     },
     /// The file of the passphrase cannot be used.
     #[error("the passphrase file {path:?} {reason}")]
@@ -128,19 +128,21 @@ pub enum KeyError {
 
 /// What closes a file to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mend {
+pub enum PermissionFix {
     /// Its permissions.
     Chmod,
     /// Its file system has none.
     NoPermissions,
 }
 
-impl Mend {
+impl PermissionFix {
     /// What to do, in words.
     pub fn words(self, path: &Path) -> String {
         match self {
-            Mend::Chmod => format!("`chmod 600 {}` makes it yours alone", shell_word(path)),
-            Mend::NoPermissions => "its file system keeps no permissions: mount it with \
+            PermissionFix::Chmod => {
+                format!("`chmod 600 {}` makes it yours alone", shell_word(path))
+            }
+            PermissionFix::NoPermissions => "its file system keeps no permissions: mount it with \
                  umask=077, copy the file to a disk that does, or encrypt the key"
                 .into(),
         }

@@ -1,6 +1,6 @@
 //! Who may read a file with a secret, as ssh asks it of private keys.
 
-use super::error::{KeyError, Mend};
+use super::error::{KeyError, PermissionFix};
 use notsotuf_stub::fs;
 use std::path::Path;
 
@@ -19,9 +19,9 @@ pub fn check(path: &Path) -> Result<(), KeyError> {
         if super::files::is_encrypted_file(path) {
             return Ok(());
         }
-        Mend::NoPermissions
+        PermissionFix::NoPermissions
     } else {
-        Mend::Chmod
+        PermissionFix::Chmod
     };
     Err(KeyError::TooOpen {
         path: path.into(),

@@ -9,12 +9,12 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 /// A private key, ready to sign.
 pub struct Signer {
     pub public: PublicKey,
-    pub how: How,
+    pub backend: KeyBackend,
 }
 
-pub enum How {
-    Here(Ed25519KeyPair),
-    Elsewhere(External),
+pub enum KeyBackend {
+    InMemory(Ed25519KeyPair),
+    External(External),
 }
 
 impl Signer {
@@ -23,7 +23,7 @@ impl Signer {
         let public = pair.public_key().as_ref().try_into().expect("32 bytes");
         Signer {
             public: PublicKey::ed25519(&public),
-            how: How::Here(pair),
+            backend: KeyBackend::InMemory(pair),
         }
     }
 
@@ -33,9 +33,9 @@ impl Signer {
     /// # Errors
     /// [`KeyError::External`].
     pub fn sign(&self, payload: &[u8]) -> Result<String, KeyError> {
-        let signature = match &self.how {
-            How::Here(pair) => pair.sign(payload).as_ref().to_vec(),
-            How::Elsewhere(external) => external.sign(&self.public, payload)?,
+        let signature = match &self.backend {
+            KeyBackend::InMemory(pair) => pair.sign(payload).as_ref().to_vec(),
+            KeyBackend::External(external) => external.sign(&self.public, payload)?,
         };
         Ok(encode_hex(&signature))
     }

@@ -5,7 +5,7 @@
 //! `core/key_handler`, `core/package_handler` and `client` write and read.
 
 use super::error::ImportError;
-use crate::project::InPyUpdater;
+use crate::project::PyUpdaterName;
 use base64ct::{Base64, Base64Unpadded, Encoding};
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::bundle::patch::hash_file;
@@ -28,13 +28,13 @@ const MAX_LIST: u64 = 64 << 20;
 
 /// What there is to take over.
 #[derive(Debug)]
-pub struct Old {
+pub struct PyUpdaterRepository {
     /// PyUpdater's `APP_NAME`.
     pub app: String,
     /// Where clients look for updates.
     pub urls: Vec<String>,
     /// What is listed, signed, and here; oldest version first.
-    pub releases: Vec<OldRelease>,
+    pub releases: Vec<PyUpdaterRelease>,
     /// Archives that are listed and not here.
     pub missing: Vec<String>,
     /// Archives whose name says another version than the list.
@@ -45,11 +45,11 @@ pub struct Old {
 
 /// One release for one platform.
 #[derive(Debug)]
-pub struct OldRelease {
+pub struct PyUpdaterRelease {
     /// The name here.
     pub app: String,
     /// As PyUpdater calls it.
-    pub old: InPyUpdater,
+    pub old: PyUpdaterName,
     /// The version, by PEP 440.
     pub version: Version,
     /// The archive.
@@ -111,7 +111,7 @@ struct Listed {
 ///
 /// # Errors
 /// [`ImportError`]. Archives that are missing are no error, damaged ones are.
-pub fn read(folder: &Path, published: Option<&Path>) -> Result<Old, ImportError> {
+pub fn read(folder: &Path, published: Option<&Path>) -> Result<PyUpdaterRepository, ImportError> {
     let data = folder.join("pyu-data");
     let deploy = published.map_or_else(|| data.join("deploy"), Path::to_path_buf);
     let path = folder.join(CONFIG);
@@ -137,7 +137,7 @@ pub fn read(folder: &Path, published: Option<&Path>) -> Result<Old, ImportError>
     if lists.is_empty() {
         return Err(ImportError::NotPublished(deploy.join("versions.gz")));
     }
-    let mut old = Old {
+    let mut old = PyUpdaterRepository {
         app,
         urls: config.app_config.update_urls,
         releases: Vec::new(),
@@ -174,7 +174,7 @@ pub fn read(folder: &Path, published: Option<&Path>) -> Result<Old, ImportError>
     Ok(old)
 }
 
-impl Old {
+impl PyUpdaterRepository {
     fn add(
         &mut self,
         places: &[PathBuf],
@@ -224,9 +224,9 @@ impl Old {
                 });
             }
         };
-        self.releases.push(OldRelease {
+        self.releases.push(PyUpdaterRelease {
             app: name_here(&self.app, &platform),
-            old: InPyUpdater {
+            old: PyUpdaterName {
                 name: self.app.clone(),
                 platform,
             },
@@ -237,7 +237,7 @@ impl Old {
     }
 
     /// The applications there will be, and what they are in PyUpdater.
-    pub fn apps(&self) -> BTreeMap<String, InPyUpdater> {
+    pub fn apps(&self) -> BTreeMap<String, PyUpdaterName> {
         let apps = self.releases.iter();
         apps.map(|release| (release.app.clone(), release.old.clone()))
             .collect()

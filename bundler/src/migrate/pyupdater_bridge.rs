@@ -2,8 +2,8 @@
 //! makes them, with a first-install folder in it.
 
 use crate::pack::archive::{self, PackError};
-use crate::project::{InPyUpdater, Project};
-use crate::ship::{self, Order, ShipError};
+use crate::project::{Project, PyUpdaterName};
+use crate::ship::{self, ShipError, ShipOptions};
 use crate::temporary;
 use notsotuf_stub::fs::{self, FsError};
 use pep440_rs::{PrereleaseKind, Version};
@@ -58,7 +58,7 @@ pub enum BridgeError {
 
 /// What was made.
 #[derive(Debug)]
-pub struct Made {
+pub struct Bridge {
     /// The release in it.
     pub version: Version,
     /// The archive.
@@ -71,11 +71,11 @@ pub struct Made {
 ///
 /// # Errors
 /// [`BridgeError`]; there is no archive then.
-pub fn make(project: &Project, order: &Order) -> Result<Made, BridgeError> {
-    let old = project.settings.pyupdater.get(order.app);
-    let old = old.ok_or_else(|| BridgeError::Unknown(order.app.into()))?;
-    fs::create_dir_all(order.output)?;
-    let work = temporary::Folder::new_in(order.output, ".bridge-")?;
+pub fn make(project: &Project, options: &ShipOptions) -> Result<Bridge, BridgeError> {
+    let old = project.settings.pyupdater.get(options.app);
+    let old = old.ok_or_else(|| BridgeError::Unknown(options.app.into()))?;
+    fs::create_dir_all(options.output)?;
+    let work = temporary::Folder::new_in(options.output, ".bridge-")?;
     // The one folder at the top has the application's name, and so has the
     // program in it: PyUpdater starts that.
     let tree = work.path().join("tree");
@@ -84,15 +84,15 @@ pub fn make(project: &Project, order: &Order) -> Result<Made, BridgeError> {
     let name = format!("{}{}", old.name, if windows { ".exe" } else { "" });
     let shipped = ship::ship(
         project,
-        &Order {
+        &ShipOptions {
             name: Some(&name),
             title: Some(&old.name),
             output: &folder,
-            ..order.clone()
+            ..options.clone()
         },
     )?;
     check_folder(&folder.join("app"))?;
-    let archive = order.output.join(archive_name(old, &shipped.version)?);
+    let archive = options.output.join(archive_name(old, &shipped.version)?);
     if archive.exists() {
         return Err(BridgeError::Exists(archive));
     }
@@ -103,7 +103,7 @@ pub fn make(project: &Project, order: &Order) -> Result<Made, BridgeError> {
         archive::pack(&tree, &made, |_| indicatif::ProgressBar::hidden())?;
     }
     fs::rename(&made, &archive)?;
-    Ok(Made {
+    Ok(Bridge {
         version: shipped.version,
         size: fs::size(&archive)?,
         archive,
@@ -111,7 +111,7 @@ pub fn make(project: &Project, order: &Order) -> Result<Made, BridgeError> {
 }
 
 /// As PyUpdater reads it: name, platform and version.
-fn archive_name(old: &InPyUpdater, version: &Version) -> Result<String, BridgeError> {
+fn archive_name(old: &PyUpdaterName, version: &Version) -> Result<String, BridgeError> {
     let plain = version.epoch() == 0
         && !version.is_dev()
         && !version.is_post()
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn archives_have_names_that_pyupdater_understands() {
-        let old = |platform: &str| InPyUpdater {
+        let old = |platform: &str| PyUpdaterName {
             name: "My App".into(),
             platform: platform.into(),
         };

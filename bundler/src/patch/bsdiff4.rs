@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// Why such a patch cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum WholeError {
+pub enum BsdiffError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -43,14 +43,14 @@ pub enum WholeError {
 /// Writes the new file `patch`, and checks it. Returns what comes out of it.
 ///
 /// # Errors
-/// [`WholeError`]; [`WholeError::Budget`] if it takes longer.
+/// [`BsdiffError`]; [`BsdiffError::Budget`] if it takes longer.
 pub fn patch(
     old: &Path,
     new: &Path,
     patch: &Path,
     budget: Budget,
     progress: Progress,
-) -> Result<Tar, WholeError> {
+) -> Result<Tar, BsdiffError> {
     let (old, new) = (Arc::new(tar(old)?), Arc::new(tar(new)?));
     // It tells nothing of how far it is.
     let bar = progress.waiting("making the patch (this tells only how long)");
@@ -58,10 +58,10 @@ pub fn patch(
     let mut again = Vec::with_capacity(new.len());
     Bspatch::new(&out)
         .and_then(|patch| patch.apply(&old, io::Cursor::new(&mut again)))
-        .map_err(WholeError::Diff)?;
+        .map_err(BsdiffError::Diff)?;
     bar.finish_and_clear();
     if again != *new {
-        return Err(WholeError::Check);
+        return Err(BsdiffError::Check);
     }
     let written = |e| FsError::new("write", patch, e);
     let mut file = fs::create_new(patch)?;
@@ -75,9 +75,9 @@ pub fn patch(
 
 /// The comparison cannot be interrupted: if it takes too long it is left to
 /// itself, and ends with this program.
-fn compare(old: &Arc<Vec<u8>>, new: &Arc<Vec<u8>>, budget: Budget) -> Result<Vec<u8>, WholeError> {
+fn compare(old: &Arc<Vec<u8>>, new: &Arc<Vec<u8>>, budget: Budget) -> Result<Vec<u8>, BsdiffError> {
     if budget.is_spent() {
-        return Err(WholeError::Budget);
+        return Err(BsdiffError::Budget);
     }
     let (old, new) = (Arc::clone(old), Arc::clone(new));
     let (done, made) = channel();
@@ -88,19 +88,19 @@ fn compare(old: &Arc<Vec<u8>>, new: &Arc<Vec<u8>>, budget: Budget) -> Result<Vec
         let _gone = done.send(result.map(|_| out));
     });
     match made.recv_timeout(budget.left().unwrap_or(Duration::MAX)) {
-        Ok(result) => result.map_err(WholeError::Diff),
-        Err(RecvTimeoutError::Timeout) => Err(WholeError::Budget),
+        Ok(result) => result.map_err(BsdiffError::Diff),
+        Err(RecvTimeoutError::Timeout) => Err(BsdiffError::Budget),
         Err(RecvTimeoutError::Disconnected) => {
-            Err(WholeError::Diff(io::Error::other("it was broken off")))
+            Err(BsdiffError::Diff(io::Error::other("it was broken off")))
         }
     }
 }
 
-fn tar(archive: &Path) -> Result<Vec<u8>, WholeError> {
+fn tar(archive: &Path) -> Result<Vec<u8>, BsdiffError> {
     let mut bytes = Vec::new();
     MultiGzDecoder::new(fs::open(archive)?)
         .read_to_end(&mut bytes)
-        .map_err(|source| WholeError::Read {
+        .map_err(|source| BsdiffError::Read {
             path: archive.into(),
             source,
         })?;

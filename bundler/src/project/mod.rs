@@ -11,7 +11,7 @@ mod template;
 use crate::project::settings::{Settings, parse};
 pub use error::ProjectError;
 pub use find::find;
-pub use settings::{FILE, InPyUpdater, PatchFormat, ROLES, toml_string};
+pub use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, toml_string};
 pub use template::{Template, create, planned};
 
 use crate::keys::{KeyError, Keyring};

@@ -70,7 +70,7 @@ impl PatchFormat {
 /// from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct InPyUpdater {
+pub struct PyUpdaterName {
     /// PyUpdater's `APP_NAME`.
     pub name: String,
     /// PyUpdater's word for the platform: `win`, `mac`, `nix64`, …
@@ -128,7 +128,7 @@ pub struct Settings {
     pub client: Client,
     /// For `bridge`: applications as PyUpdater knows them, by their names here.
     #[serde(default)]
-    pub pyupdater: BTreeMap<String, InPyUpdater>,
+    pub pyupdater: BTreeMap<String, PyUpdaterName>,
 }
 
 pub fn default_keystore() -> PathBuf {

@@ -2,7 +2,7 @@
 
 use super::Project;
 use super::error::ProjectError;
-use super::settings::{FILE, InPyUpdater, PatchFormat, ROLES, parse, toml_string};
+use super::settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse, toml_string};
 use crate::keys::External;
 use notsotuf_stub::fs;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub struct Template {
     /// Format of patches.
     pub patch_format: PatchFormat,
     /// Applications as PyUpdater knows them.
-    pub pyupdater: BTreeMap<String, InPyUpdater>,
+    pub pyupdater: BTreeMap<String, PyUpdaterName>,
     /// Folder of the keys.
     pub keystore: PathBuf,
     /// Folder of the repository.
@@ -190,8 +190,8 @@ mode = \"before-launch\"
 mod tests {
     use super::*;
     use crate::project::error::ProjectError;
-    use crate::project::settings::InPyUpdater;
     use crate::project::settings::PatchFormat;
+    use crate::project::settings::PyUpdaterName;
 
     pub fn template() -> Template {
         Template {
@@ -208,7 +208,7 @@ mod tests {
             patch_format: PatchFormat::Bsdiff4,
             pyupdater: BTreeMap::from([(
                 "my-app".into(),
-                InPyUpdater {
+                PyUpdaterName {
                     name: "My \"App\"".into(),
                     platform: "win".into(),
                 },

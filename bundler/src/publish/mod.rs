@@ -12,4 +12,4 @@ pub mod upload;
 
 pub use error::PublishError;
 pub use publication::{Report, publish};
-pub use scope::What;
+pub use scope::PublishScope;

@@ -3,13 +3,13 @@
 
 use super::error::PublishError;
 use super::move_file::move_file;
-use super::scope::What;
+use super::scope::PublishScope;
 use super::size_check;
 use crate::keys::{Keyring, Passphrases};
 
 use crate::metadata::{self, Published, Trust, Update};
 use crate::project::Project;
-use crate::release::{Pending, stored_name};
+use crate::release::{PendingTargets, stored_name};
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::UnixTime;
 use std::collections::BTreeSet;
@@ -38,12 +38,12 @@ pub fn publish(
     keyring: &Keyring,
     passphrases: &Passphrases,
     now: UnixTime,
-    what: What,
+    what: PublishScope,
 ) -> Result<Report, PublishError> {
     let published = Published::load(project)?;
     let consistent = published.consistent_snapshot();
-    let mut pending = Pending::open(project, &published)?;
-    if what == What::Renewal {
+    let mut pending = PendingTargets::open(project, &published)?;
+    if what == PublishScope::Renewal {
         pending.entries = published.target_entries();
     }
     let before = published.target_entries();
@@ -99,8 +99,8 @@ pub fn publish(
     Trust::remember_published(project, &now_published)?;
     // From here on the new release is out; the rest is tidying up.
     match what {
-        What::Pending => fs::remove_tree(&project.pending())?,
-        What::Renewal => metadata::drop_drafts(project, &update)?,
+        PublishScope::Pending => fs::remove_tree(&project.pending())?,
+        PublishScope::Renewal => metadata::drop_drafts(project, &update)?,
     }
     let kept: BTreeSet<String> = pending
         .entries

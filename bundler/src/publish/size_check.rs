@@ -1,6 +1,6 @@
 //! Checks that clients will read the metadata that is to be published.
 
-use super::scope::What;
+use super::scope::PublishScope;
 use crate::metadata::limits::{TooLarge, bound, said};
 use crate::metadata::{Published, Update};
 
@@ -12,7 +12,7 @@ use crate::metadata::{Published, Update};
 pub fn check(
     published: &Published,
     update: &Update,
-    what: What,
+    what: PublishScope,
 ) -> Result<Option<String>, TooLarge> {
     let is_targets = |name: &str| name == "targets.json" || name.ends_with(".targets.json");
     let new = update.files.iter().find(|(name, _)| is_targets(name));
@@ -24,8 +24,8 @@ pub fn check(
         Some((_, bytes)) => bytes.len() as u64,
         None => before.unwrap_or(0),
     };
-    let mends =
-        before.is_some_and(|before| before > bound() && (what == What::Renewal || size < before));
+    let mends = before
+        .is_some_and(|before| before > bound() && (what == PublishScope::Renewal || size < before));
     if new.is_some() && size > bound() && !mends {
         return Err(TooLarge { size });
     }

@@ -2,9 +2,9 @@
 //! published.
 
 use super::error::ReleaseError;
-use super::new_release::{Added, Addition};
+use super::new_release::{AddReport, NewRelease};
 use super::patching::{self, Bases, Making};
-use super::pending::{Pending, settle};
+use super::pending::{PendingTargets, settle};
 use super::target_entry::entry;
 use super::{rollout, unpacked, version_check};
 use crate::metadata::{Published, limits};
@@ -30,10 +30,10 @@ use pep440_rs::Version;
 pub fn add(
     project: &Project,
     published: &Published,
-    addition: &Addition,
+    addition: &NewRelease,
     progress: Progress,
-) -> Result<Added, ReleaseError> {
-    let mut pending = Pending::open(project, published)?;
+) -> Result<AddReport, ReleaseError> {
+    let mut pending = PendingTargets::open(project, published)?;
     let (app, version) = (addition.app, &addition.version);
     let force = matches!(addition.vetting, Vetting::Forced { .. });
     version_check::check(&pending, &project.metadata(), app, version, force)?;
@@ -76,7 +76,7 @@ pub fn add(
     pending.save()?;
     settle(project, &mut pending, app)?;
     warnings.extend(limits::warning(&pending.entries));
-    Ok(Added {
+    Ok(AddReport {
         archive: (archive_path, archive_size),
         patch: patches.made,
         no_patch: patches.why_none,
@@ -85,7 +85,11 @@ pub fn add(
     })
 }
 
-fn archive_custom(pending: &Pending, addition: &Addition, new: &Manifest) -> ArchiveCustom {
+fn archive_custom(
+    pending: &PendingTargets,
+    addition: &NewRelease,
+    new: &Manifest,
+) -> ArchiveCustom {
     let releases = pending.releases(addition.app).into_iter();
     let last = releases
         .filter_map(|(_, path)| pending.custom(&path).added)
@@ -109,7 +113,7 @@ fn archive_custom(pending: &Pending, addition: &Addition, new: &Manifest) -> Arc
 /// # Errors
 /// [`ReleaseError::NoSuchStub`].
 pub fn check_stub(
-    pending: &Pending,
+    pending: &PendingTargets,
     app: &str,
     wanted: &Version,
     at_hand: Option<Version>,

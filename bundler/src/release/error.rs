@@ -2,7 +2,7 @@
 
 use crate::metadata::MetadataError;
 use crate::pack::archive::PackError;
-use crate::patch::bsdiff4::WholeError;
+use crate::patch::bsdiff4::BsdiffError;
 use crate::patch::per_file::DiffError;
 use crate::vet::VetError;
 use notsotuf_stub::bundle::patch::PatchError;
@@ -48,7 +48,7 @@ pub enum ReleaseError {
     },
     /// A patch over the whole archive could not be made.
     #[error(transparent)]
-    Whole(#[from] WholeError),
+    Bsdiff(#[from] BsdiffError),
     /// What was to be added is no bundle.
     #[error(transparent)]
     Vet(#[from] VetError),

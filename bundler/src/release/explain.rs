@@ -1,7 +1,7 @@
 //! Explains what makes a patch as large as it is, file by file.
 
 use super::error::ReleaseError;
-use super::pending::Pending;
+use super::pending::PendingTargets;
 use super::{numbers, unpacked};
 use crate::metadata::Published;
 use crate::patch::per_file::{self, Summary, Tree};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// What a patch is made of.
 #[derive(Debug)]
-pub struct Explained {
+pub struct PatchReport {
     /// The version it leads from.
     pub from: Version,
     /// How many files are treated how.
@@ -32,8 +32,8 @@ pub fn explain(
     app: &str,
     version: &Version,
     progress: Progress,
-) -> Result<Explained, ReleaseError> {
-    let pending = Pending::open(project, published)?;
+) -> Result<PatchReport, ReleaseError> {
+    let pending = PendingTargets::open(project, published)?;
     let releases: BTreeMap<Version, String> = pending.releases(app).into_iter().collect();
     let line = pending.line(app);
     let from = line.get(version).and_then(|listed| listed.from.as_ref());
@@ -56,7 +56,7 @@ pub fn explain(
         manifest: &tree.manifest,
     });
     let (summary, parts) = per_file::explain(old, new, |n| progress.bar("comparing", n))?;
-    Ok(Explained {
+    Ok(PatchReport {
         from: from.clone(),
         summary,
         parts,

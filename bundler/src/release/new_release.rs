@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What to add.
 #[derive(Debug, Clone)]
-pub struct Addition<'a> {
+pub struct NewRelease<'a> {
     /// Application.
     pub app: &'a str,
     /// Version.
@@ -34,10 +34,10 @@ pub struct Addition<'a> {
     pub vetting: Vetting<'a>,
 }
 
-impl<'a> Addition<'a> {
+impl<'a> NewRelease<'a> {
     /// Nothing special about it, not looked at, and no patch.
     pub fn plain(app: &'a str, version: Version, bundle: &'a Path) -> Self {
-        Addition {
+        NewRelease {
             app,
             version,
             bundle,
@@ -55,7 +55,7 @@ impl<'a> Addition<'a> {
 
 /// What was added.
 #[derive(Debug, Clone)]
-pub struct Added {
+pub struct AddReport {
     /// Target path and size of the archive.
     pub archive: (String, u64),
     /// Target path and size of the patch, if there is one, and what is in it,

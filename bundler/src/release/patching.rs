@@ -4,10 +4,10 @@
 use super::numbers::{self, Line};
 use super::target_entry::entry;
 use super::unpacked::{Unpacked, open_old};
-use super::{Addition, Pending, ReleaseError};
+use super::{NewRelease, PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::pack::archive::Tar;
-use crate::patch::bsdiff4::{self, WholeError};
+use crate::patch::bsdiff4::{self, BsdiffError};
 use crate::patch::per_file::{self, Budget, DiffError, Heaviest, Summary, Tree};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
@@ -37,8 +37,8 @@ struct Release {
 /// What a new release stands beside.
 pub struct Bases<'a> {
     project: &'a Project,
-    pending: &'a Pending<'a>,
-    addition: &'a Addition<'a>,
+    pending: &'a PendingTargets<'a>,
+    addition: &'a NewRelease<'a>,
     consistent: bool,
     /// The one its patch leads from.
     base: Option<Release>,
@@ -51,9 +51,9 @@ impl<'a> Bases<'a> {
     /// Finds them.
     pub fn new(
         project: &'a Project,
-        pending: &'a Pending,
+        pending: &'a PendingTargets,
         published: &Published,
-        addition: &'a Addition,
+        addition: &'a NewRelease,
     ) -> Self {
         let line: Line = pending.line(addition.app);
         let releases = pending.releases(addition.app);
@@ -163,11 +163,11 @@ pub fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseError> {
     let old = bases.archive(base)?;
     patches.from = Some(base.version.clone());
     let made = match format {
-        PatchFormat::Bsdiff4 => whole_patch(bases, base, &old, making, &mut patches),
+        PatchFormat::Bsdiff4 => bsdiff_patch(bases, base, &old, making, &mut patches),
         _ => patch_per_file(bases, base, &old, making, &mut patches),
     };
     match made {
-        Err(ReleaseError::Diff(DiffError::Budget) | ReleaseError::Whole(WholeError::Budget)) => {
+        Err(ReleaseError::Diff(DiffError::Budget) | ReleaseError::Bsdiff(BsdiffError::Budget)) => {
             let time = HumanDuration(making.within);
             patches = Patches {
                 why_none: Some(format!("it takes longer than {time} (--patch-budget)")),
@@ -233,7 +233,7 @@ fn patch_per_file(
 
 /// The patch is listed however large it is: where a release has none, clients
 /// of tufup take those before it for the way to it.
-fn whole_patch(
+fn bsdiff_patch(
     bases: &Bases,
     base: &Release,
     old: &Path,

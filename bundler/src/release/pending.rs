@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What is to be published: all targets, and the files of those that are new.
-pub struct Pending<'a> {
+pub struct PendingTargets<'a> {
     project: &'a Project,
     /// Archives that are published.
     published: BTreeSet<(String, Version)>,
@@ -32,7 +32,7 @@ pub fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> 
     archives.map(|t| (t.name, t.version)).collect()
 }
 
-impl<'a> Pending<'a> {
+impl<'a> PendingTargets<'a> {
     /// Opens what is prepared, or starts from what is published.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl<'a> Pending<'a> {
             }
             None => base.clone(),
         };
-        Ok(Pending {
+        Ok(PendingTargets {
             project,
             published: archives_of(&base),
             entries,
@@ -72,7 +72,7 @@ impl<'a> Pending<'a> {
         entries: Map<String, Value>,
     ) -> Self {
         let base = published.target_entries();
-        Pending {
+        PendingTargets {
             project,
             published: archives_of(&base),
             entries,
@@ -290,7 +290,7 @@ impl<'a> Pending<'a> {
 ///
 /// # Errors
 /// The file system's.
-pub fn settle(project: &Project, pending: &mut Pending, app: &str) -> Result<(), FsError> {
+pub fn settle(project: &Project, pending: &mut PendingTargets, app: &str) -> Result<(), FsError> {
     match project.settings.patch_format {
         PatchFormat::PerFile => pending.save(),
         PatchFormat::Bsdiff4 => {

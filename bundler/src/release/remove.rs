@@ -2,7 +2,7 @@
 
 use super::numbers::Listed;
 use super::pending::settle;
-use super::{Pending, ReleaseError};
+use super::{PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::project::Project;
 use pep440_rs::Version;
@@ -34,7 +34,7 @@ pub fn prune(
     app: &str,
     keep: usize,
 ) -> Result<Vec<Version>, ReleaseError> {
-    let mut pending = Pending::open(project, published)?;
+    let mut pending = PendingTargets::open(project, published)?;
     let releases: Vec<(Version, bool)> = pending
         .releases(app)
         .into_iter()
@@ -64,7 +64,7 @@ pub fn remove_latest(
     published: &Published,
     app: &str,
 ) -> Result<Version, ReleaseError> {
-    let mut pending = Pending::open(project, published)?;
+    let mut pending = PendingTargets::open(project, published)?;
     // Older bundlers, and tufup, did not say when; those were in order.
     let releases = pending.releases(app).into_iter();
     let last = releases.max_by_key(|(version, path)| (pending.custom(path).added, version.clone()));

@@ -3,7 +3,7 @@
 //! files, and take effect with the next publish.
 
 use super::error::no_release;
-use super::{Pending, ReleaseError};
+use super::{PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::project::Project;
 use notsotuf_stub::catalog::custom::Rollout;
@@ -41,7 +41,7 @@ pub fn rollout(
     version: &Version,
     percent: u64,
 ) -> Result<(), ReleaseError> {
-    let mut pending = Pending::open(project, published)?;
+    let mut pending = PendingTargets::open(project, published)?;
     let releases = pending.releases(app);
     let (_, path) = releases
         .iter()

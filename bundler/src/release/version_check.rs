@@ -1,7 +1,7 @@
 //! Refuses version numbers that were used already, or that no client would take.
 
 use super::numbers::barrier;
-use super::{Pending, ReleaseError};
+use super::{PendingTargets, ReleaseError};
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self, FsError};
 use pep440_rs::Version;
@@ -14,7 +14,7 @@ use std::path::Path;
 /// # Errors
 /// [`ReleaseError`], which says what to do.
 pub fn check(
-    pending: &Pending,
+    pending: &PendingTargets,
     metadata: &Path,
     app: &str,
     new: &Version,

@@ -2,7 +2,7 @@
 
 use super::error::no_release;
 use super::pending::settle;
-use super::{Pending, ReleaseError};
+use super::{PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::project::Project;
 use pep440_rs::Version;
@@ -20,7 +20,7 @@ pub fn yank(
     app: &str,
     version: &Version,
 ) -> Result<(), ReleaseError> {
-    let mut pending = Pending::open(project, published)?;
+    let mut pending = PendingTargets::open(project, published)?;
     let releases = pending.releases(app);
     if !releases.iter().any(|(candidate, _)| candidate == version) {
         return Err(no_release(app, version));

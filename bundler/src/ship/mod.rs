@@ -7,14 +7,14 @@ mod pe_subsystem;
 mod stub_settings;
 
 pub use error::ShipError;
-pub use options::Order;
+pub use options::ShipOptions;
 use pe_subsystem::take_subsystem;
 pub use stub_settings::check_settings;
-use stub_settings::with_own;
+use stub_settings::merge_project_settings;
 
 use crate::metadata::Published;
 use crate::project::Project;
-use crate::release::Pending;
+use crate::release::PendingTargets;
 use crate::temporary;
 use notsotuf_stub::bundle::unpack::unpack;
 use notsotuf_stub::bundle::{Kind, Manifest, Rules};
@@ -41,24 +41,24 @@ pub struct Shipped {
 ///
 /// # Errors
 /// [`ShipError`].
-pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
-    if order.output.exists() {
-        return Err(ShipError::Exists(order.output.into()));
+pub fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, ShipError> {
+    if options.output.exists() {
+        return Err(ShipError::Exists(options.output.into()));
     }
-    if !order.stub.is_file() {
-        return Err(ShipError::NoStub(order.stub.into()));
+    if !options.stub.is_file() {
+        return Err(ShipError::NoStub(options.stub.into()));
     }
-    let program = fs::read_optional(order.stub, MAX_STUB)?.unwrap_or_default();
+    let program = fs::read_optional(options.stub, MAX_STUB)?.unwrap_or_default();
     if self_update::version_of(&program).is_none() {
-        return Err(ShipError::NotAStub(order.stub.into()));
+        return Err(ShipError::NotAStub(options.stub.into()));
     }
     let published = Published::load(project)?;
-    let pending = Pending::open(project, &published)?;
-    let (version, target) = choose(&pending, order)?;
+    let pending = PendingTargets::open(project, &published)?;
+    let (version, target) = choose(&pending, options)?;
     let archive = pending
         .find(&target, published.consistent_snapshot())?
         .ok_or_else(|| ShipError::NoArchive(target.clone()))?;
-    let parent = match order.output.parent() {
+    let parent = match options.output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
@@ -74,44 +74,45 @@ pub fn ship(project: &Project, order: &Order) -> Result<Shipped, ShipError> {
                 source,
             }
         })?;
-    let executable = program_of(&manifest, order)?;
+    let executable = program_of(&manifest, options)?;
     let release = Release {
-        name: order.app.into(),
+        name: options.app.into(),
         version: version.clone(),
     };
-    let url = order
+    let url = options
         .url
         .or(project.settings.client.url.as_deref())
         .ok_or(ShipError::NoUrl)?;
-    let text = stub_settings::stub_settings(project, order, url, &executable);
-    let text = with_own(&text, &project.settings.client.settings).map_err(ShipError::Settings)?;
+    let text = stub_settings::stub_settings(project, options, url, &executable);
+    let text = merge_project_settings(&text, &project.settings.client.settings)
+        .map_err(ShipError::Settings)?;
     fs::write_atomically(&layout.root().join(settings::FILE), text.as_bytes())?;
     fs::write_atomically(&layout.shipped_root(), &published.root.to_bytes())?;
     let record = Record { release, manifest };
     fs::write_atomically(&Record::path(&layout.app()), record.to_text().as_bytes())?;
     // The stub has the program's name, whatever folder that is in.
     let name = executable.rsplit('/').next().unwrap_or(&executable);
-    let name = order.name.unwrap_or(name);
+    let name = options.name.unwrap_or(name);
     if name.eq_ignore_ascii_case("app") || name.contains(['/', '\\']) || name.is_empty() {
         return Err(ShipError::Name(name.into()));
     }
     let stub = layout.root().join(name);
-    fs::copy_with_mode(order.stub, &stub, 0o755)?;
+    fs::copy_with_mode(options.stub, &stub, 0o755)?;
     if name.to_ascii_lowercase().ends_with(".exe") {
         let app = fs::join(&layout.app(), &executable);
         take_subsystem(&app, &stub)?;
     }
     fs::set_path_mode(layout.root(), 0o755)?;
-    fs::rename(layout.root(), order.output)?;
+    fs::rename(layout.root(), options.output)?;
     Ok(Shipped {
         version,
-        program: order.output.join(name),
+        program: options.output.join(name),
     })
 }
 
-fn choose(pending: &Pending, order: &Order) -> Result<(Version, String), ShipError> {
-    let mut releases = pending.releases(order.app);
-    let found = match &order.version {
+fn choose(pending: &PendingTargets, options: &ShipOptions) -> Result<(Version, String), ShipError> {
+    let mut releases = pending.releases(options.app);
+    let found = match &options.version {
         Some(wanted) => releases.into_iter().find(|(version, _)| version == wanted),
         None => {
             let last_final =
@@ -123,15 +124,15 @@ fn choose(pending: &Pending, order: &Order) -> Result<(Version, String), ShipErr
         }
     };
     found.ok_or_else(|| {
-        let version = order.version.as_ref().map(|v| format!(" {v}"));
-        ShipError::NoRelease(format!("{}{}", order.app, version.unwrap_or_default()))
+        let version = options.version.as_ref().map(|v| format!(" {v}"));
+        ShipError::NoRelease(format!("{}{}", options.app, version.unwrap_or_default()))
     })
 }
 
 /// The program to start: the one that was named, else the only executable
 /// file at the top of the bundle.
-fn program_of(manifest: &Manifest, order: &Order) -> Result<String, ShipError> {
-    if let Some(named) = order.executable {
+fn program_of(manifest: &Manifest, options: &ShipOptions) -> Result<String, ShipError> {
+    if let Some(named) = options.executable {
         let found = manifest.entries.get(named).map(|entry| &entry.kind);
         return match found {
             Some(Kind::File { .. } | Kind::Link { .. }) => Ok(named.into()),
@@ -177,7 +178,7 @@ mod tests {
             mode,
         };
         let mut manifest = Manifest::default();
-        let mut order = Order {
+        let mut options = ShipOptions {
             app: "x",
             version: None,
             stub: Path::new(""),
@@ -194,20 +195,20 @@ mod tests {
         ] {
             manifest.entries.insert(path.into(), file(mode));
         }
-        assert_eq!(program_of(&manifest, &order).unwrap(), "tool");
+        assert_eq!(program_of(&manifest, &options).unwrap(), "tool");
         manifest.entries.insert("another".into(), file(0o755));
         assert!(
-            matches!(program_of(&manifest, &order), Err(ShipError::WhichProgram(all)) if all.len() == 2)
+            matches!(program_of(&manifest, &options), Err(ShipError::WhichProgram(all)) if all.len() == 2)
         );
-        order.executable = Some("another");
-        assert_eq!(program_of(&manifest, &order).unwrap(), "another");
-        order.executable = Some("none");
+        options.executable = Some("another");
+        assert_eq!(program_of(&manifest, &options).unwrap(), "another");
+        options.executable = Some("none");
         assert!(matches!(
-            program_of(&manifest, &order),
+            program_of(&manifest, &options),
             Err(ShipError::NoProgram(_))
         ));
-        order.executable = None;
+        options.executable = None;
         manifest.entries.insert("App.exe".into(), file(0o644));
-        assert_eq!(program_of(&manifest, &order).unwrap(), "App.exe");
+        assert_eq!(program_of(&manifest, &options).unwrap(), "App.exe");
     }
 }

@@ -1,11 +1,16 @@
 //! The settings that a shipped stub gets: a template, and what the project adds.
 
-use super::options::Order;
+use super::options::ShipOptions;
 use crate::project::{Project, toml_string};
 use notsotuf_stub::settings;
 use toml_edit::{DocumentMut, Item};
 
-pub fn stub_settings(project: &Project, order: &Order, url: &str, executable: &str) -> String {
+pub fn stub_settings(
+    project: &Project,
+    options: &ShipOptions,
+    url: &str,
+    executable: &str,
+) -> String {
     let url = url.trim_end_matches('/');
     let client = &project.settings.client;
     let mode = match client.mode {
@@ -69,8 +74,8 @@ window = true
 # The language of what is shown, as \"de\"; else the user's.
 # language = \"en\"
 ",
-        name = toml_string(order.app),
-        title = match order.title.or(client.title.as_deref()) {
+        name = toml_string(options.app),
+        title = match options.title.or(client.title.as_deref()) {
             Some(title) => format!("title = {}", toml_string(title)),
             None => "# title = \"My App\"".into(),
         },
@@ -97,11 +102,11 @@ pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> Stri
 pub fn check_settings(own: &toml::Table) -> Result<(), String> {
     let least = "name = 'a'\nmetadata_url = 'https://a'\ntargets_url = 'https://a'\n\
                  executable = 'a'\n";
-    with_own(least, own).map(drop)
+    merge_project_settings(least, own).map(drop)
 }
 
 /// The settings with those of the project in their places, or after them.
-pub fn with_own(text: &str, own: &toml::Table) -> Result<String, String> {
+pub fn merge_project_settings(text: &str, own: &toml::Table) -> Result<String, String> {
     let own = toml_edit::ser::to_document(own).map_err(|e| e.to_string())?;
     let mut document: DocumentMut = text.parse().expect("it is TOML");
     for (key, item) in own.iter() {
@@ -141,7 +146,7 @@ mod tests {
     fn the_project_has_settings_of_its_own() {
         let text = "# A comment.\nname = 'a'\nmetadata_url = 'http://a'\ntargets_url = 'http://a'\n\
                     executable = 'a'\n\n# Seconds.\nprobation = 10.0 # really\n\n# window = true\n";
-        let own = |own: &str| with_own(text, &own.parse().unwrap());
+        let own = |own: &str| merge_project_settings(text, &own.parse().unwrap());
         let done = own(
             "probation = 0.5\nwindow = false\npreserve = ['a', 'b']\n[texts]\nleft = 'noch {time}'\n\
              [[authorization]]\norigin = 'https://a'\nbearer = 'x'\n",

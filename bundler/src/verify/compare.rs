@@ -1,6 +1,6 @@
 //! Compares what is published there with what is published here.
 
-use super::source::{AuditError, Target};
+use super::source::{RepositorySource, VerifyError};
 use crate::metadata::{Document, Published};
 use notsotuf_stub::tuf::Bounds;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub enum There {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn compare(target: &Target, here: &Published) -> Result<There, AuditError> {
+pub fn compare(target: &RepositorySource, here: &Published) -> Result<There, VerifyError> {
     let limit = Bounds::default().targets;
     let file = "timestamp.json";
     let Some(bytes) = target.metadata(file, limit)? else {

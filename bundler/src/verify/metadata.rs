@@ -1,6 +1,6 @@
 //! Walks the metadata of a repository as a client does.
 
-use super::source::{AuditError, Target};
+use super::source::{RepositorySource, VerifyError};
 use notsotuf_stub::tuf::{Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
 use serde_json::{Map, Value, json};
 
@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 /// # Errors
 /// If it cannot be read.
 pub fn listed(
-    target: &Target,
+    target: &RepositorySource,
     root: &[u8],
-) -> Result<Result<Map<String, Value>, TufError>, AuditError> {
+) -> Result<Result<Map<String, Value>, TufError>, VerifyError> {
     let client = match walk(target, root, UnixTime::MIN, None)? {
         Ok(client) => client,
         Err(e) => return Ok(Err(e)),
@@ -34,11 +34,11 @@ pub fn version(root: &[u8]) -> u64 {
 /// Refreshes as a client that has nothing but `root`. Puts the roots on the
 /// way into `seen`.
 pub fn walk(
-    target: &Target,
+    target: &RepositorySource,
     root: &[u8],
     now: UnixTime,
     mut seen: Option<&mut Vec<Vec<u8>>>,
-) -> Result<Result<Refresh, TufError>, AuditError> {
+) -> Result<Result<Refresh, TufError>, VerifyError> {
     let mut client = match Refresh::new(root, now, Bounds::default()) {
         Ok(client) => client,
         Err(e) => return Ok(Err(e)),

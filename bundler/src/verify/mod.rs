@@ -9,7 +9,7 @@ mod targets;
 pub use compare::{There, compare};
 pub use metadata::listed;
 use metadata::version;
-pub use source::{AuditError, Target};
+pub use source::{RepositorySource, VerifyError};
 pub use targets::Report;
 
 use crate::progress::Progress;
@@ -23,15 +23,15 @@ use std::path::Path;
 /// # Errors
 /// If it cannot be checked; what is wrong with it is in the report.
 pub fn verify(
-    target: &Target,
+    target: &RepositorySource,
     root: &Path,
     metadata_only: bool,
     now: UnixTime,
     progress: Progress,
-) -> Result<Report, AuditError> {
+) -> Result<Report, VerifyError> {
     let mut report = Report::default();
     let first = fs::read_optional(root, Bounds::default().root)?
-        .ok_or_else(|| AuditError::NoRoot(root.into()))?;
+        .ok_or_else(|| VerifyError::NoRoot(root.into()))?;
     let mut roots = Vec::new();
     let client = match metadata::walk(target, &first, now, Some(&mut roots))? {
         Ok(client) => Some(client),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Why an audit could not be done.
 #[derive(Debug, thiserror::Error)]
-pub enum AuditError {
+pub enum VerifyError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -22,14 +22,14 @@ pub enum AuditError {
 }
 
 /// Where the repository is.
-pub enum Target {
+pub enum RepositorySource {
     /// A folder with `metadata` and `targets`.
     Local(PathBuf),
     /// A URL below which they are.
     Remote(String, Http),
 }
 
-impl Target {
+impl RepositorySource {
     /// A repository on the web.
     pub fn remote(url: &str) -> Self {
         Self::patient(url, Duration::from_secs(30))
@@ -38,16 +38,16 @@ impl Target {
     /// A repository on the web, whose server may be silent for so long.
     pub fn patient(url: &str, silence: Duration) -> Self {
         let url = url.trim_end_matches('/').to_owned();
-        Target::Remote(url, Http::new(silence))
+        RepositorySource::Remote(url, Http::new(silence))
     }
 
-    pub fn metadata(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, AuditError> {
+    pub fn metadata(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, VerifyError> {
         match self {
-            Target::Local(folder) => Ok(fs::read_optional(
+            RepositorySource::Local(folder) => Ok(fs::read_optional(
                 &folder.join("metadata").join(file),
                 limit,
             )?),
-            Target::Remote(url, http) => {
+            RepositorySource::Remote(url, http) => {
                 let url = format!("{url}/metadata/{}", tuf::percent_encode(file, false));
                 match http.get(&url, limit, None)? {
                     Answer::Found { bytes, .. } => Ok(Some(bytes)),
@@ -61,8 +61,8 @@ impl Target {
     }
 
     /// What a client says of a file here that is larger than it reads.
-    pub fn too_large(&self, file: &str, limit: u64) -> Result<Option<TufError>, AuditError> {
-        let Target::Local(folder) = self else {
+    pub fn too_large(&self, file: &str, limit: u64) -> Result<Option<TufError>, VerifyError> {
+        let RepositorySource::Local(folder) = self else {
             return Ok(None);
         };
         let found = fs::inspect(&folder.join("metadata").join(file))?;
@@ -82,14 +82,14 @@ impl Target {
         stored: &str,
         target: &TargetFile,
         to: &Path,
-    ) -> Result<Result<(), String>, AuditError> {
+    ) -> Result<Result<(), String>, VerifyError> {
         let mut hasher = match target.hasher(path) {
             Ok(hasher) => hasher,
             Err(e) => return Ok(Err(e.to_string())),
         };
         let mut file = fs::create_new(to)?;
         let mut length = 0;
-        let mut take = |data: &[u8]| -> Result<(), AuditError> {
+        let mut take = |data: &[u8]| -> Result<(), VerifyError> {
             hasher.update(data);
             length += data.len() as u64;
             file.write_all(data)
@@ -97,7 +97,7 @@ impl Target {
             Ok(())
         };
         match self {
-            Target::Local(folder) => {
+            RepositorySource::Local(folder) => {
                 let place = folder.join("targets").join(stored);
                 let Ok(mut from) = fs::open(&place) else {
                     return Ok(Err(format!("{place:?} is missing")));
@@ -113,11 +113,11 @@ impl Target {
                     take(&buffer[..n])?;
                 }
             }
-            Target::Remote(url, http) => {
+            RepositorySource::Remote(url, http) => {
                 let url = format!("{url}/targets/{}", tuf::percent_encode(stored, true));
                 match http.stream(&url, target.length, &mut take) {
                     Ok(()) => {}
-                    Err(AuditError::Http(e)) => return Ok(Err(e.to_string())),
+                    Err(VerifyError::Http(e)) => return Ok(Err(e.to_string())),
                     Err(e) => return Err(e),
                 }
             }

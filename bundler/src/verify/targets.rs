@@ -1,6 +1,6 @@
 //! Checks the targets of a repository: archives are unpacked, patches applied.
 
-use super::source::{AuditError, Target};
+use super::source::{RepositorySource, VerifyError};
 use crate::progress::Progress;
 use crate::temporary;
 use notsotuf_stub::bundle::patch::{self, Scattered};
@@ -35,11 +35,11 @@ pub struct Release {
 }
 
 pub fn targets(
-    target: &Target,
+    target: &RepositorySource,
     client: &Refresh,
     progress: Progress,
     report: &mut Report,
-) -> Result<(), AuditError> {
+) -> Result<(), VerifyError> {
     let Some(metadata) = client.trusted().targets("targets") else {
         return Ok(());
     };
@@ -148,7 +148,7 @@ pub fn apply(
     catalog: &Catalog,
     open: &BTreeMap<Version, Release>,
     work: &Path,
-) -> Result<Result<(), String>, AuditError> {
+) -> Result<Result<(), String>, VerifyError> {
     let from = match &patch.from {
         Some(from) if from < version => from,
         _ => {

@@ -7,7 +7,7 @@ use crate::project::Project;
 use crate::publish::move_file::move_file;
 use crate::publish::upload;
 use crate::release::rebase::{self, Entries};
-use crate::release::{Pending, stored_name};
+use crate::release::{PendingTargets, stored_name};
 use notsotuf_stub::catalog::TargetName;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::key::sha256_hex;
@@ -21,7 +21,7 @@ pub fn keep_ours(
     there: &Published,
     report: &mut Report,
 ) -> Result<(), FetchError> {
-    let ours = Pending::open(project, here)?.entries;
+    let ours = PendingTargets::open(project, here)?.entries;
     let theirs = there.target_entries();
     let base = match base(project, trust, here)? {
         Some(base) => base,
@@ -33,7 +33,7 @@ pub fn keep_ours(
     if merged == theirs && !list.exists() {
         return Ok(());
     }
-    let pending = Pending::on_top_of(project, there, merged);
+    let pending = PendingTargets::on_top_of(project, there, merged);
     fs::create_dir_all(&pending.files())?;
     for (path, entry) in &pending.entries {
         if theirs.get(path) == Some(entry) {

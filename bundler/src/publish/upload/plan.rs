@@ -19,7 +19,7 @@ pub struct Steps {
 /// What a file is, in the order in which files have to appear: whoever sees a
 /// file must find all that it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum UploadStage {
     Target,
     /// `N.root.json`, the delegated roles, `N.targets.json`.
     Listed,
@@ -27,12 +27,12 @@ enum Kind {
     Timestamp,
 }
 
-fn kind(path: &str) -> Kind {
+fn stage(path: &str) -> UploadStage {
     match path.rsplit('/').next().unwrap_or(path) {
-        _ if path.starts_with("targets/") => Kind::Target,
-        "timestamp.json" => Kind::Timestamp,
-        name if name.ends_with("snapshot.json") => Kind::Snapshot,
-        _ => Kind::Listed,
+        _ if path.starts_with("targets/") => UploadStage::Target,
+        "timestamp.json" => UploadStage::Timestamp,
+        name if name.ends_with("snapshot.json") => UploadStage::Snapshot,
+        _ => UploadStage::Listed,
     }
 }
 
@@ -68,10 +68,10 @@ pub fn plan(
     listed: &BTreeSet<String>,
     same: &dyn Fn(&str) -> bool,
 ) -> Steps {
-    let mut groups: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
+    let mut groups: BTreeMap<UploadStage, Vec<String>> = BTreeMap::new();
     for (path, size) in here {
         if there.get(path) != Some(size) || !same(path) {
-            groups.entry(kind(path)).or_default().push(path.clone());
+            groups.entry(stage(path)).or_default().push(path.clone());
         }
     }
     // Old clients find each root by the one before.
