@@ -1,11 +1,10 @@
 //! `notsotuf add`.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use super::{rollout, stub_at_hand};
 use crate::metadata::{Published, limits};
-use crate::output::Output;
-use crate::progress::Progress;
 use crate::project::Project;
 use crate::release as releases;
 use crate::release::{NewRelease, PendingTargets};
@@ -34,7 +33,7 @@ application are never released; what is likely a mistake (no program, another fo
 that Windows refuses) needs --force.")]
 pub struct Add {
     #[command(flatten)]
-    pub what: Addable,
+    what: Addable,
 }
 
 /// What is added, and how.
@@ -144,13 +143,7 @@ pub fn read_notes(path: &Path) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| wrong("are not UTF-8: save them in that encoding".into()))
 }
 
-pub fn add(
-    project: &Project,
-    args: Addable,
-    key_dirs: &[PathBuf],
-    progress: Progress,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn add(project: &Project, args: Addable, context: &Context) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let notes = match &args.notes {
@@ -173,11 +166,15 @@ pub fn add(
         notes,
         budget: args.patch_budget,
         vetting: match args.force {
-            true => Vetting::Forced { key_dirs },
-            false => Vetting::Checked { key_dirs },
+            true => Vetting::Forced {
+                key_dirs: &context.key_dirs,
+            },
+            false => Vetting::Checked {
+                key_dirs: &context.key_dirs,
+            },
         },
     };
-    let added = releases::add(project, &published, &addition, progress)?;
+    let added = releases::add(project, &published, &addition, context.progress)?;
     let (archive, size) = &added.archive;
     let mut text = Lines::from(format!("{archive}  {}", bytes(*size)));
     let mut json = json!({
@@ -212,6 +209,10 @@ pub fn add(
         json["no_patch"] = why.into();
     }
     text.line("added; next: `notsotuf publish`, which signs it");
-    output.say(text, &json);
+    context.output.say(text, &json);
     Ok(())
+}
+
+pub fn run(args: Add, context: &Context) -> Result<(), Error> {
+    add(&context.project()?, args.what, context)
 }

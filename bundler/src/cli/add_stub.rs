@@ -1,12 +1,10 @@
 //! `notsotuf add-stub`.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use super::stub_at_hand::{MAX_STUB, beside_this_program};
 use crate::metadata::Published;
-use crate::output::Output;
-use crate::progress::Progress;
-use crate::project::Project;
 use crate::release::{self, NewRelease, ReleaseError};
 use crate::ship::ShipError;
 use clap::Args;
@@ -33,12 +31,8 @@ pub struct AddStub {
     app: App,
 }
 
-pub fn add(
-    project: &Project,
-    args: AddStub,
-    progress: Progress,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: AddStub, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let app = self_update::target_name(project.app(args.app.app.as_deref())?);
     let stub = args.stub.unwrap_or_else(beside_this_program);
     let program =
@@ -47,7 +41,7 @@ pub fn add(
         self_update::version_of(&program).ok_or_else(|| ReleaseError::NotAStub(stub.clone()))?;
     let published = Published::load(project)?;
     let addition = NewRelease::plain(&app, version.clone(), &stub);
-    let (path, size) = release::add(project, &published, &addition, progress)?.archive;
+    let (path, size) = release::add(project, &published, &addition, context.progress)?.archive;
     let mut text = Lines::from(format!("{path}  {}", bytes(size)));
     text.line("added; next: `notsotuf publish`, which signs it");
     let json = json!({
@@ -55,6 +49,6 @@ pub fn add(
         "version": version.to_string(),
         "archive": { "path": path, "size": size },
     });
-    output.say(text, &json);
+    context.output.say(text, &json);
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! `notsotuf bridge`.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use super::stub_at_hand::beside_this_program;
 use crate::migrate::pyupdater_bridge;
-use crate::output::Output;
-use crate::project::{Project, address};
+use crate::project::address;
 use crate::ship::ShipOptions;
 use clap::Args;
 use notsotuf_stub::progress::bytes;
@@ -44,7 +44,8 @@ pub struct Bridge {
     url: Option<String>,
 }
 
-pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), Error> {
+pub fn run(args: &Bridge, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let options = ShipOptions {
         app,
@@ -65,6 +66,6 @@ pub fn bridge(project: &Project, args: &Bridge, output: &Output) -> Result<(), E
         "archive": made.archive,
         "size": made.size,
     });
-    output.say(text, &json);
+    context.output.say(text, &json);
     Ok(())
 }

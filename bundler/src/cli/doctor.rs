@@ -1,12 +1,12 @@
 //! Looking for what is wrong with a project, and saying what mends it.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use super::status::DAY;
 use super::stub_at_hand;
 use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
-use crate::output::Output;
 use crate::project::{self, Project, ROLES, address};
 use crate::release::PendingTargets;
 use crate::ship;
@@ -18,7 +18,6 @@ use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
 use notsotuf_stub::update::self_update;
 use serde_json::json;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A clock that is wrong by less does no harm.
@@ -59,19 +58,14 @@ impl Findings {
     }
 }
 
-pub fn doctor(
-    project: &Project,
-    args: &Doctor,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: &Doctor, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let mut found = Findings::default();
     found.good("the settings can be read");
     let published = Published::load(project)?;
     new_installs(project, &mut found);
-    let keyring = project.keyring(key_dirs)?;
-    secrets(&keyring, passphrases, &mut found);
+    let keyring = context.keyring(project)?;
+    secrets(&keyring, &context.passphrases, &mut found);
     roles(&published, &keyring, &mut found)?;
     pinned(project, &mut found)?;
     releases(project, &published, args, &mut found)?;
@@ -92,7 +86,9 @@ pub fn doctor(
         .iter()
         .map(|f| json!({ "problem": f.what, "mend": f.mend }))
         .collect();
-    output.say(text, &json!({ "checks": found.0.len(), "problems": list }));
+    context
+        .output
+        .say(text, &json!({ "checks": found.0.len(), "problems": list }));
     match problems.len() {
         0 => Ok(()),
         number => Err(Error::Problems(number)),

@@ -1,11 +1,9 @@
 //! `notsotuf explain`.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use crate::metadata::Published;
-use crate::output::Output;
-use crate::progress::Progress;
-use crate::project::Project;
 use crate::release as releases;
 use clap::Args;
 use notsotuf_stub::progress::bytes;
@@ -31,15 +29,11 @@ pub struct Explain {
     app: App,
 }
 
-pub fn explain(
-    project: &Project,
-    args: &Explain,
-    progress: Progress,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: &Explain, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
-    let explained = releases::explain(project, &published, app, &args.version, progress)?;
+    let explained = releases::explain(project, &published, app, &args.version, context.progress)?;
     let mut parts = explained.parts;
     parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.path.cmp(&b.path)));
     let mut text = Lines::from(format!(
@@ -66,6 +60,6 @@ pub fn explain(
         .map(|part| json!({ "path": part.path, "what": part.what, "bytes": part.bytes, "size": part.size }))
         .collect();
     let json = json!({ "app": app, "version": args.version.to_string(), "from": explained.from.to_string(), "files": list });
-    output.say(text, &json);
+    context.output.say(text, &json);
     Ok(())
 }

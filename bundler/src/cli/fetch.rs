@@ -1,9 +1,8 @@
 //! `notsotuf fetch`.
 
+use super::context::Context;
 use super::error::Error;
 use crate::metadata::{MEMORY, PIN};
-use crate::output::Output;
-use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::fetch::{self, FetchError, Options};
 use crate::publish::upload::{Destination, Place};
@@ -50,12 +49,8 @@ fn source(project: &Project, args: &Fetch) -> Result<Destination, Error> {
     }
 }
 
-pub fn fetch(
-    project: &Project,
-    args: &Fetch,
-    progress: Progress,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let from = Place::open(&source(project, args)?)?;
     let root = match &args.root {
         Some(path) => Some(
@@ -69,7 +64,7 @@ pub fn fetch(
         force: args.force,
         root,
     };
-    let report = fetch::fetch(project, &from, &options, now(), progress)?;
+    let report = fetch::fetch(project, &from, &options, now(), context.progress)?;
     let mut text = Lines::new();
     for path in report.targets.iter().chain(&report.metadata) {
         text.paragraph(&format!("{path}\n"));
@@ -129,6 +124,6 @@ pub fn fetch(
         "dropped": report.dropped,
         "delegated": report.delegated,
     });
-    output.say(text, &json);
+    context.output.say(text, &json);
     Ok(())
 }

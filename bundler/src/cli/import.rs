@@ -1,8 +1,8 @@
 //! `notsotuf import`.
 
+use super::context::Context;
 use super::error::Error;
 use super::init::{self, Init};
-use crate::keys::{self, Passphrases};
 use crate::metadata::Published;
 use crate::migrate::ImportError;
 use crate::migrate::pyupdater::{self, PyUpdaterRelease, PyUpdaterRepository};
@@ -11,12 +11,12 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::{self, Project, ProjectError, address};
 use crate::release::{self, NewRelease, PendingTargets};
-use crate::temporary;
+use crate::{keys, temporary};
 use clap::{Args, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;
 use serde_json::{Map, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub enum Import {
@@ -84,29 +84,16 @@ pub struct FromPyUpdater {
     plain: bool,
 }
 
-/// What the imports need.
-pub struct Context<'a> {
-    pub folder: &'a Path,
-    pub key_dirs: &'a [PathBuf],
-    pub passphrases: &'a Passphrases,
-    pub progress: Progress,
-}
-
-pub fn import(command: Import, context: &Context, output: &Output) -> Result<(), Error> {
+pub fn run(command: Import, context: &Context) -> Result<(), Error> {
     match command {
-        Import::Tufup(args) => in_place(Flavour::Tufup, args, context, output),
-        Import::Notsotuf(args) => in_place(Flavour::Notsotuf, args, context, output),
-        Import::Pyupdater(args) => from_pyupdater(&args, context, output),
+        Import::Tufup(args) => in_place(Flavour::Tufup, args, context),
+        Import::Notsotuf(args) => in_place(Flavour::Notsotuf, args, context),
+        Import::Pyupdater(args) => from_pyupdater(&args, context),
     }
 }
 
-fn in_place(
-    flavour: Flavour,
-    args: InPlace,
-    context: &Context,
-    output: &Output,
-) -> Result<(), Error> {
-    let imported = tufup::import(context.folder, flavour, args.url, args.root.as_deref())?;
+fn in_place(flavour: Flavour, args: InPlace, context: &Context) -> Result<(), Error> {
+    let imported = tufup::import(context.folder(), flavour, args.url, args.root.as_deref())?;
     let app = &imported.app;
     let mut text = Lines::from(format!("took over {app} with {} targets", imported.targets));
     let mut names_of = Map::new();
@@ -120,7 +107,7 @@ fn in_place(
         names_of.insert(role.into(), names.into());
     }
     // Other programs left them open to all, which `publish` would refuse.
-    let project = Project::open(context.folder)?;
+    let project = Project::open(context.folder())?;
     let mut closed = Vec::new();
     for path in project.keyring(&[])?.private_files() {
         if keys::close_to_others(path)? {
@@ -136,29 +123,29 @@ fn in_place(
         "closed": closed, "patch_format": imported.patch_format.name(),
         "warnings": imported.warnings,
     });
-    output.say(text, &json);
+    context.output.say(text, &json);
     Ok(())
 }
 
-fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> Result<(), Error> {
+fn from_pyupdater(args: &FromPyUpdater, context: &Context) -> Result<(), Error> {
     let old = pyupdater::read(&args.folder, args.published.as_deref())?;
     let apps = old.apps();
     if apps.is_empty() {
         return Err(ImportError::NoArchives.into());
     }
     let names: Vec<String> = apps.keys().cloned().collect();
-    let project = match Project::open(context.folder) {
+    let project = match Project::open(context.folder()) {
         Ok(project) => project,
         Err(ProjectError::Missing(_)) => {
             let init = Init::plainly(&names, args.url.as_deref(), args.plain);
             init::create(
-                context.folder,
+                context.folder(),
                 &init,
                 apps,
-                context.key_dirs,
-                context.passphrases,
+                &context.key_dirs,
+                &context.passphrases,
             )?;
-            Project::open(context.folder)?
+            Project::open(context.folder())?
         }
         Err(e) => return Err(e.into()),
     };
@@ -176,7 +163,7 @@ fn from_pyupdater(args: &FromPyUpdater, context: &Context, output: &Output) -> R
             }
         }
     }
-    say_taken(&project, &old, &taken, output);
+    say_taken(&project, &old, &taken, context.output);
     Ok(())
 }
 

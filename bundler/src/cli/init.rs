@@ -1,9 +1,9 @@
 //! `notsotuf init`.
 
+use super::context::Context;
 use super::error::Error;
 use crate::keys::{External, KeyError, Keyring, NewKey, Passphrases, PublicKey};
 use crate::metadata::{self, PIN, Published, Trust};
-use crate::output::Output;
 use crate::project::new_project::{self, NewFile};
 use crate::project::{self, PatchFormat, Project, PyUpdaterName, Template, address};
 use clap::{Args, FromArgMatches};
@@ -203,20 +203,21 @@ fn signer((key, command): &(String, Vec<String>), keystore: &Path) -> External {
 }
 
 /// `notsotuf init`.
-pub fn init(
-    folder: &Path,
-    mut args: Init,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(mut args: Init, context: &Context) -> Result<(), Error> {
+    let folder = context.folder();
     new_project::clear_up(folder)?;
     // Before anything is asked.
     project::planned(folder, &template(&args, BTreeMap::new()))?;
-    if let ([app], None, false) = (&args.apps[..], &args.title, output.is_json()) {
+    if let ([app], None, false) = (&args.apps[..], &args.title, context.output.is_json()) {
         args.title = ask_title(app)?;
     }
-    let (template, made) = create(folder, &args, BTreeMap::new(), key_dirs, passphrases)?;
+    let (template, made) = create(
+        folder,
+        &args,
+        BTreeMap::new(),
+        &context.key_dirs,
+        &context.passphrases,
+    )?;
     let keys = if made.is_empty() {
         "those that were there".into()
     } else {
@@ -234,7 +235,9 @@ pub fn init(
          nobody can ever change the others."
     ));
     text.line("Next: `notsotuf add VERSION BUNDLE`");
-    output.say(text, &json!({ "apps": template.apps, "keys_made": made }));
+    context
+        .output
+        .say(text, &json!({ "apps": template.apps, "keys_made": made }));
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! `notsotuf keys`.
 
+use super::context::Context;
 use super::error::Error;
 use super::init::choose;
 use super::review;
 use super::role::Role;
 use super::sign::tell_root;
-use crate::keys::{self, KeyInfo, Keyring, Passphrases, Private, PublicKey};
+use crate::keys::{self, KeyInfo, Keyring, Private, PublicKey};
 use crate::metadata::{self, Change, Published, change_root};
 use crate::output::Output;
 use crate::project::{Project, ROLES};
@@ -14,7 +15,6 @@ use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
 use serde_json::json;
 use std::io::IsTerminal;
-use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -79,14 +79,9 @@ pub enum Keys {
 }
 
 /// `notsotuf keys …`.
-pub fn keys(
-    project: &Project,
-    command: Keys,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
-    let keyring = project.keyring(key_dirs)?;
+pub fn run(command: Keys, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
+    let keyring = context.keyring(project)?;
     let public =
         |name: &str| -> Result<PublicKey, Error> { Ok(keyring.named(name)?.public.clone()) };
     let threshold = |role: Role, number: Option<usize>| {
@@ -94,9 +89,9 @@ pub fn keys(
     };
     let changes = match command {
         Keys::Create { name, plain } => {
-            let passphrase = choose(plain, &name, passphrases)?;
+            let passphrase = choose(plain, &name, &context.passphrases)?;
             let keystore = project.keystore();
-            let folder = key_dirs.last().unwrap_or(&keystore);
+            let folder = context.key_dirs.last().unwrap_or(&keystore);
             // With the public half, roles can be given to it without the medium.
             let key = keys::create(folder, &keystore, &name, passphrase.as_deref())?;
             let json = json!({ "name": name, "keyid": key.id(), "folder": folder });
@@ -105,10 +100,10 @@ pub fn keys(
                 folder.display(),
                 key.id()
             );
-            output.say(text, &json);
+            context.output.say(text, &json);
             return Ok(());
         }
-        Keys::List => return list(project, &keyring, output),
+        Keys::List => return list(project, &keyring, context.output),
         Keys::Add {
             role,
             name,
@@ -141,12 +136,19 @@ pub fn keys(
     }
     let mut draft = None;
     for change in &changes {
-        let made = change_root(project, &published, change, &keyring, passphrases, now())?;
+        let made = change_root(
+            project,
+            &published,
+            change,
+            &keyring,
+            &context.passphrases,
+            now(),
+        )?;
         draft = Some(made);
     }
     if let Some(draft) = draft {
         let changes = review::root_changes(&published.root, &draft, &keyring);
-        tell_root(&draft, &published, &changes, output)?;
+        tell_root(&draft, &published, &changes, context.output)?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! `notsotuf list`.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use super::publish::next_upload;
 use crate::metadata::{Document, Published};
-use crate::output::Output;
 use crate::project::Project;
 use crate::release::{PendingTargets, stored_name};
 use crate::verify::{self, RepositorySource};
@@ -46,7 +46,8 @@ enum There {
     Unknown(String),
 }
 
-pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error> {
+pub fn run(args: &List, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let published = Published::load(project)?;
     let here = published.target_entries();
     let next = PendingTargets::open(project, &published)?.entries;
@@ -84,7 +85,7 @@ pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error
         There::Unknown(reason) => reason.as_str().into(),
     };
     let list: Vec<Value> = rows.iter().map(Row::to_json).collect();
-    output.say(
+    context.output.say(
         &text,
         &json!({ "releases": list, "there_unknown": unknown }),
     );

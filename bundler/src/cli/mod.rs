@@ -5,6 +5,8 @@ mod add_stub;
 mod again;
 mod app;
 mod bridge;
+mod completions;
+mod context;
 mod doctor;
 pub mod error;
 mod explain;
@@ -16,6 +18,7 @@ mod list;
 mod prune;
 mod publish;
 mod release;
+mod remove_latest;
 mod renew;
 mod review;
 mod role;
@@ -30,21 +33,16 @@ mod verify;
 mod yank;
 
 use crate::keys::Passphrases;
-use crate::metadata::{Published, Trust};
+use crate::metadata::Trust;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::lock::Lock;
 use crate::project::{self, Project};
-use crate::publish as publication;
-use crate::publish::{PublishScope, serve as server};
-use crate::release::remove;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use context::Context;
 use error::Error;
 use notsotuf_stub::fs;
-use notsotuf_stub::safe_text::Lines;
-use notsotuf_stub::startup::now;
-use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The heading of options that every command has, after its own.
 const GLOBAL: &str = "Options of every command";
@@ -173,114 +171,45 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
     let progress = Progress {
         show: !cli.quiet && !cli.json,
     };
-    let passphrases = Passphrases::new(cli.passphrase_file);
-    let named = cli.project.as_deref();
-    // Where a project is to be.
-    let folder = named.unwrap_or(Path::new(".")).to_path_buf();
-    let open = || Project::open(&project::find(named)?);
-    let _lock = lock(named, &cli.command, &cli.key_dirs, !cli.no_wait)?;
-    match cli.command {
-        Command::Init(args) => init::init(&folder, args, &cli.key_dirs, &passphrases, output),
-        Command::Keys(command) => {
-            keys::keys(&open()?, command, &cli.key_dirs, &passphrases, output)
-        }
-        Command::Sign(args) => sign::sign(&open()?, &args, &cli.key_dirs, &passphrases, output),
-        Command::Renew(args) => renew::renew(&open()?, &args, &cli.key_dirs, &passphrases, output),
-        Command::Status(args) => status::status(&open()?, &args, &cli.key_dirs, output),
-        Command::Doctor(args) => {
-            doctor::doctor(&open()?, &args, &cli.key_dirs, &passphrases, output)
-        }
-        Command::Verify(args) => verify::verify(named, &args, progress, output),
-        Command::Add(args) => add::add(&open()?, args.what, &cli.key_dirs, progress, output),
-        Command::AddStub(args) => add_stub::add(&open()?, args, progress, output),
-        Command::Release(args) => {
-            let context = release::Context {
-                key_dirs: &cli.key_dirs,
-                passphrases: &passphrases,
-                progress,
-            };
-            release::release(&open()?, args, &context, output)
-        }
-        Command::List(args) => list::list(&open()?, &args, output),
-        Command::RemoveLatest(app::App { app }) => {
-            let project = open()?;
-            let app = project.app(app.as_deref())?;
-            let published = Published::load(&project)?;
-            let version = remove::remove_latest(&project, &published, app)?;
-            let text = format!("removed {app} {version}; `notsotuf publish` makes it so");
-            let json = json!({ "app": app, "removed": version.to_string() });
-            output.say(text, &json);
-            Ok(())
-        }
-        Command::Rollout(args) => rollout::rollout(&open()?, &args, output),
-        Command::Yank(args) => yank::yank(&open()?, &args, output),
-        Command::Prune(prune::Prune { keep, app }) => {
-            let project = open()?;
-            let app = project.app(app.app.as_deref())?;
-            let published = Published::load(&project)?;
-            let gone = remove::prune(&project, &published, app, keep as usize)?;
-            let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
-            let text = match gone.is_empty() {
-                true => format!("{app} has nothing older; nothing to do"),
-                false => format!(
-                    "dropped {app} {}; `notsotuf publish` makes it so",
-                    gone.join(", ")
-                ),
-            };
-            output.say(text, &json!({ "app": app, "removed": gone }));
-            Ok(())
-        }
-        Command::Explain(args) => explain::explain(&open()?, &args, progress, output),
-        Command::Publish => {
-            let project = open()?;
-            let keyring = project.keyring(&cli.key_dirs)?;
-            let report = publication::publish(
-                &project,
-                &keyring,
-                &passphrases,
-                now(),
-                PublishScope::Pending,
-            )?;
-            publish::tell_published(&project, &report, output);
-            Ok(())
-        }
-        Command::Upload(args) => upload::upload(&open()?, &args, progress, output),
-        Command::Fetch(args) => fetch::fetch(&open()?, &args, progress, output),
-        Command::Ship(args) => ship::ship(&open()?, args, output),
-        Command::Import(command) => {
-            let context = import::Context {
-                folder: &folder,
-                key_dirs: &cli.key_dirs,
-                passphrases: &passphrases,
-                progress,
-            };
-            import::import(command, &context, output)
-        }
-        Command::Bridge(args) => bridge::bridge(&open()?, &args, output),
-        Command::Completions { shell } => {
-            let mut command = <Cli as clap::CommandFactory>::command();
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command, "notsotuf", &mut script);
-            let script = String::from_utf8_lossy(&script);
-            let json = json!({ "shell": shell.to_string(), "script": script });
-            output.raw(&script, &json);
-            Ok(())
-        }
-        Command::Man { dir } => {
-            fs::create_dir_all(&dir)?;
-            let command = <Cli as clap::CommandFactory>::command();
-            clap_mangen::generate_to(command, &dir)
-                .map_err(|e| fs::FsError::new("write manual pages to", &dir, e))?;
-            output.say(Lines::new(), &json!({ "dir": dir }));
-            Ok(())
-        }
-        Command::Serve(args) => {
-            let folder = match args.dir {
-                Some(folder) => folder,
-                None => open()?.repository(),
-            };
-            Ok(server::serve(&folder, args.port, cli.quiet, output)?)
-        }
+    let context = Context {
+        named: cli.project,
+        key_dirs: cli.key_dirs,
+        passphrases: Passphrases::new(cli.passphrase_file),
+        progress,
+        quiet: cli.quiet,
+        output,
+    };
+    let _lock = lock(&cli.command, &context, !cli.no_wait)?;
+    dispatch(cli.command, &context)
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<(), Error> {
+    match command {
+        Command::Init(args) => init::run(args, context),
+        Command::Add(args) => add::run(args, context),
+        Command::Publish => publish::run(context),
+        Command::Upload(args) => upload::run(&args, context),
+        Command::Fetch(args) => fetch::run(&args, context),
+        Command::Release(args) => release::run(args, context),
+        Command::Ship(args) => ship::run(args, context),
+        Command::List(args) => list::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
+        Command::Verify(args) => verify::run(&args, context),
+        Command::Explain(args) => explain::run(&args, context),
+        Command::Serve(args) => serve::run(args, context),
+        Command::Renew(args) => renew::run(&args, context),
+        Command::Rollout(args) => rollout::run(&args, context),
+        Command::Yank(args) => yank::run(&args, context),
+        Command::RemoveLatest(args) => remove_latest::run(&args, context),
+        Command::Prune(args) => prune::run(&args, context),
+        Command::AddStub(args) => add_stub::run(args, context),
+        Command::Keys(command) => keys::run(command, context),
+        Command::Sign(args) => sign::run(&args, context),
+        Command::Import(command) => import::run(command, context),
+        Command::Bridge(args) => bridge::run(&args, context),
+        Command::Completions { shell } => completions::completions(Cli::command(), shell, context),
+        Command::Man { dir } => completions::man(Cli::command(), &dir, context),
     }
 }
 
@@ -311,14 +240,9 @@ impl Command {
 
 /// Locks the project for a command that changes it, and pins its root, if it
 /// is from before roots were pinned.
-fn lock(
-    named: Option<&Path>,
-    command: &Command,
-    key_dirs: &[PathBuf],
-    wait: bool,
-) -> Result<Option<Lock>, Error> {
+fn lock(command: &Command, context: &Context, wait: bool) -> Result<Option<Lock>, Error> {
     // That there is no project is said by the command.
-    let Ok(folder) = project::find(named) else {
+    let Ok(folder) = project::find(context.named.as_deref()) else {
         return Ok(None);
     };
     let lock = match command.changes() {
@@ -335,7 +259,7 @@ fn lock(
     if lock.is_some() || ships {
         // Whatever is wrong with the settings is said by the command.
         if let Ok(project) = Project::open(&folder) {
-            Trust::pin_first(&project, key_dirs)?;
+            Trust::pin_first(&project, &context.key_dirs)?;
         }
     }
     Ok(lock)

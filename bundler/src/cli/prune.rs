@@ -1,7 +1,12 @@
 //! `notsotuf prune`.
 
 use super::app::App;
+use super::context::Context;
+use super::error::Error;
+use crate::metadata::Published;
+use crate::release::remove;
 use clap::Args;
+use serde_json::json;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -15,7 +20,25 @@ do: keep enough for them.
 pub struct Prune {
     /// How many final releases stay
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub keep: u32,
+    keep: u32,
     #[command(flatten)]
-    pub app: App,
+    app: App,
+}
+
+pub fn run(args: &Prune, context: &Context) -> Result<(), Error> {
+    let project = context.project()?;
+    let app = project.app(args.app.app.as_deref())?;
+    let published = Published::load(&project)?;
+    let gone = remove::prune(&project, &published, app, args.keep as usize)?;
+    let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
+    let text = match gone.is_empty() {
+        true => format!("{app} has nothing older; nothing to do"),
+        false => format!(
+            "dropped {app} {}; `notsotuf publish` makes it so",
+            gone.join(", ")
+        ),
+    };
+    let json = json!({ "app": app, "removed": gone });
+    context.output.say(text, &json);
+    Ok(())
 }

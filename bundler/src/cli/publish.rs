@@ -1,9 +1,12 @@
 //! `notsotuf publish`.
 
+use super::context::Context;
+use super::error::Error;
 use crate::output::Output;
 use crate::project::Project;
-use crate::publish;
+use crate::publish::{self, PublishScope};
 use notsotuf_stub::safe_text::Lines;
+use notsotuf_stub::startup::now;
 use serde_json::json;
 
 /// What brings to clients what is signed.
@@ -42,4 +45,19 @@ pub fn tell_published(project: &Project, report: &publish::Report, output: &Outp
         "warnings": warnings,
     });
     output.say(text, &json);
+}
+
+pub fn run(context: &Context) -> Result<(), Error> {
+    let project = context.project()?;
+    let keyring = context.keyring(&project)?;
+    let passphrases = &context.passphrases;
+    let report = publish::publish(
+        &project,
+        &keyring,
+        passphrases,
+        now(),
+        PublishScope::Pending,
+    )?;
+    tell_published(&project, &report, context.output);
+    Ok(())
 }

@@ -3,12 +3,12 @@
 
 use super::add::{Addable, add, read_notes};
 use super::again::AgainError;
+use super::context::Context;
 use super::error::Error;
 use super::publish::tell_published;
 use super::upload::{self, Upload};
 use crate::keys::{Keyring, Passphrases};
 use crate::metadata::{self, MetadataError, Published};
-use crate::output::Output;
 use crate::pack::archive;
 use crate::progress::Progress;
 use crate::project::Project;
@@ -19,7 +19,6 @@ use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::startup::now;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -43,13 +42,6 @@ pub struct Release {
     to: Option<String>,
 }
 
-/// What the steps need.
-pub struct Context<'a> {
-    pub key_dirs: &'a [PathBuf],
-    pub passphrases: &'a Passphrases,
-    pub progress: Progress,
-}
-
 /// How far a release is.
 enum Stage {
     New,
@@ -57,23 +49,19 @@ enum Stage {
     Signed,
 }
 
-pub fn release(
-    project: &Project,
-    args: Release,
-    context: &Context,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: Release, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let app = project.app(args.what.app.app.as_deref())?.to_owned();
     let mut done = json!({ "app": app, "version": args.what.version.to_string() });
-    let result = steps(project, &app, args, context, output, &mut done);
+    let result = steps(project, &app, args, context, &mut done);
     // What was done is told also if the next step was refused.
-    let last = output.take();
+    let last = context.output.take();
     if let Value::Object(last) = &last
         && !last.is_empty()
     {
         done["uploaded"] = last.clone().into();
     }
-    output.say("", &done);
+    context.output.say("", &done);
     result
 }
 
@@ -82,7 +70,6 @@ fn steps(
     app: &str,
     args: Release,
     context: &Context,
-    output: &Output,
     done: &mut Value,
 ) -> Result<(), Error> {
     upload::destination(project, args.to.as_deref())?;
@@ -91,34 +78,32 @@ fn steps(
     }
     let version = args.what.version.clone();
     let published = Published::load(project)?;
-    let keyring = project.keyring(context.key_dirs)?;
+    let keyring = context.keyring(project)?;
     let stage = stage(project, &published, app, &args.what, context.progress)?;
     if !matches!(stage, Stage::Signed) {
-        open_keys(project, &published, &keyring, context.passphrases)?;
+        open_keys(project, &published, &keyring, &context.passphrases)?;
     }
     match stage {
         Stage::New => {
-            add(
-                project,
-                args.what,
-                context.key_dirs,
-                context.progress,
-                output,
-            )?;
-            done["added"] = output.take();
+            add(project, args.what, context)?;
+            done["added"] = context.output.take();
         }
-        Stage::Added => output.say(format!("{app} {version} is added already"), &json!({})),
-        Stage::Signed => output.say(format!("{app} {version} is signed already"), &json!({})),
+        Stage::Added => context
+            .output
+            .say(format!("{app} {version} is added already"), &json!({})),
+        Stage::Signed => context
+            .output
+            .say(format!("{app} {version} is signed already"), &json!({})),
     }
     if !matches!(stage, Stage::Signed) {
-        let passphrases = context.passphrases;
+        let passphrases = &context.passphrases;
         let report =
             publish::publish(project, &keyring, passphrases, now(), PublishScope::Pending)?;
-        tell_published(project, &report, output);
-        done["published"] = output.take();
+        tell_published(project, &report, context.output);
+        done["published"] = context.output.take();
     }
     let upload = Upload::and_verify(args.to);
-    upload::upload(project, &upload, context.progress, output)
+    upload::upload(project, &upload, context)
 }
 
 /// Opens the keys that `publish` will use, which asks for their passphrases:

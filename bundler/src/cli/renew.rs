@@ -1,16 +1,13 @@
 //! `notsotuf renew`.
 
+use super::context::Context;
 use super::error::Error;
 use super::publish::tell_published;
 use super::review;
-use crate::keys::Passphrases;
 use crate::metadata::{self, Change, Published, change_root};
-use crate::output::Output;
-use crate::project::Project;
 use crate::publish::{self, PublishScope};
 use clap::Args;
 use notsotuf_stub::startup::now;
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -24,20 +21,22 @@ pub struct Renew {
 }
 
 /// `notsotuf renew`.
-pub fn renew(
-    project: &Project,
-    args: &Renew,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
-    let keyring = project.keyring(key_dirs)?;
+pub fn run(args: &Renew, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
+    let keyring = context.keyring(project)?;
     if args.root {
         let published = Published::load(project)?;
         match metadata::root_draft(project, &published)? {
             None => {
                 let change = Change::Renew;
-                change_root(project, &published, &change, &keyring, passphrases, now())?;
+                change_root(
+                    project,
+                    &published,
+                    &change,
+                    &keyring,
+                    &context.passphrases,
+                    now(),
+                )?;
             }
             // From an earlier call that did not come to its end.
             Some(draft) if review::is_renewal(&published.root, &draft) => {}
@@ -53,7 +52,13 @@ pub fn renew(
             }
         }
     }
-    let report = publish::publish(project, &keyring, passphrases, now(), PublishScope::Renewal)?;
-    tell_published(project, &report, output);
+    let report = publish::publish(
+        project,
+        &keyring,
+        &context.passphrases,
+        now(),
+        PublishScope::Renewal,
+    )?;
+    tell_published(project, &report, context.output);
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! `notsotuf rollout`.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use crate::metadata::Published;
-use crate::output::Output;
-use crate::project::Project;
 use crate::release::rollout;
 use clap::Args;
 use pep440_rs::Version;
@@ -38,7 +37,8 @@ pub fn parse_percent(text: &str) -> Result<u64, String> {
     percent.ok_or_else(|| "a whole number from 0% to 100%".into())
 }
 
-pub fn rollout(project: &Project, args: &Rollout, output: &Output) -> Result<(), Error> {
+pub fn run(args: &Rollout, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let (version, percent) = (&args.version, args.percent);
@@ -47,6 +47,6 @@ pub fn rollout(project: &Project, args: &Rollout, output: &Output) -> Result<(),
         "{app} {version} is for {percent} % of the installs; `notsotuf publish` makes it so"
     );
     let json = json!({ "app": app, "version": version.to_string(), "percent": percent });
-    output.say(text, &json);
+    context.output.say(text, &json);
     Ok(())
 }

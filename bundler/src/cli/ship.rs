@@ -1,10 +1,10 @@
 //! `notsotuf ship`.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use super::stub_at_hand;
-use crate::output::Output;
-use crate::project::{Project, address};
+use crate::project::address;
 use crate::ship::{self, ShipOptions};
 use clap::Args;
 use pep440_rs::Version;
@@ -43,7 +43,8 @@ pub struct Ship {
     url: Option<String>,
 }
 
-pub fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error> {
+pub fn run(args: Ship, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let options = ShipOptions {
         app: project.app(args.app.app.as_deref())?,
         version: args.version,
@@ -58,6 +59,6 @@ pub fn ship(project: &Project, args: Ship, output: &Output) -> Result<(), Error>
     let program = shipped.program.display().to_string();
     let text = format!("{program} starts version {}", shipped.version);
     let json = json!({ "program": program, "version": shipped.version.to_string() });
-    output.say(text, &json);
+    context.output.say(text, &json);
     Ok(())
 }

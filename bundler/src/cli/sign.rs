@@ -1,18 +1,16 @@
 //! `notsotuf sign`.
 
+use super::context::Context;
 use super::error::Error;
 use super::review;
 use super::role::Role;
-use crate::keys::Passphrases;
 use crate::metadata::{self, Document, Published};
 use crate::output::Output;
-use crate::project::Project;
 use crate::release::PendingTargets;
 use clap::Args;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
 use serde_json::json;
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -33,15 +31,10 @@ pub struct Sign {
 }
 
 /// `notsotuf sign ROLE`.
-pub fn sign(
-    project: &Project,
-    args: &Sign,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: &Sign, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let published = Published::load(project)?;
-    let keyring = project.keyring(key_dirs)?;
+    let keyring = context.keyring(project)?;
     match args.role {
         Role::Root => {
             let none =
@@ -49,8 +42,14 @@ pub fn sign(
             let draft = metadata::root_draft(project, &published)?.ok_or_else(none)?;
             let changes = review::root_changes(&published.root, &draft, &keyring);
             review::confirm("what is to be signed", &changes, args.yes)?;
-            let draft = metadata::sign_root_draft(project, &published, &keyring, passphrases)?;
-            tell_root(&draft.ok_or_else(none)?, &published, &changes, output)
+            let draft =
+                metadata::sign_root_draft(project, &published, &keyring, &context.passphrases)?;
+            tell_root(
+                &draft.ok_or_else(none)?,
+                &published,
+                &changes,
+                context.output,
+            )
         }
         Role::Targets => {
             let entries = PendingTargets::open(project, &published)?.entries;
@@ -62,7 +61,7 @@ pub fn sign(
                 &published,
                 &entries,
                 &keyring,
-                passphrases,
+                &context.passphrases,
                 now(),
             )?;
             let (have, need) = signed.signatures("targets", &published.root)?;
@@ -74,7 +73,7 @@ pub fn sign(
                 "role": "targets", "version": signed.version(), "have": have, "need": need,
                 "changes": changes,
             });
-            output.say(text, &json);
+            context.output.say(text, &json);
             Ok(())
         }
         Role::Snapshot | Role::Timestamp => Err(metadata::MetadataError::Keys(

@@ -1,8 +1,8 @@
 //! `notsotuf status`.
 
+use super::context::Context;
 use super::error::Error;
 use crate::metadata::{self, Published};
-use crate::output::Output;
 use crate::project::{Project, ROLES};
 use crate::release::PendingTargets;
 use clap::Args;
@@ -10,7 +10,6 @@ use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
 use notsotuf_stub::tuf::metadata::format_time;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 /// Seconds.
 pub const DAY: i64 = 86_400;
@@ -41,14 +40,10 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 }
 
 /// `notsotuf status`.
-pub fn status(
-    project: &Project,
-    args: &Status,
-    key_dirs: &[PathBuf],
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: &Status, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let published = Published::load(project)?;
-    let keyring = project.keyring(key_dirs)?;
+    let keyring = context.keyring(project)?;
     let now = now();
     let mut text = Lines::new();
     let mut roles = serde_json::Map::new();
@@ -94,7 +89,7 @@ pub fn status(
         );
     }
     let pending = pending(project, &published, &mut text)?;
-    output.say(
+    context.output.say(
         text,
         &json!({ "roles": roles, "pending": pending, "expiring": soon }),
     );

@@ -3,6 +3,7 @@
 use super::add::parse_meta;
 use super::*;
 use clap::CommandFactory;
+use std::path::Path;
 
 /// A command and those below it, with their names as they are typed.
 fn every_command(name: String, command: clap::Command) -> Vec<(String, clap::Command)> {

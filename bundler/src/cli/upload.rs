@@ -1,10 +1,9 @@
 //! Uploading.
 
+use super::context::Context;
 use super::error::Error;
 use super::verify;
 use crate::metadata::{self, Published, Trust};
-use crate::output::Output;
-use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::upload::{self, Destination, Here, Options, Place, UploadError};
 use crate::release::PendingTargets;
@@ -98,12 +97,7 @@ fn waiting(project: &Project, published: &Published) -> Result<Vec<String>, Erro
     Ok(waiting)
 }
 
-pub fn upload(
-    project: &Project,
-    args: &Upload,
-    progress: Progress,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn upload(project: &Project, args: &Upload, context: &Context) -> Result<(), Error> {
     let to = destination(project, args.to.as_deref())?;
     // Said before anything is sent.
     let verify = match (args.verify && !args.dry_run, &project.settings.client.url) {
@@ -124,7 +118,7 @@ pub fn upload(
         published: &published,
         memory: &trust.memory,
     };
-    let report = upload::upload(&here, &place, options, progress)?;
+    let report = upload::upload(&here, &place, options, context.progress)?;
     if !args.dry_run {
         Trust::remember_uploaded(project, &published)?;
     }
@@ -178,15 +172,19 @@ pub fn upload(
     if let Some(url) = verify {
         let root = project.metadata().join("1.root.json");
         let target = RepositorySource::remote(url);
-        let checked = verify::check(&target, &root, false, Some(&published), progress)?;
+        let checked = verify::check(&target, &root, false, Some(&published), context.progress)?;
         text.line("checked what is published");
         checked.tell(&mut text);
         problems = checked.report.problems;
         json["problems"] = problems.clone().into();
     }
-    output.say(text, &json);
+    context.output.say(text, &json);
     match problems.len() {
         0 => Ok(()),
         number => Err(Error::Problems(number)),
     }
+}
+
+pub fn run(args: &Upload, context: &Context) -> Result<(), Error> {
+    upload(&context.project()?, args, context)
 }

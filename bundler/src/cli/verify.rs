@@ -1,10 +1,10 @@
 //! `notsotuf verify`.
 
+use super::context::Context;
 use super::error::Error;
 use crate::metadata::Published;
-use crate::output::Output;
 use crate::progress::Progress;
-use crate::project::{self, Project, address};
+use crate::project::address;
 use crate::verify::{self, Report, RepositorySource, There};
 use clap::Args;
 use notsotuf_stub::safe_text::Lines;
@@ -35,13 +35,8 @@ pub struct Verify {
 }
 
 /// `notsotuf verify`.
-pub fn verify(
-    named: Option<&Path>,
-    args: &Verify,
-    progress: Progress,
-    output: &Output,
-) -> Result<(), Error> {
-    let open = || Project::open(&project::find(named)?);
+pub fn run(args: &Verify, context: &Context) -> Result<(), Error> {
+    let open = || context.project();
     let project = match (&args.root, &args.url) {
         // Wherever that is.
         (Some(_), Some(_)) => open().ok(),
@@ -62,7 +57,7 @@ pub fn verify(
         Some(Ok(published)) if args.url.is_some() => Some(published),
         _ => None,
     };
-    let mut checked = check(&target, &root, args.metadata_only, here, progress)?;
+    let mut checked = check(&target, &root, args.metadata_only, here, context.progress)?;
     // Without one's own root, it is the project that is looked at.
     if let Some(Err(e)) = &published
         && args.root.is_none()
@@ -84,7 +79,7 @@ pub fn verify(
         "roots": roots, "archives": archives, "patches": patches, "others": others,
         "problems": problems,
     });
-    output.say(text, &json);
+    context.output.say(text, &json);
     if problems.is_empty() {
         return Ok(());
     }

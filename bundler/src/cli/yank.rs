@@ -1,10 +1,9 @@
 //! `notsotuf yank`.
 
 use super::app::App;
+use super::context::Context;
 use super::error::Error;
 use crate::metadata::Published;
-use crate::output::Output;
-use crate::project::Project;
 use crate::release::yank as withdraw;
 use clap::Args;
 use pep440_rs::Version;
@@ -26,13 +25,14 @@ pub struct Yank {
     app: App,
 }
 
-pub fn yank(project: &Project, args: &Yank, output: &Output) -> Result<(), Error> {
+pub fn run(args: &Yank, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let version = &args.version;
     withdraw::yank(project, &published, app, version)?;
     let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");
-    output.say(
+    context.output.say(
         text,
         &json!({ "app": app, "withdrawn": version.to_string() }),
     );
