@@ -7,7 +7,7 @@ use super::publish::next_upload;
 use crate::metadata::{Document, Published};
 use crate::project::Project;
 use crate::release::{PendingTargets, stored_name};
-use crate::verify::{self, RepositorySource};
+use crate::verify::{self, Finding, RepositorySource};
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
@@ -97,8 +97,8 @@ pub fn run(args: &List, context: &Context) -> Result<(), Error> {
 fn ask(url: &str, root: &Document) -> There {
     let target = RepositorySource::remote(url);
     match verify::listed(&target, &root.to_bytes()) {
-        Ok(Ok(entries)) => There::Known(entries),
-        Ok(Err(e)) => There::Unknown(format!("{url}: {e}")),
+        Ok(Finding::Sound(entries)) => There::Known(entries),
+        Ok(Finding::Problem(reason)) => There::Unknown(format!("{url}: {reason}")),
         Err(e) => There::Unknown(e.to_string()),
     }
 }

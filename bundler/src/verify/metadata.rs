@@ -1,27 +1,28 @@
 //! Walks the metadata of a repository as a client does.
 
+use super::finding::Finding;
 use super::source::{RepositorySource, VerifyError};
-use notsotuf_stub::tuf::{Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
+use notsotuf_stub::tuf::{Bounds, Refresh, Step, TargetFile, UnixTime};
 use serde_json::{Map, Value, json};
 
-/// The targets that clients which trust `root` find, by path, as JSON; what
-/// is wrong with the metadata is the inner error. Expiry does not matter here.
+/// The targets that clients which trust `root` find, by path, as JSON.
+/// Expiry does not matter here.
 ///
 /// # Errors
 /// If it cannot be read.
 pub fn listed(
     target: &RepositorySource,
     root: &[u8],
-) -> Result<Result<Map<String, Value>, TufError>, VerifyError> {
+) -> Result<Finding<Map<String, Value>>, VerifyError> {
     let client = match walk(target, root, UnixTime::MIN, None)? {
-        Ok(client) => client,
-        Err(e) => return Ok(Err(e)),
+        Finding::Sound(client) => client,
+        Finding::Problem(reason) => return Ok(Finding::Problem(reason)),
     };
     let entry = |file: &TargetFile| json!({ "length": file.length, "hashes": file.hashes, "custom": file.custom.value() });
     let targets = client.trusted().targets("targets");
     let targets = targets.iter().flat_map(|metadata| &metadata.targets);
     let entries = targets.map(|(path, file)| (path.clone(), entry(file)));
-    Ok(Ok(entries.collect()))
+    Ok(Finding::Sound(entries.collect()))
 }
 
 pub fn version(root: &[u8]) -> u64 {
@@ -38,14 +39,14 @@ pub fn walk(
     root: &[u8],
     now: UnixTime,
     mut seen: Option<&mut Vec<Vec<u8>>>,
-) -> Result<Result<Refresh, TufError>, VerifyError> {
+) -> Result<Finding<Refresh>, VerifyError> {
     let mut client = match Refresh::new(root, now, Bounds::default()) {
         Ok(client) => client,
-        Err(e) => return Ok(Err(e)),
+        Err(e) => return Ok(Finding::Problem(e.to_string())),
     };
     loop {
         let answer = match client.next_step() {
-            Step::Done => return Ok(Ok(client)),
+            Step::Done => return Ok(Finding::Sound(client)),
             Step::Load { .. } => client.answer(None),
             Step::Fetch {
                 file, max_length, ..
@@ -62,7 +63,7 @@ pub fn walk(
             Step::Remove { .. } => Ok(()),
         };
         if let Err(e) = answer {
-            return Ok(Err(e));
+            return Ok(Finding::Problem(e.to_string()));
         }
     }
 }

@@ -2,11 +2,13 @@
 //! one, and ones that were offline since each of the older roots.
 
 mod compare;
+mod finding;
 mod metadata;
 mod source;
 mod targets;
 
 pub use compare::{There, compare};
+pub use finding::Finding;
 pub use metadata::listed;
 use metadata::version;
 pub use source::{RepositorySource, VerifyError};
@@ -34,20 +36,20 @@ pub fn verify(
         .ok_or_else(|| VerifyError::NoRoot(root.into()))?;
     let mut roots = Vec::new();
     let client = match metadata::walk(target, &first, now, Some(&mut roots))? {
-        Ok(client) => Some(client),
-        Err(e) => {
-            report.problems.push(format!("a fresh client: {e}"));
+        Finding::Sound(client) => Some(client),
+        Finding::Problem(reason) => {
+            report.problems.push(format!("a fresh client: {reason}"));
             None
         }
     };
     report.roots = 1 + roots.len();
     // A client that was offline since one of the later roots.
     for root in &roots {
-        if let Err(e) = metadata::walk(target, root, now, None)? {
+        if let Finding::Problem(reason) = metadata::walk(target, root, now, None)? {
             let version = version(root);
             report
                 .problems
-                .push(format!("a client with root {version}: {e}"));
+                .push(format!("a client with root {version}: {reason}"));
         }
     }
     if let Some(client) = client.filter(|_| !metadata_only) {

@@ -1,5 +1,6 @@
 //! Where a repository is that is verified, and reading from there.
 
+use super::finding::Finding;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::http::{Answer, Http, HttpError};
 use notsotuf_stub::tuf::{self, TargetFile, TufError};
@@ -74,18 +75,17 @@ impl RepositorySource {
         }))
     }
 
-    /// Copies a target to `to`, checked; what is wrong with it is the inner
-    /// error.
+    /// Copies a target to `to`, checked.
     pub fn target(
         &self,
         path: &str,
         stored: &str,
         target: &TargetFile,
         to: &Path,
-    ) -> Result<Result<(), String>, VerifyError> {
+    ) -> Result<Finding<()>, VerifyError> {
         let mut hasher = match target.hasher(path) {
             Ok(hasher) => hasher,
-            Err(e) => return Ok(Err(e.to_string())),
+            Err(e) => return Ok(Finding::Problem(e.to_string())),
         };
         let mut file = fs::create_new(to)?;
         let mut length = 0;
@@ -100,7 +100,7 @@ impl RepositorySource {
             RepositorySource::Local(folder) => {
                 let place = folder.join("targets").join(stored);
                 let Ok(mut from) = fs::open(&place) else {
-                    return Ok(Err(format!("{place:?} is missing")));
+                    return Ok(Finding::Problem(format!("{place:?} is missing")));
                 };
                 let mut buffer = vec![0; 1 << 17];
                 loop {
@@ -117,13 +117,13 @@ impl RepositorySource {
                 let url = format!("{url}/targets/{}", tuf::percent_encode(stored, true));
                 match http.stream(&url, target.length, &mut take) {
                     Ok(()) => {}
-                    Err(VerifyError::Http(e)) => return Ok(Err(e.to_string())),
+                    Err(VerifyError::Http(e)) => return Ok(Finding::Problem(e.to_string())),
                     Err(e) => return Err(e),
                 }
             }
         }
         let checked = tuf::metadata::verify_length(path, target.length, length)
             .and_then(|()| hasher.finish(path));
-        Ok(checked.map_err(|e| e.to_string()))
+        Ok(checked.into())
     }
 }

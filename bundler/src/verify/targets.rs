@@ -1,12 +1,14 @@
 //! Checks the targets of a repository: archives are unpacked, patches applied.
 
+use super::finding::Finding;
 use super::source::{RepositorySource, VerifyError};
 use crate::progress::Progress;
 use crate::temporary;
+use indicatif::ProgressBar;
 use notsotuf_stub::bundle::patch::{self, Scattered};
 use notsotuf_stub::bundle::unpack::unpack;
 use notsotuf_stub::bundle::{Manifest, Rules};
-use notsotuf_stub::catalog::{Catalog, TargetName};
+use notsotuf_stub::catalog::{Archive, Catalog, Patch, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::{Refresh, TargetFile};
 use pep440_rs::Version;
@@ -34,8 +36,12 @@ pub struct Release {
     manifest: Manifest,
 }
 
+/// Checks all targets that a refreshed client finds, and adds to the report.
+///
+/// # Errors
+/// If they cannot be checked; what is wrong with them is in the report.
 pub fn targets(
-    target: &RepositorySource,
+    source: &RepositorySource,
     client: &Refresh,
     progress: Progress,
     report: &mut Report,
@@ -43,130 +49,195 @@ pub fn targets(
     let Some(metadata) = client.trusted().targets("targets") else {
         return Ok(());
     };
-    let consistent = client.trusted().root().consistent_snapshot;
     let total = metadata.targets.values().map(|file| file.length).sum();
     let bar = progress.bar("checking targets", total);
-    let work = temporary::Folder::new()?;
-    let fetch = |path: &str, file: &TargetFile, to: &Path| {
-        let result = target.target(path, &file.stored_name(path, consistent), file, to);
-        bar.inc(file.length);
-        result
+    let mut check = TargetCheck {
+        source,
+        consistent: client.trusted().root().consistent_snapshot,
+        bar: &bar,
+        work: temporary::Folder::new()?,
+        report,
     };
     let mut apps = BTreeSet::new();
     for (path, file) in &metadata.targets {
-        if let Some(name) = TargetName::parse(path) {
-            apps.insert(name.name);
-            continue;
+        match TargetName::parse(path) {
+            Some(name) => {
+                apps.insert(name.name);
+            }
+            None => check.other(path, file)?,
         }
-        report.others += 1;
-        let to = work.path().join("other");
-        if let Err(problem) = fetch(path, file, &to)? {
-            report.problems.push(problem);
-        }
-        fs::remove_file(&to)?;
     }
     for app in apps {
-        let catalog = Catalog::new(&app, &metadata.targets);
-        let mut open: BTreeMap<Version, Release> = BTreeMap::new();
-        for (version, archive) in &catalog.archives {
-            report.archives += 1;
-            let to = work.path().join("archive");
-            fs::remove_file(&to)?;
-            let folder = work.path().join(format!("{app}-{version}"));
-            if let Err(problem) = fetch(&archive.path, &archive.file, &to)? {
-                report.problems.push(problem);
-                continue;
-            }
-            fs::create_dir_all(&folder)?;
-            let file = fs::open(&to)?;
-            match unpack(file, &folder, None, Rules::host(), &mut |_| true) {
-                Ok(manifest) => {
-                    if archive
-                        .tree
-                        .is_some_and(|tree| tree != manifest.tree_hash())
-                    {
-                        let problem = format!("{}: its content is another", archive.path);
-                        report.problems.push(problem);
-                    }
-                    let release = Release { folder, manifest };
-                    open.insert(version.clone(), release);
-                }
-                Err(e) => report.problems.push(format!("{}: {e}", archive.path)),
-            }
-            if let Some(patch) = catalog.patches.get(version) {
-                report.patches += 1;
-                let to = work.path().join("patch");
-                fs::remove_file(&to)?;
-                match fetch(&patch.path, &patch.file, &to)? {
-                    Err(problem) => report.problems.push(problem),
-                    Ok(()) if patch.format.as_deref() == Some(patch::FORMAT) => {
-                        if let Err(e) = apply(patch, &to, version, &catalog, &open, work.path())? {
-                            report.problems.push(format!("{}: {e}", patch.path));
-                        }
-                    }
-                    // tufup's are over the whole archive; their hashes match.
-                    Ok(()) => {}
-                }
-            }
-            // Trees that no later patch leads from are done with.
-            let wanted = |old: &Version| {
-                let mut later = catalog
-                    .patches
-                    .range(version..)
-                    .skip_while(|(v, _)| *v == version);
-                later.any(|(_, patch)| patch.from.as_ref() == Some(old))
-            };
-            let done: Vec<Version> = open.keys().filter(|v| !wanted(v)).cloned().collect();
-            for old in done {
-                if let Some(old) = open.remove(&old) {
-                    fs::remove_tree(&old.folder)?;
-                }
-            }
-        }
-        for patch in catalog
-            .patches
-            .iter()
-            .filter(|(v, _)| !catalog.archives.contains_key(v))
-        {
-            report.problems.push(format!(
-                "{}: there is no archive of that version",
-                patch.1.path
-            ));
-        }
-        for release in open.values() {
-            fs::remove_tree(&release.folder)?;
-        }
+        check.app(&app, &Catalog::new(&app, &metadata.targets))?;
     }
     bar.finish_and_clear();
     Ok(())
 }
 
+struct TargetCheck<'a> {
+    source: &'a RepositorySource,
+    consistent: bool,
+    bar: &'a ProgressBar,
+    work: temporary::Folder,
+    report: &'a mut Report,
+}
+
+impl TargetCheck<'_> {
+    /// Fetches a target; `false` if it is not as it is listed, which is told.
+    fn fetch(&mut self, path: &str, file: &TargetFile, to: &Path) -> Result<bool, VerifyError> {
+        let stored = file.stored_name(path, self.consistent);
+        let found = self.source.target(path, &stored, file, to);
+        self.bar.inc(file.length);
+        match found? {
+            Finding::Sound(()) => Ok(true),
+            Finding::Problem(problem) => {
+                self.report.problems.push(problem);
+                Ok(false)
+            }
+        }
+    }
+
+    /// A target that is neither an archive nor a patch.
+    fn other(&mut self, path: &str, file: &TargetFile) -> Result<(), VerifyError> {
+        self.report.others += 1;
+        let to = self.work.path().join("other");
+        self.fetch(path, file, &to)?;
+        Ok(fs::remove_file(&to)?)
+    }
+
+    /// The archives and patches of an application, oldest first.
+    fn app(&mut self, app: &str, catalog: &Catalog) -> Result<(), VerifyError> {
+        let mut open: BTreeMap<Version, Release> = BTreeMap::new();
+        for (version, archive) in &catalog.archives {
+            self.report.archives += 1;
+            let to = self.work.path().join("archive");
+            fs::remove_file(&to)?;
+            if !self.fetch(&archive.path, &archive.file, &to)? {
+                continue;
+            }
+            let folder = self.work.path().join(format!("{app}-{version}"));
+            open.extend(
+                self.unpack(archive, &to, folder)?
+                    .map(|release| (version.clone(), release)),
+            );
+            if let Some(patch) = catalog.patches.get(version) {
+                self.patch(patch, version, catalog, &open)?;
+            }
+            close(&mut open, version, catalog)?;
+        }
+        let of_none = |version: &Version| !catalog.archives.contains_key(version);
+        for (_, patch) in catalog.patches.iter().filter(|(v, _)| of_none(v)) {
+            self.report.problems.push(format!(
+                "{}: there is no archive of that version",
+                patch.path
+            ));
+        }
+        for release in open.values() {
+            fs::remove_tree(&release.folder)?;
+        }
+        Ok(())
+    }
+
+    fn unpack(
+        &mut self,
+        archive: &Archive,
+        file: &Path,
+        folder: PathBuf,
+    ) -> Result<Option<Release>, VerifyError> {
+        fs::create_dir_all(&folder)?;
+        let file = fs::open(file)?;
+        match unpack(file, &folder, None, Rules::host(), &mut |_| true) {
+            Ok(manifest) => {
+                if archive
+                    .tree
+                    .is_some_and(|tree| tree != manifest.tree_hash())
+                {
+                    let problem = format!("{}: its content is another", archive.path);
+                    self.report.problems.push(problem);
+                }
+                Ok(Some(Release { folder, manifest }))
+            }
+            Err(e) => {
+                self.report.problems.push(format!("{}: {e}", archive.path));
+                Ok(None)
+            }
+        }
+    }
+
+    fn patch(
+        &mut self,
+        patch: &Patch,
+        version: &Version,
+        catalog: &Catalog,
+        open: &BTreeMap<Version, Release>,
+    ) -> Result<(), VerifyError> {
+        self.report.patches += 1;
+        let to = self.work.path().join("patch");
+        fs::remove_file(&to)?;
+        // tufup's are over the whole archive; their hashes match.
+        let fetched = self.fetch(&patch.path, &patch.file, &to)?;
+        if fetched && patch.format.as_deref() == Some(patch::FORMAT) {
+            let found = apply(patch, &to, version, catalog, open, self.work.path())?;
+            if let Finding::Problem(reason) = found {
+                self.report
+                    .problems
+                    .push(format!("{}: {reason}", patch.path));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes the trees that no patch of a later version leads from.
+fn close(
+    open: &mut BTreeMap<Version, Release>,
+    version: &Version,
+    catalog: &Catalog,
+) -> Result<(), VerifyError> {
+    let wanted = |old: &Version| {
+        let mut later = catalog
+            .patches
+            .range(version..)
+            .skip_while(|(v, _)| *v == version);
+        later.any(|(_, patch)| patch.from.as_ref() == Some(old))
+    };
+    let done: Vec<Version> = open.keys().filter(|v| !wanted(v)).cloned().collect();
+    for old in done {
+        if let Some(old) = open.remove(&old) {
+            fs::remove_tree(&old.folder)?;
+        }
+    }
+    Ok(())
+}
+
 pub fn apply(
-    patch: &notsotuf_stub::catalog::Patch,
+    patch: &Patch,
     file: &Path,
     version: &Version,
     catalog: &Catalog,
     open: &BTreeMap<Version, Release>,
     work: &Path,
-) -> Result<Result<(), String>, VerifyError> {
+) -> Result<Finding<()>, VerifyError> {
     let from = match &patch.from {
         Some(from) if from < version => from,
         _ => {
-            return Ok(Err(
-                "it does not say from which older version it leads".into()
+            return Ok(Finding::Problem(
+                "it does not say from which older version it leads".into(),
             ));
         }
     };
     // That one may have been dropped: clients that have it still take the
     // patch, but nobody can try it any more.
     if !catalog.archives.contains_key(from) {
-        return Ok(Ok(()));
+        return Ok(Finding::Sound(()));
     }
     let Some(old) = open.get(from) else {
-        return Ok(Err(format!("the archive of {from} is not sound")));
+        return Ok(Finding::Problem(format!(
+            "the archive of {from} is not sound"
+        )));
     };
     let Some(new) = open.get(version) else {
-        return Ok(Err("its archive is not sound".into()));
+        return Ok(Finding::Problem("its archive is not sound".into()));
     };
     let (built, out) = (work.join("built"), work.join("out"));
     fs::create_dir_all(&built)?;
@@ -177,5 +248,5 @@ pub fn apply(
         .and_then(|scattered| scattered.gather(&out, &mut |_| true));
     fs::remove_tree(&built)?;
     fs::remove_tree(&out)?;
-    Ok(result.map(|_| ()).map_err(|e| e.to_string()))
+    Ok(result.map(|_| ()).into())
 }
