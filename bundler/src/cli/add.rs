@@ -5,9 +5,10 @@ use super::context::Context;
 use super::error::Error;
 use super::{rollout, stub_at_hand};
 use crate::metadata::{Published, limits};
+use crate::output::Output;
 use crate::project::Project;
 use crate::release as releases;
-use crate::release::{NewRelease, PendingTargets};
+use crate::release::{AddReport, NewRelease, PendingTargets};
 use crate::vet::Vetting;
 use clap::Args;
 use notsotuf_stub::fs;
@@ -175,11 +176,16 @@ pub fn add(project: &Project, args: Addable, context: &Context) -> Result<(), Er
         },
     };
     let added = releases::add(project, &published, &addition, context.progress)?;
+    tell(app, &args.version, &added, context.output);
+    Ok(())
+}
+
+fn tell(app: &str, version: &Version, added: &AddReport, output: &Output) {
     let (archive, size) = &added.archive;
     let mut text = Lines::from(format!("{archive}  {}", bytes(*size)));
     let mut json = json!({
         "app": app,
-        "version": args.version.to_string(),
+        "version": version.to_string(),
         "archive": { "path": archive, "size": size },
         "patch": null,
         "warnings": added.warnings,
@@ -204,13 +210,12 @@ pub fn add(project: &Project, args: Addable, context: &Context) -> Result<(), Er
         }
         text.line(line);
     }
-    if let Some(why) = added.no_patch {
+    if let Some(why) = &added.no_patch {
         text.line(format!("no patch: {why}"));
-        json["no_patch"] = why.into();
+        json["no_patch"] = why.as_str().into();
     }
     text.line("added; next: `notsotuf publish`, which signs it");
-    context.output.say(text, &json);
-    Ok(())
+    output.say(text, &json);
 }
 
 pub fn run(args: Add, context: &Context) -> Result<(), Error> {

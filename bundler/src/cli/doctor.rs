@@ -286,8 +286,12 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
             "`notsotuf upload`, which tells what is wrong, or `notsotuf fetch`",
         ),
     }
-    let http = Http::new(silence);
-    match http.server_time(&url) {
+    clock(&Http::new(silence), &url, found);
+}
+
+/// Whether this computer's clock is that of the server.
+fn clock(http: &Http, url: &str, found: &mut Findings) {
+    match http.server_time(url) {
         Some(time) if (time - now()).abs() > CLOCK_TOLERANCE => found.bad(
             format!(
                 "this computer's clock differs from the server's by {} s",

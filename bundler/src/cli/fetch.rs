@@ -3,14 +3,15 @@
 use super::context::Context;
 use super::error::Error;
 use crate::metadata::{MEMORY, PIN};
+use crate::output::Output;
 use crate::project::Project;
-use crate::publish::fetch::{self, FetchError, Options};
+use crate::publish::fetch::{self, FetchError, Options, Report};
 use crate::publish::upload::{Destination, Place};
 use clap::Args;
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::startup::now;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -65,6 +66,11 @@ pub fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
         root,
     };
     let report = fetch::fetch(project, &from, &options, now(), context.progress)?;
+    tell(&report, &from.name(), context.output);
+    Ok(())
+}
+
+fn tell(report: &Report, from: &str, output: &Output) {
     let mut text = Lines::new();
     for path in report.targets.iter().chain(&report.metadata) {
         text.paragraph(&format!("{path}\n"));
@@ -76,7 +82,7 @@ pub fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
         .collect();
     text.paragraph(&format!(
         "{} has {}; {} target(s) fetched, {} here already\n",
-        from.name(),
+        from,
         versions.join(", "),
         report.targets.len(),
         report.unchanged
@@ -112,8 +118,12 @@ pub fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
     {
         text.paragraph(&format!("keep {PIN} and {MEMORY} under version control\n"));
     }
-    let json = json!({
-        "from": from.name(),
+    output.say(text, &json_of(report, from));
+}
+
+fn json_of(report: &Report, from: &str) -> Value {
+    json!({
+        "from": from,
         "versions": report.versions,
         "metadata": report.metadata,
         "targets": report.targets,
@@ -123,7 +133,5 @@ pub fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
         "pending": report.pending,
         "dropped": report.dropped,
         "delegated": report.delegated,
-    });
-    context.output.say(text, &json);
-    Ok(())
+    })
 }

@@ -15,7 +15,7 @@ use crate::{keys, temporary};
 use clap::{Args, Subcommand};
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -220,6 +220,10 @@ fn say_taken(
     text.line(format!(
         "Next: {next}notsotuf publish, and notsotuf bridge for the clients that are still PyUpdater's"
     ));
+    output.say(text, &taken_json(old, taken));
+}
+
+fn taken_json(old: &PyUpdaterRepository, taken: &[&PyUpdaterRelease]) -> Value {
     let releases: Vec<_> = taken
         .iter()
         .map(|r| json!({ "app": r.app, "version": r.version.to_string() }))
@@ -235,7 +239,7 @@ fn say_taken(
             })
         })
         .collect();
-    let json = json!({
+    json!({
         "app": old.app,
         "releases": releases,
         "disagreements": disagreements,
@@ -243,6 +247,5 @@ fn say_taken(
         "assets": old.assets,
         "update_urls": old.urls,
         "settings": project::FILE,
-    });
-    output.say(text, &json);
+    })
 }

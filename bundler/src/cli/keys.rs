@@ -88,21 +88,7 @@ pub fn run(command: Keys, context: &Context) -> Result<(), Error> {
         number.map(|number| Change::Threshold(role.name().into(), number))
     };
     let changes = match command {
-        Keys::Create { name, plain } => {
-            let passphrase = choose(plain, &name, &context.passphrases)?;
-            let keystore = project.keystore();
-            let folder = context.key_dirs.last().unwrap_or(&keystore);
-            // With the public half, roles can be given to it without the medium.
-            let key = keys::create(folder, &keystore, &name, passphrase.as_deref())?;
-            let json = json!({ "name": name, "keyid": key.id(), "folder": folder });
-            let text = format!(
-                "made the key {name} in {}, id {}",
-                folder.display(),
-                key.id()
-            );
-            context.output.say(text, &json);
-            return Ok(());
-        }
+        Keys::Create { name, plain } => return create(project, &name, plain, context),
         Keys::List => return list(project, &keyring, context.output),
         Keys::Add {
             role,
@@ -150,6 +136,22 @@ pub fn run(command: Keys, context: &Context) -> Result<(), Error> {
         let changes = review::root_changes(&published.root, &draft, &keyring);
         tell_root(&draft, &published, &changes, context.output)?;
     }
+    Ok(())
+}
+
+fn create(project: &Project, name: &str, plain: bool, context: &Context) -> Result<(), Error> {
+    let passphrase = choose(plain, name, &context.passphrases)?;
+    let keystore = project.keystore();
+    let folder = context.key_dirs.last().unwrap_or(&keystore);
+    // With the public half, roles can be given to it without the medium.
+    let key = keys::create(folder, &keystore, name, passphrase.as_deref())?;
+    let json = json!({ "name": name, "keyid": key.id(), "folder": folder });
+    let text = format!(
+        "made the key {name} in {}, id {}",
+        folder.display(),
+        key.id()
+    );
+    context.output.say(text, &json);
     Ok(())
 }
 

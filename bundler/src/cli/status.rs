@@ -93,16 +93,20 @@ pub fn run(args: &Status, context: &Context) -> Result<(), Error> {
         text,
         &json!({ "roles": roles, "pending": pending, "expiring": soon }),
     );
-    if soon.is_empty() {
-        return Ok(());
+    match soon.is_empty() {
+        true => Ok(()),
+        false => Err(expiring(&soon)),
     }
-    Err(Error::Expiring {
-        roles: soon.join(", "),
-        mend: match soon.contains(&"root") {
+}
+
+fn expiring(roles: &[&str]) -> Error {
+    Error::Expiring {
+        roles: roles.join(", "),
+        mend: match roles.contains(&"root") {
             true => "`notsotuf renew --root` renews it, with the root keys at hand, and the others",
             false => "`notsotuf renew` renews what the keys at hand can sign",
         },
-    })
+    }
 }
 
 pub fn pending(project: &Project, published: &Published, text: &mut Lines) -> Result<Value, Error> {

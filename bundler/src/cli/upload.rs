@@ -5,7 +5,7 @@ use super::error::Error;
 use super::verify;
 use crate::metadata::{self, Published, Trust};
 use crate::project::Project;
-use crate::publish::upload::{self, Destination, Here, Options, Place, UploadError};
+use crate::publish::upload::{self, Destination, Here, Options, Place, Report, UploadError};
 use crate::release::PendingTargets;
 use crate::ship::ShipError;
 use crate::verify::RepositorySource;
@@ -122,35 +122,7 @@ pub fn upload(project: &Project, args: &Upload, context: &Context) -> Result<(),
     if !args.dry_run {
         Trust::remember_uploaded(project, &published)?;
     }
-    let mut text = Lines::new();
-    for path in &report.uploaded {
-        text.line(path);
-    }
-    let removed = match args.dry_run {
-        true => "to remove",
-        false => "removed",
-    };
-    for path in &report.removed {
-        text.line(format!("{removed} {path}"));
-    }
-    let done = if args.dry_run {
-        "to upload"
-    } else {
-        "uploaded"
-    };
-    let mut sum = format!(
-        "{} files {done}, {}; {} unchanged",
-        report.uploaded.len(),
-        bytes(report.bytes),
-        report.unchanged
-    );
-    if !report.extra.is_empty() {
-        sum.push_str(&format!(
-            "; {} there are not in the repository any more (--delete removes them)",
-            report.extra.len()
-        ));
-    }
-    text.line(sum);
+    let mut text = text_of(&report, args.dry_run);
     let waiting = waiting(project, &published)?;
     if !waiting.is_empty() {
         text.line(format!(
@@ -183,6 +155,36 @@ pub fn upload(project: &Project, args: &Upload, context: &Context) -> Result<(),
         0 => Ok(()),
         number => Err(Error::Problems(number)),
     }
+}
+
+/// What was uploaded, or would be.
+fn text_of(report: &Report, dry_run: bool) -> Lines {
+    let mut text = Lines::new();
+    for path in &report.uploaded {
+        text.line(path);
+    }
+    let removed = match dry_run {
+        true => "to remove",
+        false => "removed",
+    };
+    for path in &report.removed {
+        text.line(format!("{removed} {path}"));
+    }
+    let done = if dry_run { "to upload" } else { "uploaded" };
+    let mut sum = format!(
+        "{} files {done}, {}; {} unchanged",
+        report.uploaded.len(),
+        bytes(report.bytes),
+        report.unchanged
+    );
+    if !report.extra.is_empty() {
+        sum.push_str(&format!(
+            "; {} there are not in the repository any more (--delete removes them)",
+            report.extra.len()
+        ));
+    }
+    text.line(sum);
+    text
 }
 
 pub fn run(args: &Upload, context: &Context) -> Result<(), Error> {

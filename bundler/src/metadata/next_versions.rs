@@ -77,12 +77,7 @@ pub fn update(
         }
     };
     let mut fields = meta("targets", &targets, &targets_file);
-    if let Some(Value::Object(old)) = published.snapshot.as_ref().map(|s| &s.signed()["meta"]) {
-        // Delegated roles that are listed there stay listed.
-        for (file, entry) in old.iter().filter(|(file, _)| *file != "targets.json") {
-            fields["meta"][file] = entry.clone();
-        }
-    }
+    keep_delegated(published, &mut fields);
     let expires = in_days(now, days.snapshot);
     let snapshot = next(published.snapshot.as_ref(), "snapshot", expires, fields)?;
     let snapshot = signing.sign("snapshot", snapshot, None)?;
@@ -91,24 +86,46 @@ pub fn update(
     let fields = meta("snapshot", &snapshot, &snapshot.to_bytes());
     let timestamp = next(published.timestamp.as_ref(), "timestamp", expires, fields)?;
     let timestamp = signing.sign("timestamp", timestamp, None)?;
-    if root.version() > published.root.version() {
-        // Signed by the keys of both roots, the rest suits clients that have
-        // not seen the new one yet; else clients see a new root that fits
-        // first, which is the lesser evil.
-        let both = timestamp.is_signed("timestamp", &published.root)?
-            && snapshot.is_signed("snapshot", &published.root)?
-            && targets.is_signed("targets", &published.root)?;
-        if !both {
-            push_root(&mut update, &root);
-        }
-        update.push("timestamp", &timestamp, consistent);
-        if both {
-            push_root(&mut update, &root);
-        }
-    } else {
-        update.push("timestamp", &timestamp, consistent);
-    }
+    let below = [&timestamp, &snapshot, &targets];
+    push_last(&mut update, &published.root, &root, below, consistent)?;
     Ok(update)
+}
+
+/// Puts the timestamp last, and a new root beside it.
+fn push_last(
+    update: &mut Update,
+    old_root: &Document,
+    root: &Document,
+    [timestamp, snapshot, targets]: [&Document; 3],
+    consistent: bool,
+) -> Result<(), MetadataError> {
+    if root.version() <= old_root.version() {
+        update.push("timestamp", timestamp, consistent);
+        return Ok(());
+    }
+    // Signed by the keys of both roots, the rest suits clients that have
+    // not seen the new one yet; else clients see a new root that fits
+    // first, which is the lesser evil.
+    let both = timestamp.is_signed("timestamp", old_root)?
+        && snapshot.is_signed("snapshot", old_root)?
+        && targets.is_signed("targets", old_root)?;
+    if !both {
+        push_root(update, root);
+    }
+    update.push("timestamp", timestamp, consistent);
+    if both {
+        push_root(update, root);
+    }
+    Ok(())
+}
+
+/// Delegated roles that the snapshot lists stay listed.
+fn keep_delegated(published: &Published, fields: &mut Map<String, Value>) {
+    if let Some(Value::Object(old)) = published.snapshot.as_ref().map(|s| &s.signed()["meta"]) {
+        for (file, entry) in old.iter().filter(|(file, _)| *file != "targets.json") {
+            fields["meta"][file] = entry.clone();
+        }
+    }
 }
 
 /// The root whose keys sign what is published next: the drafted one, if there

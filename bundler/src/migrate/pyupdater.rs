@@ -127,16 +127,7 @@ pub fn read(folder: &Path, published: Option<&Path>) -> Result<PyUpdaterReposito
         }
     };
     let signing_key = signing_key(&deploy.join("keys.gz"), &keypack.client.offline_public)?;
-    let lists: Vec<PathBuf> = fs::list(&deploy)?
-        .into_iter()
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with("versions") && name.ends_with(".gz"))
-        })
-        .collect();
-    if lists.is_empty() {
-        return Err(ImportError::NotPublished(deploy.join("versions.gz")));
-    }
+    let lists = lists(&deploy)?;
     let mut old = PyUpdaterRepository {
         app,
         urls: config.app_config.update_urls,
@@ -172,6 +163,21 @@ pub fn read(folder: &Path, published: Option<&Path>) -> Result<PyUpdaterReposito
     old.releases
         .sort_by(|a, b| (&a.app, &a.version).cmp(&(&b.app, &b.version)));
     Ok(old)
+}
+
+/// The files that list versions.
+fn lists(deploy: &Path) -> Result<Vec<PathBuf>, ImportError> {
+    let lists: Vec<PathBuf> = fs::list(deploy)?
+        .into_iter()
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("versions") && name.ends_with(".gz"))
+        })
+        .collect();
+    if lists.is_empty() {
+        return Err(ImportError::NotPublished(deploy.join("versions.gz")));
+    }
+    Ok(lists)
 }
 
 impl PyUpdaterRepository {

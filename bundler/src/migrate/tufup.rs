@@ -16,7 +16,7 @@ use notsotuf_stub::startup::now;
 use notsotuf_stub::tuf::key::encode_hex;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Which of the two Python packages made the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,38 +65,17 @@ pub fn import(
     url: Option<String>,
     root: Option<&Path>,
 ) -> Result<Imported, ImportError> {
-    let path = folder.join(flavour.config());
-    let bytes = fs::read_optional(&path, 1 << 20)
-        .map_err(project::ProjectError::Fs)?
-        .ok_or_else(|| ImportError::Missing(path.clone()))?;
-    let form = |reason: &str| ImportError::Form {
-        path: path.clone(),
-        reason: reason.into(),
-    };
-    let config: Value = serde_json::from_slice(&bytes).map_err(|e| form(&e.to_string()))?;
-    let text = |key: &str| {
-        let found = config[key].as_str().map(str::to_owned);
-        found.ok_or_else(|| form(&format!("it has no {key}")))
-    };
-    let app = text("app_name")?;
-    let days = ROLES.map(|role| {
-        let days = config["expiration_days"][role].as_u64();
-        days.and_then(|days| u32::try_from(days).ok()).unwrap_or(7)
-    });
-    let trusted = match root {
-        Some(root) => {
-            let bytes = fs::read_optional(root, 512_000).map_err(ImportError::Fs)?;
-            Some(bytes.ok_or_else(|| MetadataError::Missing(root.into()))?)
-        }
-        None => None,
-    };
+    let config = Config::read(folder.join(flavour.config()))?;
+    let app = config.text("app_name")?;
+    let days = config.expires_days();
+    let trusted = root.map(trusted).transpose()?;
     let mut warnings = Vec::new();
     let place = Place {
         folder,
-        config: &path,
+        config: &config.path,
     };
-    let repository = place.repository(&text("repo_dir")?, &mut warnings)?;
-    let keystore = place.keystore(&text("keys_dir")?, &mut warnings);
+    let repository = place.repository(&config.text("repo_dir")?, &mut warnings)?;
+    let keystore = place.keystore(&config.text("keys_dir")?, &mut warnings);
     let metadata = folder.join(&repository).join("metadata");
     warnings.extend(roots::mend(&metadata)?);
     let published = Published::from_folder(&metadata, trusted.as_deref())?;
@@ -109,7 +88,7 @@ pub fn import(
             apps.join(", ")
         ));
     }
-    let (patch_format, why) = patch_format(flavour, &config, &published);
+    let (patch_format, why) = patch_format(flavour, &config.value, &published);
     warnings.extend(why);
     warnings.extend(expiry(&published, days));
     let template = Template {
@@ -125,14 +104,7 @@ pub fn import(
         repository,
     };
     let keyring = Keyring::open(vec![folder.join(&template.keystore)], Vec::new())?;
-    let keys = ROLES.map(|role| {
-        let listed = metadata::role_keys(role, &published.root);
-        let here = listed.into_iter().filter_map(|(_, key)| {
-            let info = keyring.find(&key?)?;
-            info.can_sign().then(|| info.name.clone())
-        });
-        (role, here.collect())
-    });
+    let keys = keys_at_hand(&keyring, &published);
     let project: Project = project::create(folder, &template)?;
     debug_assert_eq!(project.metadata(), metadata);
     Trust::remember_published(&project, &published)?;
@@ -142,8 +114,63 @@ pub fn import(
         patch_format,
         warnings,
         targets: published.target_entries().len(),
-        keys: keys.into(),
+        keys,
     })
+}
+
+fn trusted(root: &Path) -> Result<Vec<u8>, ImportError> {
+    let bytes = fs::read_optional(root, 512_000).map_err(ImportError::Fs)?;
+    Ok(bytes.ok_or_else(|| MetadataError::Missing(root.into()))?)
+}
+
+/// The names of the private keys that are at hand, by role.
+fn keys_at_hand(keyring: &Keyring, published: &Published) -> Vec<(&'static str, Vec<String>)> {
+    let keys = ROLES.map(|role| {
+        let listed = metadata::role_keys(role, &published.root);
+        let here = listed.into_iter().filter_map(|(_, key)| {
+            let info = keyring.find(&key?)?;
+            info.can_sign().then(|| info.name.clone())
+        });
+        (role, here.collect())
+    });
+    keys.into()
+}
+
+/// The settings file of the other program.
+struct Config {
+    path: PathBuf,
+    value: Value,
+}
+
+impl Config {
+    fn read(path: PathBuf) -> Result<Self, ImportError> {
+        let bytes = fs::read_optional(&path, 1 << 20)
+            .map_err(project::ProjectError::Fs)?
+            .ok_or_else(|| ImportError::Missing(path.clone()))?;
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Config { path, value }),
+            Err(e) => Err(ImportError::Form {
+                path,
+                reason: e.to_string(),
+            }),
+        }
+    }
+
+    fn text(&self, key: &str) -> Result<String, ImportError> {
+        let found = self.value[key].as_str().map(str::to_owned);
+        found.ok_or_else(|| ImportError::Form {
+            path: self.path.clone(),
+            reason: format!("it has no {key}"),
+        })
+    }
+
+    /// For how many days metadata is valid, in the order of [`ROLES`].
+    fn expires_days(&self) -> [u32; 4] {
+        ROLES.map(|role| {
+            let days = self.value["expiration_days"][role].as_u64();
+            days.and_then(|days| u32::try_from(days).ok()).unwrap_or(7)
+        })
+    }
 }
 
 /// Checks the targets that are here; some may be only where they are published.

@@ -10,9 +10,11 @@ use crate::keys::{Keyring, Passphrases};
 use crate::metadata::{self, Published, Trust, Update};
 use crate::project::Project;
 use crate::release::{PendingTargets, stored_name};
-use notsotuf_stub::fs;
+use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::tuf::UnixTime;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// What was published.
 #[derive(Debug)]
@@ -47,34 +49,8 @@ pub fn publish(
         pending.entries = published.target_entries();
     }
     let before = published.target_entries();
-    let added: Vec<String> = pending
-        .entries
-        .iter()
-        .filter(|(path, entry)| before.get(*path) != Some(entry))
-        .map(|(path, _)| path.clone())
-        .collect();
-    let removed: Vec<String> = before
-        .keys()
-        .filter(|path| !pending.entries.contains_key(*path))
-        .cloned()
-        .collect();
-    let mut files = Vec::new();
-    let same_file = |path: &String| {
-        let (old, new) = (&before[path], &pending.entries[path]);
-        old["hashes"] == new["hashes"] && old["length"] == new["length"]
-    };
-    // Where only what is said of a file is new, the file need not be here.
-    let with_files = added
-        .iter()
-        .filter(|path| !(before.contains_key(*path) && same_file(path)));
-    for path in with_files {
-        let Some(file) = pending.find(path, consistent)? else {
-            let path = pending.files().join(path);
-            return Err(metadata::MetadataError::Missing(path).into());
-        };
-        let stored = stored_name(path, &pending.entries[path], consistent);
-        files.push((file, project.targets().join(stored)));
-    }
+    let (added, removed) = changes(&before, &pending.entries);
+    let files = new_files(project, &pending, &before, &added, consistent)?;
     let update = metadata::update(
         project,
         &published,
@@ -102,17 +78,7 @@ pub fn publish(
         PublishScope::Pending => fs::remove_tree(&project.pending())?,
         PublishScope::Renewal => metadata::drop_drafts(project, &update)?,
     }
-    let kept: BTreeSet<String> = pending
-        .entries
-        .iter()
-        .map(|(path, entry)| stored_name(path, entry, consistent))
-        .collect();
-    for (path, entry) in &before {
-        let stored = stored_name(path, entry, consistent);
-        if !kept.contains(&stored) {
-            fs::remove_file(&project.targets().join(stored))?;
-        }
-    }
+    drop_old_targets(project, &before, &pending.entries, consistent)?;
     if consistent {
         drop_old_versions(project, &published, &update)?;
     }
@@ -122,6 +88,72 @@ pub fn publish(
         update,
         warning,
     })
+}
+
+/// The targets that are new or changed, and those that are gone.
+fn changes(
+    before: &Map<String, Value>,
+    entries: &Map<String, Value>,
+) -> (Vec<String>, Vec<String>) {
+    let added = entries
+        .iter()
+        .filter(|(path, entry)| before.get(*path) != Some(entry))
+        .map(|(path, _)| path.clone())
+        .collect();
+    let removed = before
+        .keys()
+        .filter(|path| !entries.contains_key(*path))
+        .cloned()
+        .collect();
+    (added, removed)
+}
+
+/// The files of targets that are new, and where they go.
+fn new_files(
+    project: &Project,
+    pending: &PendingTargets,
+    before: &Map<String, Value>,
+    added: &[String],
+    consistent: bool,
+) -> Result<Vec<(PathBuf, PathBuf)>, PublishError> {
+    let mut files = Vec::new();
+    let same_file = |path: &String| {
+        let (old, new) = (&before[path], &pending.entries[path]);
+        old["hashes"] == new["hashes"] && old["length"] == new["length"]
+    };
+    // Where only what is said of a file is new, the file need not be here.
+    let with_files = added
+        .iter()
+        .filter(|path| !(before.contains_key(*path) && same_file(path)));
+    for path in with_files {
+        let Some(file) = pending.find(path, consistent)? else {
+            let path = pending.files().join(path);
+            return Err(metadata::MetadataError::Missing(path).into());
+        };
+        let stored = stored_name(path, &pending.entries[path], consistent);
+        files.push((file, project.targets().join(stored)));
+    }
+    Ok(files)
+}
+
+/// Removes the files of targets that are listed no more.
+fn drop_old_targets(
+    project: &Project,
+    before: &Map<String, Value>,
+    entries: &Map<String, Value>,
+    consistent: bool,
+) -> Result<(), FsError> {
+    let kept: BTreeSet<String> = entries
+        .iter()
+        .map(|(path, entry)| stored_name(path, entry, consistent))
+        .collect();
+    for (path, entry) in before {
+        let stored = stored_name(path, entry, consistent);
+        if !kept.contains(&stored) {
+            fs::remove_file(&project.targets().join(stored))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what no client needs any more: it reads the versions that the

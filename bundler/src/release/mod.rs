@@ -18,6 +18,6 @@ pub mod yank;
 pub use add::{add, check_stub};
 pub use error::ReleaseError;
 pub use explain::explain;
-pub use new_release::NewRelease;
+pub use new_release::{AddReport, NewRelease};
 pub use pending::PendingTargets;
 pub use target_entry::{is_listed_as, stored_name};

@@ -45,13 +45,7 @@ pub fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, ShipErr
     if options.output.exists() {
         return Err(ShipError::Exists(options.output.into()));
     }
-    if !options.stub.is_file() {
-        return Err(ShipError::NoStub(options.stub.into()));
-    }
-    let program = fs::read_optional(options.stub, MAX_STUB)?.unwrap_or_default();
-    if self_update::version_of(&program).is_none() {
-        return Err(ShipError::NotAStub(options.stub.into()));
-    }
+    check_stub(options.stub)?;
     let published = Published::load(project)?;
     let pending = PendingTargets::open(project, &published)?;
     let (version, target) = choose(&pending, options)?;
@@ -90,12 +84,7 @@ pub fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, ShipErr
     fs::write_atomically(&layout.shipped_root(), &published.root.to_bytes())?;
     let record = Record { release, manifest };
     fs::write_atomically(&Record::path(&layout.app()), record.to_text().as_bytes())?;
-    // The stub has the program's name, whatever folder that is in.
-    let name = executable.rsplit('/').next().unwrap_or(&executable);
-    let name = options.name.unwrap_or(name);
-    if name.eq_ignore_ascii_case("app") || name.contains(['/', '\\']) || name.is_empty() {
-        return Err(ShipError::Name(name.into()));
-    }
+    let name = stub_name(options, &executable)?;
     let stub = layout.root().join(name);
     fs::copy_with_mode(options.stub, &stub, 0o755)?;
     if name.to_ascii_lowercase().ends_with(".exe") {
@@ -108,6 +97,28 @@ pub fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, ShipErr
         version,
         program: options.output.join(name),
     })
+}
+
+/// What the stub is called: as the program, whatever folder that is in, or as
+/// was asked.
+fn stub_name<'a>(options: &ShipOptions<'a>, executable: &'a str) -> Result<&'a str, ShipError> {
+    let name = executable.rsplit('/').next().unwrap_or(executable);
+    let name = options.name.unwrap_or(name);
+    if name.eq_ignore_ascii_case("app") || name.contains(['/', '\\']) || name.is_empty() {
+        return Err(ShipError::Name(name.into()));
+    }
+    Ok(name)
+}
+
+fn check_stub(stub: &Path) -> Result<(), ShipError> {
+    if !stub.is_file() {
+        return Err(ShipError::NoStub(stub.into()));
+    }
+    let program = fs::read_optional(stub, MAX_STUB)?.unwrap_or_default();
+    match self_update::version_of(&program) {
+        Some(_) => Ok(()),
+        None => Err(ShipError::NotAStub(stub.into())),
+    }
 }
 
 fn choose(pending: &PendingTargets, options: &ShipOptions) -> Result<(Version, String), ShipError> {

@@ -59,17 +59,22 @@ pub fn references(old: &[u8], new: &[u8]) -> Option<References> {
             kind,
         });
     }
-    references.regions.retain(|region| region.size > 0);
-    references.regions.sort_by_key(|region| region.offset);
+    keep_apart(&mut references.regions);
+    references.is_valid().then_some(references)
+}
+
+/// Sorts regions, and drops those that are empty or begin within another one.
+fn keep_apart(regions: &mut Vec<Region>) {
+    regions.retain(|region| region.size > 0);
+    regions.sort_by_key(|region| region.offset);
     let mut end = 0;
-    references.regions.retain(|region| {
+    regions.retain(|region| {
         let apart = region.offset >= end;
         if apart {
             end = region.offset.saturating_add(region.size);
         }
         apart
     });
-    references.is_valid().then_some(references)
 }
 
 fn segments(file: &object::File) -> Vec<Segment> {

@@ -24,6 +24,7 @@ use crate::progress::Progress;
 use notsotuf_stub::fs;
 use plan::Files;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// How to upload.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,10 +68,7 @@ pub fn upload(
     let there = to.list()?;
     let metadata = read_metadata(to, &there)?;
     if !options.force {
-        let local = |file: &str| {
-            let path = here.repository.join("metadata").join(file);
-            fs::read_optional(&path, MAX_METADATA).ok().flatten()
-        };
+        let local = |file: &str| read_here(&here.repository.join("metadata").join(file));
         look::check(&to.name(), here.published, here.memory, &metadata, &local)?;
     }
     let mut files = local(here.repository)?;
@@ -78,10 +76,7 @@ pub fn upload(
     check_targets(&mut files, &there, &listed, &to.name())?;
     let theirs = published_there(here, &metadata);
     let same = |path: &str| match path.strip_prefix("metadata/") {
-        Some(file) => {
-            let ours = fs::read_optional(&fs::join(here.repository, path), MAX_METADATA);
-            metadata.get(file).map(Vec::as_slice) == ours.ok().flatten().as_deref()
-        }
+        Some(file) => metadata.get(file) == read_here(&fs::join(here.repository, path)).as_ref(),
         // Those without a hash in their names are what the metadata there says.
         None => {
             plan::is_immutable(path)
@@ -118,6 +113,11 @@ pub fn upload(
     bar.finish_and_clear();
     to.delete(&report.removed)?;
     Ok(report)
+}
+
+/// A metadata file that is here.
+fn read_here(path: &Path) -> Option<Vec<u8>> {
+    fs::read_optional(path, MAX_METADATA).ok().flatten()
 }
 
 const TIMESTAMP: &str = "metadata/timestamp.json";

@@ -300,34 +300,7 @@ impl Store {
         if size <= PART as u64 {
             let mut bytes = Vec::new();
             read(&mut bytes)?;
-            let put = |mode: PutMode| {
-                let options = PutOptions {
-                    mode,
-                    attributes: attributes.clone(),
-                    ..PutOptions::default()
-                };
-                let payload = PutPayload::from(bytes.clone());
-                self.store.put_opts(&to, payload, options)
-            };
-            let sent = match fresh {
-                true => put(PutMode::Create).await,
-                false => put(PutMode::Overwrite).await,
-            };
-            match sent {
-                Err(object_store::Error::AlreadyExists { .. }) => {
-                    let there = async { self.store.get(&to).await?.bytes().await };
-                    if there.await.map_err(self.failed(path))? != bytes {
-                        return Err(UploadError::Raced(self.name.clone()));
-                    }
-                }
-                // As in `replace`.
-                Err(
-                    object_store::Error::NotImplemented { .. }
-                    | object_store::Error::NotSupported { .. }
-                    | object_store::Error::Generic { .. },
-                ) if fresh => drop(put(PutMode::Overwrite).await.map_err(self.failed(path))?),
-                sent => drop(sent.map_err(self.failed(path))?),
-            }
+            self.send_whole(path, &to, &bytes, fresh).await?;
             bar.inc(size);
             return Ok(());
         }
@@ -351,6 +324,45 @@ impl Store {
             bar.inc(length);
         }
         parts.finish().await.map_err(self.failed(path))?;
+        Ok(())
+    }
+
+    /// Sends a small file in one piece; a `fresh` one only where there is none.
+    async fn send_whole(
+        &self,
+        path: &str,
+        to: &Place,
+        bytes: &[u8],
+        fresh: bool,
+    ) -> Result<(), UploadError> {
+        let put = |mode: PutMode| {
+            let options = PutOptions {
+                mode,
+                attributes: self.attributes(path),
+                ..PutOptions::default()
+            };
+            let payload = PutPayload::from(bytes.to_vec());
+            self.store.put_opts(to, payload, options)
+        };
+        let sent = match fresh {
+            true => put(PutMode::Create).await,
+            false => put(PutMode::Overwrite).await,
+        };
+        match sent {
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                let there = async { self.store.get(to).await?.bytes().await };
+                if there.await.map_err(self.failed(path))? != bytes {
+                    return Err(UploadError::Raced(self.name.clone()));
+                }
+            }
+            // As in `replace`.
+            Err(
+                object_store::Error::NotImplemented { .. }
+                | object_store::Error::NotSupported { .. }
+                | object_store::Error::Generic { .. },
+            ) if fresh => drop(put(PutMode::Overwrite).await.map_err(self.failed(path))?),
+            sent => drop(sent.map_err(self.failed(path))?),
+        }
         Ok(())
     }
 
