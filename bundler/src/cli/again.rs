@@ -1,4 +1,4 @@
-//! What `notsotuf release` of something that is there already cannot go on with.
+//! Says what `notsotuf release` cannot go on with, of a release that is there already.
 
 use pep440_rs::Version;
 

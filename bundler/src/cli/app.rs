@@ -1,4 +1,4 @@
-//! The option that says which application a command is for.
+//! Defines the option that says which application a command is for.
 
 use clap::Args;
 

@@ -1,5 +1,4 @@
-//! `notsotuf completions` and `notsotuf man`: what is made of the command line
-//! itself.
+//! `notsotuf completions` and `notsotuf man`: writes what is made of the command line.
 
 use super::context::Context;
 use super::error::Error;

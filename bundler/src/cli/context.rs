@@ -1,4 +1,4 @@
-//! What every command is given besides its own arguments.
+//! Holds what every command is given besides its own arguments.
 
 use crate::keys::{KeyError, Keyring, Passphrases};
 use crate::output::Output;

@@ -1,4 +1,4 @@
-//! The top-level roles, as arguments.
+//! Names the top-level roles, as arguments.
 
 use crate::project::ROLES;
 use clap::ValueEnum;

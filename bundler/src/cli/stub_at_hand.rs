@@ -1,4 +1,4 @@
-//! The stub that lies beside this program.
+//! Finds the stub that lies beside this program.
 
 use notsotuf_stub::fs;
 use notsotuf_stub::update::self_update;

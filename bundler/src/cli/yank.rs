@@ -4,7 +4,7 @@ use super::app::App;
 use super::context::Context;
 use super::error::Error;
 use crate::metadata::Published;
-use crate::release::yank as withdraw;
+use crate::release::yank;
 use clap::Args;
 use pep440_rs::Version;
 use serde_json::json;
@@ -30,7 +30,7 @@ pub fn run(args: &Yank, context: &Context) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let version = &args.version;
-    withdraw::yank(project, &published, app, version)?;
+    yank::yank(project, &published, app, version)?;
     let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");
     context.output.say(
         text,

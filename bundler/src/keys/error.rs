@@ -1,4 +1,4 @@
-//! Why a key cannot be used, and what to do about it.
+//! Says why a key cannot be used, and what to do about it.
 
 use crate::child::PASSPHRASE;
 use notsotuf_stub::fs::FsError;

@@ -1,4 +1,4 @@
-//! Public keys, as TUF metadata lists them.
+//! Represents public keys, as TUF metadata lists them.
 
 use notsotuf_stub::tuf::canonical_json;
 use notsotuf_stub::tuf::key::{Key, KeyMaterial, encode_hex, sha256_hex};

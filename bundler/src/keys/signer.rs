@@ -1,4 +1,4 @@
-//! Private keys that are ready to sign.
+//! Signs with private keys that are open, here or through a program.
 
 use super::error::KeyError;
 use super::external_signer::External;

@@ -1,4 +1,4 @@
-//! A metadata file as JSON, so that fields that this program does not know survive.
+//! Reads, edits and signs a metadata file as JSON, so that unknown fields survive.
 
 use super::error::MetadataError;
 use crate::keys::{PublicKey, Signer};

@@ -1,4 +1,4 @@
-//! Half-signed metadata that waits for more signatures.
+//! Drops half-signed metadata once it is published.
 
 use super::next_versions::{self, Update};
 use super::root_change;

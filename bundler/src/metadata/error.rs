@@ -1,4 +1,4 @@
-//! What can be wrong with metadata.
+//! Says what is wrong with metadata.
 
 use crate::keys::KeyError;
 use notsotuf_stub::fs::FsError;

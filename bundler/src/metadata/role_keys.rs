@@ -1,4 +1,4 @@
-//! The keys of roles, and which of them are at hand.
+//! Finds the keys of roles, and which of them are at hand.
 
 use super::document::Document;
 use super::error::MetadataError;

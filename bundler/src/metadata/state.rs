@@ -1,4 +1,4 @@
-//! Which versions of the roles make a published state.
+//! Compares which versions of the roles make a published state.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Why a repository cannot be taken over.
+//! Says why a repository cannot be taken over.
 
 use crate::keys::KeyError;
 use crate::metadata::MetadataError;

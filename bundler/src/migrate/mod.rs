@@ -1,4 +1,4 @@
-//! Taking over repositories that other programs made.
+//! Takes over repositories that other programs made.
 
 mod error;
 mod place;

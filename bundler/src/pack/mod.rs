@@ -1,4 +1,4 @@
-//! Archives of bundles: packing them, and compressing them on all cores.
+//! Packs bundles into archives, and compresses them on all cores.
 
 pub mod archive;
 pub mod parallel_gzip;

@@ -1,4 +1,4 @@
-//! Making patches: file by file for the stub, and over whole archives for
+//! Makes patches: file by file for the stub, and over whole archives for
 //! clients of tufup.
 
 pub mod bsdiff4;

@@ -1,4 +1,4 @@
-//! What is wrong with a project.
+//! Says what is wrong with a project.
 
 use super::settings::FILE;
 use notsotuf_stub::fs::FsError;

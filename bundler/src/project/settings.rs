@@ -1,4 +1,4 @@
-//! The settings file of a project.
+//! Reads the settings file of a project.
 
 use crate::keys::External;
 use notsotuf_stub::catalog::{Channel, is_name};

@@ -1,4 +1,4 @@
-//! The settings file of a new project, as `init` writes it.
+//! Writes the settings file of a new project, for `init`.
 
 use super::Project;
 use super::error::ProjectError;

@@ -1,4 +1,4 @@
-//! Why nothing was published.
+//! Says why nothing was published.
 
 use crate::metadata::MetadataError;
 use crate::metadata::limits::TooLarge;

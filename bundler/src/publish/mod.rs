@@ -1,5 +1,5 @@
-//! What reaches clients: signing and writing it, uploading it, and bringing it
-//! back from where clients see it.
+//! Brings to clients what is prepared: signs and writes it, uploads it, and brings
+//! back what clients see.
 
 mod error;
 pub mod fetch;

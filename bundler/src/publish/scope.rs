@@ -1,4 +1,4 @@
-//! What a publication takes in.
+//! Says what a publication takes in.
 
 /// What to publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

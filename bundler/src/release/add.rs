@@ -1,5 +1,4 @@
-//! Releases: packing, patching, checking, and the list of what will be
-//! published.
+//! Adds a release: packs it, has its patch made, checks both, and lists them.
 
 use super::error::ReleaseError;
 use super::new_release::{AddReport, NewRelease};

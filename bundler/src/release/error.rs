@@ -1,4 +1,4 @@
-//! Why a release cannot be added, changed or removed.
+//! Says why a release cannot be added, changed or removed.
 
 use crate::metadata::MetadataError;
 use crate::pack::archive::PackError;

@@ -1,4 +1,4 @@
-//! Releases: adding them, changing who gets them, and taking them back.
+//! Adds releases, changes who gets them, and takes them back.
 
 mod add;
 mod error;

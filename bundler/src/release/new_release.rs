@@ -1,4 +1,4 @@
-//! What a release engineer says of a release to be added, and what came of it.
+//! Describes a release to be added, and what came of adding it.
 
 use crate::patch::per_file::Summary;
 use crate::vet::Vetting;

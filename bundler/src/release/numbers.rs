@@ -1,6 +1,4 @@
-//! Version numbers: which ones may still be used, who would take a release,
-//! and from which one its patch leads. Pure, but for the published metadata
-//! that is still here, which is a memory, too.
+//! Tells who would take a release, and from which one its patch leads. Pure.
 
 use notsotuf_stub::catalog::Channel;
 use pep440_rs::Version;

@@ -1,4 +1,4 @@
-//! The list of what will be published, and the files that wait for it.
+//! Keeps the list of what will be published, and the files that wait for it.
 
 use super::error::ReleaseError;
 use super::numbers::{self, Line, Listed};

@@ -1,4 +1,4 @@
-//! Dropping old releases.
+//! Takes releases off the list: the one that was added last, or all that are old.
 
 use super::numbers::Listed;
 use super::pending::settle;

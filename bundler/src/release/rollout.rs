@@ -1,6 +1,5 @@
-//! Operations on releases that are out: rolling out step by step, and
-//! withdrawing. They change what the metadata says of a release, not its
-//! files, and take effect with the next publish.
+//! Gives a release to a part of the clients. What the metadata says of it changes,
+//! not its files, and it takes effect with the next publish.
 
 use super::error::no_release;
 use super::{PendingTargets, ReleaseError};

@@ -1,4 +1,4 @@
-//! Entries of targets metadata, as JSON, for files of releases.
+//! Makes entries of targets metadata, as JSON, and compares files with them.
 
 use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::catalog::custom;

@@ -1,4 +1,4 @@
-//! Archives that are unpacked as clients unpack them.
+//! Unpacks archives as clients do.
 
 use super::ReleaseError;
 use crate::progress::Progress;

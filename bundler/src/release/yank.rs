@@ -1,4 +1,4 @@
-//! Withdraws releases that are out.
+//! Withdraws releases that are out, which takes effect with the next publish.
 
 use super::error::no_release;
 use super::pending::settle;

@@ -1,4 +1,4 @@
-//! Why nothing can be shipped.
+//! Says why nothing can be shipped.
 
 use crate::metadata::MetadataError;
 use crate::project::FILE;

@@ -1,4 +1,4 @@
-//! What a release engineer says of a folder to be shipped.
+//! Describes a first-install folder to be made.
 
 use pep440_rs::Version;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The settings that a shipped stub gets: a template, and what the project adds.
+//! Writes the settings that a shipped stub gets: a template, and what the project
+//! adds.
 
 use super::options::ShipOptions;
 use crate::project::{Project, toml_string};

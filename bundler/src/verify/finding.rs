@@ -1,4 +1,4 @@
-//! What a check has found, apart from whether it could be done at all.
+//! Tells what a check has found, apart from whether it could be done at all.
 
 use std::fmt::Display;
 

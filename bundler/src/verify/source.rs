@@ -1,4 +1,4 @@
-//! Where a repository is that is verified, and reading from there.
+//! Reads a repository that is verified, here or on the web.
 
 use super::finding::Finding;
 use notsotuf_stub::fs::{self, FsError};

@@ -1,4 +1,4 @@
-//! Why a bundle is not released.
+//! Says why a bundle is not released.
 
 use crate::pack::archive::PackError;
 use notsotuf_stub::fs::FsError;

@@ -1,4 +1,4 @@
-//! What a look at a bundle finds, and how much is made of it.
+//! Weighs what a look at a bundle finds.
 
 /// How much is made of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

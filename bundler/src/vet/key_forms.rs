@@ -1,4 +1,4 @@
-//! The forms that private keys have in files, whatever those are called.
+//! Recognizes private keys by their form, whatever their files are called.
 
 use crate::keys as project_keys;
 use crate::keys::PublicKey;

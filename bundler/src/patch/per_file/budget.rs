@@ -1,4 +1,4 @@
-//! The time that making a patch may take.
+//! Bounds the time that making a patch may take.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Why a patch cannot be made.
+//! Says why a patch cannot be made.
 
 use notsotuf_stub::fs::FsError;
 use std::io;

@@ -1,4 +1,4 @@
-//! What a patch does about each path: the plan, and what it holds for one step.
+//! Plans what a patch does about each path, and reads what it holds for one step.
 
 use super::budget::Budget;
 use super::encode::{self, FileDiff};

@@ -1,4 +1,4 @@
-//! Two trees that are compared, and how many files a patch treats in which way.
+//! Counts how many files of two trees a patch treats in which way.
 
 use notsotuf_stub::bundle::{Entry, Kind, Manifest};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Why nothing was fetched.
+//! Says why nothing was fetched.
 
 use crate::metadata::MetadataError;
 use crate::publish::upload::UploadError;

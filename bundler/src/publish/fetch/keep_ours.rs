@@ -1,4 +1,4 @@
-//! What was published here and never reached clients becomes pending again.
+//! Makes pending again what was published here and never reached clients.
 
 use super::error::FetchError;
 use super::report::Report;

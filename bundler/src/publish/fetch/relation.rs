@@ -1,4 +1,4 @@
-//! What is here beside what is there: newer, behind, or gone another way.
+//! Tells what is here beside what is there: newer, behind, or gone another way.
 
 use super::error::FetchError;
 use crate::metadata::{MetadataError, Published, Trust, walk};

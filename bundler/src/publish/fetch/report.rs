@@ -1,4 +1,4 @@
-//! How to fetch, and what was fetched.
+//! Says how to fetch, and what was fetched.
 
 use std::collections::BTreeMap;
 

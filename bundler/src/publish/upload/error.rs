@@ -1,4 +1,4 @@
-//! Why an upload failed, and what to do about it.
+//! Says why an upload failed, and what to do about it.
 
 use crate::metadata::MetadataError;
 use notsotuf_stub::fs::FsError;
