@@ -167,7 +167,10 @@ fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
         fs::write(work.join(name), "toc").unwrap();
     }
     is_refused(&world, &work, &["PyInstaller works", &meant], true);
-    is_refused(&world, &place.join("build"), &["PyInstaller works"], true);
+    let both =
+        [meant.clone(), format!("{:?}", dist.join("other"))].map(|path| path.replace('"', ""));
+    let words = ["PyInstaller works", &both[0], &both[1]];
+    is_refused(&world, &place.join("build"), &words, true);
     let sources = place.join("sources");
     fs::create_dir_all(&sources).unwrap();
     fs::write(sources.join("program.spec"), "").unwrap();

@@ -2,7 +2,7 @@
 //! what to do.
 
 use notsotuf_tests::release::{Desk, hello};
-use notsotuf_tests::{program, run};
+use notsotuf_tests::{Server, program, python, run, text};
 use std::fs;
 
 /// A mistake: what is typed (`|` between words), the exit code, and what the
@@ -17,11 +17,115 @@ const fn mistake(typed: &'static str, code: i32, says: &'static [&'static str]) 
     Mistake { typed, code, says }
 }
 
-/// In a folder with the project `p`, which has the release 1.0, and the
-/// bundle `b` of the next one.
+/// In a folder with the project `p`, which has the release 1.0, the bundle `b`
+/// of the next one, and what [`litter`] puts there.
 const MISTAKES: &[Mistake] = &[
-    mistake("-C|p|add|1.1|none", 1, &["none"]),
-    mistake("-C|p|add|1.0|b", 1, &["1.0 is not newer than 1.0"]),
+    mistake(
+        "-C|p|add|1.1|none",
+        1,
+        &["there is no \"none\"", "run it first", "such as dist/myapp"],
+    ),
+    mistake(
+        "-C|p|add|1.1|dist/helo",
+        1,
+        &[
+            "there is no \"dist/helo\"",
+            "did you mean \"dist/hello\"?",
+            "PyInstaller that makes the bundle: run it first",
+        ],
+    ),
+    mistake(
+        "-C|p|add|1.1|empty",
+        1,
+        &[
+            "the bundle \"empty\" is empty",
+            "PyInstaller did not come to its end",
+            "run it again",
+        ],
+    ),
+    mistake(
+        "-C|p|add|1.1|dist",
+        1,
+        &[
+            "\"dist\" is not released",
+            "does not have hello, which 1.0 has and installs start",
+            "did you mean \"dist/hello\"?",
+            "--force",
+        ],
+    ),
+    mistake(
+        "-C|p|add|1.1|build/hello",
+        1,
+        &[
+            "\"build/hello\" is not released",
+            "PyInstaller works (it has Analysis-00.toc)",
+            "did you mean \"",
+            "/dist/hello\"?",
+        ],
+    ),
+    mistake(
+        "-C|p|add|1.1|build",
+        1,
+        &[
+            "PyInstaller works",
+            "the bundle is in dist",
+            "/dist/hello\"?",
+        ],
+    ),
+    mistake(
+        "-C|p|add|1.1|.",
+        1,
+        &[
+            "\".\" is not released",
+            "it holds this project itself",
+            "everybody would get",
+            "name just the folder that PyInstaller made",
+        ],
+    ),
+    mistake(
+        "-C|p|add|1.1|p/keystore|--force",
+        1,
+        &[
+            "\"p/keystore\" is not released",
+            "it holds the project's keys",
+            "everybody would get",
+            "name just the folder that PyInstaller made",
+        ],
+    ),
+    mistake(
+        "-C|p|add|1.1|shipped|--force",
+        1,
+        &[
+            "\"shipped\" is not released",
+            "it is what `ship` makes for hello",
+            "would install itself into itself",
+            "name the bundle alone, such as \"shipped/app\"",
+        ],
+    ),
+    mistake(
+        "-C|p|add|b|1.1",
+        2,
+        &[
+            "'b' for '<VERSION>'",
+            "that is a path",
+            "comes first, and then the bundle: notsotuf add 1.0 dist/myapp",
+        ],
+    ),
+    mistake(
+        "-C|p|add|one|b",
+        2,
+        &["'one'", "no version by PEP 440", "such as 1.0 or 2.0b1"],
+    ),
+    mistake(
+        "-C|p|add|1.0|b",
+        1,
+        &["1.0 is not newer than 1.0", "use a higher number"],
+    ),
+    mistake(
+        "-C|p|add|0.9|b",
+        1,
+        &["0.9 is not newer than 1.0", "use a higher number"],
+    ),
     mistake(
         "-C|nowhere|status",
         1,
@@ -80,6 +184,19 @@ const MISTAKES: &[Mistake] = &[
         &["ftp://host/x", "s3://bucket/prefix", "rsync:host:path"],
     ),
     mistake(
+        "-C|p|upload|user@host:path",
+        1,
+        &[
+            "\"user@host:path\" is no destination",
+            "did you mean rsync:user@host:path, or ./user@host:path for a folder",
+        ],
+    ),
+    mistake(
+        "-C|p|upload|https://bucket.example.com/x",
+        1,
+        &["is no destination", "use s3://bucket/prefix", "az://"],
+    ),
+    mistake(
         "-C|p|add|1.1|b|--notes|none.md",
         1,
         &["none.md", "are not there", "is the path right"],
@@ -130,6 +247,24 @@ const MISTAKES: &[Mistake] = &[
         &["cannot reach http://127.0.0.1:9", "is the address right"],
     ),
     mistake(
+        "-C|p|verify|--url|http://127.0.0.1:1",
+        1,
+        &[
+            "cannot reach http://127.0.0.1:1/",
+            "refused",
+            "is the address right, and the server running?",
+        ],
+    ),
+    mistake(
+        "-C|p|fetch",
+        1,
+        &[
+            "cannot reach http://127.0.0.1:9/",
+            "refused",
+            "is the address right, and the server running?",
+        ],
+    ),
+    mistake(
         "-C|p|verify|--url|127.0.0.1:9",
         2,
         &["127.0.0.1:9", "neither https:// nor http://"],
@@ -148,9 +283,23 @@ const MISTAKES: &[Mistake] = &[
     mistake("-C|p|release|1.1|b", 1, &["where to?", "set `upload`"]),
 ];
 
+/// What else is in the folder: what PyInstaller leaves, what `ship` made, and
+/// an empty folder.
+fn litter(desk: &Desk) {
+    hello(&desk.path("dist/hello"), "1.1");
+    for name in ["Analysis-00.toc", "PYZ-00.pyz", "xref-hello.html"] {
+        let path = desk.path("build/hello").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "toc").unwrap();
+    }
+    desk.must(&["-C", "p", "ship", "--output", "shipped"]);
+    fs::create_dir(desk.path("empty")).unwrap();
+}
+
 #[test]
 fn every_answer_says_what_why_and_what_to_do() {
     let desk = Desk::with_project();
+    litter(&desk);
     fs::write(desk.path("b/binary"), [0xff, 0xfe]).unwrap();
     for Mistake { typed, code, says } in MISTAKES {
         let args: Vec<&str> = typed.split('|').collect();
@@ -159,7 +308,7 @@ fn every_answer_says_what_why_and_what_to_do() {
             assert!(said.contains(words), "{typed}: no {words:?} in: {said}");
         }
         assert!(!said.contains("\"\""), "{typed}: {said}");
-        for made in ["q", "H"] {
+        for made in ["q", "H", "user@host:path", "p/user@host:path"] {
             assert!(!desk.path(made).exists(), "{typed} made {made}");
         }
     }
@@ -167,6 +316,192 @@ fn every_answer_says_what_why_and_what_to_do() {
     desk.must(&["-C", "p", "verify"]);
     let list = desk.json(&["-C", "p", "list", "--offline"]);
     assert_eq!(list["releases"].as_array().unwrap().len(), 1);
+}
+
+fn has(said: &str, wanted: &[&str]) {
+    for words in wanted {
+        assert!(said.contains(words), "no {words:?} in: {said}");
+    }
+}
+
+/// What goes through, but is told: the command, and all that it said.
+fn goes_through(desk: &Desk, args: &[&str]) -> String {
+    let output = desk.run(args);
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+#[test]
+fn an_unchanged_bundle_is_told_with_what_takes_it_back() {
+    let desk = Desk::with_project();
+    hello(&desk.path("b"), "1.0");
+    has(
+        &goes_through(&desk, &["-C", "p", "add", "1.1", "b"]),
+        &[
+            "warning: nothing in this bundle differs from 1.0",
+            "was PyInstaller run since?",
+            "Users would update to what they have",
+            "`notsotuf remove-latest` takes it back",
+        ],
+    );
+    desk.must(&["-C", "p", "remove-latest"]);
+    hello(&desk.path("b"), "1.1");
+    let said = goes_through(&desk, &["-C", "p", "add", "1.1", "b"]);
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn a_number_is_used_once() {
+    let desk = Desk::with_project();
+    desk.must(&["-C", "p", "add", "1.1", "b"]);
+    // It is not published yet.
+    has(
+        &desk.fails(1, &["-C", "p", "add", "1.1", "b"]),
+        &[
+            "1.1 is not newer than 1.1",
+            "use a higher number",
+            "take that one back with `notsotuf remove-latest`",
+        ],
+    );
+    desk.must(&["-C", "p", "publish"]);
+    desk.must(&["-C", "p", "yank", "1.1"]);
+    let again = ["-C", "p", "add", "1.1", "b", "--force"];
+    let wanted = [
+        "version 1.1 of hello was withdrawn",
+        "clients leave whatever has that number",
+        "use a higher one",
+    ];
+    has(&desk.fails(1, &again), &wanted);
+    desk.must(&["-C", "p", "publish"]);
+    has(&desk.fails(1, &again), &wanted);
+}
+
+#[test]
+fn an_upload_before_publish_names_what_is_not_in_it() {
+    let desk = Desk::new();
+    desk.must(&["-C", "p", "init", "--app", "hello", "--plain"]);
+    hello(&desk.path("b"), "1.0");
+    desk.must(&["-C", "p", "add", "1.0", "b"]);
+    has(
+        &desk.fails(1, &["-C", "p", "upload", "web"]),
+        &[
+            "nothing is published here yet",
+            "`notsotuf publish` comes before `upload`",
+        ],
+    );
+    assert!(!desk.path("web").exists());
+    desk.must(&["-C", "p", "publish"]);
+    hello(&desk.path("b"), "1.1");
+    desk.must(&["-C", "p", "add", "1.1", "b"]);
+    has(
+        &goes_through(&desk, &["-C", "p", "upload", "web"]),
+        &[
+            "it is not published yet: hello-1.1.patch, hello-1.1.tar.gz",
+            "`notsotuf publish`, then `upload` again",
+        ],
+    );
+    // Twice is no mistake: it renews, and says what comes next.
+    desk.must(&["-C", "p", "publish"]);
+    has(
+        &goes_through(&desk, &["-C", "p", "publish"]),
+        &[
+            "wrote snapshot 3, timestamp 3",
+            "signed; next: `notsotuf upload DESTINATION`",
+        ],
+    );
+}
+
+#[test]
+fn an_archive_that_is_gone_can_be_fetched_or_done_without() {
+    let desk = Desk::with_project();
+    fs::remove_dir_all(desk.path("p/repository/targets")).unwrap();
+    has(
+        &desk.fails(1, &["-C", "p", "add", "1.1", "b"]),
+        &[
+            "hello-1.0.tar.gz",
+            "is missing",
+            "fetch it from where you publish",
+            "--skip-patch",
+        ],
+    );
+    desk.must(&["-C", "p", "add", "1.1", "b", "--skip-patch"]);
+}
+
+/// Metadata that has expired, here: for the client see `faults.rs`.
+#[test]
+fn expired_metadata_is_renewed_by_what_is_named() {
+    let desk = Desk::with_project();
+    let (metadata, key) = ("p/repository/metadata", "p/keystore/timestamp.pem");
+    let (metadata, key) = (desk.path(metadata), desk.path(key));
+    python(&["expire", text(&metadata), text(&key)]);
+    let output = desk.run(&["-C", "p", "doctor"]);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    has(
+        &said,
+        &[
+            "timestamp: EXPIRED; clients do not update",
+            "`notsotuf renew` and `upload` now",
+            "on a schedule",
+        ],
+    );
+}
+
+/// Where the environment names no credentials, the machine is asked: this one
+/// has none. (With nobody there it is the same, some seconds later.)
+#[test]
+fn a_store_without_credentials_names_the_variables() {
+    let desk = Desk::with_project();
+    let folder = desk.path("nothing");
+    fs::create_dir(&folder).unwrap();
+    let machine = Server::start(&folder);
+    let anonymous = |args: &[&str]| {
+        let mut command = desk.command(args);
+        for (name, _) in std::env::vars() {
+            let clouds = ["AWS_", "GOOGLE_", "GCE_", "AZURE_"];
+            if clouds.iter().any(|cloud| name.starts_with(cloud)) {
+                command.env_remove(name);
+            }
+        }
+        command
+    };
+    for (to, variables) in [
+        (
+            "s3://bucket/x",
+            "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE",
+        ),
+        (
+            "gs://bucket/x",
+            "set GOOGLE_APPLICATION_CREDENTIALS, or call `gcloud auth",
+        ),
+        (
+            "az://container/x",
+            "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+        ),
+    ] {
+        let host = machine.url.trim_start_matches("http://");
+        let mut upload = anonymous(&["-C", "p", "upload", to]);
+        upload.env("AWS_METADATA_ENDPOINT", &machine.url);
+        upload.env("GCE_METADATA_HOST", host);
+        upload.env("GCE_METADATA_IP", host);
+        let done = run(&mut upload);
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        let what = format!("error: there are no credentials for {to}");
+        has(&said, &[&what, "the environment names none", variables]);
+        assert!(!said.contains("\\n"), "{said}");
+    }
+    // A half of them.
+    let mut upload = anonymous(&["-C", "p", "upload", "s3://bucket/x"]);
+    upload.env("AWS_ACCESS_KEY_ID", "one");
+    let said = String::from_utf8(run(&mut upload).stderr).unwrap();
+    has(
+        &said,
+        &[
+            "Missing SecretAccessKey",
+            "taken from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY",
+        ],
+    );
 }
 
 /// Puts a text into the place of another in the project's settings, and says
@@ -327,6 +662,24 @@ fn what_may_not_be_written_is_named_with_who_may() {
     for words in ["p/.notsotuf-lock", "ermission denied", "`ls -ld`"] {
         assert!(said.contains(words), "{words}: {said}");
     }
+}
+
+/// (`keys.rs` interrupts and kills it everywhere.)
+#[cfg(unix)]
+#[test]
+fn an_interrupted_init_is_called_again() {
+    let desk = Desk::new();
+    let init = ["-C", "p", "init", "--app", "hello"];
+    let (shown, code) = desk.type_at(&init, &["Hello", "swordfish", "^C"]);
+    assert_eq!(code, 130, "{shown}");
+    assert!(!desk.path("p").exists(), "{shown}");
+    let again = [&init[..], &["--plain"]].concat();
+    has(&desk.must(&again), &["Next: `notsotuf add VERSION BUNDLE`"]);
+    // And once more, as it is there now.
+    has(
+        &desk.fails(1, &again),
+        &["this folder is a project", "--project names another folder"],
+    );
 }
 
 #[test]

@@ -240,6 +240,16 @@ fn to_azure_blob_storage() {
         command
     };
     two_releases(&world, &|more| notsotuf_tests::json(&mut command(more)));
+    // With the wrong key it says where credentials come from.
+    let wrong = "d3Jvbmcga2V5";
+    let refused = run(command(&[]).env("AZURE_STORAGE_ACCOUNT_KEY", wrong));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("taken from the environment: AZURE_STORAGE_ACCOUNT_NAME"),
+        "{said}"
+    );
+    assert!(!said.contains(wrong), "{said}");
     // All that was sent can be had back, and what is gone is removed.
     assert_eq!(
         notsotuf_tests::json(&mut command(&[]))["uploaded"],

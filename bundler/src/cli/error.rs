@@ -135,7 +135,9 @@ impl Error {
 
     /// What to do about failures that have many places and one mend.
     fn advice(&self) -> Option<&'static str> {
-        if let Error::Verify(VerifyError::Http(HttpError::Unreachable { .. })) = self {
+        if let Error::Verify(VerifyError::Http(HttpError::Unreachable { .. }))
+        | Error::Upload(UploadError::Http(HttpError::Unreachable { .. })) = self
+        {
             return Some("is the address right, and the server running? Clients see the same");
         }
         let mut cause = self.source();

@@ -36,7 +36,10 @@ pub enum PackError {
     #[error("{0:?} is neither file, folder nor link, so it cannot be packed")]
     Kind(PathBuf),
     /// Nothing to pack.
-    #[error("the bundle {0:?} is empty; did PyInstaller come to its end?")]
+    #[error(
+        "the bundle {0:?} is empty: PyInstaller did not come to its end; run it again, or name \
+         what it made, such as dist/myapp"
+    )]
     Empty(PathBuf),
 }
 

@@ -189,7 +189,7 @@ pub fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseError> {
 fn unchanged(base: &Version) -> String {
     format!(
         "nothing in this bundle differs from {base}: was PyInstaller run since? Users would update \
-         to what they have"
+         to what they have; `notsotuf remove-latest` takes it back"
     )
 }
 

@@ -1,10 +1,12 @@
 //! Folders that are taken for the bundle: that of the project, of the keys, of
 //! the sources, of PyInstaller's work, and the one above the bundle.
 
+use super::error::did_you_mean;
 use super::finding::Finding;
 use super::look::{Kind, Look};
 use super::program::Previous;
 use crate::project::{self, Project};
+use notsotuf_stub::fs;
 use std::path::{Path, PathBuf};
 
 /// Settings files of projects: this program's, tufup's, original notsotuf's.
@@ -107,12 +109,18 @@ fn work(look: &Look) -> Option<Finding> {
         let own = name
             .map(|name| dist.join(name))
             .filter(|path| path.exists());
-        own.or(dist.exists().then_some(dist))
+        let all = || {
+            let mut all = fs::list(&dist).unwrap_or_default();
+            all.truncate(3);
+            all
+        };
+        let made = own.map_or_else(all, |own| vec![own]);
+        (!made.is_empty()).then_some(made)
     });
-    let hint = made.map_or_else(String::new, |made| format!("; did you mean {made:?}?"));
     Some(Finding::unless_forced(format!(
-        "it is the folder in which PyInstaller works (it has {}); the bundle is in dist{hint}",
-        file_name(&found.name)
+        "it is the folder in which PyInstaller works (it has {}); the bundle is in dist{}",
+        file_name(&found.name),
+        did_you_mean(&made.unwrap_or_default())
     )))
 }
 

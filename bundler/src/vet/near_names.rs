@@ -1,6 +1,7 @@
 //! Finds what is called nearly like something that is not there.
 
 use notsotuf_stub::fs::{self, FsError};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What lies where `missing` should, or in PyInstaller's folder, and is called
@@ -35,7 +36,9 @@ pub fn near_names(missing: &Path) -> Result<Vec<PathBuf>, FsError> {
             }
         }
     }
-    near.dedup();
+    // The same may be reached in more than one way: those in dist/ as `../dist/`, too.
+    let mut seen = BTreeSet::new();
+    near.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
     near.truncate(3);
     Ok(near)
 }

@@ -7,10 +7,13 @@
 
 use crate::bundle::unpack::unpack;
 use crate::bundle::{Kind, Rules};
-use crate::fs::plain_file;
-use crate::fs::{self, FsError};
+use crate::catalog::Archive;
+use crate::fs::{self, FsError, plain_file};
 use crate::install::Layout;
-use crate::this_program;
+use crate::update::check::Checked;
+use crate::update::error::UpdateError;
+use crate::update::session::Updater;
+use crate::{install, this_program};
 use pep440_rs::Version;
 use serde_json::Value;
 use std::io::{self, Read};
@@ -232,6 +235,54 @@ fn try_out(new: &Path, expected: &Version) -> Result<(), OwnError> {
         (true, Some(told)) if told == *expected => Ok(()),
         (true, Some(told)) => Err(failed(format!("it is version {told}, not {expected}"))),
         _ => Err(failed(format!("it ended with {status}"))),
+    }
+}
+
+impl<'a> Updater<'a> {
+    /// Replaces this program by a newer version of it, if there is one. Never
+    /// fails: this one works.
+    pub fn update_stub(&self, checked: &Checked) {
+        let Some((wanted, archive)) = &checked.stub else {
+            return;
+        };
+        let failed = plain_file::read(&self.layout.failed_stub(), 256).unwrap_or_default();
+        if failed.is_some_and(|failed| failed == wanted.to_string().as_bytes()) {
+            return;
+        }
+        match self.replace_stub(checked, wanted, archive) {
+            Ok(()) => log::info!("updated the updater to version {wanted}"),
+            Err(e) => {
+                log::warn!("the updater stays at version {}: {e}", version());
+                if matches!(e, UpdateError::Own { .. }) {
+                    // Once is enough, until there is another.
+                    let noted = wanted.to_string();
+                    let noted = fs::write_atomically(&self.layout.failed_stub(), noted.as_bytes());
+                    noted.unwrap_or_else(|e| log::warn!("{e}"));
+                }
+            }
+        }
+        install::tidy(self.layout).unwrap_or_else(|e| log::warn!("{e}"));
+    }
+
+    fn replace_stub(
+        &self,
+        checked: &Checked,
+        version: &Version,
+        archive: &Archive,
+    ) -> Result<(), UpdateError> {
+        // It may be the cause of trouble with the application's update, so it
+        // does not share its folders.
+        let file = self.layout.downloads().join("stub");
+        fs::create_dir_all(&self.layout.downloads())?;
+        let consistent = checked.consistent_snapshot;
+        self.repository
+            .download(&archive.path, &archive.file, consistent, &file, &mut |_| {})?;
+        let result = replace(self.layout, fs::open(&file)?, version);
+        fs::remove_file(&file)?;
+        result.map_err(|source| UpdateError::Own {
+            path: archive.path.clone(),
+            source,
+        })
     }
 }
 

@@ -70,8 +70,20 @@ pub enum UploadError {
         /// Its size.
         size: u64,
     },
+    /// Nobody said who this is.
+    #[error(
+        "there are no credentials for {place}: the environment names none, and this machine has \
+         none of its own; set {}, as `notsotuf upload --help` says ({source})",
+        credentials(.place)
+    )]
+    NoCredentials {
+        /// Object or destination.
+        place: String,
+        /// What was tried.
+        source: object_store::Error,
+    },
     /// The store says no.
-    #[error("{place}: {source}{hint}", hint = credentials_hint(source))]
+    #[error("{place}: {source}{hint}", hint = credentials_hint(.place, .source))]
     Store {
         /// Object or destination.
         place: String,
@@ -95,21 +107,69 @@ pub enum UploadError {
     Runtime(std::io::Error),
 }
 
-pub fn credentials_hint(error: &object_store::Error) -> &'static str {
-    // Some stores' refusals come as a general error with the status in it.
+/// Where a machine or container of a cloud has credentials of its own. They are
+/// asked for when nothing else is named.
+const OWN_CREDENTIALS: [&str; 4] = [
+    "/latest/api/token",
+    "/latest/meta-data/",
+    "/computeMetadata/v1/",
+    "/metadata/identity/oauth2/token",
+];
+
+impl UploadError {
+    /// What the store at `place` said, or that there are no credentials for it.
+    pub fn store(place: String, source: object_store::Error) -> Self {
+        let text = source.to_string();
+        let nobody = OWN_CREDENTIALS.iter().any(|path| text.contains(path))
+            || text.contains("Account must be specified");
+        match nobody {
+            true => UploadError::NoCredentials { place, source },
+            false => UploadError::Store { place, source },
+        }
+    }
+}
+
+/// The variables with the credentials for a place.
+fn credentials(place: &str) -> &'static str {
+    match place.split(':').next() {
+        Some("s3" | "s3a") => {
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE"
+        }
+        Some("gs") => {
+            "GOOGLE_APPLICATION_CREDENTIALS, or call `gcloud auth application-default login`"
+        }
+        Some("az" | "azure" | "adl" | "abfs" | "abfss") => {
+            "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"
+        }
+        _ => {
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE; \
+             GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME and \
+             AZURE_STORAGE_ACCOUNT_KEY"
+        }
+    }
+}
+
+fn credentials_hint(place: &str, error: &object_store::Error) -> String {
+    // Some stores' refusals come as a general error with the status in it, and
+    // so do credentials of which a half is named.
     let text = error.to_string();
     let refused = matches!(
         error,
         object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. }
-    ) || text.contains("401 ")
-        || text.contains("403 ");
+    ) || [
+        "401 ",
+        "403 ",
+        "Missing AccessKeyId",
+        "Missing SecretAccessKey",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign));
     match refused {
-        true => {
-            "\nCredentials are taken from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
-             AWS_REGION, or AWS_PROFILE; GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME and \
-             AZURE_STORAGE_ACCOUNT_KEY"
-        }
-        false => "",
+        true => format!(
+            ". Credentials are taken from the environment: {}",
+            credentials(place)
+        ),
+        false => String::new(),
     }
 }
 

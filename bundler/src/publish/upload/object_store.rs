@@ -78,13 +78,15 @@ impl Store {
         let options = aws_profile::merge(profile, environment);
         let (store, prefix) =
             object_store::parse_url_opts(url, options).map_err(|source| match source {
-                object_store::Error::Generic { .. } | object_store::Error::NotSupported { .. } => {
+                // Not those of the stores, which miss a part of the credentials.
+                object_store::Error::Generic {
+                    store: "URL" | "parse_url",
+                    ..
+                }
+                | object_store::Error::NotSupported { .. } => {
                     UploadError::Destination(name.clone())
                 }
-                source => UploadError::Store {
-                    place: name.clone(),
-                    source,
-                },
+                source => UploadError::store(name.clone(), source),
             })?;
         Ok(Store {
             store,
@@ -113,8 +115,11 @@ impl Store {
     }
 
     fn failed(&self, path: &str) -> impl FnOnce(object_store::Error) -> UploadError {
-        let place = format!("{}/{path}", self.name);
-        move |source| UploadError::Store { place, source }
+        let place = match path {
+            "" => self.name.clone(),
+            path => format!("{}/{path}", self.name),
+        };
+        move |source| UploadError::store(place, source)
     }
 
     /// What is there.

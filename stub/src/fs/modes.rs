@@ -1,0 +1,93 @@
+//! Permission bits of files and folders.
+
+use crate::fs::error::{Named, Result};
+use std::fs::File;
+use std::path::Path;
+use std::{fs, io};
+
+/// Sets all permissions of a file or folder.
+pub fn set_permissions(path: &Path, permissions: fs::Permissions) -> Result<()> {
+    fs::set_permissions(path, permissions).named("set the permissions of", path)
+}
+
+/// Sets the permission bits, where the file system has such; does nothing on
+/// Windows.
+pub fn set_mode(file: &File, path: &Path, mode: u32) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        unless_unknown(file.set_permissions(fs::Permissions::from_mode(mode)))
+            .named("set the permissions of", path)?;
+    }
+    #[cfg(windows)]
+    let _: (&File, &Path, u32) = (file, path, mode);
+    Ok(())
+}
+
+/// Whether this is how a file system says that it knows nothing of the kind.
+#[cfg(unix)]
+pub(super) fn is_unknown(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let unknown = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP];
+    Errno::from_io_error(error).is_some_and(|e| unknown.contains(&e))
+}
+
+/// Nothing is wrong where a file system has no permission bits. It says so by
+/// the same error as for a file of another user, which is not at hand here.
+#[cfg(unix)]
+fn unless_unknown(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if is_unknown(&e) => {
+            log::debug!("permissions cannot be set here: {e}");
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Sets the permission bits of a folder of a bundle, where the file system
+/// has such; does nothing on Windows.
+pub fn give_dir_mode(path: &Path, mode: u32) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        unless_unknown(fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+            .named("set the permissions of", path)?;
+    }
+    #[cfg(windows)]
+    let _: (&Path, u32) = (path, mode);
+    Ok(())
+}
+
+/// Whether a file or folder has these permission bits; Windows has none. A
+/// folder may pass on its group besides.
+pub fn has_permissions(found: &fs::Metadata, mode: u32) -> bool {
+    #[cfg(unix)]
+    {
+        let bits = std::os::unix::fs::PermissionsExt::mode(&found.permissions());
+        let counted = if found.is_dir() { 0o777 } else { 0o7777 };
+        bits & counted == mode
+    }
+    #[cfg(windows)]
+    {
+        let _: (&fs::Metadata, u32) = (found, mode);
+        true
+    }
+}
+
+/// Sets the permission bits of a file or folder by its name; does nothing on
+/// Windows.
+///
+/// # Errors
+/// If the system does not allow that, also since it has no such bits.
+pub fn set_path_mode(path: &Path, mode: u32) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+            .named("set the permissions of", path)?;
+    }
+    #[cfg(windows)]
+    let _: (&Path, u32) = (path, mode);
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! Says why there was no update.
+
+use crate::bundle::TreeHash;
+use crate::bundle::patch::PatchError;
+use crate::bundle::unpack::ArchiveError;
+use crate::failure::Class;
+use crate::fs::FsError;
+use crate::install::{CommitError, RecordError, StateError};
+use crate::repository::RepositoryError;
+use crate::update::self_update;
+use crate::update::self_update::OwnError;
+use crate::{fs, progress};
+use pep440_rs::Version;
+use std::io;
+use std::path::PathBuf;
+
+/// Why there was no update.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// Metadata or a target could not be had, or was refused.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// The disk.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The archive could not be unpacked.
+    #[error("{path}: {source}")]
+    Archive {
+        /// Target path.
+        path: String,
+        /// What was wrong.
+        source: ArchiveError,
+    },
+    /// A patch could not be applied.
+    #[error("{path}: {source}")]
+    Patch {
+        /// Target path.
+        path: String,
+        /// What was wrong.
+        source: PatchError,
+    },
+    /// What is in the archive is not what the metadata says.
+    #[error("{path}: its content has tree hash {found}, expected {expected}")]
+    WrongTree {
+        /// Target path.
+        path: String,
+        /// Hash of what is in it.
+        found: TreeHash,
+        /// Signed hash.
+        expected: TreeHash,
+    },
+    /// The release does not have the program that is to be started.
+    #[error(
+        "version {version} has no {executable:?}, which the settings name as the program to start"
+    )]
+    NoExecutable {
+        /// The release.
+        version: Version,
+        /// The setting.
+        executable: String,
+    },
+    /// The release is a stub in place of the application.
+    #[error(
+        "version {version} holds this updater in place of the application: its makers released the folder that users install"
+    )]
+    NestedStub {
+        /// The release.
+        version: Version,
+    },
+    /// A record could not be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The state dir cannot be trusted.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The commit failed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// What is installed is not recorded.
+    #[error("it is not recorded what is installed; --updater update installs the newest version")]
+    NoRecord,
+    /// There is nothing to restore files from.
+    #[error(
+        "the repository does not offer version {0}, which is installed, any more; a newer one will replace it"
+    )]
+    NotOffered(Version),
+    /// This stub is too old for that release.
+    #[error(
+        "version {version} needs version {needed} of the updater, and this is version {}; if it does not update itself, download the application again",
+        self_update::version()
+    )]
+    StubTooOld {
+        /// The release.
+        version: Version,
+        /// The oldest stub for it.
+        needed: Version,
+    },
+    /// The stub itself could not be updated.
+    #[error("{path}: {source}")]
+    Own {
+        /// Target path.
+        path: String,
+        /// What was wrong.
+        source: OwnError,
+    },
+    /// There is nothing to go back to.
+    #[error("there is no earlier version to go back to")]
+    NoPrevious,
+    /// What was there before does not work here.
+    #[error("there is no version to go back to: {0}, which was here before, failed here")]
+    PreviousFailed(Version),
+    /// It would not fit.
+    #[error(
+        "version {version} needs {} on the disk, and {} are free there; make room in {folder:?}",
+        progress::bytes(*needed),
+        progress::bytes(*free)
+    )]
+    NoRoom {
+        /// The release.
+        version: Version,
+        /// Bytes that it takes at the least.
+        needed: u64,
+        /// Bytes there are.
+        free: u64,
+        /// Where.
+        folder: PathBuf,
+    },
+    /// An administrator's rights were needed.
+    #[error("{0}")]
+    Elevation(String),
+    /// Another stub is updating.
+    #[error("another instance is updating at this moment")]
+    Locked,
+}
+
+pub(super) fn failed_patch(path: &str, source: PatchError) -> UpdateError {
+    match source {
+        PatchError::Fs(e) => UpdateError::Fs(e),
+        source => UpdateError::Patch {
+            path: path.into(),
+            source,
+        },
+    }
+}
+
+impl UpdateError {
+    /// The class of problem.
+    pub fn class(&self) -> Class {
+        match self {
+            UpdateError::Repository(e) => e.class(),
+            UpdateError::Archive { source, .. } => match source {
+                ArchiveError::Fs(_) | ArchiveError::Stopped => Class::Local,
+                _ => Class::Refused,
+            },
+            UpdateError::Patch { source, .. } => match source {
+                PatchError::Fs(_) | PatchError::Stopped | PatchError::Changed { .. } => {
+                    Class::Local
+                }
+                _ => Class::Refused,
+            },
+            UpdateError::WrongTree { .. }
+            | UpdateError::NoExecutable { .. }
+            | UpdateError::NestedStub { .. } => Class::Refused,
+            UpdateError::Fs(_)
+            | UpdateError::Record(_)
+            | UpdateError::State(_)
+            | UpdateError::Commit(_)
+            | UpdateError::NoRecord
+            | UpdateError::NoPrevious
+            | UpdateError::PreviousFailed(_)
+            | UpdateError::NoRoom { .. }
+            | UpdateError::StubTooOld { .. }
+            | UpdateError::Own { .. }
+            | UpdateError::Elevation(_)
+            | UpdateError::Locked => Class::Local,
+            UpdateError::NotOffered(_) => Class::Unavailable,
+        }
+    }
+
+    /// What a failed file system call said, if it was one.
+    fn file_system(&self) -> Option<&FsError> {
+        match self {
+            UpdateError::Fs(e)
+            | UpdateError::Repository(RepositoryError::Fs(e))
+            | UpdateError::Commit(CommitError::Fs(e)) => Some(e),
+            _ => None,
+        }
+    }
+
+    /// Whether the disk is full.
+    pub(super) fn is_for_room(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        let is_full = |e: &FsError| full.contains(&e.source.kind());
+        matches!(self, UpdateError::NoRoom { .. }) || self.file_system().is_some_and(is_full)
+    }
+
+    /// Whether the same release fails in the same way every time here.
+    pub(super) fn is_for_good(&self) -> bool {
+        match self {
+            UpdateError::Archive { source, .. } => !matches!(source, ArchiveError::Stopped),
+            UpdateError::WrongTree { .. }
+            | UpdateError::NoExecutable { .. }
+            | UpdateError::NestedStub { .. }
+            | UpdateError::Commit(CommitError::OtherFileSystem { .. }) => true,
+            _ => self.file_system().is_some_and(fs::is_beyond_file_system),
+        }
+    }
+
+    /// Whether it is worth counting: it has to do with the release and this
+    /// computer, not with the network or another stub.
+    pub(super) fn counts(&self) -> bool {
+        let commit = matches!(self, UpdateError::Commit(_) | UpdateError::Record(_));
+        commit || self.is_for_good() || self.file_system().is_some()
+    }
+}

@@ -1,0 +1,170 @@
+//! Installs what an earlier run staged, if it is what the metadata lists.
+
+use crate::catalog::Catalog;
+use crate::install;
+use crate::install::{CommitError, Committed, How, Origin, Record, RecordError, Release};
+use crate::policy::vouch::{InstalledBundle, StagedBundle, Unvouched, Vouched, vouch};
+use crate::update::check::Checked;
+use crate::update::error::UpdateError;
+use crate::update::outcome::Outcome;
+use crate::update::session::Updater;
+use pep440_rs::Version;
+
+const COMMIT_ATTEMPTS: u32 = 3;
+
+/// A staged update that could not be installed.
+pub(super) struct StagedFailure {
+    pub(super) version: Version,
+    pub(super) error: UpdateError,
+    /// It is not there any more, and not taken again for a while.
+    pub(super) dropped: bool,
+}
+
+impl<'a> Updater<'a> {
+    /// Installs an update that an earlier run staged. `None` if there is none.
+    ///
+    /// # Errors
+    /// Only of the file system.
+    pub fn install_staged(&self) -> Result<Option<Outcome>, UpdateError> {
+        let staged = match Record::load_release(&self.layout.staged()) {
+            Ok(staged) => staged,
+            Err(RecordError::Fs(e)) => return Err(e.into()),
+            Err(_) => None,
+        };
+        Ok(match (self.commit_staged()?, staged) {
+            (Committed::Done(release), _) => Some(Outcome::Installed(release)),
+            (Committed::Deferred(instances), Some(Release { version, .. })) => {
+                Some(Outcome::Deferred { version, instances })
+            }
+            _ => None,
+        })
+    }
+
+    /// Installs an update that an earlier run staged but could not commit. A
+    /// damaged one is dropped.
+    ///
+    /// # Errors
+    /// Only of the file system.
+    pub fn commit_staged(&self) -> Result<Committed, UpdateError> {
+        if !self.layout.staged().exists() {
+            if self.layout.staging().exists() {
+                // Something was interrupted before there was anything whole.
+                install::discard(self.layout)?;
+            }
+            return Ok(Committed::Nothing);
+        }
+        let result = match Record::load_release(&self.layout.staged()) {
+            Ok(None) => Ok(Committed::Nothing),
+            Ok(Some(release)) if release.name != self.settings.name => Ok(Committed::Nothing),
+            Ok(Some(_)) => match self.vouch_for_staged(self.stored_catalog().as_ref())? {
+                Ok(vouched) => self.install(How {
+                    recheck: true,
+                    probation: true,
+                    returning: vouched == Vouched::WayBack,
+                    ..How::default()
+                }),
+                Err(e) => {
+                    log::warn!("what is staged is not installed: {e}; dropping it");
+                    Ok(Committed::Nothing)
+                }
+            },
+            Err(e) => Err(e.into()),
+        };
+        match result {
+            Ok(Committed::Nothing) => {
+                install::discard(self.layout)?;
+                Ok(Committed::Nothing)
+            }
+            Err(error @ (CommitError::Damaged { .. } | CommitError::Record(_))) => {
+                log::warn!("{error}; dropping it");
+                install::discard(self.layout)?;
+                Ok(Committed::Nothing)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Whether what an earlier run staged may be installed, by the metadata
+    /// that `catalog` is from. A record that cannot be used is an error when
+    /// it is installed, not here.
+    fn vouch_for_staged(
+        &self,
+        catalog: Option<&Catalog>,
+    ) -> Result<Result<Vouched, Unvouched>, UpdateError> {
+        let (app, staged) = (self.layout.app(), self.layout.staged());
+        let (Ok(Some(record)), Some(hash)) = (
+            Record::load(&staged, self.rules),
+            install::record_hash(&staged)?,
+        ) else {
+            return Ok(Ok(Vouched::Listed));
+        };
+        let origin = Origin::load(self.layout);
+        let release = Record::load_release(&app).unwrap_or_else(|e| {
+            log::warn!("{e}; taking what is installed as unknown");
+            None
+        });
+        let installed = release.filter(|release| release.name == self.settings.name);
+        let installed_hash = install::record_hash(&app)?.unwrap_or_default();
+        let installed = installed.as_ref().map(|release| InstalledBundle {
+            version: &release.version,
+            record: &installed_hash,
+        });
+        let staged = StagedBundle {
+            version: &record.release.version,
+            tree: record.manifest.tree_hash(),
+            record: &hash,
+            origin: origin.as_ref(),
+        };
+        Ok(vouch(staged, installed, catalog))
+    }
+
+    /// Whether exactly this version is staged already.
+    pub(super) fn has_staged(&self, checked: &Checked, version: &Version) -> bool {
+        let staged = Record::load_release(&self.layout.staged());
+        matches!(staged, Ok(Some(release)) if release.version == *version)
+            && matches!(self.vouch_for_staged(Some(&checked.catalog)), Ok(Ok(_)))
+    }
+
+    /// What is staged could not be installed: that is said and counted, and
+    /// it is dropped where there is no hope for the next start.
+    ///
+    /// # Errors
+    /// `error`, if nothing else can be done before that is mended.
+    pub(super) fn staged_failed(&self, error: UpdateError) -> Result<StagedFailure, UpdateError> {
+        let staged = Record::load_release(&self.layout.staged()).ok().flatten();
+        let Some(Release { version, .. }) = staged else {
+            return Err(error);
+        };
+        if self.layout.journal().exists() || !error.counts() {
+            return Err(error);
+        }
+        let dropped = self.note_failure(&version, None, &error, COMMIT_ATTEMPTS);
+        let then = match dropped {
+            true => "dropping it",
+            false => "trying again at the next start",
+        };
+        log::error!("version {version} cannot be installed: {error}; {then}");
+        if dropped || error.is_for_room() {
+            install::discard(self.layout)?;
+        }
+        match error.is_for_room() {
+            true => Err(error),
+            false => Ok(StagedFailure {
+                version,
+                error,
+                dropped,
+            }),
+        }
+    }
+
+    /// As [`Updater::install_staged`]; a failure is counted, too.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; what was installed still is.
+    pub fn install_staged_or_drop(&self) -> Result<Option<Outcome>, UpdateError> {
+        match self.install_staged() {
+            Err(e) => Err(self.staged_failed(e)?.error),
+            result => result,
+        }
+    }
+}
