@@ -2,14 +2,14 @@
 //! trusted already, with all signatures, thresholds, versions and hashes
 //! checked. Expiry dates may be past, since renewing them is what is loaded for.
 
-use super::trust::{State, Trust};
-use super::{Document, MetadataError, file_name};
-use crate::project::Project;
+use super::document::{Document, file_name};
+use super::error::MetadataError;
+use super::state::{Known, State};
 use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::tuf::key::sha256_hex;
 use notsotuf_stub::tuf::{Limits, Refresh, Step, TrustedMetadataSet, TufError, UnixTime};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Gives a metadata file of at most so many bytes, if it is there.
 type Read<'a, E> = &'a mut dyn FnMut(&str, u64) -> Result<Option<Vec<u8>>, E>;
@@ -47,30 +47,6 @@ pub struct Published {
 }
 
 impl Published {
-    /// Loads what is in the repository folder of the project, from its pinned
-    /// root, and compares it with what the project remembers.
-    ///
-    /// # Errors
-    /// [`MetadataError`], saying what is wrong and how to get a good copy.
-    pub fn load(project: &Project) -> Result<Self, MetadataError> {
-        let trust = Trust::open(project)?;
-        match Self::load_trusting(project, &trust) {
-            // Another command may just be publishing.
-            Err(e) if e.is_refusal() => {
-                std::thread::sleep(Duration::from_millis(50));
-                Self::load_trusting(project, &trust)
-            }
-            result => result,
-        }
-    }
-
-    fn load_trusting(project: &Project, trust: &Trust) -> Result<Self, MetadataError> {
-        let folder = project.metadata();
-        let published = Self::from_folder(&folder, trust.root.as_deref())?;
-        trust.memory.check(&folder, &published)?;
-        Ok(published)
-    }
-
     /// Loads the folder `metadata` from the root `pin`; without one, from its
     /// own first root.
     ///
@@ -162,6 +138,24 @@ impl Published {
             .and_then(Value::as_object)
             .cloned()
             .unwrap_or_default()
+    }
+}
+
+impl State {
+    /// That of `published`; `None` while only its root is.
+    pub fn of(published: &Published) -> Option<Self> {
+        let known = |role: &str| {
+            Some(Known {
+                version: published.document(role)?.version(),
+                sha256: sha256_hex(published.file(role)?),
+            })
+        };
+        Some(State {
+            root: published.root.version(),
+            timestamp: known("timestamp")?,
+            snapshot: known("snapshot")?,
+            targets: known("targets")?,
+        })
     }
 }
 
