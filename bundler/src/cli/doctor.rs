@@ -157,7 +157,7 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
                 format!("{role}: {at_hand} of the {threshold} keys that sign it are at hand"),
                 format!(
                     "`publish` and `renew` need them ({}); looked for in {}: name their folder with \
-                     --key-dir, or the program that signs under [[signers]]",
+                     --key-dir, or the program that signs under `[[signers]]`",
                     metadata::key_names(role, &published.root, keyring).join(", "),
                     keyring.places()
                 ),

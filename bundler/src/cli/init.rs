@@ -48,7 +48,7 @@ pub struct Init {
     ///
     /// NAME.pub, its public key, is in the folder of the keys; a path of another file may stand
     /// for NAME. COMMAND is run in the project's folder, gets the payload on standard input, and
-    /// writes the signature to standard output. It goes into the settings, under [[signers]].
+    /// writes the signature to standard output. It goes into the settings, under `[[signers]]`.
     #[arg(long = "signer", value_name = "KEY=COMMAND", value_parser = parse_signer)]
     signers: Vec<(String, Vec<String>)>,
     /// Folder of the keys

@@ -51,7 +51,7 @@ pub enum MetadataError {
     #[error(
         "{role} has {have} of the {need} signatures it needs: of its keys ({keys}) too few private \
          halves are in {places}. Run this again with --key-dir DIR for the folder or medium where \
-         they are; where a program signs, it is to be under [[signers]] in the project settings"
+         they are; where a program signs, it is to be under `[[signers]]` in the project settings"
     )]
     KeysMissing {
         /// The role.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::choose_release::{ClientState, ReleaseChoice, choose};
 use std::str::FromStr;
 
 fn version(text: &str) -> Version {

@@ -1,18 +1,19 @@
 //! Refreshes the metadata and chooses the version to update to.
 
-use crate::catalog::{Archive, Catalog, Channel, ClientState, ReleaseChoice};
+use crate::catalog::{Archive, Catalog, Channel};
 use crate::fs::{attributes, plain_file};
 use crate::http::{Http, HttpError};
 use crate::install::release_notes::Note;
 use crate::install::{BlockedVersions, Layout, Record, Release};
 use crate::policy::blocked;
 use crate::policy::blocked::{Circumstances, Skipped};
+use crate::policy::choose_release::{self, ClientState, ReleaseChoice};
 use crate::repository::{Repository, RepositoryError, RepositoryUrls};
 use crate::settings::Settings;
 use crate::tuf::key::encode_hex;
 use crate::tuf::{TargetFile, UnixTime};
 use crate::update::error::UpdateError;
-use crate::{catalog, fs, http, stub_version};
+use crate::{fs, http, stub_version};
 use pep440_rs::Version;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -178,7 +179,7 @@ pub(super) fn check(
         held: &held,
         id: &id,
     };
-    let choice = catalog::choose(&catalog, client);
+    let choice = choose_release::choose(&catalog, client);
     let chosen = choice.version();
     let beyond = chosen.max(version);
     let skipped = blocked::skipped(

@@ -4,12 +4,12 @@
 //! handed nothing: it looks, downloads and verifies itself, with the settings
 //! and the root of trust in the install dir, and never starts the application.
 
-use crate::catalog::ReleaseChoice;
 use crate::clock::now;
 use crate::fs::plain_file;
 use crate::install::{self, Elevated, Layout, Record};
 use crate::log_folder::own_folder;
 use crate::logging::user_folder;
+use crate::policy::choose_release::ReleaseChoice;
 use crate::progress::Event;
 use crate::settings::Settings;
 use crate::tuf::key::sha256_hex;

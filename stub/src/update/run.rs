@@ -1,9 +1,9 @@
 //! Runs one update from check to commit.
 
-use crate::catalog::ReleaseChoice;
 use crate::install;
 use crate::install::{CommitOutcome, Layout};
 use crate::policy::blocked::Skipped;
+use crate::policy::choose_release::ReleaseChoice;
 use crate::progress::Event;
 use crate::settings::Settings;
 use crate::tuf::UnixTime;

@@ -1,12 +1,12 @@
 //! The `--updater …` commands.
 
-use crate::catalog::ReleaseChoice;
 use crate::clock::now;
 use crate::failure::FailureKind;
 use crate::http::shown;
 use crate::install::release_notes::{self, Note};
 use crate::install::{self, BlockedVersions, Layout, Probation, Record, Release};
 use crate::policy::blocked::{BlockedWhy, Skipped};
+use crate::policy::choose_release::ReleaseChoice;
 use crate::progress::{Event, ProgressDisplay};
 use crate::safe_text::{self, Lines};
 use crate::settings::Settings;

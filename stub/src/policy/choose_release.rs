@@ -1,7 +1,7 @@
 //! Chooses the release to update to.
 
 use crate::catalog::Catalog;
-use crate::catalog::channel::Channel;
+use crate::catalog::Channel;
 use pep440_rs::Version;
 use std::collections::BTreeSet;
 
