@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::source::{RepositorySource, VerifyError};
-use notsotuf_stub::tuf::{Limits, Refresh, Step, TargetFile, UnixTime};
+use notsotuf_stub::tuf::{Limits, Refresh, RefreshIo, TargetFile, TufError, UnixTime};
 use serde_json::{Map, Value, json};
 
 /// The targets that clients which trust `root` find, by path, as JSON.
@@ -44,26 +44,57 @@ pub fn walk(
         Ok(client) => client,
         Err(e) => return Ok(Finding::Problem(e.to_string())),
     };
-    loop {
-        let answer = match client.next_step() {
-            Step::Done => return Ok(Finding::Sound(client)),
-            Step::Load { .. } => client.answer(None),
-            Step::Fetch {
-                file, max_length, ..
-            } => match target.too_large(&file, max_length)? {
-                Some(problem) => Err(problem),
-                None => client.answer(target.metadata(&file, max_length)?),
-            },
-            Step::Store { role, bytes } => {
-                if let Some(seen) = seen.as_mut().filter(|_| role == "root") {
-                    seen.push(bytes);
-                }
-                Ok(())
-            }
-            Step::Remove { .. } => Ok(()),
-        };
-        if let Err(e) = answer {
-            return Ok(Finding::Problem(e.to_string()));
+    let mut io = Walk {
+        source: target,
+        seen: seen.take(),
+    };
+    match client.run(&mut io) {
+        Ok(()) => Ok(Finding::Sound(client)),
+        Err(Stop::Refused(e)) => Ok(Finding::Problem(e.to_string())),
+        Err(Stop::Failed(e)) => Err(e),
+    }
+}
+
+/// What a client sees that stores nothing.
+struct Walk<'a> {
+    source: &'a RepositorySource,
+    seen: Option<&'a mut Vec<Vec<u8>>>,
+}
+
+/// What ends it before its end.
+enum Stop {
+    /// A client would refuse this.
+    Refused(TufError),
+    /// It could not be read.
+    Failed(VerifyError),
+}
+
+impl From<TufError> for Stop {
+    fn from(error: TufError) -> Self {
+        Stop::Refused(error)
+    }
+}
+
+impl From<VerifyError> for Stop {
+    fn from(error: VerifyError) -> Self {
+        Stop::Failed(error)
+    }
+}
+
+impl RefreshIo for Walk<'_> {
+    type Error = Stop;
+
+    fn fetch(&mut self, _: &str, file: &str, max_length: u64) -> Result<Option<Vec<u8>>, Stop> {
+        if let Some(problem) = self.source.too_large(file, max_length)? {
+            return Err(problem.into());
         }
+        Ok(self.source.metadata(file, max_length)?)
+    }
+
+    fn store(&mut self, role: &str, bytes: &[u8]) -> Result<(), Stop> {
+        if let Some(seen) = self.seen.as_mut().filter(|_| role == "root") {
+            seen.push(bytes.to_vec());
+        }
+        Ok(())
     }
 }

@@ -77,13 +77,15 @@ pub enum Step {
 }
 
 /// Does what the workflow asks for: reads and writes the stored metadata, and
-/// fetches from the repository.
+/// fetches from the repository. A client that stores nothing has only to fetch.
 pub trait RefreshIo {
     /// Why it could not.
     type Error: From<TufError>;
 
     /// Reads the stored copy of a role; `None` if there is none.
-    fn load(&mut self, role: &str) -> Option<Vec<u8>>;
+    fn load(&mut self, _role: &str) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Fetches a file of at most `max_length` bytes, whose name is not
     /// percent-encoded; `None` if the repository does not have it.
@@ -101,13 +103,17 @@ pub trait RefreshIo {
     ///
     /// # Errors
     /// What ends the refresh.
-    fn store(&mut self, role: &str, bytes: &[u8]) -> Result<(), Self::Error>;
+    fn store(&mut self, _role: &str, _bytes: &[u8]) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// Deletes the stored copy of a role.
     ///
     /// # Errors
     /// What ends the refresh.
-    fn remove(&mut self, role: &str) -> Result<(), Self::Error>;
+    fn remove(&mut self, _role: &str) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// Says why what was fetched last is not accepted.
     fn refused(&mut self, error: TufError) -> Self::Error {
