@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::vet::{self, Previous, Vetting};
 use indicatif::HumanDuration;
-use notsotuf_stub::bundle::patch::{self, PatchError, TreeOverlay};
+use notsotuf_stub::bundle::patch::{self, PatchError, apply_patch};
 use notsotuf_stub::bundle::{Rules, TreeHash};
 use notsotuf_stub::catalog::TargetKind;
 use notsotuf_stub::catalog::custom::{self, PatchCustom};
@@ -323,18 +323,20 @@ fn make_checked(
         progress.bar("making the patch", n)
     })?;
     let check = making.work.join("check");
-    let (work, out) = (check.join("work"), check.join("tree"));
-    fs::create_dir_all(&work)?;
-    fs::create_dir_all(&out)?;
     let bar = progress.bar("checking the patch", new.manifest.totals().1);
     let mut observer = |n| {
         bar.inc(n);
         true
     };
-    TreeOverlay::installed(&old.folder, old.manifest.clone())
-        .apply(patch, expected, &work, Rules::host(), &mut observer)
-        .and_then(|scattered| scattered.gather(&out, &mut observer))
-        .map_err(ReleaseError::Check)?;
+    apply_patch(
+        before,
+        patch,
+        expected,
+        Rules::host(),
+        &check,
+        &mut observer,
+    )
+    .map_err(ReleaseError::Check)?;
     bar.finish_and_clear();
     Ok(made)
 }

@@ -5,9 +5,9 @@ use super::source::{RepositorySource, VerifyError};
 use crate::progress::Progress;
 use crate::temporary;
 use indicatif::ProgressBar;
-use notsotuf_stub::bundle::patch::{self, TreeOverlay};
+use notsotuf_stub::bundle::patch;
 use notsotuf_stub::bundle::unpack::unpack;
-use notsotuf_stub::bundle::{Manifest, Rules};
+use notsotuf_stub::bundle::{Manifest, Rules, Tree};
 use notsotuf_stub::catalog::{Archive, Catalog, Patch, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::{Refresh, TargetFile};
@@ -239,14 +239,13 @@ pub fn apply(
     let Some(new) = open.get(version) else {
         return Ok(Finding::Problem("its archive is not sound".into()));
     };
-    let (built, out) = (work.join("built"), work.join("out"));
-    fs::create_dir_all(&built)?;
-    fs::create_dir_all(&out)?;
+    let into = work.join("patched");
+    let old = Tree {
+        folder: &old.folder,
+        manifest: &old.manifest,
+    };
     let expected = new.manifest.tree_hash();
-    let result = TreeOverlay::installed(&old.folder, old.manifest.clone())
-        .apply(file, expected, &built, Rules::host(), &mut |_| true)
-        .and_then(|scattered| scattered.gather(&out, &mut |_| true));
-    fs::remove_tree_if_exists(&built)?;
-    fs::remove_tree_if_exists(&out)?;
+    let result = patch::apply_patch(old, file, expected, Rules::host(), &into, &mut |_| true);
+    fs::remove_tree_if_exists(&into)?;
     Ok(result.map(|_| ()).into())
 }

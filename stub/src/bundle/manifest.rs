@@ -16,6 +16,7 @@ use crate::bundle::entry::EntryKind;
 use crate::tuf::key::{decode_hex, encode_hex};
 use ring::digest;
 use std::fmt;
+use std::path::Path;
 
 /// What an entry of a tree takes in memory besides its texts.
 const ENTRY_WEIGHT: u64 = 96;
@@ -48,6 +49,15 @@ impl fmt::Debug for TreeHash {
 pub struct Manifest {
     /// Entries by `/`-separated relative path.
     pub entries: Entries,
+}
+
+/// A bundle on disk: a folder, and what is in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// What is in it, of what is the bundle's.
+    pub manifest: &'a Manifest,
 }
 
 impl Manifest {

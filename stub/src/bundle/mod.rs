@@ -12,6 +12,6 @@ pub mod unpack;
 
 pub use entries::Entries;
 pub use entry::{Entry, EntryKind};
-pub use manifest::{Manifest, TreeHash};
+pub use manifest::{Manifest, Tree, TreeHash};
 pub use manifest_text::ManifestError;
 pub use path_rules::Rules;

@@ -1,16 +1,8 @@
 //! Counts how many files of two trees a patch treats in which way.
 
 use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
-use std::path::Path;
 
-/// A bundle that lies in a folder.
-#[derive(Clone, Copy)]
-pub struct Tree<'a> {
-    /// Where.
-    pub folder: &'a Path,
-    /// What.
-    pub manifest: &'a Manifest,
-}
+pub use notsotuf_stub::bundle::Tree;
 
 /// How many files a patch treats in which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Applies a patch to a tree.
 
 use crate::bundle::entry::{Entry, EntryKind};
-use crate::bundle::manifest::TreeHash;
+use crate::bundle::manifest::{Manifest, Tree, TreeHash};
 use crate::bundle::patch::budget::Budget;
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::file_digest::verify;
@@ -11,7 +11,7 @@ use crate::bundle::patch::rebuild;
 use crate::bundle::patch::rebuild::Output;
 use crate::bundle::patch::tree_overlay::{FileSource, Made, Source, TreeOverlay};
 use crate::bundle::path_rules::Rules;
-use crate::fs::FsError;
+use crate::fs::{self, FsError};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,4 +140,27 @@ impl TreeOverlay {
         self.manifest.entries.insert(path, entry);
         Ok(())
     }
+}
+
+/// Applies one patch to the bundle `old`, whose files are only read, and puts
+/// the result into the folder `tree` in `into`, which is made for it.
+/// `observer` is told of every byte written and may stop it.
+///
+/// # Errors
+/// [`PatchError`]; in particular if the result does not have tree hash
+/// `expected`.
+pub fn apply_patch(
+    old: Tree<'_>,
+    patch: &Path,
+    expected: TreeHash,
+    rules: Rules,
+    into: &Path,
+    observer: &mut dyn FnMut(u64) -> bool,
+) -> Result<Manifest, PatchError> {
+    let (work, tree) = (into.join("work"), into.join("tree"));
+    fs::create_dir_all(&work)?;
+    fs::create_dir_all(&tree)?;
+    TreeOverlay::installed(old.folder, old.manifest.clone())
+        .apply(patch, expected, &work, rules, observer)?
+        .gather(&tree, observer)
 }
