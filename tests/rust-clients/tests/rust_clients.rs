@@ -43,6 +43,15 @@ fn chain(error: &dyn Error) -> String {
     line
 }
 
+/// A repository of tufup with one release.
+fn published_by_tufup(world: &World) -> PathBuf {
+    let folder = world.path("tufup");
+    fs::create_dir_all(&folder).expect("a folder");
+    let bundle = bundle("1.0");
+    python_in(&folder, &["release", "app", "1.0", text(&bundle)]);
+    folder.join("repository")
+}
+
 fn first_root(repository: &Path) -> Vec<u8> {
     fs::read(repository.join("metadata/1.root.json")).expect("a root")
 }
@@ -103,6 +112,16 @@ fn tough_reads_our_repository_and_follows_its_roots() {
     let newest = &listed[&TargetName::new("app-1.1.tar.gz").expect("a name")];
     assert_eq!(newest.custom["user"], json!({ "notes": ["é", 1] }));
     assert!(newest.custom["tufup"]["tree"].is_string());
+}
+
+/// The ids of its keys are not the hashes that `tough` calculates.
+#[test]
+fn tough_refuses_the_key_ids_of_tufup() {
+    let world = World::new();
+    let theirs = published_by_tufup(&world);
+    let said = run_async(load_with_tough(&theirs, None)).expect_err("a refusal");
+    let refusal = "Failed to parse trusted root metadata: Invalid key ID";
+    assert!(said.starts_with(refusal), "{said}");
 }
 
 /// Replaces the key of `targets` by one that openssl made on that curve.
@@ -192,10 +211,7 @@ fn tuf_refuses_every_spec_version_but_1_0_and_1_0_0() {
     let world = published();
     let ours = refusal_by_tuf(&world.repository());
     assert_eq!(ours, r#"Encoding("Unknown spec version 1.0.31")"#);
-    let tufup = world.path("tufup");
-    fs::create_dir_all(&tufup).expect("a folder");
-    python_in(&tufup, &["release", "app", "1.0", text(&bundle("1.0"))]);
-    let theirs = refusal_by_tuf(&tufup.join("repository"));
+    let theirs = refusal_by_tuf(&published_by_tufup(&world));
     assert!(
         theirs.starts_with(r#"Encoding("Unknown spec version 1.0."#),
         "{theirs}"
