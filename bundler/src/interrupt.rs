@@ -96,7 +96,7 @@ fn end(signal: i32) -> ! {
     for folder in folders {
         // The command may still be putting files there.
         for _ in 0..20 {
-            if fs::remove_tree(&folder).is_ok() && !folder.exists() {
+            if fs::remove_tree_if_exists(&folder).is_ok() && !folder.exists() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(10));

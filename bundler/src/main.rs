@@ -5,40 +5,24 @@
 // shown goes through `output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-mod address;
-mod archive;
-mod audit;
-mod bridge;
 mod child;
 mod cli;
-mod diff;
-mod error;
-mod fetch;
-mod gzip;
-mod import;
 mod interrupt;
 mod keys;
-mod limits;
-mod lock;
 mod metadata;
-mod new_project;
-mod numbers;
-mod operate;
+mod migrate;
 mod output;
-mod patching;
+mod pack;
+mod patch;
 mod progress;
 mod project;
-mod prune;
 mod publish;
-mod rebase;
 mod release;
 mod say;
-mod serve;
 mod ship;
 mod temporary;
-mod upload;
+mod verify;
 mod vet;
-mod whole;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
@@ -60,7 +44,7 @@ fn main() -> ExitCode {
     let output = Output::new(cli.json);
     let result = cli::run(cli, &output);
     interrupt::stop_if_interrupted();
-    let said = output.finish(result.as_ref().err());
+    let said = output.finish(result.as_ref().err().map(cli::error::Error::told));
     if let Err(e) = said {
         output::complain(format!("error: cannot write to standard output: {e}"));
         return ExitCode::FAILURE;

@@ -4,7 +4,6 @@
 //! program's words: control characters in what is said are shown as escapes.
 //! Whoever listens may stop (`| head -1`), which is no failure.
 
-use crate::error::Error;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use notsotuf_stub::safe_text::{self, Lines};
@@ -73,8 +72,7 @@ impl Output {
     ///
     /// # Errors
     /// If it cannot be written; that nobody listens any more is no error.
-    pub fn finish(&self, error: Option<&Error>) -> io::Result<()> {
-        let error = error.map(Error::told);
+    pub fn finish(&self, error: Option<String>) -> io::Result<()> {
         if self.json && !self.done.get() {
             self.end(error.as_deref());
         }

@@ -24,7 +24,7 @@ impl Folder {
             let name = path.file_name().and_then(|name| name.to_str());
             if name.is_some_and(|name| is_abandoned(name, prefix))
                 // It may be another user's.
-                && let Err(e) = fs::remove_tree(&path)
+                && let Err(e) = fs::remove_tree_if_exists(&path)
             {
                 log::debug!("{e}");
             }
@@ -57,7 +57,7 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What a bundle brings may be without write permission. If it cannot
         // be removed now, the next run tries again.
-        if let Err(e) = fs::remove_tree(self.folder.path()) {
+        if let Err(e) = fs::remove_tree_if_exists(self.folder.path()) {
             log::debug!("{e}");
         }
         interrupt::folder_ended(&self.path);

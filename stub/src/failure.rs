@@ -5,7 +5,7 @@ use std::fmt;
 /// What kind of problem kept an update from being installed. Each one ends
 /// in launching the installed application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
+pub enum FailureKind {
     /// Verification failed: what was offered is not trustworthy.
     Refused,
     /// Network or repository: try again later.
@@ -14,27 +14,27 @@ pub enum Class {
     Local,
 }
 
-impl Class {
+impl FailureKind {
     /// The word used in logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
-            Class::Refused => "refused",
-            Class::Unavailable => "unavailable",
-            Class::Local => "local",
+            FailureKind::Refused => "refused",
+            FailureKind::Unavailable => "unavailable",
+            FailureKind::Local => "local",
         }
     }
 
     /// The exit code of `--updater` commands that fail this way.
     pub fn exit_code(self) -> u8 {
         match self {
-            Class::Refused => 3,
-            Class::Unavailable => 4,
-            Class::Local => 5,
+            FailureKind::Refused => 3,
+            FailureKind::Unavailable => 4,
+            FailureKind::Local => 5,
         }
     }
 }
 
-impl fmt::Display for Class {
+impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -3,7 +3,7 @@
 //! application, which would update itself to a stub with a stub in it.
 
 use crate::clock::now;
-use crate::failure::Class;
+use crate::failure::FailureKind;
 use crate::install::shipped_folder::{is_in, settings_of};
 use crate::install::{Layout, Probation, Record};
 use crate::launch::start;
@@ -36,7 +36,7 @@ pub fn start(layout: &Layout, settings: &Settings) -> ExitCode {
         Some(program) => start::start_program(layout, program, lock),
         None => {
             say::line("there is no application in it; install it again");
-            ExitCode::from(Class::Refused.exit_code())
+            ExitCode::from(FailureKind::Refused.exit_code())
         }
     }
 }
@@ -98,7 +98,7 @@ pub fn inside(layout: &Layout, settings: &Settings) -> Option<ExitCode> {
          since its makers released the folder that users install";
     tell(settings, text);
     if std::env::var_os(READY_VARIABLE).is_some() {
-        return Some(ExitCode::from(Class::Refused.exit_code()));
+        return Some(ExitCode::from(FailureKind::Refused.exit_code()));
     }
     Some(start::start(layout, &settings.executable))
 }

@@ -4,9 +4,9 @@
 use crate::clock::now;
 use crate::install::{self, BlockedVersions, Layout, Probation, Record};
 use crate::launch::start::{launch_lock, not_started};
-use crate::launch::{self, End, LaunchError, Verdict, rescue, start};
+use crate::launch::{self, AppExit, LaunchError, Verdict, rescue, start};
 use crate::policy::blocked::{Blocked, BlockedWhy};
-use crate::policy::launch_wait::{self, Trial as Next};
+use crate::policy::launch_wait::{self, ProbationDecision};
 use crate::probation_run::start::READY_VARIABLE;
 use crate::settings::Settings;
 use crate::update::{Outcome, UpdateError, Updater, behind};
@@ -21,7 +21,7 @@ use std::time::Duration;
 const FAILED_WATCHER: Duration = Duration::from_millis(20);
 
 /// A start of a version that is on probation.
-pub struct Trial<'a> {
+pub struct ProbationRun<'a> {
     layout: &'a Layout,
     settings: &'a Settings,
     limit: Duration,
@@ -30,7 +30,7 @@ pub struct Trial<'a> {
 }
 
 /// The start of what is installed, if that is on probation.
-pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Trial<'a>> {
+pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<ProbationRun<'a>> {
     let probation = Probation::load(layout).unwrap_or_else(|e| {
         log::warn!("{e}");
         None
@@ -41,7 +41,7 @@ pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Trial<'a>
     if !install::owns_state(layout) || !fs::is_writable(&layout.state()) {
         return None;
     }
-    Some(Trial {
+    Some(ProbationRun {
         layout,
         settings,
         limit: settings.probation()?,
@@ -50,7 +50,7 @@ pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Trial<'a>
     })
 }
 
-impl Trial<'_> {
+impl ProbationRun<'_> {
     /// Starts the application, and comes back with its exit code; with that
     /// of the version before if this one fails.
     pub fn run(mut self) -> ExitCode {
@@ -58,10 +58,10 @@ impl Trial<'_> {
         // there is nothing to be done about it.
         let alone = install::instances(&self.layout.app()).is_ok_and(|found| found.is_empty());
         let starts = self.probation.starts;
-        if alone && launch_wait::trial(starts) == Next::GoBack {
+        if alone && launch_wait::trial(starts) == ProbationDecision::GoBack {
             let why = format!("it was started {starts} times and never seen to work");
             if !self.go_back(&why) {
-                self.sound();
+                self.mark_healthy();
             }
             return start::start(self.layout, &self.settings.executable);
         }
@@ -77,11 +77,11 @@ impl Trial<'_> {
                 false => not_started(self.layout, &e),
             },
             Ok((end, proven)) => match launch::verdict(end, proven) {
-                Verdict::Sound => {
-                    self.sound();
+                Verdict::Healthy => {
+                    self.mark_healthy();
                     end.pass_on()
                 }
-                Verdict::Open => {
+                Verdict::Inconclusive => {
                     if alone && launch::was_asked_to_end() {
                         self.uncount();
                     }
@@ -92,9 +92,9 @@ impl Trial<'_> {
         }
     }
 
-    fn supervise(&self) -> Result<(End, bool), LaunchError> {
+    fn supervise(&self) -> Result<(AppExit, bool), LaunchError> {
         let ready = self.layout.ready();
-        if let Err(e) = fs::remove_file(&ready) {
+        if let Err(e) = fs::remove_file_if_exists(&ready) {
             log::warn!("{e}");
         }
         let lock = launch_lock(self.layout);
@@ -111,7 +111,7 @@ impl Trial<'_> {
                 let proven = launch::watch(self.limit, || ready.exists(), &wait);
                 if proven {
                     // Now, as the computer may be switched off before the end.
-                    self.sound();
+                    self.mark_healthy();
                 }
                 proven
             };
@@ -133,7 +133,7 @@ impl Trial<'_> {
         })
     }
 
-    fn sound(&self) {
+    fn mark_healthy(&self) {
         // Not after it went back: then another version is installed.
         if let Ok(Some(_)) = Probation::load(self.layout) {
             log::info!("version {} works", self.version);
@@ -145,7 +145,7 @@ impl Trial<'_> {
         }
         for result in [
             Probation::end(self.layout),
-            fs::remove_file(&self.layout.ready()),
+            fs::remove_file_if_exists(&self.layout.ready()),
         ] {
             if let Err(e) = result {
                 log::warn!("{e}");
@@ -162,7 +162,7 @@ impl Trial<'_> {
         }
     }
 
-    fn failed(&self, end: End, fed: bool) -> ExitCode {
+    fn failed(&self, end: AppExit, fed: bool) -> ExitCode {
         if !self.go_back(&end.to_string()) {
             return end.pass_on();
         }

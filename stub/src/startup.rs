@@ -1,12 +1,12 @@
 //! From start to exit code.
 
 use crate::clock::now;
-use crate::failure::Class;
+use crate::failure::FailureKind;
 use crate::install::{self, Layout, Lock, Record};
 use crate::launch::start::{COMMIT_PATIENCE, launch_lock, not_started, start, variables};
 use crate::launch::{self, rescue};
-use crate::policy::launch_wait::{self, GaveUp, Next, Patience, Phase};
-use crate::progress::{Event, Screen};
+use crate::policy::launch_wait::{self, Phase, WaitDecision, WaitEnded, WaitLimits};
+use crate::progress::{Event, ProgressDisplay};
 use crate::settings::{LogLevel, Mode, Settings};
 use crate::update::{self, Outcome, UpdateError, Updater, behind, elevated, self_update, tell_end};
 use crate::{fs, logging, nested_stub, probation_run, say, this_program, updater_cli};
@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
         Ok(layout) => layout,
         Err(e) => {
             say::line(&format!("notsotuf: cannot tell where this program is: {e}"));
-            return ExitCode::from(Class::Local.exit_code());
+            return ExitCode::from(FailureKind::Local.exit_code());
         }
     };
     if std::env::args_os()
@@ -102,7 +102,7 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
                 update::run(layout, settings, now(), tell)
             });
             // On Windows this very process does, while the application runs.
-            if cfg!(unix) && gave_up.is_some_and(GaveUp::goes_on) && launch::can_detach() {
+            if cfg!(unix) && gave_up.is_some_and(WaitEnded::goes_on) && launch::can_detach() {
                 behind::go_on(layout);
             }
         }
@@ -146,7 +146,7 @@ fn own_name() -> Option<String> {
 
 enum News {
     Event(Event),
-    End(Result<Outcome, UpdateError>),
+    AppExit(Result<Outcome, UpdateError>),
 }
 
 /// The work of an update, on a thread of its own.
@@ -154,7 +154,7 @@ type Work = fn(&Layout, &Settings, &dyn Fn(Event)) -> Result<Outcome, UpdateErro
 
 /// Does `work`, as long as the user is to wait for that. Never fails: the
 /// application starts afterwards. Tells why it did not wait for the end.
-fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<GaveUp> {
+fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<WaitEnded> {
     let before = this_program::age();
     let start = Instant::now();
     let (sender, news) = mpsc::channel();
@@ -166,7 +166,7 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<GaveUp> {
             let tell = |event| drop(sender.send(News::Event(event)));
             rescue::test_point("update");
             let end = work(&layout, &settings, &tell);
-            if let Err(mpsc::SendError(News::End(end))) = sender.send(News::End(end)) {
+            if let Err(mpsc::SendError(News::AppExit(end))) = sender.send(News::AppExit(end)) {
                 tell_end(&end);
             }
         }
@@ -178,15 +178,15 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<GaveUp> {
         log::error!("cannot start a thread: {e}; starting without looking for updates");
         return None;
     }
-    let patience = Patience {
+    let patience = WaitLimits {
         decision: settings.deadline(),
         // A little longer than the download itself waits, so that it ends
         // first and can tidy up.
         stall: settings.stall() + Duration::from_secs(1),
         total: Duration::ZERO,
     };
-    let mut screen = Screen::new(settings, true);
-    let patience = |seen| Patience {
+    let mut screen = ProgressDisplay::new(settings, true);
+    let patience = |seen| WaitLimits {
         total: settings.wait(seen).saturating_sub(before),
         ..patience
     };
@@ -201,19 +201,19 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<GaveUp> {
 fn wait(
     news: &mpsc::Receiver<News>,
     start: Instant,
-    patience: impl Fn(bool) -> Patience,
-    screen: &mut Screen,
-) -> Option<GaveUp> {
+    patience: impl Fn(bool) -> WaitLimits,
+    screen: &mut ProgressDisplay,
+) -> Option<WaitEnded> {
     let mut phase = Phase::Checking;
     let mut last = start;
     loop {
         let patience = patience(screen.is_seen());
         let wait = match launch_wait::next(phase, start.elapsed(), last.elapsed(), patience) {
-            Next::Wait(wait) => wait,
-            Next::Launch(gave_up) => return Some(gave_up),
+            WaitDecision::Wait(wait) => wait,
+            WaitDecision::Launch(gave_up) => return Some(gave_up),
         };
         if screen.cancelled() && launch_wait::may_cancel(phase) {
-            return Some(GaveUp::Cancelled);
+            return Some(WaitEnded::Cancelled);
         }
         if let Some(failure) = rescue::failure() {
             if failure == rescue::Failure::Memory {
@@ -232,7 +232,7 @@ fn wait(
                 };
                 screen.event(&event);
             }
-            Ok(News::End(end)) => {
+            Ok(News::AppExit(end)) => {
                 tell_end(&end);
                 return None;
             }
@@ -255,7 +255,12 @@ fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
         let (layout, settings) = (layout.clone(), settings.clone());
         move || {
             rescue::test_point("behind");
-            tell_end(&update::run_behind(&layout, &settings, now(), &|_| {}));
+            tell_end(&update::stage_in_background(
+                &layout,
+                &settings,
+                now(),
+                &|_| {},
+            ));
         }
     };
     let started = || {

@@ -7,19 +7,19 @@ use std::path::Path;
 use std::str::FromStr;
 
 /// What stands before the version in the program, and how long both are.
-pub const MARK: &str = "notsotuf stub version ";
+pub const VERSION_MARKER: &str = "notsotuf stub version ";
 
-const MARK_SIZE: usize = 64;
+const VERSION_MARKER_SIZE: usize = 64;
 
 #[used]
-static VERSION: [u8; MARK_SIZE] = mark(concat!(
+static VERSION: [u8; VERSION_MARKER_SIZE] = mark(concat!(
     "notsotuf stub version ",
     env!("CARGO_PKG_VERSION"),
     "\n"
 ));
 
-pub(super) const fn mark(text: &str) -> [u8; MARK_SIZE] {
-    let mut bytes = [0; MARK_SIZE];
+pub(super) const fn mark(text: &str) -> [u8; VERSION_MARKER_SIZE] {
+    let mut bytes = [0; VERSION_MARKER_SIZE];
     let mut at = 0;
     while at < text.len() {
         bytes[at] = text.as_bytes()[at];
@@ -36,20 +36,20 @@ pub fn version() -> Version {
 }
 
 fn parse_mark(mark: &[u8]) -> Option<Version> {
-    let text = mark.strip_prefix(MARK.as_bytes())?;
+    let text = mark.strip_prefix(VERSION_MARKER.as_bytes())?;
     let end = text.iter().position(|&c| c == b'\n')?;
     Version::from_str(std::str::from_utf8(&text[..end]).ok()?).ok()
 }
 
 /// The version of the stub in the bytes `program`; `None` if they are none.
 pub fn version_of(program: &[u8]) -> Option<Version> {
-    let first = MARK.as_bytes()[0];
+    let first = VERSION_MARKER.as_bytes()[0];
     let places = program
         .iter()
         .enumerate()
         .filter(|(_, byte)| **byte == first);
     places
-        .map(|(at, _)| &program[at..program.len().min(at + MARK_SIZE)])
+        .map(|(at, _)| &program[at..program.len().min(at + VERSION_MARKER_SIZE)])
         .find_map(parse_mark)
 }
 
@@ -65,7 +65,7 @@ pub fn is_stub(program: &Path) -> Result<bool, FsError> {
     fs::read_through(&mut file, program, &mut |piece| {
         rest.extend_from_slice(piece);
         found |= version_of(&rest).is_some();
-        rest.drain(..rest.len().saturating_sub(MARK_SIZE));
+        rest.drain(..rest.len().saturating_sub(VERSION_MARKER_SIZE));
     })?;
     Ok(found)
 }

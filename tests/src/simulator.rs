@@ -4,7 +4,7 @@
 use notsotuf_stub::tuf::canonical_json;
 use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
 use notsotuf_stub::tuf::metadata::{format_time, parse_time};
-use notsotuf_stub::tuf::{Bounds, Refresh, Step, TargetFile, TufError, UnixTime};
+use notsotuf_stub::tuf::{Limits, Refresh, RefreshIo, TargetFile, TufError, UnixTime};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
@@ -362,7 +362,7 @@ pub struct Client {
     /// Trusted metadata by role.
     pub stored: BTreeMap<String, Vec<u8>>,
     /// Its limits.
-    pub bounds: Bounds,
+    pub bounds: Limits,
     /// Its clock.
     pub now: UnixTime,
 }
@@ -372,7 +372,7 @@ impl Client {
     pub fn new(simulator: &Simulator) -> Self {
         Client {
             stored: BTreeMap::from([("root".into(), simulator.roots[0].clone())]),
-            bounds: Bounds::default(),
+            bounds: Limits::default(),
             now: NOW,
         }
     }
@@ -421,32 +421,45 @@ impl Client {
         refresh: &mut Refresh,
         simulator: &mut Simulator,
     ) -> Result<(), TufError> {
-        loop {
-            match refresh.next_step() {
-                Step::Done => return Ok(()),
-                Step::Load { role } => refresh.answer(self.stored.get(&role).cloned())?,
-                Step::Store { role, bytes } => {
-                    self.stored.insert(role, bytes);
-                }
-                Step::Remove { role } => {
-                    self.stored.remove(&role);
-                }
-                Step::Fetch {
-                    file, max_length, ..
-                } => {
-                    let answer = simulator.serve(&file);
-                    if let Some(bytes) = &answer {
-                        // The HTTP edge would have refused it.
-                        let fits = bytes.len() as u64 <= max_length;
-                        assert!(
-                            fits,
-                            "{file} has {} bytes, at most {max_length} go",
-                            bytes.len()
-                        );
-                    }
-                    refresh.answer(answer)?;
-                }
-            }
+        refresh.run(&mut StoreAndSimulator {
+            stored: &mut self.stored,
+            simulator,
+        })
+    }
+}
+
+struct StoreAndSimulator<'a> {
+    stored: &'a mut BTreeMap<String, Vec<u8>>,
+    simulator: &'a mut Simulator,
+}
+
+impl RefreshIo for StoreAndSimulator<'_> {
+    type Error = TufError;
+
+    fn load(&mut self, role: &str) -> Option<Vec<u8>> {
+        self.stored.get(role).cloned()
+    }
+
+    fn fetch(&mut self, _: &str, file: &str, max_length: u64) -> Result<Option<Vec<u8>>, TufError> {
+        let answer = self.simulator.serve(file);
+        if let Some(bytes) = &answer {
+            // The HTTP edge would have refused it.
+            let size = bytes.len() as u64;
+            assert!(
+                size <= max_length,
+                "{file} has {size} bytes, at most {max_length} go"
+            );
         }
+        Ok(answer)
+    }
+
+    fn store(&mut self, role: &str, bytes: &[u8]) -> Result<(), TufError> {
+        self.stored.insert(role.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+
+    fn remove(&mut self, role: &str) -> Result<(), TufError> {
+        self.stored.remove(role);
+        Ok(())
     }
 }

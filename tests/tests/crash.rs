@@ -6,7 +6,7 @@
 
 use nix::errno::Errno;
 use notsotuf_stub::bundle::Rules;
-use notsotuf_stub::install::check_files;
+use notsotuf_stub::install::verify_installed_files;
 use notsotuf_stub::install::{Layout, Record};
 use notsotuf_tests::trace::{self, Act, Kind, Plan};
 use notsotuf_tests::{World, noise, run, write_script};
@@ -85,7 +85,7 @@ fn start(install: &Path, versions: &[&str], what: &str) -> String {
     let record = Record::load(&app, Rules::host()).unwrap();
     let record = record.unwrap_or_else(|| panic!("{what}: no record"));
     assert_eq!(record.release.version.to_string(), version, "{what}");
-    let damaged = check_files(&app, &record, &|_| false).unwrap();
+    let damaged = verify_installed_files(&app, &record, &|_| false).unwrap();
     assert!(damaged.is_empty(), "{what}: {damaged:?}\n{}", log());
     let own = fs::read_to_string(app.join("own"));
     assert_eq!(own.ok().as_deref(), Some("mine"), "{what}");

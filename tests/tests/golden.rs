@@ -2,8 +2,8 @@
 //! A folder in `golden` has the files of the old tree, the manifests of the
 //! old and of the new one, and the patch. They are never changed, only added.
 
-use notsotuf_stub::bundle::patch::Scattered;
-use notsotuf_stub::bundle::{Kind, Manifest, Rules};
+use notsotuf_stub::bundle::patch::apply_patch;
+use notsotuf_stub::bundle::{EntryKind, Manifest, Rules, Tree};
 use notsotuf_tests::root;
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,25 +20,20 @@ fn old_patches_make_what_they_made() {
         };
         let (old, new) = (manifest("old.manifest"), manifest("new.manifest"));
         let place = tempfile::tempdir().unwrap();
-        let (work, out) = (place.path().join("work"), place.path().join("out"));
-        fs::create_dir(&work).unwrap();
-        fs::create_dir(&out).unwrap();
-        let made = Scattered::installed(&folder.join("old"), old)
-            .apply(
-                &folder.join("patch"),
-                new.tree_hash(),
-                &work,
-                Rules::portable(),
-                &mut |_| true,
-            )
-            .unwrap()
-            .gather(&out, &mut |_| true)
-            .unwrap();
-        assert_eq!(made, new, "{folder:?}");
+        let out = place.path().join("tree");
+        let old = Tree {
+            folder: &folder.join("old"),
+            manifest: &old,
+        };
+        let patch = folder.join("patch");
+        let expected = new.tree_hash();
+        let rules = Rules::portable();
+        let made = apply_patch(old, &patch, expected, rules, place.path(), &mut |_| true);
+        assert_eq!(made.unwrap(), new, "{folder:?}");
         let files: BTreeSet<_> = new
             .entries
             .iter()
-            .filter(|(_, entry)| matches!(entry.kind, Kind::File { .. }))
+            .filter(|(_, entry)| matches!(entry.kind, EntryKind::File { .. }))
             .map(|(path, _)| path.clone())
             .collect();
         for path in files {

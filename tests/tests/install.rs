@@ -5,7 +5,7 @@
 
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::Record;
-use notsotuf_stub::install::check_files;
+use notsotuf_stub::install::verify_installed_files;
 use notsotuf_tests::{World, is_root, json, run, set_mode, text};
 use serde_json::{Value, json};
 use std::fs;
@@ -73,7 +73,7 @@ fn command(world: &World, arguments: &[&str]) -> Value {
 fn assert_as_released(world: &World, what: &str) {
     let app = world.path("install/app");
     let record = Record::load(&app, Rules::host()).unwrap().unwrap();
-    let damaged = check_files(&app, &record, &|_| false).unwrap();
+    let damaged = verify_installed_files(&app, &record, &|_| false).unwrap();
     assert!(damaged.is_empty(), "{what}: {damaged:?}\n{}", world.log());
 }
 

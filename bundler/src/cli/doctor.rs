@@ -1,15 +1,16 @@
 //! Looking for what is wrong with a project, and saying what mends it.
 
-use super::inspect::DAY;
-use super::{App, Output, stub};
-use crate::address;
-use crate::audit::{self, AuditError, Target, There};
-use crate::error::Error;
+use super::app::App;
+use super::context::Context;
+use super::error::Error;
+use super::status::DAY;
+use super::stub_at_hand;
 use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
-use crate::project::{self, Project, ROLES};
-use crate::release::Pending;
+use crate::project::{self, Project, ROLES, address};
+use crate::release::PendingTargets;
 use crate::ship;
+use crate::verify::{self, RepositorySource, There, VerifyError};
 use clap::Args;
 use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
@@ -17,7 +18,6 @@ use notsotuf_stub::http::Http;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::stub_version;
 use serde_json::json;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A clock that is wrong by less does no harm.
@@ -58,19 +58,14 @@ impl Findings {
     }
 }
 
-pub fn doctor(
-    project: &Project,
-    args: &Doctor,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: &Doctor, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let mut found = Findings::default();
     found.good("the settings can be read");
     let published = Published::load(project)?;
     new_installs(project, &mut found);
-    let keyring = project.keyring(key_dirs)?;
-    secrets(&keyring, passphrases, &mut found);
+    let keyring = context.keyring(project)?;
+    secrets(&keyring, &context.passphrases, &mut found);
     roles(&published, &keyring, &mut found)?;
     pinned(project, &mut found)?;
     releases(project, &published, args, &mut found)?;
@@ -91,7 +86,9 @@ pub fn doctor(
         .iter()
         .map(|f| json!({ "problem": f.what, "mend": f.mend }))
         .collect();
-    output.say(text, &json!({ "checks": found.0.len(), "problems": list }));
+    context
+        .output
+        .say(text, &json!({ "checks": found.0.len(), "problems": list }));
     match problems.len() {
         0 => Ok(()),
         number => Err(Error::Problems(number)),
@@ -160,7 +157,7 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
                 format!("{role}: {at_hand} of the {threshold} keys that sign it are at hand"),
                 format!(
                     "`publish` and `renew` need them ({}); looked for in {}: name their folder with \
-                     --key-dir, or the program that signs under [[signers]]",
+                     --key-dir, or the program that signs under `[[signers]]`",
                     metadata::key_names(role, &published.root, keyring).join(", "),
                     keyring.places()
                 ),
@@ -210,7 +207,7 @@ fn releases(
     args: &Doctor,
     found: &mut Findings,
 ) -> Result<(), Error> {
-    let pending = Pending::open(project, published)?;
+    let pending = PendingTargets::open(project, published)?;
     let consistent = published.consistent_snapshot();
     let app = project.app(args.app.app.as_deref())?;
     let releases = pending.releases(app);
@@ -255,11 +252,11 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
         return;
     }
     let silence = Duration::from_secs(10);
-    let target = Target::patient(url, silence);
+    let target = RepositorySource::patient(url, silence);
     let url = format!("{}/metadata/timestamp.json", url.trim_end_matches('/'));
     let fetch = "somebody else published: `notsotuf fetch` before you go on";
-    match audit::compare(&target, published) {
-        Err(AuditError::Http(e)) if e.is_forbidden() => found.bad(
+    match verify::compare(&target, published) {
+        Err(VerifyError::Http(e)) if e.is_forbidden() => found.bad(
             format!("{e}: access is refused to everybody without credentials, so to clients"),
             "make the bucket or folder publicly readable (reading is enough), or set another `url` under [client]",
         ),
@@ -289,8 +286,12 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
             "`notsotuf upload`, which tells what is wrong, or `notsotuf fetch`",
         ),
     }
-    let http = Http::new(silence);
-    match http.server_time(&url) {
+    clock(&Http::new(silence), &url, found);
+}
+
+/// Whether this computer's clock is that of the server.
+fn clock(http: &Http, url: &str, found: &mut Findings) {
+    match http.server_time(url) {
         Some(time) if (time - now()).abs() > CLOCK_TOLERANCE => found.bad(
             format!(
                 "this computer's clock differs from the server's by {} s",
@@ -304,7 +305,7 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
 }
 
 fn program(found: &mut Findings) {
-    let path = stub::beside_this_program();
+    let path = stub_at_hand::beside_this_program();
     let bytes = fs::read_optional(&path, 256 << 20).unwrap_or_default();
     match bytes.and_then(|bytes| stub_version::version_of(&bytes)) {
         Some(version) => found.good(format!("the stub beside this program is version {version}")),

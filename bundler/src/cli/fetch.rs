@@ -1,17 +1,17 @@
 //! `notsotuf fetch`.
 
-use super::Output;
-use crate::error::Error;
-use crate::fetch::{self, FetchError, Options};
+use super::context::Context;
+use super::error::Error;
 use crate::metadata::{MEMORY, PIN};
-use crate::progress::Progress;
+use crate::output::Output;
 use crate::project::Project;
-use crate::upload::{Destination, Place};
+use crate::publish::fetch::{self, FetchError, Options, Report};
+use crate::publish::upload::{Destination, Place};
 use clap::Args;
 use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
 use notsotuf_stub::safe_text::Lines;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -50,12 +50,8 @@ fn source(project: &Project, args: &Fetch) -> Result<Destination, Error> {
     }
 }
 
-pub fn fetch(
-    project: &Project,
-    args: &Fetch,
-    progress: Progress,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let from = Place::open(&source(project, args)?)?;
     let root = match &args.root {
         Some(path) => Some(
@@ -69,7 +65,12 @@ pub fn fetch(
         force: args.force,
         root,
     };
-    let report = fetch::fetch(project, &from, &options, now(), progress)?;
+    let report = fetch::fetch(project, &from, &options, now(), context.progress)?;
+    tell(&report, &from.name(), context.output);
+    Ok(())
+}
+
+fn tell(report: &Report, from: &str, output: &Output) {
     let mut text = Lines::new();
     for path in report.targets.iter().chain(&report.metadata) {
         text.paragraph(&format!("{path}\n"));
@@ -81,7 +82,7 @@ pub fn fetch(
         .collect();
     text.paragraph(&format!(
         "{} has {}; {} target(s) fetched, {} here already\n",
-        from.name(),
+        from,
         versions.join(", "),
         report.targets.len(),
         report.unchanged
@@ -117,8 +118,12 @@ pub fn fetch(
     {
         text.paragraph(&format!("keep {PIN} and {MEMORY} under version control\n"));
     }
-    let json = json!({
-        "from": from.name(),
+    output.say(text, &json_of(report, from));
+}
+
+fn json_of(report: &Report, from: &str) -> Value {
+    json!({
+        "from": from,
         "versions": report.versions,
         "metadata": report.metadata,
         "targets": report.targets,
@@ -128,7 +133,5 @@ pub fn fetch(
         "pending": report.pending,
         "dropped": report.dropped,
         "delegated": report.delegated,
-    });
-    output.say(text, &json);
-    Ok(())
+    })
 }

@@ -1,12 +1,11 @@
 //! `notsotuf init`.
 
-use super::Output;
-use crate::address;
-use crate::error::Error;
+use super::context::Context;
+use super::error::Error;
 use crate::keys::{External, KeyError, Keyring, NewKey, Passphrases, PublicKey};
 use crate::metadata::{self, PIN, Published, Trust};
-use crate::new_project::{self, NewFile};
-use crate::project::{self, InPyUpdater, PatchFormat, Project, Template};
+use crate::project::new_project::{self, NewFile};
+use crate::project::{self, PatchFormat, Project, PyUpdaterName, Template, address};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
@@ -49,7 +48,7 @@ pub struct Init {
     ///
     /// NAME.pub, its public key, is in the folder of the keys; a path of another file may stand
     /// for NAME. COMMAND is run in the project's folder, gets the payload on standard input, and
-    /// writes the signature to standard output. It goes into the settings, under [[signers]].
+    /// writes the signature to standard output. It goes into the settings, under `[[signers]]`.
     #[arg(long = "signer", value_name = "KEY=COMMAND", value_parser = parse_signer)]
     signers: Vec<(String, Vec<String>)>,
     /// Folder of the keys
@@ -204,20 +203,21 @@ fn signer((key, command): &(String, Vec<String>), keystore: &Path) -> External {
 }
 
 /// `notsotuf init`.
-pub fn init(
-    folder: &Path,
-    mut args: Init,
-    key_dirs: &[PathBuf],
-    passphrases: &Passphrases,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(mut args: Init, context: &Context) -> Result<(), Error> {
+    let folder = context.folder();
     new_project::clear_up(folder)?;
     // Before anything is asked.
     project::planned(folder, &template(&args, BTreeMap::new()))?;
-    if let ([app], None, false) = (&args.apps[..], &args.title, output.is_json()) {
+    if let ([app], None, false) = (&args.apps[..], &args.title, context.output.is_json()) {
         args.title = ask_title(app)?;
     }
-    let (template, made) = create(folder, &args, BTreeMap::new(), key_dirs, passphrases)?;
+    let (template, made) = create(
+        folder,
+        &args,
+        BTreeMap::new(),
+        &context.key_dirs,
+        &context.passphrases,
+    )?;
     let keys = if made.is_empty() {
         "those that were there".into()
     } else {
@@ -235,7 +235,9 @@ pub fn init(
          nobody can ever change the others."
     ));
     text.line("Next: `notsotuf add VERSION BUNDLE`");
-    output.say(text, &json!({ "apps": template.apps, "keys_made": made }));
+    context
+        .output
+        .say(text, &json!({ "apps": template.apps, "keys_made": made }));
     Ok(())
 }
 
@@ -258,7 +260,7 @@ fn ask_title(app: &str) -> Result<Option<String>, Error> {
     Ok((!title.is_empty() && title != app).then(|| title.to_owned()))
 }
 
-fn template(args: &Init, pyupdater: BTreeMap<String, InPyUpdater>) -> Template {
+fn template(args: &Init, pyupdater: BTreeMap<String, PyUpdaterName>) -> Template {
     let signers = args.signers.iter();
     Template {
         apps: args.apps.clone(),
@@ -285,7 +287,7 @@ fn template(args: &Init, pyupdater: BTreeMap<String, InPyUpdater>) -> Template {
 pub fn create(
     folder: &Path,
     args: &Init,
-    pyupdater: BTreeMap<String, InPyUpdater>,
+    pyupdater: BTreeMap<String, PyUpdaterName>,
     key_dirs: &[PathBuf],
     passphrases: &Passphrases,
 ) -> Result<(Template, Vec<String>), Error> {
@@ -299,7 +301,7 @@ pub fn create(
     }
     let made = start(&project, args, &settings, key_dirs, passphrases);
     if made.is_err() && new_folder {
-        fs::remove_tree(folder)?;
+        fs::remove_tree_if_exists(folder)?;
     }
     Ok((template, made?))
 }

@@ -1,11 +1,13 @@
 //! `notsotuf list`.
 
-use super::{App, Output, next_upload};
-use crate::audit::{self, Target};
-use crate::error::Error;
+use super::app::App;
+use super::context::Context;
+use super::error::Error;
+use super::publish::next_upload;
 use crate::metadata::{Document, Published};
 use crate::project::Project;
-use crate::release::{Pending, stored_name};
+use crate::release::{PendingTargets, stored_name};
+use crate::verify::{self, Finding, RepositorySource};
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
@@ -44,10 +46,11 @@ enum There {
     Unknown(String),
 }
 
-pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error> {
+pub fn run(args: &List, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let published = Published::load(project)?;
     let here = published.target_entries();
-    let next = Pending::open(project, &published)?.entries;
+    let next = PendingTargets::open(project, &published)?.entries;
     let there = match (&project.settings.client.url, args.offline) {
         (_, true) => There::Unknown("not asked (--offline)".into()),
         (None, _) => There::Unknown("the settings name no `url` under [client]".into()),
@@ -82,7 +85,7 @@ pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error
         There::Unknown(reason) => reason.as_str().into(),
     };
     let list: Vec<Value> = rows.iter().map(Row::to_json).collect();
-    output.say(
+    context.output.say(
         &text,
         &json!({ "releases": list, "there_unknown": unknown }),
     );
@@ -92,10 +95,10 @@ pub fn list(project: &Project, args: &List, output: &Output) -> Result<(), Error
 /// Asks for the targets that are published at `url`, as a client does that
 /// trusts the root here.
 fn ask(url: &str, root: &Document) -> There {
-    let target = Target::remote(url);
-    match audit::listed(&target, &root.to_bytes()) {
-        Ok(Ok(entries)) => There::Known(entries),
-        Ok(Err(e)) => There::Unknown(format!("{url}: {e}")),
+    let target = RepositorySource::remote(url);
+    match verify::listed(&target, &root.to_bytes()) {
+        Ok(Finding::Sound(entries)) => There::Known(entries),
+        Ok(Finding::Problem(reason)) => There::Unknown(format!("{url}: {reason}")),
         Err(e) => There::Unknown(e.to_string()),
     }
 }

@@ -1,23 +1,24 @@
 //! `notsotuf release`: all that a release takes, in one go, and again from
 //! where it stopped.
 
+use super::add::{Addable, add, read_notes};
+use super::again::AgainError;
+use super::context::Context;
+use super::error::Error;
+use super::publish::tell_published;
 use super::upload::{self, Upload};
-use super::{Addable, Output, add, read_notes, tell_published};
-use crate::archive;
-use crate::error::Error;
 use crate::keys::{Keyring, Passphrases};
 use crate::metadata::{self, MetadataError, Published};
+use crate::pack::archive;
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::publish::{self, What};
-use crate::release::{Pending, ReleaseError, is_listed_as};
+use crate::publish::{self, PublishScope};
+use crate::release::{PendingTargets, ReleaseError, is_listed_as};
 use crate::temporary;
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::clock::now;
-use pep440_rs::Version;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,61 +42,6 @@ pub struct Release {
     to: Option<String>,
 }
 
-/// What `release` of something that is there already cannot go on with.
-#[derive(Debug, thiserror::Error)]
-pub enum AgainError {
-    /// It was added, from another bundle.
-    #[error(
-        "{app} {version} was added already, from another bundle; `notsotuf remove-latest` drops \
-         that, then run this again"
-    )]
-    OtherBundle {
-        /// Application.
-        app: String,
-        /// Version.
-        version: Version,
-    },
-    /// It was added, with other options.
-    #[error(
-        "{app} {version} was added already, with another {what}; `notsotuf remove-latest` drops \
-         that, then run this again"
-    )]
-    OtherOption {
-        /// Application.
-        app: String,
-        /// Version.
-        version: Version,
-        /// The option.
-        what: &'static str,
-    },
-    /// It is published, and is something else.
-    #[error(
-        "{app} {version} is published already, with another {what}: a version is used once, so give \
-         this bundle a higher one"
-    )]
-    Published {
-        /// Application.
-        app: String,
-        /// Version.
-        version: Version,
-        /// What differs.
-        what: &'static str,
-    },
-    /// It cannot be verified.
-    #[error(
-        "where will clients find it? Set `url` under [client] in the project settings, so that what \
-         is published can be checked there"
-    )]
-    NoUrl,
-}
-
-/// What the steps need.
-pub struct Context<'a> {
-    pub key_dirs: &'a [PathBuf],
-    pub passphrases: &'a Passphrases,
-    pub progress: Progress,
-}
-
 /// How far a release is.
 enum Stage {
     New,
@@ -103,23 +49,19 @@ enum Stage {
     Signed,
 }
 
-pub fn release(
-    project: &Project,
-    args: Release,
-    context: &Context,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn run(args: Release, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
     let app = project.app(args.what.app.app.as_deref())?.to_owned();
     let mut done = json!({ "app": app, "version": args.what.version.to_string() });
-    let result = steps(project, &app, args, context, output, &mut done);
+    let result = steps(project, &app, args, context, &mut done);
     // What was done is told also if the next step was refused.
-    let last = output.take();
+    let last = context.output.take();
     if let Value::Object(last) = &last
         && !last.is_empty()
     {
         done["uploaded"] = last.clone().into();
     }
-    output.say("", &done);
+    context.output.say("", &done);
     result
 }
 
@@ -128,7 +70,6 @@ fn steps(
     app: &str,
     args: Release,
     context: &Context,
-    output: &Output,
     done: &mut Value,
 ) -> Result<(), Error> {
     upload::destination(project, args.to.as_deref())?;
@@ -137,33 +78,32 @@ fn steps(
     }
     let version = args.what.version.clone();
     let published = Published::load(project)?;
-    let keyring = project.keyring(context.key_dirs)?;
+    let keyring = context.keyring(project)?;
     let stage = stage(project, &published, app, &args.what, context.progress)?;
     if !matches!(stage, Stage::Signed) {
-        open_keys(project, &published, &keyring, context.passphrases)?;
+        open_keys(project, &published, &keyring, &context.passphrases)?;
     }
     match stage {
         Stage::New => {
-            add(
-                project,
-                args.what,
-                context.key_dirs,
-                context.progress,
-                output,
-            )?;
-            done["added"] = output.take();
+            add(project, args.what, context)?;
+            done["added"] = context.output.take();
         }
-        Stage::Added => output.say(format!("{app} {version} is added already"), &json!({})),
-        Stage::Signed => output.say(format!("{app} {version} is signed already"), &json!({})),
+        Stage::Added => context
+            .output
+            .say(format!("{app} {version} is added already"), &json!({})),
+        Stage::Signed => context
+            .output
+            .say(format!("{app} {version} is signed already"), &json!({})),
     }
     if !matches!(stage, Stage::Signed) {
-        let passphrases = context.passphrases;
-        let report = publish::publish(project, &keyring, passphrases, now(), What::Pending)?;
-        tell_published(project, &report, output);
-        done["published"] = output.take();
+        let passphrases = &context.passphrases;
+        let report =
+            publish::publish(project, &keyring, passphrases, now(), PublishScope::Pending)?;
+        tell_published(project, &report, context.output);
+        done["published"] = context.output.take();
     }
     let upload = Upload::and_verify(args.to);
-    upload::upload(project, &upload, context.progress, output)
+    upload::upload(project, &upload, context)
 }
 
 /// Opens the keys that `publish` will use, which asks for their passphrases:
@@ -205,7 +145,7 @@ fn stage(
     what: &Addable,
     progress: Progress,
 ) -> Result<Stage, Error> {
-    let pending = Pending::open(project, published)?;
+    let pending = PendingTargets::open(project, published)?;
     let releases = pending.releases(app);
     let found = releases.iter().find(|(known, _)| *known == what.version);
     let Some((_, path)) = found else {

@@ -1,6 +1,6 @@
 //! What a signature would put into effect, for whoever is to give it.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::keys::{Keyring, PublicKey};
 use crate::metadata::{Document, role_keys};
 use crate::output::complain;

@@ -1,7 +1,9 @@
 //! What help says.
 
+use super::add::parse_meta;
 use super::*;
 use clap::CommandFactory;
+use std::path::Path;
 
 /// A command and those below it, with their names as they are typed.
 fn every_command(name: String, command: clap::Command) -> Vec<(String, clap::Command)> {

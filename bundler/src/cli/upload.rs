@@ -1,14 +1,14 @@
 //! Uploading.
 
-use super::{Output, inspect};
-use crate::audit::Target;
-use crate::error::Error;
+use super::context::Context;
+use super::error::Error;
+use super::verify;
 use crate::metadata::{self, Published, Trust};
-use crate::progress::Progress;
 use crate::project::Project;
-use crate::release::Pending;
+use crate::publish::upload::{self, Destination, Here, Options, Place, Report, UploadError};
+use crate::release::PendingTargets;
 use crate::ship::ShipError;
-use crate::upload::{self, Destination, Here, Options, Place, UploadError};
+use crate::verify::RepositorySource;
 use clap::Args;
 use notsotuf_stub::progress::bytes;
 use notsotuf_stub::safe_text::Lines;
@@ -80,7 +80,7 @@ pub(super) fn destination(
 
 /// What was added, removed or drafted, and not published.
 fn waiting(project: &Project, published: &Published) -> Result<Vec<String>, Error> {
-    let entries = Pending::open(project, published)?.entries;
+    let entries = PendingTargets::open(project, published)?.entries;
     let before = published.target_entries();
     let added = entries
         .iter()
@@ -97,12 +97,7 @@ fn waiting(project: &Project, published: &Published) -> Result<Vec<String>, Erro
     Ok(waiting)
 }
 
-pub fn upload(
-    project: &Project,
-    args: &Upload,
-    progress: Progress,
-    output: &Output,
-) -> Result<(), Error> {
+pub fn upload(project: &Project, args: &Upload, context: &Context) -> Result<(), Error> {
     let to = destination(project, args.to.as_deref())?;
     // Said before anything is sent.
     let verify = match (args.verify && !args.dry_run, &project.settings.client.url) {
@@ -123,39 +118,11 @@ pub fn upload(
         published: &published,
         memory: &trust.memory,
     };
-    let report = upload::upload(&here, &place, options, progress)?;
+    let report = upload::upload(&here, &place, options, context.progress)?;
     if !args.dry_run {
         Trust::remember_uploaded(project, &published)?;
     }
-    let mut text = Lines::new();
-    for path in &report.uploaded {
-        text.line(path);
-    }
-    let removed = match args.dry_run {
-        true => "to remove",
-        false => "removed",
-    };
-    for path in &report.removed {
-        text.line(format!("{removed} {path}"));
-    }
-    let done = if args.dry_run {
-        "to upload"
-    } else {
-        "uploaded"
-    };
-    let mut sum = format!(
-        "{} files {done}, {}; {} unchanged",
-        report.uploaded.len(),
-        bytes(report.bytes),
-        report.unchanged
-    );
-    if !report.extra.is_empty() {
-        sum.push_str(&format!(
-            "; {} there are not in the repository any more (--delete removes them)",
-            report.extra.len()
-        ));
-    }
-    text.line(sum);
+    let mut text = text_of(&report, args.dry_run);
     let waiting = waiting(project, &published)?;
     if !waiting.is_empty() {
         text.line(format!(
@@ -176,16 +143,50 @@ pub fn upload(
     let mut problems = Vec::new();
     if let Some(url) = verify {
         let root = project.metadata().join("1.root.json");
-        let target = Target::remote(url);
-        let checked = inspect::check(&target, &root, false, Some(&published), progress)?;
+        let target = RepositorySource::remote(url);
+        let checked = verify::check(&target, &root, false, Some(&published), context.progress)?;
         text.line("checked what is published");
         checked.tell(&mut text);
         problems = checked.report.problems;
         json["problems"] = problems.clone().into();
     }
-    output.say(text, &json);
+    context.output.say(text, &json);
     match problems.len() {
         0 => Ok(()),
         number => Err(Error::Problems(number)),
     }
+}
+
+/// What was uploaded, or would be.
+fn text_of(report: &Report, dry_run: bool) -> Lines {
+    let mut text = Lines::new();
+    for path in &report.uploaded {
+        text.line(path);
+    }
+    let removed = match dry_run {
+        true => "to remove",
+        false => "removed",
+    };
+    for path in &report.removed {
+        text.line(format!("{removed} {path}"));
+    }
+    let done = if dry_run { "to upload" } else { "uploaded" };
+    let mut sum = format!(
+        "{} files {done}, {}; {} unchanged",
+        report.uploaded.len(),
+        bytes(report.bytes),
+        report.unchanged
+    );
+    if !report.extra.is_empty() {
+        sum.push_str(&format!(
+            "; {} there are not in the repository any more (--delete removes them)",
+            report.extra.len()
+        ));
+    }
+    text.line(sum);
+    text
+}
+
+pub fn run(args: &Upload, context: &Context) -> Result<(), Error> {
+    upload(&context.project()?, args, context)
 }

@@ -1,7 +1,10 @@
 //! Files of keys: what is in a folder, and new ones.
 
-use super::pem::ReadError;
-use super::{KeyError, PublicKey, Signer, legacy, pem};
+use super::error::KeyError;
+use super::pem::{self, ReadError};
+use super::public_key::PublicKey;
+use super::securesystemslib;
+use super::signer::Signer;
 use notsotuf_stub::fs::{self, FsError};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io::Write;
@@ -77,7 +80,7 @@ pub fn stem(path: &Path) -> Option<String> {
 
 /// Whether a private key needs a passphrase.
 pub fn is_encrypted(text: &str) -> bool {
-    pem::is_encrypted(text) || legacy::is_encrypted(text)
+    pem::is_encrypted(text) || securesystemslib::is_encrypted(text)
 }
 
 /// Whether a file holds a private key that needs a passphrase.
@@ -90,8 +93,8 @@ pub fn is_encrypted_file(path: &Path) -> bool {
 /// # Errors
 /// [`ReadError`].
 pub fn seed(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
-    if legacy::is_private(text) {
-        legacy::read_private(text, passphrase)
+    if securesystemslib::is_private(text) {
+        securesystemslib::read_private(text, passphrase)
     } else {
         pem::read_private(text, passphrase)
     }
@@ -106,7 +109,7 @@ pub fn public(path: &Path) -> Result<Option<PublicKey>, KeyError> {
         return Ok(None);
     };
     let key = if text.trim_start().starts_with('{') {
-        legacy::read_public(&text)
+        securesystemslib::read_public(&text)
     } else {
         pem::read_public(&text)
     };
@@ -206,7 +209,7 @@ pub fn create(
     if let Err(e) = written {
         // Nobody has used it.
         for path in [&private, &beside, &public] {
-            fs::remove_file(path)?;
+            fs::remove_file_if_exists(path)?;
         }
         return Err(e.into());
     }
@@ -232,4 +235,13 @@ pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     file.persist_noclobber(path)
         .map_err(|e| failed("create")(e.error))?;
     fs::sync_dir(folder)
+}
+
+/// The public half of a private key in a known form that needs no passphrase.
+pub fn plain_public(text: &str) -> Option<PublicKey> {
+    let seed = match text.trim_start().starts_with('{') {
+        true => securesystemslib::read_private(text, None),
+        false => pem::read_private(text, None),
+    };
+    seed.ok().map(|seed| Signer::from_seed(&seed).public)
 }

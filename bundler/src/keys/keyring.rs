@@ -5,22 +5,23 @@
 //! that is encrypted is taken for that of its name, and tried for others once
 //! it is opened.
 
-use super::external::External;
+use super::error::KeyError;
+use super::external_signer::External;
 use super::files::{self, Held, NewKey};
 use super::passphrase::Passphrases;
 use super::pem::ReadError;
-use super::{How, KeyError, PublicKey, Signer, permissions};
+use super::permissions;
+use super::public_key::PublicKey;
+use super::signer::{KeyBackend, Signer};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-pub use super::files::is_encrypted_file;
 
 /// Where the private half of a key is.
 #[derive(Debug, Clone)]
 pub enum Private {
     /// Not at hand.
-    No,
+    Absent,
     /// In this file.
     Plain(PathBuf),
     /// In this file, which needs a passphrase.
@@ -31,7 +32,7 @@ pub enum Private {
 
 /// What is known of a key without its passphrase.
 #[derive(Debug, Clone)]
-pub struct Info {
+pub struct KeyInfo {
     /// Its name: that of its file.
     pub name: String,
     /// Public half.
@@ -44,9 +45,9 @@ pub struct Info {
     wrong: Option<PathBuf>,
 }
 
-impl Info {
+impl KeyInfo {
     fn new(name: String, public: PublicKey, private: Private) -> Self {
-        Info {
+        KeyInfo {
             name,
             public,
             private,
@@ -61,7 +62,7 @@ impl Info {
 
     /// Whether the private half is at hand.
     pub fn can_sign(&self) -> bool {
-        !matches!(self.private, Private::No)
+        !matches!(self.private, Private::Absent)
     }
 }
 
@@ -79,7 +80,7 @@ impl std::fmt::Debug for Seed {
 #[derive(Debug, Clone)]
 pub struct Keyring {
     folders: Vec<PathBuf>,
-    keys: Vec<Info>,
+    keys: Vec<KeyInfo>,
     /// Encrypted private keys that no public key of their name is there for.
     unpaired: Vec<PathBuf>,
     /// Those that were opened, so that none is asked for twice.
@@ -105,7 +106,7 @@ impl Keyring {
                 files::public(path)?.ok_or_else(|| KeyError::NoSignerKey { path: path.clone() })?;
             let name = files::stem(path).unwrap_or_default();
             ring.keys
-                .push(Info::new(name, public, Private::External(external)));
+                .push(KeyInfo::new(name, public, Private::External(external)));
         }
         let mut private = Vec::new();
         for folder in ring.folders.clone() {
@@ -113,7 +114,7 @@ impl Keyring {
             for (name, public) in found.public {
                 match ring.place(&public) {
                     Some(known) => ring.call(known, name),
-                    None => ring.keys.push(Info::new(name, public, Private::No)),
+                    None => ring.keys.push(KeyInfo::new(name, public, Private::Absent)),
                 }
             }
             private.extend(found.private);
@@ -131,7 +132,7 @@ impl Keyring {
         self.opened.borrow_mut().insert(path.clone(), seed);
         let private = Private::Plain(path);
         self.keys
-            .push(Info::new(key.name.clone(), key.public.clone(), private));
+            .push(KeyInfo::new(key.name.clone(), key.public.clone(), private));
     }
 
     fn place(&self, public: &PublicKey) -> Option<usize> {
@@ -166,7 +167,7 @@ impl Keyring {
                     }
                     None => self
                         .keys
-                        .push(Info::new(name, public, Private::Plain(path))),
+                        .push(KeyInfo::new(name, public, Private::Plain(path))),
                 }
             }
             Held::Encrypted => match same_name {
@@ -187,7 +188,7 @@ impl Keyring {
     }
 
     /// All of them, by name.
-    pub fn keys(&self) -> &[Info] {
+    pub fn keys(&self) -> &[KeyInfo] {
         &self.keys
     }
 
@@ -200,7 +201,7 @@ impl Keyring {
     pub fn private_files(&self) -> Vec<&Path> {
         let paired = self.keys.iter().filter_map(|key| match &key.private {
             Private::Plain(path) | Private::Encrypted(path) => Some(path),
-            Private::No | Private::External(_) => None,
+            Private::Absent | Private::External(_) => None,
         });
         paired.chain(&self.unpaired).map(PathBuf::as_path).collect()
     }
@@ -209,7 +210,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyError::Missing`].
-    pub fn named(&self, name: &str) -> Result<&Info, KeyError> {
+    pub fn named(&self, name: &str) -> Result<&KeyInfo, KeyError> {
         let found = self.keys.iter().find(|key| key.name == name);
         let found = found.or_else(|| self.keys.iter().find(|key| key.is_called(name)));
         found.ok_or_else(|| KeyError::Missing {
@@ -225,7 +226,7 @@ impl Keyring {
     }
 
     /// The key that is this one.
-    pub fn find(&self, public: &PublicKey) -> Option<&Info> {
+    pub fn find(&self, public: &PublicKey) -> Option<&KeyInfo> {
         self.place(public).map(|at| &self.keys[at])
     }
 
@@ -245,7 +246,7 @@ impl Keyring {
             Some((Private::External(external), _)) => {
                 return Ok(Some(Signer {
                     public: public.clone(),
-                    how: How::Elsewhere(external.clone()),
+                    backend: KeyBackend::External(external.clone()),
                 }));
             }
             Some((Private::Plain(path) | Private::Encrypted(path), name)) => {
@@ -256,7 +257,7 @@ impl Keyring {
                 }
                 wrong = Some(path.clone());
             }
-            Some((Private::No, _)) | None => {}
+            Some((Private::Absent, _)) | None => {}
         }
         for path in &self.unpaired {
             if let Some(signer) = self.try_to_read(path, passphrases)?

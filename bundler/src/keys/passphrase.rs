@@ -1,8 +1,9 @@
 //! Where passphrases come from: never from the command line, where other
 //! programs could read them.
 
+use super::error::{KeyError, variable};
 use super::pem::ReadError;
-use super::{KeyError, permissions};
+use super::permissions;
 use crate::child::PASSPHRASE;
 use crate::interrupt::{self, terminal};
 use crate::output::complain;
@@ -14,11 +15,6 @@ use std::path::{Path, PathBuf};
 
 /// How often a passphrase can be typed for one key.
 const TRIES: usize = 3;
-
-/// The variable with the passphrase of one key.
-pub fn variable(name: &str) -> String {
-    format!("{PASSPHRASE}_{}", name.to_uppercase().replace('-', "_"))
-}
 
 /// Asks, in this order: `NOTSOTUF_PASSPHRASE_<NAME>`, `NOTSOTUF_PASSPHRASE`,
 /// the file (its first line), the terminal.

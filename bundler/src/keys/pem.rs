@@ -1,6 +1,7 @@
 //! PEM files: RFC 5958 (PKCS#8), RFC 8410 (ed25519 in it).
 
-use super::{PublicKey, Signer};
+use super::public_key::PublicKey;
+use super::signer::Signer;
 use notsotuf_stub::tuf::key::decode_hex;
 use pkcs8::der::asn1::{BitStringRef, OctetStringRef};
 use pkcs8::der::{Decode, DecodePem, Encode, EncodePem};

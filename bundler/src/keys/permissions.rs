@@ -1,6 +1,6 @@
 //! Who may read a file with a secret, as ssh asks it of private keys.
 
-use super::KeyError;
+use super::error::{KeyError, PermissionFix};
 use notsotuf_stub::fs;
 use std::path::Path;
 
@@ -16,12 +16,12 @@ pub fn check(path: &Path) -> Result<(), KeyError> {
     // What `chmod` cannot change, such as on a stick that Windows reads too,
     // is for whoever mounts it. An encrypted key protects itself there.
     let mend = if keeps_no_permissions(path) {
-        if super::keyring::is_encrypted_file(path) {
+        if super::files::is_encrypted_file(path) {
             return Ok(());
         }
-        Mend::NoPermissions
+        PermissionFix::NoPermissions
     } else {
-        Mend::Chmod
+        PermissionFix::Chmod
     };
     Err(KeyError::TooOpen {
         path: path.into(),
@@ -41,37 +41,6 @@ pub fn close(path: &Path) -> Result<bool, fs::FsError> {
     let file = fs::open(path)?;
     fs::set_mode(&file, path, 0o600)?;
     Ok(true)
-}
-
-/// What closes a file to others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mend {
-    /// Its permissions.
-    Chmod,
-    /// Its file system has none.
-    NoPermissions,
-}
-
-impl Mend {
-    /// What to do, in words.
-    pub fn words(self, path: &Path) -> String {
-        match self {
-            Mend::Chmod => format!("`chmod 600 {}` makes it yours alone", shell_word(path)),
-            Mend::NoPermissions => "its file system keeps no permissions: mount it with \
-                 umask=077, copy the file to a disk that does, or encrypt the key"
-                .into(),
-        }
-    }
-}
-
-/// A path as a shell takes it for one word.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
 }
 
 /// The permissions of a file of this user that others may use; `None` for

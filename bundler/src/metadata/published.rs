@@ -2,14 +2,14 @@
 //! trusted already, with all signatures, thresholds, versions and hashes
 //! checked. Expiry dates may be past, since renewing them is what is loaded for.
 
-use super::trust::{State, Trust};
-use super::{Document, MetadataError, file_name};
-use crate::project::Project;
+use super::document::{Document, file_name};
+use super::error::MetadataError;
+use super::state::{Known, State};
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::tuf::{Bounds, Refresh, Step, TrustedSet, TufError, UnixTime};
+use notsotuf_stub::tuf::key::sha256_hex;
+use notsotuf_stub::tuf::{Limits, Refresh, Step, TrustedMetadataSet, TufError, UnixTime};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Gives a metadata file of at most so many bytes, if it is there.
 type Read<'a, E> = &'a mut dyn FnMut(&str, u64) -> Result<Option<Vec<u8>>, E>;
@@ -19,7 +19,7 @@ const BEFORE_ALL: UnixTime = UnixTime::MIN;
 
 /// Bounds on what is loaded: a repository that is too large for clients can
 /// still be looked at, and mended.
-pub const BOUNDS: Bounds = Bounds {
+pub const BOUNDS: Limits = Limits {
     root: 512_000,
     timestamp: 16_384,
     snapshot: 16 << 20,
@@ -47,30 +47,6 @@ pub struct Published {
 }
 
 impl Published {
-    /// Loads what is in the repository folder of the project, from its pinned
-    /// root, and compares it with what the project remembers.
-    ///
-    /// # Errors
-    /// [`MetadataError`], saying what is wrong and how to get a good copy.
-    pub fn load(project: &Project) -> Result<Self, MetadataError> {
-        let trust = Trust::open(project)?;
-        match Self::load_trusting(project, &trust) {
-            // Another command may just be publishing.
-            Err(e) if e.is_refusal() => {
-                std::thread::sleep(Duration::from_millis(50));
-                Self::load_trusting(project, &trust)
-            }
-            result => result,
-        }
-    }
-
-    fn load_trusting(project: &Project, trust: &Trust) -> Result<Self, MetadataError> {
-        let folder = project.metadata();
-        let published = Self::from_folder(&folder, trust.root.as_deref())?;
-        trust.memory.check(&folder, &published)?;
-        Ok(published)
-    }
-
     /// Loads the folder `metadata` from the root `pin`; without one, from its
     /// own first root.
     ///
@@ -165,6 +141,24 @@ impl Published {
     }
 }
 
+impl State {
+    /// That of `published`; `None` while only its root is.
+    pub fn of(published: &Published) -> Option<Self> {
+        let known = |role: &str| {
+            Some(Known {
+                version: published.document(role)?.version(),
+                sha256: sha256_hex(published.file(role)?),
+            })
+        };
+        Some(State {
+            root: published.root.version(),
+            timestamp: known("timestamp")?,
+            snapshot: known("snapshot")?,
+            targets: known("targets")?,
+        })
+    }
+}
+
 /// Whether there is metadata that a timestamp should lead to.
 fn has_more(metadata: &Path) -> Result<bool, FsError> {
     let files = fs::list(metadata)?;
@@ -252,8 +246,11 @@ fn roots_up_to<E: From<MetadataError> + From<TufError>>(
     files: &mut Vec<(String, Vec<u8>)>,
     read: Read<'_, E>,
 ) -> Result<(), E> {
-    let wanted = TrustedSet::new(pin, BEFORE_ALL)?.root().common.version;
-    let mut chain = TrustedSet::new(&first, BEFORE_ALL)?;
+    let wanted = TrustedMetadataSet::new(pin, BEFORE_ALL)?
+        .root()
+        .common
+        .version;
+    let mut chain = TrustedMetadataSet::new(&first, BEFORE_ALL)?;
     let mut last = first;
     for version in 2..=wanted {
         let file = format!("{version}.root.json");

@@ -2,87 +2,23 @@
 //! published: its root, and which versions were published last. Whoever can
 //! write to the published folder can change neither.
 
-use super::published::BOUNDS;
-use super::{Document, MetadataError, Published};
+use super::document::Document;
+use super::error::MetadataError;
+use super::published::{BOUNDS, Published};
+use super::role_keys::role_keys;
+use super::state::State;
 use crate::output::complain;
 use crate::project::Project;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::key::sha256_hex;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The pinned root, beside the settings; for version control.
 pub const PIN: &str = "notsotuf-root.json";
 /// What was published last, beside the settings; for version control too.
 pub const MEMORY: &str = "notsotuf-published.json";
-
-/// One version of one role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
-    /// The version.
-    pub version: u64,
-    /// SHA-256 of the file.
-    pub sha256: String,
-}
-
-/// Which versions make a published state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct State {
-    pub root: u64,
-    pub timestamp: Known,
-    pub snapshot: Known,
-    pub targets: Known,
-}
-
-impl State {
-    /// That of `published`; `None` while only its root is.
-    pub fn of(published: &Published) -> Option<Self> {
-        let known = |role: &str| {
-            Some(Known {
-                version: published.document(role)?.version(),
-                sha256: sha256_hex(published.file(role)?),
-            })
-        };
-        Some(State {
-            root: published.root.version(),
-            timestamp: known("timestamp")?,
-            snapshot: known("snapshot")?,
-            targets: known("targets")?,
-        })
-    }
-
-    fn roles(&self) -> [(&'static str, &Known); 3] {
-        [
-            ("timestamp", &self.timestamp),
-            ("snapshot", &self.snapshot),
-            ("targets", &self.targets),
-        ]
-    }
-
-    /// The first role in which this is older than `other`: its version here
-    /// and there.
-    pub fn older_than(&self, other: &State) -> Option<(&'static str, u64, u64)> {
-        if self.root < other.root {
-            return Some(("root", self.root, other.root));
-        }
-        let both = self.roles().into_iter().zip(other.roles());
-        let mut older = both.filter(|((_, here), (_, there))| here.version < there.version);
-        older
-            .next()
-            .map(|((role, here), (_, there))| (role, here.version, there.version))
-    }
-
-    /// The first role that has the same version as in `other` and another
-    /// content.
-    pub fn differs_from(&self, other: &State) -> Option<(&'static str, u64)> {
-        let both = self.roles().into_iter().zip(other.roles());
-        let mut other = both.filter(|((_, here), (_, there))| {
-            here.version == there.version && here.sha256 != there.sha256
-        });
-        other.next().map(|((role, here), _)| (role, here.version))
-    }
-}
 
 /// What a project remembers of what it published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +102,32 @@ impl Memory {
             }
             None => Ok(()),
         }
+    }
+}
+
+impl Published {
+    /// Loads what is in the repository folder of the project, from its pinned
+    /// root, and compares it with what the project remembers.
+    ///
+    /// # Errors
+    /// [`MetadataError`], saying what is wrong and how to get a good copy.
+    pub fn load(project: &Project) -> Result<Self, MetadataError> {
+        let trust = Trust::open(project)?;
+        match Self::load_trusting(project, &trust) {
+            // Another command may just be publishing.
+            Err(e) if e.is_refusal() => {
+                std::thread::sleep(Duration::from_millis(50));
+                Self::load_trusting(project, &trust)
+            }
+            result => result,
+        }
+    }
+
+    fn load_trusting(project: &Project, trust: &Trust) -> Result<Self, MetadataError> {
+        let folder = project.metadata();
+        let published = Self::from_folder(&folder, trust.root.as_deref())?;
+        trust.memory.check(&folder, &published)?;
+        Ok(published)
     }
 }
 
@@ -317,7 +279,7 @@ fn signed_by_ours(project: &Project, key_dirs: &[PathBuf], published: &Published
     let Some(first) = first else {
         return false;
     };
-    super::role_keys("root", &first)
+    role_keys("root", &first)
         .iter()
         .filter_map(|(id, key)| Some((id, key.as_ref()?)))
         .filter(|(_, key)| keyring.find(key).is_some())

@@ -1,9 +1,10 @@
 //! Folders that are taken for the bundle: that of the project, of the keys, of
 //! the sources, of PyInstaller's work, and the one above the bundle.
 
+use super::error::did_you_mean;
+use super::finding::Finding;
 use super::look::{Kind, Look};
 use super::program::Previous;
-use super::{Finding, did_you_mean};
 use crate::project::{self, Project};
 use notsotuf_stub::fs;
 use std::path::{Path, PathBuf};
@@ -155,21 +156,9 @@ fn parent(look: &Look, previous: Option<&Previous>) -> Option<Finding> {
         .collect();
     let is_app =
         |name: &&str| name.ends_with(".app") && look.has_folder(&format!("{name}/Contents/MacOS"));
-    let is_bundle = |name: &&str| {
-        let has = |file: &str| look.file(&format!("{name}/{file}")).is_some();
-        let inner = look.files.iter().filter(|file| {
-            let rest = file
-                .name
-                .strip_prefix(*name)
-                .and_then(|rest| rest.strip_prefix('/'));
-            rest.is_some_and(|rest| !rest.contains('/'))
-        });
-        (look.has_folder(&format!("{name}/_internal")) || has("base_library.zip"))
-            && inner.map(|file| file.kind).any(starts)
-    };
     let bundles: Vec<&str> = folders
         .iter()
-        .filter(|n| is_bundle(n) || is_app(n))
+        .filter(|n| is_bundle(look, n) || is_app(n))
         .copied()
         .collect();
     // As it was released before, it is meant.
@@ -197,6 +186,20 @@ fn parent(look: &Look, previous: Option<&Previous>) -> Option<Finding> {
         "it holds {what} itself; did you mean {}?",
         all.join(" or ")
     )))
+}
+
+/// Whether the folder `name` is what PyInstaller makes.
+fn is_bundle(look: &Look, name: &str) -> bool {
+    let has = |file: &str| look.file(&format!("{name}/{file}")).is_some();
+    let mut inner = look.files.iter().filter(|file| {
+        let rest = file
+            .name
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('/'));
+        rest.is_some_and(|rest| !rest.contains('/'))
+    });
+    (look.has_folder(&format!("{name}/_internal")) || has("base_library.zip"))
+        && inner.any(|file| file.kind != Kind::Other)
 }
 
 fn sources(look: &Look) -> Option<Finding> {

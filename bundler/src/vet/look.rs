@@ -1,7 +1,7 @@
 //! What is in a bundle: each file is read once.
 
-use super::keys::{self, Key};
-use crate::archive::{Item, mode};
+use super::key_forms::{self, Key};
+use crate::pack::archive::{Item, mode};
 use memchr::memmem;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::stub_version;
@@ -129,21 +129,21 @@ fn read(item: &Item) -> Result<Found, FsError> {
             found.kind = Kind::of(&buffer);
             // Small files may be keys as a whole.
             if fresh < CHUNK {
-                found.keys.extend(keys::whole(&item.name, &buffer));
+                found.keys.extend(key_forms::whole(&item.name, &buffer));
             }
         }
         read += fresh;
         if fresh == 0 {
             return Ok(found);
         }
-        for key in keys::pem(&buffer) {
+        for key in key_forms::pem(&buffer) {
             if !found.keys.contains(&key) {
                 found.keys.push(key);
             }
         }
         let program = matches!(found.kind, Kind::Elf | Kind::MachO | Kind::Pe);
         if program && !found.stub {
-            let mut marks = memmem::find_iter(&buffer, stub_version::MARK);
+            let mut marks = memmem::find_iter(&buffer, stub_version::VERSION_MARKER);
             let mark = |at: usize| &buffer[at..buffer.len().min(at + 64)];
             found.stub = marks.any(|at| stub_version::version_of(mark(at)).is_some());
         }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_in_a_file_is_found_wherever_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let mark = format!("{}1.0\n", stub_version::MARK);
+        let mark = format!("{}1.0\n", stub_version::VERSION_MARKER);
         let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIBxyDbSjyJsqzHpPRbNUYbGDbVuxOEXHAnzn3l7d\n-----END PRIVATE KEY-----\n";
         // Over the edge of a chunk, and well behind it.
         for at in [0, 100, CHUNK - 10, CHUNK, 2 * CHUNK + 77] {
@@ -211,7 +211,7 @@ mod tests {
             bytes.extend_from_slice(mark.as_bytes());
             bytes.extend_from_slice(key.as_bytes());
             std::fs::write(folder.path().join("file"), bytes).unwrap();
-            let items = crate::archive::collect(folder.path()).unwrap();
+            let items = crate::pack::archive::collect(folder.path()).unwrap();
             let look = Look::at(folder.path(), items).unwrap();
             let file = look.file("file").unwrap();
             assert!(file.stub && file.kind == Kind::Elf, "{at}");

@@ -1,9 +1,9 @@
 //! The programs in a bundle, and whether the systems they are for can hold it
 //! and start them.
 
-use super::Finding;
+use super::finding::Finding;
 use super::look::{Found, Kind, Look};
-use crate::archive::mode;
+use crate::pack::archive::mode;
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::bundle::{self, Entry, Manifest, Rules};
 use notsotuf_stub::fs::{self, FsError};
@@ -180,7 +180,7 @@ fn near(look: &Look, program: &str) -> Result<Option<String>, FsError> {
     let similar = look.files.iter().find(|file| {
         !file.name.contains('/')
             && file.kind != Kind::Other
-            && super::distance(&file.name.to_lowercase(), &program.to_lowercase()) <= 2
+            && super::near_names::distance(&file.name.to_lowercase(), &program.to_lowercase()) <= 2
     });
     Ok(similar.map(|file| format!("{} (its name is another one)", file.name)))
 }
@@ -220,12 +220,12 @@ pub fn names(look: &Look) -> Vec<Finding> {
 
 /// The paths as a manifest has them; what the files hold does not matter.
 fn manifest(look: &Look) -> Manifest {
-    let entry = |item: &crate::archive::Item| {
+    let entry = |item: &crate::pack::archive::Item| {
         let kind = if item.kind.is_dir() {
-            bundle::Kind::Dir
+            bundle::EntryKind::Dir
         } else {
             // Links are checked when the archive is read back.
-            bundle::Kind::File {
+            bundle::EntryKind::File {
                 size: item.kind.len(),
                 sha256: [0; 32],
             }

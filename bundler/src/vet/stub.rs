@@ -2,7 +2,7 @@
 //! that, which installs another one inside, and so on. One of another
 //! application is how clients of tufup cross over (docs/migration.md).
 
-use super::Finding;
+use super::finding::Finding;
 use super::look::{Found, Look};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::settings;

@@ -185,7 +185,7 @@ impl<'a> IntoIterator for &'a Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::Kind;
+    use crate::bundle::EntryKind;
     use std::collections::BTreeMap;
 
     /// It must do what a `BTreeMap` does, in any order.
@@ -197,7 +197,7 @@ mod tests {
             (seed >> 8) % below
         };
         let entry = |mode| Entry {
-            kind: Kind::Dir,
+            kind: EntryKind::Dir,
             mode,
         };
         for range in [3, 700, 5000] {
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn what_comes_in_order_lies_closely() {
         let entry = Entry {
-            kind: Kind::Dir,
+            kind: EntryKind::Dir,
             mode: 0o755,
         };
         let entries: Entries = (0..10 * PART)

@@ -12,10 +12,11 @@
 //! the repository signs.
 
 use super::entries::Entries;
-use crate::bundle::entry::Kind;
+use crate::bundle::entry::EntryKind;
 use crate::tuf::key::{decode_hex, encode_hex};
 use ring::digest;
 use std::fmt;
+use std::path::Path;
 
 /// What an entry of a tree takes in memory besides its texts.
 const ENTRY_WEIGHT: u64 = 96;
@@ -50,6 +51,15 @@ pub struct Manifest {
     pub entries: Entries,
 }
 
+/// A bundle on disk: a folder, and what is in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// What is in it, of what is the bundle's.
+    pub manifest: &'a Manifest,
+}
+
 impl Manifest {
     /// The tree hash: SHA-256 of [`Manifest::to_text`].
     pub fn tree_hash(&self) -> TreeHash {
@@ -66,7 +76,7 @@ impl Manifest {
     /// About how many bytes of memory it takes.
     pub fn weight(&self) -> u64 {
         let entries = self.entries.iter().map(|(path, entry)| match &entry.kind {
-            Kind::Link { target } => path.len() + target.len(),
+            EntryKind::Link { target } => path.len() + target.len(),
             _ => path.len(),
         });
         entries.map(|bytes| bytes as u64 + ENTRY_WEIGHT).sum()
@@ -77,7 +87,7 @@ impl Manifest {
         self.entries
             .values()
             .fold((0, 0), |(n, sum), entry| match entry.kind {
-                Kind::File { size, .. } => (n + 1, sum + size),
+                EntryKind::File { size, .. } => (n + 1, sum + size),
                 _ => (n, sum),
             })
     }

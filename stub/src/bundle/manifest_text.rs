@@ -1,8 +1,8 @@
 //! Reads and writes the canonical text of a manifest.
 
-use crate::bundle::entry::{Entry, Kind};
+use crate::bundle::entry::{Entry, EntryKind};
 use crate::bundle::manifest::{Manifest, TreeHash};
-use crate::bundle::path_rules::{MAX_PATH, Refusal, Rules};
+use crate::bundle::path_rules::{MAX_PATH, PathError, Rules};
 use crate::bundle::tree_check::Tally;
 use crate::tuf::key::{decode_hex, encode_hex};
 
@@ -22,7 +22,7 @@ pub enum ManifestError {
     Order(usize),
     /// A path or link that may not be.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] PathError),
 }
 
 /// Reads the canonical text line by line.
@@ -92,7 +92,7 @@ fn parse_line(line: &str) -> Option<(String, Entry)> {
         "d" => {
             let (mode, path) = rest.split_once(' ')?;
             let mode = parse_mode(mode)?;
-            let kind = Kind::Dir;
+            let kind = EntryKind::Dir;
             Some((unescape(path)?, Entry { kind, mode }))
         }
         "f" => {
@@ -100,13 +100,13 @@ fn parse_line(line: &str) -> Option<(String, Entry)> {
             let mode = parse_mode(parts.next()?)?;
             let size = parts.next()?.parse().ok()?;
             let sha256 = TreeHash::parse(parts.next()?)?.0;
-            let kind = Kind::File { size, sha256 };
+            let kind = EntryKind::File { size, sha256 };
             Some((unescape(parts.next()?)?, Entry { kind, mode }))
         }
         "l" => {
             let (target, path) = rest.split_once(' ')?;
             let target = unescape(target)?;
-            let kind = Kind::Link { target };
+            let kind = EntryKind::Link { target };
             Some((unescape(path)?, Entry { kind, mode: 0o777 }))
         }
         _ => None,
@@ -159,13 +159,13 @@ impl Manifest {
         for (path, entry) in &self.entries {
             out.clear();
             match &entry.kind {
-                Kind::Dir => out.push_str(&format!("d {:03o} ", entry.mode)),
-                Kind::File { size, sha256 } => out.push_str(&format!(
+                EntryKind::Dir => out.push_str(&format!("d {:03o} ", entry.mode)),
+                EntryKind::File { size, sha256 } => out.push_str(&format!(
                     "f {:03o} {size} {} ",
                     entry.mode,
                     encode_hex(sha256)
                 )),
-                Kind::Link { target } => {
+                EntryKind::Link { target } => {
                     out.push_str("l ");
                     escape(target, true, &mut out);
                     out.push(' ');

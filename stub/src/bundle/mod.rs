@@ -11,7 +11,7 @@ mod tree_check;
 pub mod unpack;
 
 pub use entries::Entries;
-pub use entry::{Entry, Kind};
-pub use manifest::{Manifest, TreeHash};
+pub use entry::{Entry, EntryKind};
+pub use manifest::{Manifest, Tree, TreeHash};
 pub use manifest_text::ManifestError;
 pub use path_rules::Rules;

@@ -31,7 +31,7 @@ pub struct Rules {
 
 /// Why a path or link is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum PathError {
     /// Absolute, with a drive letter, or starting with a separator.
     #[error("{0:?} is not a relative path")]
     Absolute(String),
@@ -102,23 +102,23 @@ impl Rules {
     /// Checks one path by itself: relative, `/`-separated, no `.` or `..`.
     ///
     /// # Errors
-    /// The [`Refusal`] that names the path.
-    pub fn check_path(&self, path: &str) -> Result<(), Refusal> {
+    /// The [`PathError`] that names the path.
+    pub fn check_path(&self, path: &str) -> Result<(), PathError> {
         let owned = || path.to_owned();
         if path.starts_with(['/', '\\']) || path.as_bytes().get(1) == Some(&b':') {
-            return Err(Refusal::Absolute(owned()));
+            return Err(PathError::Absolute(owned()));
         }
         if path.is_empty() || path.len() > MAX_PATH {
-            return Err(Refusal::Malformed(owned()));
+            return Err(PathError::Malformed(owned()));
         }
         if path.bytes().filter(|&b| b == b'/').count() > MAX_DEPTH {
-            return Err(Refusal::TooDeep(owned()));
+            return Err(PathError::TooDeep(owned()));
         }
         for segment in path.split('/') {
             // A backslash separates segments on Windows, so it is refused on
             // every platform rather than meaning two things.
             if segment == ".." || segment.split('\\').any(|s| s == "..") {
-                return Err(Refusal::Escapes(owned()));
+                return Err(PathError::Escapes(owned()));
             }
             if segment.is_empty()
                 || segment == "."
@@ -126,10 +126,10 @@ impl Rules {
                 || segment.contains('\\')
                 || segment.chars().any(char::is_control)
             {
-                return Err(Refusal::Malformed(owned()));
+                return Err(PathError::Malformed(owned()));
             }
             if self.windows_names && reserved_on_windows(segment) {
-                return Err(Refusal::Reserved(owned()));
+                return Err(PathError::Reserved(owned()));
             }
         }
         if path
@@ -137,7 +137,7 @@ impl Rules {
             .next()
             .is_some_and(|first| first.eq_ignore_ascii_case(RECORD))
         {
-            return Err(Refusal::Record(owned()));
+            return Err(PathError::Record(owned()));
         }
         Ok(())
     }

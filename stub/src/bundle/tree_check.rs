@@ -1,8 +1,8 @@
 //! Checks a tree as a whole: links, folders that are implied, names that meet.
 
-use crate::bundle::entry::Kind;
+use crate::bundle::entry::EntryKind;
 use crate::bundle::manifest::Manifest;
-use crate::bundle::path_rules::{MAX_ENTRIES, MAX_PATH, MAX_PATHS, Refusal, Rules};
+use crate::bundle::path_rules::{MAX_ENTRIES, MAX_PATH, MAX_PATHS, PathError, Rules};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
@@ -19,18 +19,18 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Takes in one more.
-    pub fn add(&mut self, path: &str, kind: &Kind) -> Result<(), Refusal> {
+    pub fn add(&mut self, path: &str, kind: &EntryKind) -> Result<(), PathError> {
         let target = match kind {
-            Kind::Link { target } => target.len(),
+            EntryKind::Link { target } => target.len(),
             _ => 0,
         };
         self.entries += 1;
         self.bytes += (path.len() + target) as u64;
         if self.entries > MAX_ENTRIES {
-            return Err(Refusal::TooMany);
+            return Err(PathError::TooMany);
         }
         if self.bytes > MAX_PATHS {
-            return Err(Refusal::Paths);
+            return Err(PathError::Paths);
         }
         Ok(())
     }
@@ -56,10 +56,10 @@ impl<'a> Folded<'a> {
     }
 
     /// Takes in a path; the other one that is the same to it.
-    fn insert(&mut self, path: &'a str) -> Result<(), Refusal> {
+    fn insert(&mut self, path: &'a str) -> Result<(), PathError> {
         let lower = path.to_lowercase();
         if let Some(other) = self.get(&lower) {
-            return Err(Refusal::CaseCollision(other.into(), path.into()));
+            return Err(PathError::CaseCollision(other.into(), path.into()));
         }
         self.paths.insert(self.hashes.hash_one(&lower), path);
         Ok(())
@@ -94,8 +94,8 @@ impl Rules {
     /// leads out.
     ///
     /// # Errors
-    /// The first [`Refusal`].
-    pub fn check_tree(&self, tree: &Manifest) -> Result<(), Refusal> {
+    /// The first [`PathError`].
+    pub fn check_tree(&self, tree: &Manifest) -> Result<(), PathError> {
         let mut tally = Tally::default();
         let mut folded = Folded::default();
         let mut before = "";
@@ -105,14 +105,14 @@ impl Rules {
             for folder in folders(path) {
                 match tree.entries.get(folder).map(|e| &e.kind) {
                     // Its own folders are looked at with itself.
-                    Some(Kind::Dir) => break,
-                    Some(_) => return Err(Refusal::NotAFolder(path.clone(), folder.into())),
+                    Some(EntryKind::Dir) => break,
+                    Some(_) => return Err(PathError::NotAFolder(path.clone(), folder.into())),
                     // Without an entry of its own it is only implied, which a
                     // difference in case could turn into a link. What is in one
                     // folder comes one after the other.
                     None if is_in(before, folder) => break,
                     None => {
-                        tally.add(folder, &Kind::Dir)?;
+                        tally.add(folder, &EntryKind::Dir)?;
                         if self.case_insensitive {
                             folded.insert(folder)?;
                         }
@@ -126,7 +126,7 @@ impl Rules {
         }
         let mut followed = 0;
         for (path, entry) in &tree.entries {
-            if let Kind::Link { target } = &entry.kind {
+            if let EntryKind::Link { target } = &entry.kind {
                 self.check_link(tree, &folded, path, target, &mut followed)?;
             }
         }
@@ -140,8 +140,8 @@ impl Rules {
         path: &str,
         target: &str,
         followed: &mut usize,
-    ) -> Result<(), Refusal> {
-        let escapes = || Refusal::LinkEscapes(path.into(), target.into());
+    ) -> Result<(), PathError> {
+        let escapes = || PathError::LinkEscapes(path.into(), target.into());
         let mut left = 40; // as many hops as Linux follows
         let mut place: Vec<String> = path.split('/').map(str::to_owned).collect();
         place.pop();
@@ -151,7 +151,7 @@ impl Rules {
             // What a step costs, however short the path.
             *followed += 64;
             if *followed > MAX_FOLLOWED {
-                return Err(Refusal::Links);
+                return Err(PathError::Links);
             }
             match segment.as_str() {
                 "." => continue,
@@ -169,10 +169,10 @@ impl Rules {
                     .then(|| tree.entries.get(folded.get(&here.to_lowercase())?))
                     .flatten()
             });
-            if let Some(Kind::Link { target }) = entry.map(|e| &e.kind) {
+            if let Some(EntryKind::Link { target }) = entry.map(|e| &e.kind) {
                 left -= 1;
                 if left == 0 {
-                    return Err(Refusal::LinkLoop(path.into()));
+                    return Err(PathError::LinkLoop(path.into()));
                 }
                 place.pop();
                 push_target(&mut todo, target).ok_or_else(escapes)?;

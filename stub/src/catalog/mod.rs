@@ -2,13 +2,11 @@
 //! decision with its reason out.
 
 mod channel;
-mod choose_release;
 pub mod custom;
 mod rollout;
 mod target_name;
 
 pub use channel::Channel;
-pub use choose_release::{Choice, Client, choose};
 pub use target_name::{TargetKind, TargetName, is_name};
 
 use crate::bundle::TreeHash;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::choose_release::{ClientState, ReleaseChoice, choose};
 use std::str::FromStr;
 
 fn version(text: &str) -> Version {
@@ -50,15 +51,15 @@ fn chosen_from(
     held: &BTreeSet<Version>,
     id: &str,
 ) -> Option<String> {
-    let client = Client {
+    let client = ClientState {
         installed: Some(&version(installed)),
         channel,
         held,
         id,
     };
     match choose(catalog, client) {
-        Choice::UpToDate => None,
-        Choice::Update { version, .. } => Some(version.to_string()),
+        ReleaseChoice::UpToDate => None,
+        ReleaseChoice::Update { version, .. } => Some(version.to_string()),
     }
 }
 

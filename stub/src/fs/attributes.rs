@@ -176,7 +176,7 @@ pub fn has_hard_links(folder: &Path) -> bool {
     let mut name = file.path().as_os_str().to_owned();
     name.push("-link");
     let linked = std::fs::hard_link(file.path(), &name).is_ok();
-    linked && fs::remove_file(Path::new(&name)).is_ok()
+    linked && fs::remove_file_if_exists(Path::new(&name)).is_ok()
 }
 
 /// How many bytes this user may still write to the file system of `folder`;

@@ -6,7 +6,7 @@ use crate::fs::error::{FsError, Named, Result};
 use crate::fs::modes::is_unknown;
 use crate::fs::modes::{has_permissions, set_path_mode};
 use crate::fs::read::{inspect, read_link};
-use crate::fs::remove::remove_file;
+use crate::fs::remove::remove_file_if_exists;
 use crate::fs::sync::sync_file;
 use crate::fs::write::copy_with_mode;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub fn link_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
             if set_path_mode(to, mode).is_ok() {
                 return Ok(());
             }
-            remove_file(to)?;
+            remove_file_if_exists(to)?;
             copy_with_mode(from, to, mode)
         }
         _ => Ok(()),

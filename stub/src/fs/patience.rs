@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Windows: a file that an antivirus or an indexer has open can often be
 /// renamed or removed a moment later. Tries for about a second there.
-pub(super) fn patiently<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn retry_while_locked<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut wait = Duration::from_millis(10);
     loop {
         match call() {

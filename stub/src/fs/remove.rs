@@ -2,14 +2,14 @@
 
 use crate::fs::error::{Named, Result};
 use crate::fs::modes::set_path_mode;
-use crate::fs::patience::patiently;
+use crate::fs::patience::retry_while_locked;
 use crate::fs::read::inspect;
 use std::path::Path;
 use std::{fs, io};
 
 /// Removes a file if it is there.
-pub fn remove_file(path: &Path) -> Result<()> {
-    match patiently(|| fs::remove_file(path)) {
+pub fn remove_file_if_exists(path: &Path) -> Result<()> {
+    match retry_while_locked(|| fs::remove_file(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result.named("remove", path),
     }
@@ -18,23 +18,23 @@ pub fn remove_file(path: &Path) -> Result<()> {
 /// Removes whatever is there, if there is anything; never follows links.
 pub fn remove_any(path: &Path) -> Result<()> {
     match inspect(path)? {
-        Some(found) if found.is_dir() => remove_tree(path),
+        Some(found) if found.is_dir() => remove_tree_if_exists(path),
         Some(found) if found.is_symlink() => remove_link(path),
-        _ => remove_file(path),
+        _ => remove_file_if_exists(path),
     }
 }
 
 /// Removes a link, which on Windows may be one of the folder kind.
 fn remove_link(path: &Path) -> Result<()> {
-    match patiently(|| fs::remove_file(path).or_else(|_| fs::remove_dir(path))) {
+    match retry_while_locked(|| fs::remove_file(path).or_else(|_| fs::remove_dir(path))) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result.named("remove", path),
     }
 }
 
 /// Removes a folder and all in it, if it is there; never follows links.
-pub fn remove_tree(path: &Path) -> Result<()> {
-    match patiently(|| fs::remove_dir_all(path)) {
+pub fn remove_tree_if_exists(path: &Path) -> Result<()> {
+    match retry_while_locked(|| fs::remove_dir_all(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         // A folder of a bundle may be without write permission.
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied && cfg!(unix) => {
@@ -58,5 +58,5 @@ fn make_writable(path: &Path) -> Result<()> {
 
 /// Removes an empty folder.
 pub fn remove_dir(path: &Path) -> Result<()> {
-    patiently(|| fs::remove_dir(path)).named("remove", path)
+    retry_while_locked(|| fs::remove_dir(path)).named("remove", path)
 }

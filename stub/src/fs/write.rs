@@ -3,9 +3,9 @@
 use crate::fs::error::{Named, Result};
 use crate::fs::list::list;
 use crate::fs::modes::set_mode;
-use crate::fs::patience::patiently;
+use crate::fs::patience::retry_while_locked;
 use crate::fs::read::{inspect, open, read_through};
-use crate::fs::remove::remove_file;
+use crate::fs::remove::remove_file_if_exists;
 use crate::fs::sync::sync_dir;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -37,7 +37,7 @@ pub fn open_to_append(path: &Path, tell: &mut dyn FnMut(&[u8])) -> Result<(File,
 
 /// Makes an empty file in the place of whatever file is there.
 pub fn create_empty(path: &Path) -> Result<File> {
-    remove_file(path)?;
+    remove_file_if_exists(path)?;
     create_new(path)
 }
 
@@ -75,7 +75,7 @@ pub fn sweep(folder: &Path) -> Result<()> {
     for path in list(folder)? {
         let name = path.file_name().and_then(|name| name.to_str());
         if name.is_some_and(|name| name.starts_with(TEMPORARY)) {
-            remove_file(&path)?;
+            remove_file_if_exists(&path)?;
         }
     }
     Ok(())
@@ -112,7 +112,7 @@ pub fn write_atomically_with(
     set_mode(file.as_file(), path, 0o644)?;
     file.as_file().sync_all().named("sync", path)?;
     let mut file = Some(file);
-    patiently(|| match file.take().expect("given back").persist(path) {
+    retry_while_locked(|| match file.take().expect("given back").persist(path) {
         Ok(_) => Ok(()),
         Err(failed) => {
             file = Some(failed.file);
@@ -124,14 +124,14 @@ pub fn write_atomically_with(
 }
 
 /// Renames within one file system, and waits until that is on disk.
-pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    patiently(|| fs::rename(from, to)).named("rename", from)?;
+pub fn rename_durably(from: &Path, to: &Path) -> Result<()> {
+    retry_while_locked(|| fs::rename(from, to)).named("rename", from)?;
     sync_dir(to.parent().unwrap_or(Path::new(".")))
 }
 
 /// Renames within one file system; to be synced with the rest of a tree.
 pub fn rename_unsynced(from: &Path, to: &Path) -> Result<()> {
-    patiently(|| fs::rename(from, to)).named("rename", from)
+    retry_while_locked(|| fs::rename(from, to)).named("rename", from)
 }
 
 /// Copies a file's content and gives the copy these permission bits.

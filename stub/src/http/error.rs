@@ -2,7 +2,7 @@
 
 use super::dial::ProxyError;
 use super::url::shown;
-use crate::failure::Class;
+use crate::failure::FailureKind;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 use ureq::http::StatusCode;
@@ -190,14 +190,14 @@ impl std::fmt::Display for Oddity {
 
 impl HttpError {
     /// The class of problem.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> FailureKind {
         match self {
             HttpError::TooLong { .. }
             | HttpError::WrongLength { .. }
             | HttpError::Page { .. }
-            | HttpError::Encoded { .. } => Class::Refused,
-            HttpError::Roots(_) => Class::Local,
-            _ => Class::Unavailable,
+            | HttpError::Encoded { .. } => FailureKind::Refused,
+            HttpError::Roots(_) => FailureKind::Local,
+            _ => FailureKind::Unavailable,
         }
     }
 

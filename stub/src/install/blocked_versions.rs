@@ -129,8 +129,8 @@ impl BlockedVersions {
     /// # Errors
     /// A file system call that failed.
     pub fn clear(layout: &Layout) -> Result<(), FsError> {
-        fs::remove_file(&layout.blocked())?;
-        fs::remove_file(&layout.quarantine())
+        fs::remove_file_if_exists(&layout.blocked())?;
+        fs::remove_file_if_exists(&layout.quarantine())
     }
 
     fn store(&self, layout: &Layout) -> Result<(), FsError> {
@@ -144,11 +144,11 @@ impl BlockedVersions {
         let lines: String = lines.into_iter().map(|v| format!("{v}\n")).collect();
         // What must not run comes first, and is believed without the rest.
         match lines.is_empty() {
-            true => fs::remove_file(&layout.quarantine())?,
+            true => fs::remove_file_if_exists(&layout.quarantine())?,
             false => fs::write_atomically(&layout.quarantine(), lines.as_bytes())?,
         }
         if self.entries.is_empty() {
-            return fs::remove_file(&layout.blocked());
+            return fs::remove_file_if_exists(&layout.blocked());
         }
         let text = serde_json::to_vec(&self.entries).expect("texts and numbers are JSON");
         fs::write_atomically(&layout.blocked(), &text)

@@ -6,7 +6,7 @@ use super::{Layout, Lock, Probation, Record, Release, running_instances, user_fi
 use crate::bundle::Rules;
 use crate::fs::{self, FsError};
 use crate::install::commit_error::CommitError;
-use crate::install::integrity::{check_files, restore_modes};
+use crate::install::integrity::{restore_modes, verify_installed_files};
 use crate::install::journal::Journal;
 use crate::install::swap::{finish, swap, swap_by_copy};
 use crate::policy::staged_origin::{Origin, Why};
@@ -17,7 +17,7 @@ const LAUNCH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What became of a staged update.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Committed {
+pub enum CommitOutcome {
     /// It is installed.
     Done(Release),
     /// It stays staged: these processes of the application are running, or
@@ -29,7 +29,7 @@ pub enum Committed {
 
 /// How to install what is staged.
 #[derive(Clone, Copy, Default)]
-pub struct How<'a> {
+pub struct CommitOptions<'a> {
     /// Files that no release brought are left behind.
     pub purge: bool,
     /// Every staged file is hashed again first: for updates staged by an
@@ -44,7 +44,7 @@ pub struct How<'a> {
     pub preserve: Option<&'a dyn Fn(&str) -> bool>,
 }
 
-impl How<'_> {
+impl CommitOptions<'_> {
     fn preserves(&self, path: &str) -> bool {
         self.preserve.is_some_and(|preserve| preserve(path))
     }
@@ -55,30 +55,34 @@ impl How<'_> {
 ///
 /// # Errors
 /// [`CommitError`]; what was installed still is.
-pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committed, CommitError> {
+pub fn commit(
+    layout: &Layout,
+    _update_lock: &Lock,
+    how: CommitOptions,
+) -> Result<CommitOutcome, CommitError> {
     let rules = Rules::host();
     let staged = layout.staged();
     let Some(update) = Record::load(&staged, rules)? else {
-        return Ok(Committed::Nothing);
+        return Ok(CommitOutcome::Nothing);
     };
     if how.recheck {
         // A file that did not change is one with that of `app`.
         restore_modes(&staged, &update, &|path| how.preserves(path))?;
         // An edited file may be in its place already, from an interrupted
         // commit.
-        let damaged = check_files(&staged, &update, &|path| how.preserves(path))?;
+        let damaged = verify_installed_files(&staged, &update, &|path| how.preserves(path))?;
         if let Some(path) = damaged.into_iter().next() {
             return Err(CommitError::Damaged { path });
         }
     }
     // From here until the exchange no stub may start the application.
     let Some(_launch_lock) = Lock::exclusive(&layout.launch_lock(), LAUNCH_PATIENCE)? else {
-        return Ok(Committed::Deferred(Vec::new()));
+        return Ok(CommitOutcome::Deferred(Vec::new()));
     };
     let app = layout.app();
     let instances = running_instances::instances(&app)?;
     if !instances.is_empty() {
-        return Ok(Committed::Deferred(instances));
+        return Ok(CommitOutcome::Deferred(instances));
     }
     let installed = Record::load(&app, rules).unwrap_or_else(|e| {
         log::warn!("{e}; all files that the update does not bring are kept");
@@ -86,7 +90,7 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
     });
     prepare_tree(layout, installed.as_ref(), &update, how)?;
     let Some(hash) = record_hash(&staged)? else {
-        return Ok(Committed::Nothing);
+        return Ok(CommitOutcome::Nothing);
     };
     if how.probation && installed.is_some() {
         Probation::begin(layout, hash.clone())?;
@@ -103,7 +107,7 @@ pub fn commit(layout: &Layout, _update_lock: &Lock, how: How) -> Result<Committe
     // Whatever state that left after an error, this knows it.
     finish(layout, &journal.to)?;
     result?;
-    Ok(Committed::Done(update.release))
+    Ok(CommitOutcome::Done(update.release))
 }
 
 /// All that can be done to the staged bundle before anything is moved.
@@ -111,7 +115,7 @@ fn prepare_tree(
     layout: &Layout,
     installed: Option<&Record>,
     update: &Record,
-    how: How,
+    how: CommitOptions,
 ) -> Result<(), FsError> {
     let (app, staged) = (layout.app(), layout.staged());
     let old = installed.map(|record| &record.manifest);
@@ -120,7 +124,7 @@ fn prepare_tree(
     }
     if let Some(old) = old {
         let wanted = |path: &str| how.preserves(path);
-        user_files::keep_edits(&app, old, &staged, &update.manifest, &wanted)?;
+        user_files::preserve_user_edits(&app, old, &staged, &update.manifest, &wanted)?;
     }
     user_files::adopt_owners(&app, old, &staged, &update.manifest)
 }
@@ -129,13 +133,14 @@ fn take_its_place(
     layout: &Layout,
     installed: Option<&Record>,
     update: &Record,
-    how: How,
+    how: CommitOptions,
     journal: &mut Journal,
 ) -> Result<(), CommitError> {
     if !how.purge {
         let old = installed.map(|record| &record.manifest);
         let staged = layout.staged();
-        let count = user_files::move_over(&layout.app(), old, &staged, &update.manifest)?;
+        let count =
+            user_files::carry_over_user_files(&layout.app(), old, &staged, &update.manifest)?;
         log::debug!("{count} files and folders of the application's own moved");
     }
     match swap(layout) {
@@ -157,13 +162,13 @@ pub fn roll_back(
     layout: &Layout,
     update_lock: &Lock,
     preserve: &dyn Fn(&str) -> bool,
-) -> Result<Committed, CommitError> {
+) -> Result<CommitOutcome, CommitError> {
     let (previous, staged) = (layout.previous(), layout.staged());
     let Some(record) = Record::load(&previous, Rules::host())? else {
-        return Ok(Committed::Nothing);
+        return Ok(CommitOutcome::Nothing);
     };
     restore_modes(&previous, &record, preserve)?;
-    for path in check_files(&previous, &record, preserve)? {
+    for path in verify_installed_files(&previous, &record, preserve)? {
         if fs::inspect(&fs::join(&previous, &path))?.is_none() {
             return Err(CommitError::Damaged { path });
         }
@@ -178,11 +183,11 @@ pub fn roll_back(
         let why = Why::BackFrom(from);
         Origin { record, why }.store(layout)?;
     }
-    fs::rename(&previous, &staged)?;
-    let how = How {
+    fs::rename_durably(&previous, &staged)?;
+    let how = CommitOptions {
         returning: true,
         preserve: Some(preserve),
-        ..How::default()
+        ..CommitOptions::default()
     };
     commit(layout, update_lock, how)
 }

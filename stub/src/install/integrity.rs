@@ -1,7 +1,7 @@
 //! Compares installed files with their record, and restores permissions.
 
 use crate::bundle::patch::verify_file;
-use crate::bundle::{Entry, Kind};
+use crate::bundle::{Entry, EntryKind};
 use crate::fs;
 use crate::fs::{FsError, attributes};
 use crate::install::Record;
@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// If something is there and cannot be read.
-pub fn check_files(
+pub fn verify_installed_files(
     folder: &Path,
     record: &Record,
     may_differ: &dyn Fn(&str) -> bool,
@@ -22,12 +22,12 @@ pub fn check_files(
     let modes = Modes::of(folder);
     for (path, entry) in &record.manifest.entries {
         let place = fs::join(folder, path);
-        let free = matches!(entry.kind, Kind::File { .. }) && may_differ(path);
+        let free = matches!(entry.kind, EntryKind::File { .. }) && may_differ(path);
         let sound = match &entry.kind {
-            Kind::File { .. } if free => fs::inspect(&place)?.is_some(),
-            Kind::File { size, sha256 } => verify_file(&place, *size, sha256)?,
-            Kind::Dir => fs::inspect(&place)?.is_some_and(|found| found.is_dir()),
-            Kind::Link { target } => {
+            EntryKind::File { .. } if free => fs::inspect(&place)?.is_some(),
+            EntryKind::File { size, sha256 } => verify_file(&place, *size, sha256)?,
+            EntryKind::Dir => fs::inspect(&place)?.is_some_and(|found| found.is_dir()),
+            EntryKind::Link { target } => {
                 fs::inspect(&place)?.is_some_and(|found| found.is_symlink())
                     && fs::read_link(&place)?.to_str().map(slashes).as_ref() == Some(target)
             }
@@ -63,7 +63,7 @@ pub fn restore_modes(
     // A folder comes before what is in it, which may be out of reach so far.
     for (path, entry) in &record.manifest.entries {
         let place = fs::join(folder, path);
-        let free = matches!(entry.kind, Kind::File { .. }) && may_differ(path);
+        let free = matches!(entry.kind, EntryKind::File { .. }) && may_differ(path);
         if free || modes.are_right(&place, entry)? {
             continue;
         }
@@ -97,9 +97,9 @@ impl<'a> Modes<'a> {
             return Ok(true);
         };
         let same_kind = match entry.kind {
-            Kind::File { .. } => found.is_file(),
-            Kind::Dir => found.is_dir(),
-            Kind::Link { .. } => false,
+            EntryKind::File { .. } => found.is_file(),
+            EntryKind::Dir => found.is_dir(),
+            EntryKind::Link { .. } => false,
         };
         if !same_kind || fs::has_permissions(&found, entry.mode) {
             return Ok(true);

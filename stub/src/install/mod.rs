@@ -27,17 +27,17 @@ pub use elevate::Elevated;
 pub use layout::Layout;
 
 pub use blocked_versions::{BlockedVersions, offered_previous};
-pub use commit::{Committed, How, commit, roll_back};
+pub use commit::{CommitOptions, CommitOutcome, commit, roll_back};
 pub use commit_error::CommitError;
 pub use elevate::run_elevated;
-pub use integrity::{check_files, restore_modes};
+pub use integrity::{restore_modes, verify_installed_files};
 pub use lock::Lock;
 pub use probation::{Probation, record_hash};
 pub use record::{Record, RecordError, Release};
 pub use recover::recover;
 pub use running_instances::{BOOTLOADERS, await_end, bootloaders, instances, sees_processes};
-pub use staging::{SealError, discard, keep_downloads, prepare, seal, tidy};
+pub use staging::{SealError, discard, prepare, prune_downloads, seal, tidy};
 pub use state_dir::{
-    StateError, forget, is_left_to_owner, open_state, owns_state, quarantined, secure_state,
-    translocated,
+    StateError, forget, has_quarantine_attribute, is_left_to_owner, open_state_dir, owns_state,
+    secure_state, translocated,
 };

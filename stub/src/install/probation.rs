@@ -86,7 +86,7 @@ impl Probation {
     /// # Errors
     /// A file system call that failed.
     pub fn end(layout: &Layout) -> Result<(), FsError> {
-        fs::remove_file(&layout.probation())
+        fs::remove_file_if_exists(&layout.probation())
     }
 }
 

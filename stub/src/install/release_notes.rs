@@ -25,7 +25,7 @@ pub struct Note {
 /// The file system's.
 pub fn keep(layout: &Layout, notes: &[Note]) -> Result<(), FsError> {
     match notes {
-        [] => fs::remove_file(&layout.notes()),
+        [] => fs::remove_file_if_exists(&layout.notes()),
         notes => {
             let text = serde_json::to_vec(notes).expect("texts are JSON");
             fs::write_atomically(&layout.notes(), &text)

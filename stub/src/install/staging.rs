@@ -2,7 +2,7 @@
 //! record.
 
 use super::{Layout, Record, exchange};
-use crate::bundle::{Kind, Manifest};
+use crate::bundle::{EntryKind, Manifest};
 use crate::fs::{self, FsError};
 use std::path::{Path, PathBuf};
 
@@ -34,11 +34,11 @@ pub fn discard(layout: &Layout) -> Result<(), FsError> {
         return Err(FsError::new("remove", &layout.staging(), error));
     }
     if layout.staging().exists() {
-        fs::remove_file(&Record::path(&layout.staged()))?;
+        fs::remove_file_if_exists(&Record::path(&layout.staged()))?;
     }
-    fs::remove_tree(&layout.staging())?;
+    fs::remove_tree_if_exists(&layout.staging())?;
     match fs::list(&layout.downloads())?.is_empty() {
-        true => fs::remove_tree(&layout.downloads()),
+        true => fs::remove_tree_if_exists(&layout.downloads()),
         false => Ok(()),
     }
 }
@@ -49,11 +49,11 @@ pub fn discard(layout: &Layout) -> Result<(), FsError> {
 /// A file system call that failed.
 pub fn tidy(layout: &Layout) -> Result<(), FsError> {
     if fs::inspect(&layout.staged())?.is_none() {
-        fs::remove_file(&layout.origin())?;
+        fs::remove_file_if_exists(&layout.origin())?;
     }
     for folder in [layout.staging(), layout.downloads()] {
         if fs::list(&folder)?.is_empty() {
-            fs::remove_tree(&folder)?;
+            fs::remove_tree_if_exists(&folder)?;
         }
     }
     Ok(())
@@ -63,10 +63,10 @@ pub fn tidy(layout: &Layout) -> Result<(), FsError> {
 ///
 /// # Errors
 /// A file system call that failed.
-pub fn keep_downloads(layout: &Layout, wanted: &[PathBuf]) -> Result<(), FsError> {
+pub fn prune_downloads(layout: &Layout, wanted: &[PathBuf]) -> Result<(), FsError> {
     for path in fs::list(&layout.downloads())? {
         if !wanted.contains(&path) {
-            fs::remove_file(&path)?;
+            fs::remove_file_if_exists(&path)?;
         }
     }
     Ok(())
@@ -80,15 +80,15 @@ pub fn keep_downloads(layout: &Layout, wanted: &[PathBuf]) -> Result<(), FsError
 pub fn seal(layout: &Layout, record: &Record) -> Result<(), SealError> {
     let tree = layout.staged();
     // Not needed any more, so it need not get to the disk.
-    fs::remove_tree(&layout.downloads())?;
+    fs::remove_tree_if_exists(&layout.downloads())?;
     sync(&tree, &record.manifest)?;
     // Written elsewhere: a temporary file may be left behind by a crash, and
     // would then be in the bundle.
     fs::create_dir_all(&layout.work())?;
     let pending = layout.work().join("record");
     fs::write_atomically_with(&pending, &mut |out| record.write(out))?;
-    fs::rename(&pending, &Record::path(&tree))?;
-    fs::remove_tree(&layout.work())?;
+    fs::rename_durably(&pending, &Record::path(&tree))?;
+    fs::remove_tree_if_exists(&layout.work())?;
     fs::sync_dir(&layout.staging())
 }
 
@@ -99,9 +99,9 @@ fn sync(tree: &Path, manifest: &Manifest) -> Result<(), FsError> {
     for (path, entry) in &manifest.entries {
         let place = fs::join(tree, path);
         match entry.kind {
-            Kind::File { .. } => fs::sync_file(&place)?,
-            Kind::Dir => fs::sync_dir(&place)?,
-            Kind::Link { .. } => {}
+            EntryKind::File { .. } => fs::sync_file(&place)?,
+            EntryKind::Dir => fs::sync_dir(&place)?,
+            EntryKind::Link { .. } => {}
         }
     }
     fs::sync_dir(tree)

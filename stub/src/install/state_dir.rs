@@ -42,14 +42,14 @@ pub fn is_left_to_owner(layout: &Layout) -> bool {
 ///
 /// # Errors
 /// [`StateError`]; then nothing in it may be used.
-pub fn open_state(layout: &Layout) -> Result<(), StateError> {
+pub fn open_state_dir(layout: &Layout) -> Result<(), StateError> {
     for done in secure_state(layout)? {
         log::warn!("{done}");
     }
     Ok(())
 }
 
-/// As [`open_state`], for when there is no log yet: returns what is to be in
+/// As [`open_state_dir`], for when there is no log yet: returns what is to be in
 /// it.
 ///
 /// # Errors
@@ -93,7 +93,7 @@ fn put_roots_aside(layout: &Layout) -> Result<(), FsError> {
     let names = (1..100).map(|n| layout.root().join(format!(".notsotuf-of-root-{n}")));
     for name in names {
         if fs::inspect(&name)?.is_none() {
-            return fs::rename(&path, &name);
+            return fs::rename_durably(&path, &name);
         }
     }
     Ok(())
@@ -244,12 +244,12 @@ fn own(_: &Path) -> Result<bool, FsError> {
 /// A file system call that failed.
 pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
     super::discard(layout)?;
-    fs::remove_tree(&layout.downloads())?;
+    fs::remove_tree_if_exists(&layout.downloads())?;
     if fs::inspect(&layout.app())?.is_some() {
         super::swap::remove_bundle(&layout.previous())?;
     }
     for path in [layout.probation(), layout.notes(), layout.failed_stub()] {
-        fs::remove_file(&path)?;
+        fs::remove_file_if_exists(&path)?;
     }
     BlockedVersions::clear(layout)
 }
@@ -264,7 +264,7 @@ pub fn translocated(program: &Path) -> bool {
 
 /// Whether macOS has marked a file as downloaded and not yet approved by the
 /// user: then it may refuse to start it.
-pub fn quarantined(path: &Path) -> bool {
+pub fn has_quarantine_attribute(path: &Path) -> bool {
     #[cfg(target_vendor = "apple")]
     {
         let mut value = [0u8; 256];

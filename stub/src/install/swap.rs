@@ -13,7 +13,7 @@ use std::path::Path;
 pub(super) fn swap(layout: &Layout) -> Result<(), FsError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
     if fs::inspect(&app)?.is_none() {
-        return fs::rename(&staged, &app);
+        return fs::rename_durably(&staged, &app);
     }
     let exchanged = with_access(&[&app, &staged], || {
         exchange::exchange(&staged, &app).map_err(|e| FsError::new("exchange", &app, e))
@@ -23,8 +23,8 @@ pub(super) fn swap(layout: &Layout) -> Result<(), FsError> {
         return fs::sync_dir(&layout.staging());
     }
     remove_bundle(&previous)?;
-    with_access(&[&app], || fs::rename(&app, &previous))?;
-    with_access(&[&staged], || fs::rename(&staged, &app))
+    with_access(&[&app], || fs::rename_durably(&app, &previous))?;
+    with_access(&[&staged], || fs::rename_durably(&staged, &app))
 }
 
 /// Puts the staged bundle in the place of `app` where that cannot be renamed,
@@ -48,7 +48,7 @@ pub(super) fn swap_by_copy(
     journal.copied = true;
     journal.store(layout)?;
     remove_bundle(&app)?;
-    Ok(fs::rename(&staged, &app)?)
+    Ok(fs::rename_durably(&staged, &app)?)
 }
 
 pub(super) fn copy_to_previous(layout: &Layout) -> Result<(), FsError> {
@@ -66,9 +66,9 @@ fn can_rename_into(layout: &Layout) -> Result<bool, FsError> {
         layout.root().join("app.probe"),
     );
     fs::create_dir_all(&from)?;
-    let moved = fs::rename(&from, &to);
-    fs::remove_tree(&from)?;
-    fs::remove_tree(&to)?;
+    let moved = fs::rename_durably(&from, &to);
+    fs::remove_tree_if_exists(&from)?;
+    fs::remove_tree_if_exists(&to)?;
     match moved {
         Err(e) if fs::is_across_file_systems(&e) => Ok(false),
         result => result.map(|()| true),
@@ -104,11 +104,11 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     if fs::inspect(&app)?.is_none() {
         // Between two renames.
         let forward = match is_update(&staged)? {
-            true => with_access(&[&staged], || fs::rename(&staged, &app)).map(|()| true),
+            true => with_access(&[&staged], || fs::rename_durably(&staged, &app)).map(|()| true),
             false => Ok(false),
         };
         if !matches!(forward, Ok(true)) && fs::inspect(&previous)?.is_some() {
-            fs::rename(&previous, &app)?;
+            fs::rename_durably(&previous, &app)?;
         } else {
             forward?;
         }
@@ -122,12 +122,12 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
             }
             // After an exchange: what is staged now is the old bundle.
             remove_bundle(&previous)?;
-            fs::rename(&staged, &previous)?;
+            fs::rename_durably(&staged, &previous)?;
         } else {
             take_back(layout)?;
         }
     }
-    fs::remove_file(&layout.journal())?;
+    fs::remove_file_if_exists(&layout.journal())?;
     fs::sync_dir(&layout.state())?;
     super::tidy(layout)
 }
@@ -153,7 +153,7 @@ fn take_back(layout: &Layout) -> Result<(), FsError> {
 /// Removes a bundle, its record first: without one it counts as incomplete.
 pub(super) fn remove_bundle(folder: &Path) -> Result<(), FsError> {
     if fs::inspect(folder)?.is_some() {
-        fs::remove_file(&Record::path(folder))?;
+        fs::remove_file_if_exists(&Record::path(folder))?;
     }
-    fs::remove_tree(folder)
+    fs::remove_tree_if_exists(folder)
 }

@@ -69,7 +69,7 @@ pub fn supervise(
     program: PathBuf,
     more: &Variables,
     started: impl FnOnce(),
-) -> Result<End, LaunchError> {
+) -> Result<AppExit, LaunchError> {
     let command = command(&program, more);
     os::supervise(command, started).map_err(|source| LaunchError { program, source })
 }
@@ -108,28 +108,28 @@ pub fn end_with_child() {
 
 /// How the application ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum AppExit {
     /// With this exit code.
     Code(i32),
     /// Killed by this signal (Unix).
     Signal(i32),
 }
 
-impl End {
+impl AppExit {
     /// Ends this process in the same way.
     pub fn pass_on(self) -> ExitCode {
-        os::end_alike(self)
+        os::exit_like(self)
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for AppExit {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            End::Code(code) if cfg!(windows) && os::is_crash(*self) => {
+            AppExit::Code(code) if cfg!(windows) && os::is_crash(*self) => {
                 write!(f, "exit code {code:#x}")
             }
-            End::Code(code) => write!(f, "exit code {code}"),
-            End::Signal(signal) => write!(f, "signal {signal}"),
+            AppExit::Code(code) => write!(f, "exit code {code}"),
+            AppExit::Signal(signal) => write!(f, "signal {signal}"),
         }
     }
 }
@@ -138,24 +138,24 @@ impl fmt::Display for End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It works.
-    Sound,
+    Healthy,
     /// It does not.
     Failed,
     /// Somebody ended it before that could be told.
-    Open,
+    Inconclusive,
 }
 
 /// Judges by the end of the application. `proven`: it lived long enough, or
 /// has said that it is ready.
-pub fn verdict(end: End, proven: bool) -> Verdict {
+pub fn verdict(end: AppExit, proven: bool) -> Verdict {
     match end {
-        _ if proven => Verdict::Sound,
+        _ if proven => Verdict::Healthy,
         // Python makes an ordinary error of Ctrl-C.
-        _ if os::was_asked_to_end() => Verdict::Open,
-        End::Code(0) => Verdict::Sound,
+        _ if os::was_asked_to_end() => Verdict::Inconclusive,
+        AppExit::Code(0) => Verdict::Healthy,
         end if os::is_crash(end) => Verdict::Failed,
-        End::Code(code) if cfg!(unix) || code.cast_unsigned() >> 30 == 0 => Verdict::Failed,
-        _ => Verdict::Open,
+        AppExit::Code(code) if cfg!(unix) || code.cast_unsigned() >> 30 == 0 => Verdict::Failed,
+        _ => Verdict::Inconclusive,
     }
 }
 
@@ -270,20 +270,20 @@ mod tests {
 
     #[test]
     fn judges_by_the_end() {
-        assert_eq!(verdict(End::Code(0), false), Verdict::Sound);
-        assert_eq!(verdict(End::Code(1), false), Verdict::Failed);
-        assert_eq!(verdict(End::Code(1), true), Verdict::Sound);
+        assert_eq!(verdict(AppExit::Code(0), false), Verdict::Healthy);
+        assert_eq!(verdict(AppExit::Code(1), false), Verdict::Failed);
+        assert_eq!(verdict(AppExit::Code(1), true), Verdict::Healthy);
         #[cfg(unix)]
         {
-            assert_eq!(verdict(End::Signal(11), false), Verdict::Failed);
-            assert_eq!(verdict(End::Signal(15), false), Verdict::Open);
-            assert_eq!(verdict(End::Signal(9), true), Verdict::Sound);
+            assert_eq!(verdict(AppExit::Signal(11), false), Verdict::Failed);
+            assert_eq!(verdict(AppExit::Signal(15), false), Verdict::Inconclusive);
+            assert_eq!(verdict(AppExit::Signal(9), true), Verdict::Healthy);
         }
         #[cfg(windows)]
         {
-            let status = |code: u32| End::Code(code.cast_signed());
+            let status = |code: u32| AppExit::Code(code.cast_signed());
             assert_eq!(verdict(status(0xC000_0005), false), Verdict::Failed);
-            assert_eq!(verdict(status(0xC000_013A), false), Verdict::Open);
+            assert_eq!(verdict(status(0xC000_013A), false), Verdict::Inconclusive);
         }
     }
 

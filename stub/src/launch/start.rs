@@ -76,7 +76,7 @@ pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
 
 pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
     log::error!("{error}");
-    if install::quarantined(&error.program) {
+    if install::has_quarantine_attribute(&error.program) {
         log::error!(
             "macOS holds the program in quarantine; approve it in the system settings, Privacy & Security"
         );

@@ -3,7 +3,7 @@
 //! the application must be seen, it is a child, and signals are passed on.
 #![allow(unsafe_code)]
 
-use super::End;
+use super::AppExit;
 use rustix::fs::{FileType, fstat, tell};
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString, c_char};
@@ -22,7 +22,7 @@ pub fn run(mut command: Command, _started: impl FnOnce()) -> io::Result<ExitCode
 
 /// Runs the application as a child. It is in the same process group, so the
 /// terminal treats both alike: Ctrl-Z stops both.
-pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<End> {
+pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
     command.args(std::env::args_os().skip(1));
     pass_on_signals()?;
     end_with_this_process(&mut command);
@@ -40,8 +40,8 @@ pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<End
     CHILD.store(0, Ordering::SeqCst);
     let status = status?;
     Ok(match status.signal() {
-        Some(signal) => End::Signal(signal),
-        None => End::Code(status.code().unwrap_or(1)),
+        Some(signal) => AppExit::Signal(signal),
+        None => AppExit::Code(status.code().unwrap_or(1)),
     })
 }
 
@@ -290,20 +290,20 @@ pub fn end_with_child() {
             -1 => std::process::exit(1),
             _ => {
                 let end = match libc::WIFSIGNALED(status) {
-                    true => End::Signal(libc::WTERMSIG(status)),
-                    false => End::Code(libc::WEXITSTATUS(status)),
+                    true => AppExit::Signal(libc::WTERMSIG(status)),
+                    false => AppExit::Code(libc::WEXITSTATUS(status)),
                 };
-                end_alike(end);
+                exit_like(end);
             }
         }
     }
 }
 
 /// Ends this process the way its child did.
-pub fn end_alike(end: End) -> ExitCode {
+pub fn exit_like(end: AppExit) -> ExitCode {
     match end {
-        End::Code(code) => std::process::exit(code),
-        End::Signal(signal) => {
+        AppExit::Code(code) => std::process::exit(code),
+        AppExit::Signal(signal) => {
             // SAFETY: plain system calls. The core that is worth having is
             // the application's.
             unsafe {
@@ -322,8 +322,8 @@ pub fn end_alike(end: End) -> ExitCode {
 
 /// Whether a signal is one that says the program did something wrong, rather
 /// than that somebody wants it to end.
-pub fn is_crash(end: End) -> bool {
-    let End::Signal(signal) = end else {
+pub fn is_crash(end: AppExit) -> bool {
+    let AppExit::Signal(signal) = end else {
         return false;
     };
     [

@@ -1,7 +1,7 @@
 //! Windows: the application is a child, and this process waits for it.
 #![allow(unsafe_code)]
 
-use super::End;
+use super::AppExit;
 use crate::this_program;
 use std::ffi::{OsString, c_void};
 use std::io;
@@ -38,11 +38,11 @@ use windows_sys::core::BOOL;
 /// but for the program's name: every program on Windows takes its command
 /// line apart in its own way.
 pub fn run(command: Command, started: impl FnOnce()) -> io::Result<ExitCode> {
-    Ok(end_alike(supervise(command, started)?))
+    Ok(exit_like(supervise(command, started)?))
 }
 
 /// Runs the application and waits for its end.
-pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<End> {
+pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
     command.raw_arg(OsString::from_wide(arguments(&command_line())));
     // Ctrl-C goes to all programs at the console: the application decides
     // what it means, this process waits for its end.
@@ -56,7 +56,7 @@ pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<End
     started();
     let status = child.wait();
     CHILD.store(std::ptr::null_mut(), Ordering::SeqCst);
-    Ok(End::Code(status?.code().unwrap_or(1)))
+    Ok(AppExit::Code(status?.code().unwrap_or(1)))
 }
 
 /// The process of the application; 0 if there is none.
@@ -164,18 +164,18 @@ pub fn prepare() {
 
 /// Ends this process with all 32 bits of the code, which `ExitCode` would
 /// cut to eight.
-pub fn end_alike(end: End) -> ExitCode {
+pub fn exit_like(end: AppExit) -> ExitCode {
     match end {
-        End::Code(code) | End::Signal(code) => std::process::exit(code),
+        AppExit::Code(code) | AppExit::Signal(code) => std::process::exit(code),
     }
 }
 
 /// Whether a code is one that the system gives to a program that did
 /// something wrong (an error status), rather than one that was told to end.
-pub fn is_crash(end: End) -> bool {
+pub fn is_crash(end: AppExit) -> bool {
     match end {
-        End::Code(code) => code.cast_unsigned() >> 30 == 3 && code != STATUS_CONTROL_C_EXIT,
-        End::Signal(_) => false,
+        AppExit::Code(code) => code.cast_unsigned() >> 30 == 3 && code != STATUS_CONTROL_C_EXIT,
+        AppExit::Signal(_) => false,
     }
 }
 

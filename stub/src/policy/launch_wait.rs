@@ -16,7 +16,7 @@ pub enum Phase {
 
 /// How long to wait, from the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct WaitLimits {
     /// Until it must be known whether there is an update.
     pub decision: Duration,
     /// Without any progress afterwards.
@@ -27,16 +27,16 @@ pub struct Patience {
 
 /// What the launcher does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum WaitDecision {
     /// Wait this long for news, at the most.
     Wait(Duration),
     /// Start the application now.
-    Launch(GaveUp),
+    Launch(WaitEnded),
 }
 
 /// Why the launcher did not wait for the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GaveUp {
+pub enum WaitEnded {
     /// The deadline for the decision has passed.
     Deadline,
     /// The download stands still.
@@ -47,21 +47,21 @@ pub enum GaveUp {
     TookTooLong,
 }
 
-impl GaveUp {
+impl WaitEnded {
     /// For the log.
     pub fn reason(self) -> &'static str {
         match self {
-            GaveUp::Deadline => "no answer from the repository within the deadline",
-            GaveUp::Stalled => "the download stands still",
-            GaveUp::Cancelled => "the update was cancelled by the user",
-            GaveUp::TookTooLong => "the update takes longer than the user is to wait",
+            WaitEnded::Deadline => "no answer from the repository within the deadline",
+            WaitEnded::Stalled => "the download stands still",
+            WaitEnded::Cancelled => "the update was cancelled by the user",
+            WaitEnded::TookTooLong => "the update takes longer than the user is to wait",
         }
     }
 
     /// Whether the update is to go on behind the application: not where the
     /// user did not want it.
     pub fn goes_on(self) -> bool {
-        self != GaveUp::Cancelled
+        self != WaitEnded::Cancelled
     }
 }
 
@@ -71,24 +71,29 @@ pub fn may_cancel(phase: Phase) -> bool {
 }
 
 /// What to do `elapsed` after the start, with the last news `quiet` ago.
-pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, patience: Patience) -> Next {
+pub fn next(
+    phase: Phase,
+    elapsed: Duration,
+    quiet: Duration,
+    patience: WaitLimits,
+) -> WaitDecision {
     let (used, limit, gave_up) = match phase {
-        Phase::Checking => (elapsed, patience.decision, GaveUp::Deadline),
-        Phase::Staging => (quiet, patience.stall, GaveUp::Stalled),
-        Phase::Committing => return Next::Wait(Duration::from_secs(1)),
+        Phase::Checking => (elapsed, patience.decision, WaitEnded::Deadline),
+        Phase::Staging => (quiet, patience.stall, WaitEnded::Stalled),
+        Phase::Committing => return WaitDecision::Wait(Duration::from_secs(1)),
     };
     let left = limit.saturating_sub(used);
     let in_all = patience.total.saturating_sub(elapsed);
     match left.min(in_all) {
-        Duration::ZERO if left.is_zero() => Next::Launch(gave_up),
-        Duration::ZERO => Next::Launch(GaveUp::TookTooLong),
-        left => Next::Wait(left),
+        Duration::ZERO if left.is_zero() => WaitDecision::Launch(gave_up),
+        Duration::ZERO => WaitDecision::Launch(WaitEnded::TookTooLong),
+        left => WaitDecision::Wait(left),
     }
 }
 
 /// What to do with a version that is on probation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trial {
+pub enum ProbationDecision {
     /// Start it and watch.
     Start,
     /// Go back to the version before.
@@ -101,10 +106,10 @@ const MAX_TRIALS: u32 = 3;
 
 /// What to do with a version that was started so often, and never ended on
 /// its own nor lived long enough.
-pub fn trial(starts: u32) -> Trial {
+pub fn trial(starts: u32) -> ProbationDecision {
     match starts {
-        0..MAX_TRIALS => Trial::Start,
-        _ => Trial::GoBack,
+        0..MAX_TRIALS => ProbationDecision::Start,
+        _ => ProbationDecision::GoBack,
     }
 }
 
@@ -114,34 +119,40 @@ mod tests {
 
     #[test]
     fn a_version_has_three_tries() {
-        assert_eq!(trial(2), Trial::Start);
-        assert_eq!(trial(3), Trial::GoBack);
+        assert_eq!(trial(2), ProbationDecision::Start);
+        assert_eq!(trial(3), ProbationDecision::GoBack);
     }
 
     #[test]
     fn waits_for_the_decision_then_for_progress_and_never_leaves_a_commit() {
         let s = Duration::from_secs;
-        let patience = Patience {
+        let patience = WaitLimits {
             decision: s(3),
             stall: s(20),
             total: s(600),
         };
         let after = |phase, elapsed, quiet| next(phase, s(elapsed), s(quiet), patience);
-        assert_eq!(after(Phase::Checking, 1, 1), Next::Wait(s(2)));
-        assert_eq!(after(Phase::Checking, 3, 0), Next::Launch(GaveUp::Deadline));
-        assert_eq!(after(Phase::Staging, 500, 5), Next::Wait(s(15)));
-        assert_eq!(after(Phase::Staging, 30, 25), Next::Launch(GaveUp::Stalled));
-        assert_eq!(after(Phase::Staging, 599, 0), Next::Wait(s(1)));
-        let too_long = Next::Launch(GaveUp::TookTooLong);
+        assert_eq!(after(Phase::Checking, 1, 1), WaitDecision::Wait(s(2)));
+        assert_eq!(
+            after(Phase::Checking, 3, 0),
+            WaitDecision::Launch(WaitEnded::Deadline)
+        );
+        assert_eq!(after(Phase::Staging, 500, 5), WaitDecision::Wait(s(15)));
+        assert_eq!(
+            after(Phase::Staging, 30, 25),
+            WaitDecision::Launch(WaitEnded::Stalled)
+        );
+        assert_eq!(after(Phase::Staging, 599, 0), WaitDecision::Wait(s(1)));
+        let too_long = WaitDecision::Launch(WaitEnded::TookTooLong);
         assert_eq!(after(Phase::Staging, 600, 0), too_long);
-        let impatient = Patience {
+        let impatient = WaitLimits {
             total: s(2),
             ..patience
         };
         assert_eq!(next(Phase::Checking, s(2), s(0), impatient), too_long);
-        assert_eq!(after(Phase::Committing, 900, 900), Next::Wait(s(1)));
+        assert_eq!(after(Phase::Committing, 900, 900), WaitDecision::Wait(s(1)));
         assert!(may_cancel(Phase::Staging) && !may_cancel(Phase::Committing));
-        assert!(GaveUp::Deadline.goes_on() && GaveUp::TookTooLong.goes_on());
-        assert!(!GaveUp::Cancelled.goes_on());
+        assert!(WaitEnded::Deadline.goes_on() && WaitEnded::TookTooLong.goes_on());
+        assert!(!WaitEnded::Cancelled.goes_on());
     }
 }

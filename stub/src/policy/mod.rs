@@ -2,6 +2,7 @@
 //! out.
 
 pub mod blocked;
+pub mod choose_release;
 pub mod launch_wait;
 pub mod staged_origin;
 pub mod update_plan;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// A text, and what it is called in the table `[texts]` of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Text {
+pub enum MessageId {
     /// `{name}`, `{version}`.
     Updating,
     /// `{done}`, `{size}`.
@@ -22,7 +22,7 @@ pub enum Text {
     CancelStarts,
 }
 
-/// The names of texts in the settings, in the order of [`Text`].
+/// The names of texts in the settings, in the order of [`MessageId`].
 const NAMES: [&str; 7] = [
     "updating",
     "downloaded",
@@ -33,7 +33,7 @@ const NAMES: [&str; 7] = [
     "cancel_starts",
 ];
 
-/// By language code, in the order of [`Text`]. English is first, and taken
+/// By language code, in the order of [`MessageId`]. English is first, and taken
 /// where nothing else is known.
 const LANGUAGES: [(&str, [&str; 7]); 10] = [
     (
@@ -160,17 +160,17 @@ const LANGUAGES: [(&str, [&str; 7]); 10] = [
 
 /// The texts of one language, with those of the settings in their place.
 #[derive(Debug, Clone)]
-pub struct Texts {
+pub struct Messages {
     built_in: &'static [&'static str; 7],
     own: BTreeMap<String, String>,
 }
 
-impl Texts {
+impl Messages {
     /// Those for this user: by the setting `language`, else as the system
     /// says.
     pub fn new(settings: &Settings) -> Self {
         let language = settings.language.clone().or_else(os::language);
-        Texts {
+        Messages {
             built_in: built_in(&language.unwrap_or_default()),
             own: settings.texts.clone(),
         }
@@ -178,14 +178,14 @@ impl Texts {
 
     /// English.
     pub fn english() -> Self {
-        Texts {
+        Messages {
             built_in: &LANGUAGES[0].1,
             own: BTreeMap::new(),
         }
     }
 
     /// A text with `{…}` replaced by these values.
-    pub fn with(&self, text: Text, values: &[(&str, &str)]) -> String {
+    pub fn with(&self, text: MessageId, values: &[(&str, &str)]) -> String {
         let index = text as usize;
         let own = self.own.get(NAMES[index]).map(String::as_str);
         let mut rest = own.unwrap_or(self.built_in[index]);
@@ -254,7 +254,7 @@ mod tests {
                 assert!(!texts[index].is_empty());
             }
         }
-        assert_eq!(NAMES[Text::CancelStarts as usize], "cancel_starts");
+        assert_eq!(NAMES[MessageId::CancelStarts as usize], "cancel_starts");
     }
 
     #[test]
@@ -267,15 +267,19 @@ mod tests {
             ("xx", "Start now"),
             ("", "Start now"),
         ] {
-            assert_eq!(built_in(locale)[Text::StartNow as usize], start, "{locale}");
+            assert_eq!(
+                built_in(locale)[MessageId::StartNow as usize],
+                start,
+                "{locale}"
+            );
         }
-        let mut texts = Texts::english();
+        let mut texts = Messages::english();
         let values = [("name", "{version}{"), ("version", "1}")];
-        let text = texts.with(Text::Updating, &values);
+        let text = texts.with(MessageId::Updating, &values);
         assert_eq!(text, "Updating {version}{ to 1}");
         texts.own.insert("left".into(), "{x} {time} to go {".into());
         assert_eq!(
-            texts.with(Text::Left, &[("time", "0:01")]),
+            texts.with(MessageId::Left, &[("time", "0:01")]),
             "{x} 0:01 to go {"
         );
     }

@@ -12,10 +12,10 @@ mod window;
 
 pub use event::Event;
 pub use format_bytes::bytes;
-pub use screen::Screen;
+pub use screen::ProgressDisplay;
 
-pub use messages::Texts;
-pub use model::{Tale, View};
+pub use messages::Messages;
+pub use model::{ProgressModel, ProgressView};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! From events to what is shown of them: words, a part of the whole, and the
 //! time that is left.
 
-use super::messages::{Text, Texts};
+use super::messages::{MessageId, Messages};
 use super::{Event, bytes};
 use crate::safe_text;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const NOTES: usize = 120;
 
 /// What is to be shown.
 #[derive(Debug, Clone, PartialEq)]
-pub struct View {
+pub struct ProgressView {
     /// What happens.
     pub title: String,
     /// How far it is.
@@ -26,12 +26,12 @@ pub struct View {
     pub part: f64,
 }
 
-impl View {
+impl ProgressView {
     /// The same in characters that do nothing: for terminals, and for windows
     /// that take a line for a command.
     pub fn safe(self) -> Self {
         let one_line = |text: String| safe_text::one_line(&text).into_owned();
-        View {
+        ProgressView {
             title: one_line(self.title),
             detail: one_line(self.detail),
             notes: self.notes.map(one_line),
@@ -42,8 +42,8 @@ impl View {
 
 /// An update as it goes on.
 #[derive(Debug)]
-pub struct Tale {
-    texts: Texts,
+pub struct ProgressModel {
+    texts: Messages,
     title: String,
     notes: Option<String>,
     size: u64,
@@ -51,10 +51,10 @@ pub struct Tale {
     first: Option<(Duration, u64)>,
 }
 
-impl Tale {
+impl ProgressModel {
     /// In the user's language.
-    pub fn new(texts: Texts) -> Self {
-        Tale {
+    pub fn new(texts: Messages) -> Self {
+        ProgressModel {
             texts,
             title: String::new(),
             notes: None,
@@ -64,12 +64,12 @@ impl Tale {
     }
 
     /// The language.
-    pub fn texts(&self) -> &Texts {
+    pub fn texts(&self) -> &Messages {
         &self.texts
     }
 
     /// Takes in what happened `now` after the start.
-    pub fn event(&mut self, event: &Event, now: Duration) -> Option<View> {
+    pub fn event(&mut self, event: &Event, now: Duration) -> Option<ProgressView> {
         let (detail, part) = match event {
             Event::Found {
                 name,
@@ -78,7 +78,7 @@ impl Tale {
                 notes,
             } => {
                 let values = [("name", name.as_str()), ("version", version)];
-                self.title = self.texts.with(Text::Updating, &values);
+                self.title = self.texts.with(MessageId::Updating, &values);
                 self.notes = notes.as_deref().and_then(first_line);
                 self.size = *size;
                 self.first = None;
@@ -90,12 +90,12 @@ impl Tale {
             }
             Event::Assembled { done, total } => {
                 let part = ratio(*done, *total);
-                let detail = self.texts.with(Text::Unpacking, &[]);
+                let detail = self.texts.with(MessageId::Unpacking, &[]);
                 (detail, DOWNLOAD + part * (1.0 - DOWNLOAD))
             }
-            Event::Committing => (self.texts.with(Text::Installing, &[]), 1.0),
+            Event::Committing => (self.texts.with(MessageId::Installing, &[]), 1.0),
         };
-        Some(View {
+        Some(ProgressView {
             title: self.title.clone(),
             detail,
             notes: self.notes.clone(),
@@ -106,11 +106,11 @@ impl Tale {
     fn downloaded(&mut self, done: u64, now: Duration) -> String {
         let (done_text, size) = (bytes(done), bytes(self.size));
         let values = [("done", done_text.as_str()), ("size", &size)];
-        let text = self.texts.with(Text::Downloaded, &values);
+        let text = self.texts.with(MessageId::Downloaded, &values);
         match self.left(done, now) {
             Some(left) => {
                 let left = minutes(left);
-                let left = self.texts.with(Text::Left, &[("time", &left)]);
+                let left = self.texts.with(MessageId::Left, &[("time", &left)]);
                 format!("{text}, {left}")
             }
             None => text,
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_whole_update() {
         let s = Duration::from_secs;
-        let mut tale = Tale::new(Texts::english());
+        let mut tale = ProgressModel::new(Messages::english());
         let notes = "# 1.1\n\n* **Faster** start\x1b[2J\n* more\n";
         assert_eq!(tale.event(&found(notes), s(0)), None);
         let mut at = |event, seconds| tale.event(&event, s(seconds)).unwrap();
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_no_trouble() {
-        let mut tale = Tale::new(Texts::english());
+        let mut tale = ProgressModel::new(Messages::english());
         let event = |size| Event::Found {
             name: String::new(),
             version: String::new(),

@@ -1,10 +1,10 @@
 //! Shows an update on a terminal or in a window, once it takes longer.
 
 use crate::progress::event::Event;
-use crate::progress::surface::{Place, Wish};
+use crate::progress::surface::{Surface, Wish};
 use crate::progress::terminal::Terminal;
 use crate::progress::window::{Look, Programs, Window};
-use crate::progress::{Tale, Texts, View};
+use crate::progress::{Messages, ProgressModel, ProgressView};
 use crate::settings::Settings;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
@@ -31,8 +31,8 @@ const CLEARING: Duration = Duration::from_secs(1);
 /// a window. That happens on a thread of its own, which may hang for all that
 /// the one knows who tells the events: a terminal can be stopped, and a window
 /// is another program.
-pub struct Screen {
-    tale: Tale,
+pub struct ProgressDisplay {
+    tale: ProgressModel,
     start: Instant,
     /// What to show it on, until there is something to show.
     place: Option<Wish>,
@@ -56,11 +56,11 @@ struct Shared {
 
 #[derive(Default)]
 struct Latest {
-    view: Option<View>,
+    view: Option<ProgressView>,
     over: bool,
 }
 
-impl Screen {
+impl ProgressDisplay {
     /// As the settings wish. `window`: whether a window is welcome here.
     pub fn new(settings: &Settings, window: bool) -> Self {
         let place = match Terminal::new() {
@@ -73,8 +73,8 @@ impl Screen {
         shared.gone.store(place.is_none(), SeqCst);
         let terminal = matches!(place, Some(Wish::Terminal(_)));
         shared.open.store(terminal, SeqCst);
-        Screen {
-            tale: Tale::new(Texts::new(settings)),
+        ProgressDisplay {
+            tale: ProgressModel::new(Messages::new(settings)),
             start: Instant::now(),
             place,
             shared: Arc::new(shared),
@@ -103,8 +103,8 @@ impl Screen {
         let work = move || {
             // A window belongs to the thread that opens it.
             let place = match place {
-                Wish::Terminal(terminal) => Place::Terminal(terminal),
-                Wish::Window => Place::Later,
+                Wish::Terminal(terminal) => Surface::Terminal(terminal),
+                Wish::Window => Surface::Later,
             };
             let display = Display {
                 shared,
@@ -169,9 +169,9 @@ impl Shared {
 /// What the thread does.
 struct Display {
     shared: Arc<Shared>,
-    texts: Texts,
+    texts: Messages,
     start: Instant,
-    place: Place,
+    place: Surface,
 }
 
 impl Display {
@@ -183,13 +183,13 @@ impl Display {
                 return;
             }
         }
-        if let Place::Terminal(terminal) = &mut self.place {
+        if let Surface::Terminal(terminal) = &mut self.place {
             terminal.clear();
         }
     }
 
     /// What is to be shown, a moment later; `None` once nothing is.
-    fn next(&self) -> Option<View> {
+    fn next(&self) -> Option<ProgressView> {
         let latest = self.shared.latest();
         let waited = self
             .shared
@@ -200,20 +200,20 @@ impl Display {
     }
 
     /// Whether there is something to be seen still.
-    fn show(&mut self, view: &View) -> bool {
+    fn show(&mut self, view: &ProgressView) -> bool {
         match &mut self.place {
-            Place::Terminal(terminal) => terminal.show(view),
-            Place::Later => {
+            Surface::Terminal(terminal) => terminal.show(view),
+            Surface::Later => {
                 if self.start.elapsed() > WINDOW_GRACE && view.part < NEARLY_DONE {
                     let opened = Window::open(view, &self.texts, &self.shared.programs);
                     let Some(window) = opened else {
                         return false;
                     };
-                    self.place = Place::Window(window);
+                    self.place = Surface::Window(window);
                     self.shared.open.store(true, SeqCst);
                 }
             }
-            Place::Window(window) => match window.look() {
+            Surface::Window(window) => match window.look() {
                 Look::Open => {
                     if let Err(e) = window.show(view) {
                         log::debug!("{e}");

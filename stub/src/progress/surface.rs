@@ -10,7 +10,7 @@ pub(super) enum Wish {
 }
 
 /// Where it is shown.
-pub(super) enum Place {
+pub(super) enum Surface {
     Terminal(Terminal),
     /// A window, once it is worth one.
     Later,

@@ -1,7 +1,7 @@
 //! One line with a bar. No escape sequences, which the console of Windows knows
 //! only where a program asks for that.
 
-use super::View;
+use super::ProgressView;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ impl Terminal {
     }
 
     /// Shows it, if it is time for that.
-    pub fn show(&mut self, view: &View) {
+    pub fn show(&mut self, view: &ProgressView) {
         let due = match self.shown {
             None => self.start.elapsed() > GRACE,
             Some(last) => last.elapsed() > REFRESH,
@@ -71,7 +71,7 @@ fn columns(text: &str) -> usize {
 }
 
 /// With as long a bar as there is room for.
-fn line(view: &View) -> String {
+fn line(view: &ProgressView) -> String {
     let with = |width| format!("{}  {} {}", view.title, bar(view.part, width), view.detail);
     let fits = |line: &String| columns(line) <= COLUMNS;
     let line = [24, 16, 8].into_iter().map(with).find(fits);
@@ -100,7 +100,7 @@ fn bar(part: f64, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::{COLUMNS, bar, columns, line};
-    use crate::progress::View;
+    use crate::progress::ProgressView;
 
     #[test]
     fn bars() {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_line_is_never_longer_than_a_terminal() {
-        let mut view = View {
+        let mut view = ProgressView {
             title: String::new(),
             detail: "1.0 MB of 2.0 MB, 0:10 left".into(),
             notes: None,

@@ -65,7 +65,7 @@ fn download_from(
             RepositoryError::Http(HttpError::TooLong { .. } | HttpError::Encoded { .. })
             | RepositoryError::Tuf(_) => {
                 // Whatever it is that is there, it does not lead on.
-                fs::remove_file(wanted.to)?;
+                fs::remove_file_if_exists(wanted.to)?;
                 if !from_elsewhere || wanted.most < wanted.target.length {
                     return Err(error);
                 }
@@ -73,7 +73,7 @@ fn download_from(
                 log::warn!("{error}; what was there from an earlier download is dropped");
             }
             RepositoryError::Fs(_) => {
-                fs::remove_file(wanted.to)?;
+                fs::remove_file_if_exists(wanted.to)?;
                 return Err(error);
             }
             _ => return Err(error),

@@ -1,6 +1,6 @@
 //! Says why a repository could not be used.
 
-use crate::failure::Class;
+use crate::failure::FailureKind;
 use crate::fs::FsError;
 use crate::http::{HttpError, Oddity};
 use crate::tuf::TufError;
@@ -42,16 +42,16 @@ pub enum RepositoryError {
 
 impl RepositoryError {
     /// The class of problem.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> FailureKind {
         match self {
             RepositoryError::Tuf(e) => e.class(),
             RepositoryError::NotMetadata { oddity, source, .. } => match oddity {
-                Oddity::Cut(_) => Class::Unavailable,
+                Oddity::Cut(_) => FailureKind::Unavailable,
                 _ => source.class(),
             },
             RepositoryError::Http(e) => e.class(),
             RepositoryError::Fs(_) | RepositoryError::NoPlace | RepositoryError::NoRoot { .. } => {
-                Class::Local
+                FailureKind::Local
             }
         }
     }
@@ -64,7 +64,7 @@ impl RepositoryError {
     fn weight(&self) -> u8 {
         match self {
             RepositoryError::Tuf(TufError::Rollback { .. }) => 0,
-            e if e.class() == Class::Refused => 1,
+            e if e.class() == FailureKind::Refused => 1,
             _ => 0,
         }
     }

@@ -1,11 +1,11 @@
 //! Tries the primary repository and its mirrors in turn.
 
-use crate::failure::Class;
+use crate::failure::FailureKind;
 use crate::http::Http;
 use crate::repository::Repository;
 use crate::repository::error::{RepositoryError, Time, keep_worst};
-use crate::repository::urls::Place;
-use crate::tuf::{Bounds, Refresh, UnixTime};
+use crate::repository::urls::RepositoryUrls;
+use crate::tuf::{Limits, Refresh, UnixTime};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ impl Repository {
     pub(super) fn anywhere<T>(
         &self,
         time: Time,
-        work: &mut dyn FnMut(&Place, &Http, bool) -> Result<T, RepositoryError>,
+        work: &mut dyn FnMut(&RepositoryUrls, &Http, bool) -> Result<T, RepositoryError>,
     ) -> Result<T, RepositoryError> {
         let start = Instant::now();
         let count = self.places.len();
@@ -37,7 +37,7 @@ impl Repository {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
                 }
-                Err(e) if e.class() == Class::Local => return Err(e),
+                Err(e) if e.class() == FailureKind::Local => return Err(e),
                 Err(e) => e,
             };
             if error.is_worth_again(time, last) {
@@ -59,7 +59,7 @@ impl Repository {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
                 }
-                Err(e) if e.class() == Class::Local => return Err(e),
+                Err(e) if e.class() == FailureKind::Local => return Err(e),
                 Err(e) => keep_worst(&mut worst, e),
             }
         }
@@ -92,7 +92,7 @@ impl Repository {
         Ok(Refresh::starting_from(
             self.trusted_root()?,
             now,
-            Bounds::default(),
+            Limits::default(),
         ))
     }
 }

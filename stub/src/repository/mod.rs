@@ -11,7 +11,7 @@ mod trusted_root;
 mod urls;
 
 pub use error::RepositoryError;
-pub use urls::Place;
+pub use urls::RepositoryUrls;
 
 use crate::http::Http;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub struct Repository {
     /// The root to start from while that folder has none.
     pub shipped_root: PathBuf,
     /// Where its files are: the first that has them is used.
-    pub places: Vec<Place>,
+    pub places: Vec<RepositoryUrls>,
     /// How they are fetched.
     pub http: Http,
     /// The place that had something last.
@@ -36,7 +36,12 @@ pub struct Repository {
 
 impl Repository {
     /// The repository at these places.
-    pub fn new(metadata: PathBuf, shipped_root: PathBuf, places: Vec<Place>, http: Http) -> Self {
+    pub fn new(
+        metadata: PathBuf,
+        shipped_root: PathBuf,
+        places: Vec<RepositoryUrls>,
+        http: Http,
+    ) -> Self {
         Repository {
             metadata,
             shipped_root,

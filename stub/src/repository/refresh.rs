@@ -4,7 +4,7 @@ use crate::http::{Answer, Http, HttpError, Oddity, shown};
 use crate::repository::Repository;
 use crate::repository::download::oddity_of;
 use crate::repository::error::{RepositoryError, Time};
-use crate::repository::urls::{Place, slashed};
+use crate::repository::urls::{RepositoryUrls, slashed};
 use crate::tuf::{Refresh, RefreshIo, TargetFile, TufError, UnixTime};
 use crate::{fs, tuf};
 
@@ -52,7 +52,7 @@ impl Repository {
     fn proceed(
         &self,
         refresh: &mut Refresh,
-        place: &Place,
+        place: &RepositoryUrls,
         http: &Http,
     ) -> Result<(), RepositoryError> {
         refresh.run(&mut PlaceIo {
@@ -124,7 +124,7 @@ impl RefreshIo for PlaceIo<'_> {
     }
 
     fn remove(&mut self, role: &str) -> Result<(), RepositoryError> {
-        Ok(fs::remove_file(&self.repository.path(role))?)
+        Ok(fs::remove_file_if_exists(&self.repository.path(role))?)
     }
 
     fn refused(&mut self, source: TufError) -> RepositoryError {

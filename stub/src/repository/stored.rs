@@ -3,7 +3,7 @@
 use crate::fs::{FsError, plain_file};
 use crate::repository::Repository;
 use crate::repository::error::RepositoryError;
-use crate::tuf::Bounds;
+use crate::tuf::Limits;
 use crate::tuf::key::sha256_hex;
 use crate::tuf::metadata::Targets;
 use crate::tuf::root_chain::SelfSignedRoot;
@@ -51,7 +51,7 @@ impl Repository {
         let kept = [self.path("root"), self.chain_path()];
         for path in fs::list(&self.metadata)? {
             if !kept.contains(&path) && fs::inspect(&path)?.is_some_and(|found| !found.is_dir()) {
-                fs::remove_file(&path)?;
+                fs::remove_file_if_exists(&path)?;
             }
         }
         Ok(())
@@ -65,7 +65,7 @@ impl Repository {
     /// A stored file that cannot be read is as good as none: a fresh one
     /// takes its place, or cannot, which is an error then.
     pub(super) fn load(&self, role: &str) -> Option<Vec<u8>> {
-        plain_file::read(&self.path(role), Bounds::default().targets).unwrap_or_else(|e| {
+        plain_file::read(&self.path(role), Limits::default().targets).unwrap_or_else(|e| {
             log::warn!("{e}");
             None
         })

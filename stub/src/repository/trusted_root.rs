@@ -5,7 +5,7 @@ use crate::fs::{FsError, plain_file};
 use crate::repository::Repository;
 use crate::repository::error::RepositoryError;
 use crate::tuf::root_chain::{RootChain, SelfSignedRoot, Shipped};
-use crate::tuf::{Bounds, RootChange, root_chain};
+use crate::tuf::{Limits, RootChange, root_chain};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
@@ -73,7 +73,7 @@ impl Repository {
                 if change == RootChange::KeysRotated {
                     // First, as when the repository rotates them.
                     for role in ["timestamp", "snapshot"] {
-                        fs::remove_file(&self.path(role))?;
+                        fs::remove_file_if_exists(&self.path(role))?;
                     }
                 }
                 chain.add(&stored);
@@ -106,7 +106,7 @@ impl Repository {
         stored: Option<&(Vec<u8>, SelfSignedRoot)>,
     ) -> Result<(Vec<u8>, SelfSignedRoot), RepositoryError> {
         let path = &self.shipped_root;
-        let bytes = fs::read_optional(path, Bounds::default().root)?
+        let bytes = fs::read_optional(path, Limits::default().root)?
             .ok_or_else(|| RepositoryError::NoRoot { path: path.clone() })?;
         let root = match stored {
             Some((kept, root)) if *kept == bytes => root.clone(),

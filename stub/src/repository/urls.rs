@@ -5,14 +5,14 @@ use crate::repository::error::RepositoryError;
 
 /// Where files of a repository are, with or without a final slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct RepositoryUrls {
     /// The metadata files.
     pub metadata_url: String,
     /// The target files.
     pub targets_url: String,
 }
 
-impl Place {
+impl RepositoryUrls {
     /// An error, with the place where that is not named.
     pub(super) fn says(&self, error: &RepositoryError) -> String {
         match error {

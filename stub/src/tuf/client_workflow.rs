@@ -4,13 +4,13 @@
 use super::error::TufError;
 use super::metadata::{TargetFile, UnixTime};
 use super::root_chain::SelfSignedRoot;
-use super::trusted_metadata_set::TrustedSet;
+use super::trusted_metadata_set::TrustedMetadataSet;
 use crate::tuf::root_change::RootChange;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bounds on what a repository can make the client fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bounds {
+pub struct Limits {
     /// Bytes of a root file.
     pub root: u64,
     /// Bytes of a timestamp file.
@@ -28,9 +28,9 @@ pub struct Bounds {
     pub delegations: usize,
 }
 
-impl Default for Bounds {
+impl Default for Limits {
     fn default() -> Self {
-        Bounds {
+        Limits {
             root: 512_000,
             timestamp: 16_384,
             snapshot: 2_000_000,
@@ -77,13 +77,15 @@ pub enum Step {
 }
 
 /// Does what the workflow asks for: reads and writes the stored metadata, and
-/// fetches from the repository.
+/// fetches from the repository. A client that stores nothing has only to fetch.
 pub trait RefreshIo {
     /// Why it could not.
     type Error: From<TufError>;
 
     /// Reads the stored copy of a role; `None` if there is none.
-    fn load(&mut self, role: &str) -> Option<Vec<u8>>;
+    fn load(&mut self, _role: &str) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Fetches a file of at most `max_length` bytes, whose name is not
     /// percent-encoded; `None` if the repository does not have it.
@@ -101,13 +103,17 @@ pub trait RefreshIo {
     ///
     /// # Errors
     /// What ends the refresh.
-    fn store(&mut self, role: &str, bytes: &[u8]) -> Result<(), Self::Error>;
+    fn store(&mut self, _role: &str, _bytes: &[u8]) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// Deletes the stored copy of a role.
     ///
     /// # Errors
     /// What ends the refresh.
-    fn remove(&mut self, role: &str) -> Result<(), Self::Error>;
+    fn remove(&mut self, _role: &str) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// Says why what was fetched last is not accepted.
     fn refused(&mut self, error: TufError) -> Self::Error {
@@ -127,8 +133,8 @@ enum State {
 /// One refresh of the trusted metadata, and searches for targets after it.
 #[derive(Debug)]
 pub struct Refresh {
-    trusted: TrustedSet,
-    bounds: Bounds,
+    trusted: TrustedMetadataSet,
+    bounds: Limits,
     state: State,
     rotations: u32,
     actions: VecDeque<Step>,
@@ -152,15 +158,15 @@ impl Refresh {
     ///
     /// # Errors
     /// If that root is malformed or not signed by its own keys.
-    pub fn new(root: &[u8], now: UnixTime, bounds: Bounds) -> Result<Self, TufError> {
+    pub fn new(root: &[u8], now: UnixTime, bounds: Limits) -> Result<Self, TufError> {
         let root = SelfSignedRoot::parse(root)?;
         Ok(Self::starting_from(root, now, bounds))
     }
 
     /// The same from a root that was read already.
-    pub fn starting_from(root: SelfSignedRoot, now: UnixTime, bounds: Bounds) -> Self {
+    pub fn starting_from(root: SelfSignedRoot, now: UnixTime, bounds: Limits) -> Self {
         Refresh {
-            trusted: TrustedSet::starting_from(root, now),
+            trusted: TrustedMetadataSet::starting_from(root, now),
             bounds,
             state: State::Root,
             rotations: 0,
@@ -174,7 +180,7 @@ impl Refresh {
     }
 
     /// What is trusted by now.
-    pub fn trusted(&self) -> &TrustedSet {
+    pub fn trusted(&self) -> &TrustedMetadataSet {
         &self.trusted
     }
 

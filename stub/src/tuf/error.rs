@@ -1,7 +1,7 @@
 //! What can be wrong with metadata or a target.
 
 use super::canonical_json::JsonError;
-use crate::failure::Class;
+use crate::failure::FailureKind;
 
 /// Why metadata or a target was not accepted. Every variant names the role
 /// or target path it is about.
@@ -128,10 +128,10 @@ pub enum TufError {
 
 impl TufError {
     /// The class of problem, for the user and the exit code.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> FailureKind {
         match self {
-            TufError::Expired { .. } | TufError::Missing { .. } => Class::Unavailable,
-            _ => Class::Refused,
+            TufError::Expired { .. } | TufError::Missing { .. } => FailureKind::Unavailable,
+            _ => FailureKind::Refused,
         }
     }
 }

@@ -15,11 +15,11 @@ pub mod root_chain;
 mod root_change;
 mod trusted_metadata_set;
 
-pub use client_workflow::{Bounds, Refresh, RefreshIo, Step};
+pub use client_workflow::{Limits, Refresh, RefreshIo, Step};
 pub use error::TufError;
 pub use metadata::{TargetFile, UnixTime};
 pub use root_change::RootChange;
-pub use trusted_metadata_set::{TrustedSet, verify_stored_targets};
+pub use trusted_metadata_set::{TrustedMetadataSet, verify_stored_targets};
 
 /// Percent-encodes everything that is not unreserved (RFC 3986 section 2.3),
 /// slashes included unless `keep_slashes`: role names and target paths come

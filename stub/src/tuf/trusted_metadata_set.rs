@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// All metadata trusted so far in one refresh.
 #[derive(Debug, Clone)]
-pub struct TrustedSet {
+pub struct TrustedMetadataSet {
     now: UnixTime,
     root: Metadata<Root>,
     root_final: bool,
@@ -22,7 +22,7 @@ pub struct TrustedSet {
     targets: BTreeMap<String, Metadata<Targets>>,
 }
 
-impl TrustedSet {
+impl TrustedMetadataSet {
     /// Starts from a trusted root (5.2) at time `now` (5.1: the one time that
     /// all expiry checks of this refresh use).
     ///
@@ -34,7 +34,7 @@ impl TrustedSet {
 
     /// The same from a root that was read already.
     pub fn starting_from(root: SelfSignedRoot, now: UnixTime) -> Self {
-        TrustedSet {
+        TrustedMetadataSet {
             now,
             root: root.0,
             root_final: false,
@@ -57,7 +57,7 @@ impl TrustedSet {
         self.snapshot.as_ref().map(|m| &m.signed)
     }
     /// The targets metadata of `role`, trusted by the delegator it was taken
-    /// for; see [`TrustedSet::targets_by`].
+    /// for; see [`TrustedMetadataSet::targets_by`].
     pub fn targets(&self, role: &str) -> Option<&Targets> {
         self.targets.get(role).map(|m| &m.signed)
     }

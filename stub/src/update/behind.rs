@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// doing so, or has just done. Never fails: the application starts anyway.
 pub fn start(layout: &Layout) {
     let path = layout.behind_lock();
-    if install::open_state(layout).is_err() {
+    if install::open_state_dir(layout).is_err() {
         // Another user's affair.
         return;
     }
@@ -77,7 +77,7 @@ pub fn main(layout: &Layout, settings: &Settings) -> ExitCode {
 fn stage(layout: &Layout, settings: &Settings) -> Result<Outcome, UpdateError> {
     let start = Instant::now();
     loop {
-        match update::run_behind(layout, settings, now(), &|_| {}) {
+        match update::stage_in_background(layout, settings, now(), &|_| {}) {
             Err(UpdateError::Locked) if start.elapsed() < PATIENCE => std::thread::sleep(TICK),
             result => return result,
         }

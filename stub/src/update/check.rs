@@ -1,31 +1,32 @@
 //! Refreshes the metadata and chooses the version to update to.
 
-use crate::catalog::{Archive, Catalog, Channel, Choice, Client};
+use crate::catalog::{Archive, Catalog, Channel};
 use crate::fs::{attributes, plain_file};
 use crate::http::{Http, HttpError};
 use crate::install::release_notes::Note;
 use crate::install::{BlockedVersions, Layout, Record, Release};
 use crate::policy::blocked;
 use crate::policy::blocked::{Circumstances, Skipped};
-use crate::repository::{Place, Repository, RepositoryError};
+use crate::policy::choose_release::{self, ClientState, ReleaseChoice};
+use crate::repository::{Repository, RepositoryError, RepositoryUrls};
 use crate::settings::Settings;
 use crate::tuf::key::encode_hex;
 use crate::tuf::{TargetFile, UnixTime};
 use crate::update::error::UpdateError;
-use crate::{catalog, fs, http, stub_version};
+use crate::{fs, http, stub_version};
 use pep440_rs::Version;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What a check found.
 #[derive(Debug)]
-pub struct Checked {
+pub struct UpdateCheck {
     /// What is installed, where that is recorded.
     pub installed: Option<Release>,
     /// What the repository offers.
     pub catalog: Catalog,
     /// What to update to.
-    pub choice: Choice,
+    pub choice: ReleaseChoice,
     /// A newer stub.
     pub stub: Option<(Version, Archive)>,
     /// Newer versions that are not to be installed now.
@@ -35,7 +36,7 @@ pub struct Checked {
     pub(super) consistent_snapshot: bool,
 }
 
-impl Checked {
+impl UpdateCheck {
     /// What the makers say is new, from what is installed up to `version`:
     /// newest first.
     pub fn notes(&self, version: &Version) -> Vec<Note> {
@@ -57,12 +58,12 @@ impl Checked {
 ///
 /// # Errors
 /// [`UpdateError`].
-pub fn look(
+pub fn check_read_only(
     layout: &Layout,
     settings: &Settings,
     now: UnixTime,
     metadata: &Path,
-) -> Result<Choice, UpdateError> {
+) -> Result<ReleaseChoice, UpdateError> {
     fs::create_dir_all(metadata)?;
     let repository = repository(layout, settings, metadata.to_path_buf())?;
     Ok(check(&repository, layout, settings, now)?.choice)
@@ -73,13 +74,13 @@ pub(super) fn repository(
     settings: &Settings,
     metadata: PathBuf,
 ) -> Result<Repository, UpdateError> {
-    let first = Place {
+    let first = RepositoryUrls {
         metadata_url: settings.metadata_url.clone(),
         targets_url: settings.targets_url.clone(),
     };
     let mirrors = settings.mirrors.iter().map(|mirror| {
         let mirror = mirror.trim_end_matches('/');
-        Place {
+        RepositoryUrls {
             metadata_url: format!("{mirror}/metadata"),
             targets_url: format!("{mirror}/targets"),
         }
@@ -152,7 +153,7 @@ pub(super) fn check(
     layout: &Layout,
     settings: &Settings,
     now: UnixTime,
-) -> Result<Checked, UpdateError> {
+) -> Result<UpdateCheck, UpdateError> {
     let installed = installed_release(layout, settings);
     let refresh = repository.refresh(now)?;
     let trusted = refresh.trusted();
@@ -172,13 +173,13 @@ pub(super) fn check(
         archive.required || rollout.is_none_or(|rollout| rollout.includes(&id))
     };
     let held = blocked::held(&catalog, &entries, settings.channel, &included, at);
-    let client = Client {
+    let client = ClientState {
         installed: version,
         channel: settings.channel,
         held: &held,
         id: &id,
     };
-    let choice = catalog::choose(&catalog, client);
+    let choice = choose_release::choose(&catalog, client);
     let chosen = choice.version();
     let beyond = chosen.max(version);
     let skipped = blocked::skipped(
@@ -196,7 +197,7 @@ pub(super) fn check(
     let newest = blocked::newest(&catalog, settings.channel, &included, &blocked).cloned();
     warn_of_withdrawn(&catalog, version);
     let stub = newer_stub(settings, &targets.targets, &this);
-    Ok(Checked {
+    Ok(UpdateCheck {
         choice,
         catalog,
         stub,

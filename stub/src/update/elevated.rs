@@ -4,12 +4,12 @@
 //! handed nothing: it looks, downloads and verifies itself, with the settings
 //! and the root of trust in the install dir, and never starts the application.
 
-use crate::catalog::Choice;
 use crate::clock::now;
 use crate::fs::plain_file;
 use crate::install::{self, Elevated, Layout, Record};
 use crate::log_folder::own_folder;
 use crate::logging::user_folder;
+use crate::policy::choose_release::ReleaseChoice;
 use crate::progress::Event;
 use crate::settings::Settings;
 use crate::tuf::key::sha256_hex;
@@ -33,8 +33,8 @@ pub fn update(
     // Of this root of trust: another application may have had this name.
     let root = fs::read_optional(&layout.shipped_root(), 1 << 20)?.unwrap_or_default();
     let metadata = format!("metadata-{}", &sha256_hex(&root)[..16]);
-    let choice = update::look(layout, settings, now(), &folder.join(metadata))?;
-    let Choice::Update { version, .. } = choice else {
+    let choice = update::check_read_only(layout, settings, now(), &folder.join(metadata))?;
+    let ReleaseChoice::Update { version, .. } = choice else {
         return Ok(Outcome::UpToDate);
     };
     let declined = folder.join("declined");

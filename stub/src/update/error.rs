@@ -3,11 +3,11 @@
 use crate::bundle::TreeHash;
 use crate::bundle::patch::PatchError;
 use crate::bundle::unpack::ArchiveError;
-use crate::failure::Class;
+use crate::failure::FailureKind;
 use crate::fs::FsError;
 use crate::install::{CommitError, RecordError, StateError};
 use crate::repository::RepositoryError;
-use crate::update::self_update::OwnError;
+use crate::update::self_update::SelfUpdateError;
 use crate::{fs, progress, stub_version};
 use pep440_rs::Version;
 use std::io;
@@ -100,7 +100,7 @@ pub enum UpdateError {
         /// Target path.
         path: String,
         /// What was wrong.
-        source: OwnError,
+        source: SelfUpdateError,
     },
     /// There is nothing to go back to.
     #[error("there is no earlier version to go back to")]
@@ -144,22 +144,22 @@ pub(super) fn failed_patch(path: &str, source: PatchError) -> UpdateError {
 
 impl UpdateError {
     /// The class of problem.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> FailureKind {
         match self {
             UpdateError::Repository(e) => e.class(),
             UpdateError::Archive { source, .. } => match source {
-                ArchiveError::Fs(_) | ArchiveError::Stopped => Class::Local,
-                _ => Class::Refused,
+                ArchiveError::Fs(_) | ArchiveError::Stopped => FailureKind::Local,
+                _ => FailureKind::Refused,
             },
             UpdateError::Patch { source, .. } => match source {
                 PatchError::Fs(_) | PatchError::Stopped | PatchError::Changed { .. } => {
-                    Class::Local
+                    FailureKind::Local
                 }
-                _ => Class::Refused,
+                _ => FailureKind::Refused,
             },
             UpdateError::WrongTree { .. }
             | UpdateError::NoExecutable { .. }
-            | UpdateError::NestedStub { .. } => Class::Refused,
+            | UpdateError::NestedStub { .. } => FailureKind::Refused,
             UpdateError::Fs(_)
             | UpdateError::Record(_)
             | UpdateError::State(_)
@@ -171,8 +171,8 @@ impl UpdateError {
             | UpdateError::StubTooOld { .. }
             | UpdateError::Own { .. }
             | UpdateError::Elevation(_)
-            | UpdateError::Locked => Class::Local,
-            UpdateError::NotOffered(_) => Class::Unavailable,
+            | UpdateError::Locked => FailureKind::Local,
+            UpdateError::NotOffered(_) => FailureKind::Unavailable,
         }
     }
 

@@ -15,9 +15,9 @@ mod stage;
 mod staged_update;
 mod stub_update;
 
-pub use check::{Checked, look};
+pub use check::{UpdateCheck, check_read_only};
 pub use error::UpdateError;
 pub use outcome::{Outcome, Staged, tell_end};
 pub use repair::Repaired;
-pub use run::{run, run_and_name, run_behind};
+pub use run::{run, run_and_name, stage_in_background};
 pub use session::Updater;

@@ -1,7 +1,7 @@
 //! Restores files and permissions of the installed version.
 
 use crate::install;
-use crate::install::{Committed, How, Record};
+use crate::install::{CommitOptions, CommitOutcome, Record};
 use crate::update::error::UpdateError;
 use crate::update::outcome::Outcome;
 use crate::update::session::Updater;
@@ -32,7 +32,7 @@ impl<'a> Updater<'a> {
         for path in &modes {
             log::warn!("{path:?} had other permissions than it was installed with");
         }
-        let mut damaged = install::check_files(&self.layout.app(), &record, &free)?;
+        let mut damaged = install::verify_installed_files(&self.layout.app(), &record, &free)?;
         for path in &damaged {
             log::warn!("{path:?} is missing or not as it was installed");
         }
@@ -54,8 +54,8 @@ impl<'a> Updater<'a> {
         }
         let result = self.stage_full(&checked, &version);
         let staged = self.tidied(result)?;
-        let outcome = match self.install(How::default())? {
-            Committed::Deferred(instances) => Outcome::Deferred { version, instances },
+        let outcome = match self.install(CommitOptions::default())? {
+            CommitOutcome::Deferred(instances) => Outcome::Deferred { version, instances },
             _ => Outcome::Updated(staged),
         };
         Ok(Repaired { damaged, outcome })

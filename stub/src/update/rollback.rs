@@ -1,6 +1,6 @@
 //! Goes back to the previous version, and forward again.
 
-use crate::install::{BlockedVersions, Committed, Record};
+use crate::install::{BlockedVersions, CommitOutcome, Record};
 use crate::policy::blocked;
 use crate::policy::blocked::BlockedWhy;
 use crate::update::error::UpdateError;
@@ -59,12 +59,12 @@ impl<'a> Updater<'a> {
         BlockedVersions::remove(self.layout, |entry| entry.version == previous)?;
         let preserve = |path: &str| self.settings.preserves(path);
         match install::roll_back(self.layout, &self.lock, &preserve)? {
-            Committed::Done(release) => Ok(Outcome::Installed(release)),
-            Committed::Deferred(instances) => Ok(Outcome::Deferred {
+            CommitOutcome::Done(release) => Ok(Outcome::Installed(release)),
+            CommitOutcome::Deferred(instances) => Ok(Outcome::Deferred {
                 version: previous,
                 instances,
             }),
-            Committed::Nothing => Err(UpdateError::NoPrevious),
+            CommitOutcome::Nothing => Err(UpdateError::NoPrevious),
         }
     }
 }

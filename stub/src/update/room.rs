@@ -3,7 +3,7 @@
 use crate::catalog::custom::{ArchiveCustom, PatchCustom};
 use crate::fs;
 use crate::fs::attributes;
-use crate::update::check::Checked;
+use crate::update::check::UpdateCheck;
 use crate::update::error::UpdateError;
 use crate::update::session::Updater;
 use pep440_rs::Version;
@@ -44,7 +44,7 @@ impl<'a> Updater<'a> {
     /// `installed` is the size of that one.
     pub(super) fn tree_room(
         &self,
-        checked: &Checked,
+        checked: &UpdateCheck,
         version: &Version,
         installed: Option<u64>,
     ) -> u64 {

@@ -1,9 +1,9 @@
 //! Runs one update from check to commit.
 
-use crate::catalog::Choice;
 use crate::install;
-use crate::install::{Committed, Layout};
+use crate::install::{CommitOutcome, Layout};
 use crate::policy::blocked::Skipped;
+use crate::policy::choose_release::ReleaseChoice;
 use crate::progress::Event;
 use crate::settings::Settings;
 use crate::tuf::UnixTime;
@@ -49,13 +49,13 @@ pub fn run_and_name(
     }
     let checked = updater.check()?;
     skipped.extend_from_slice(&checked.skipped);
-    let Choice::Update { version, required } = &checked.choice else {
+    let ReleaseChoice::Update { version, required } = &checked.choice else {
         updater.update_stub(&checked);
         if let Some(failure) = pending {
             return Err(failure.error);
         }
         // What an interrupted run left is of no use any more.
-        install::keep_downloads(layout, &[])?;
+        install::prune_downloads(layout, &[])?;
         install::discard(layout)?;
         return Ok(Outcome::UpToDate);
     };
@@ -73,7 +73,7 @@ pub fn run_and_name(
     updater.update_stub(&checked);
     let staged = staged?;
     match updater.commit() {
-        Ok(Committed::Deferred(instances)) => Ok(Outcome::Deferred {
+        Ok(CommitOutcome::Deferred(instances)) => Ok(Outcome::Deferred {
             version: version.clone(),
             instances,
         }),
@@ -87,7 +87,7 @@ pub fn run_and_name(
 ///
 /// # Errors
 /// [`UpdateError`]; what was installed still is.
-pub fn run_behind(
+pub fn stage_in_background(
     layout: &Layout,
     settings: &Settings,
     now: UnixTime,
@@ -96,7 +96,7 @@ pub fn run_behind(
     let updater = Updater::new(layout, settings, now, tell)?;
     let checked = updater.check()?;
     updater.update_stub(&checked);
-    let Choice::Update { version, .. } = &checked.choice else {
+    let ReleaseChoice::Update { version, .. } = &checked.choice else {
         return Ok(Outcome::UpToDate);
     };
     if !updater.has_staged(&checked, version) {

@@ -6,7 +6,7 @@
 //! off programs for other platforms.
 
 use crate::bundle::unpack::unpack;
-use crate::bundle::{Kind, Rules};
+use crate::bundle::{EntryKind, Rules};
 use crate::fs::{self, FsError, plain_file};
 use crate::install::Layout;
 use crate::stub_version::{version, version_of};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 /// Why the stub was not replaced. The old one goes on working.
 #[derive(Debug, thiserror::Error)]
-pub enum OwnError {
+pub enum SelfUpdateError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -51,55 +51,59 @@ pub enum OwnError {
 /// there. This program is kept in the state dir until then.
 ///
 /// # Errors
-/// [`OwnError`]; this program is still there.
-pub fn replace(layout: &Layout, gz: impl Read + Send, expected: &Version) -> Result<(), OwnError> {
+/// [`SelfUpdateError`]; this program is still there.
+pub fn replace(
+    layout: &Layout,
+    gz: impl Read + Send,
+    expected: &Version,
+) -> Result<(), SelfUpdateError> {
     let folder = layout.staging().join("stub");
-    fs::remove_tree(&folder)?;
+    fs::remove_tree_if_exists(&folder)?;
     fs::create_dir_all(&folder)?;
-    let bad = |reason: &str| OwnError::Archive(reason.into());
+    let bad = |reason: &str| SelfUpdateError::Archive(reason.into());
     let manifest = unpack(gz, &folder, None, Rules::host(), &mut |_| true)
-        .map_err(|e| OwnError::Archive(e.to_string()))?;
+        .map_err(|e| SelfUpdateError::Archive(e.to_string()))?;
     let mut entries = manifest.entries.iter();
     let (Some((name, entry)), None) = (entries.next(), entries.next()) else {
         return Err(bad("it does not hold exactly one file"));
     };
-    if !matches!(entry.kind, Kind::File { .. }) || name.contains('/') {
+    if !matches!(entry.kind, EntryKind::File { .. }) || name.contains('/') {
         return Err(bad("it does not hold a program"));
     }
     let new = fs::join(&folder, name);
     fs::set_mode(&fs::open(&new)?, &new, 0o755)?;
     fs::sync_file(&new)?;
     try_out(&new, expected)?;
-    let running = this_program::program().map_err(|e| OwnError::Replace {
+    let running = this_program::program().map_err(|e| SelfUpdateError::Replace {
         path: PathBuf::from("this program"),
         source: e,
     })?;
     let old = layout.old_stub();
-    fs::remove_file(&old)?;
+    fs::remove_file_if_exists(&old)?;
     fs::copy_with_mode(running, &old, 0o755)?;
     take_place(&new, running)?;
-    fs::remove_tree(&folder)?;
+    fs::remove_tree_if_exists(&folder)?;
     Ok(())
 }
 
 #[cfg(unix)]
-fn take_place(new: &Path, running: &Path) -> Result<(), OwnError> {
+fn take_place(new: &Path, running: &Path) -> Result<(), SelfUpdateError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::inspect(running)?.map_or(0o755, |found| found.permissions().mode() & 0o777);
     // Beside it, as the state dir may be on another file system.
     let mut beside = running.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    fs::remove_file(&beside)?;
+    fs::remove_file_if_exists(&beside)?;
     fs::copy_with_mode(new, &beside, mode)?;
     fs::sync_file(&beside)?;
-    Ok(fs::rename(&beside, running)?)
+    Ok(fs::rename_durably(&beside, running)?)
 }
 
 /// A running program can be renamed there, but not replaced.
 #[cfg(windows)]
-fn take_place(new: &Path, running: &Path) -> Result<(), OwnError> {
-    self_replace::self_replace(new).map_err(|source| OwnError::Replace {
+fn take_place(new: &Path, running: &Path) -> Result<(), SelfUpdateError> {
+    self_replace::self_replace(new).map_err(|source| SelfUpdateError::Replace {
         path: running.into(),
         source,
     })
@@ -119,14 +123,14 @@ pub fn drop_old(layout: &Layout) -> Result<(), FsError> {
     let bytes = plain_file::read(&old, found.len())?.unwrap_or_default();
     match version_of(&bytes) == Some(version()) {
         true => Ok(()),
-        false => fs::remove_file(&old),
+        false => fs::remove_file_if_exists(&old),
     }
 }
 
 /// Runs the new stub, which must tell its version.
-fn try_out(new: &Path, expected: &Version) -> Result<(), OwnError> {
+fn try_out(new: &Path, expected: &Version) -> Result<(), SelfUpdateError> {
     const PATIENCE: Duration = Duration::from_secs(10);
-    let failed = |reason: String| OwnError::DoesNotRun {
+    let failed = |reason: String| SelfUpdateError::DoesNotRun {
         path: new.into(),
         reason,
     };

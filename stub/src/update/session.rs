@@ -2,14 +2,14 @@
 
 use crate::bundle::Rules;
 use crate::catalog::Catalog;
-use crate::install::{BlockedVersions, CommitError, Committed, How, Layout, Lock};
+use crate::install::{BlockedVersions, CommitError, CommitOptions, CommitOutcome, Layout, Lock};
 use crate::policy::blocked;
 use crate::policy::blocked::BlockedWhy;
 use crate::progress::Event;
 use crate::repository::{Repository, RepositoryError};
 use crate::settings::Settings;
 use crate::tuf::UnixTime;
-use crate::update::check::{Checked, check, repository};
+use crate::update::check::{UpdateCheck, check, repository};
 use crate::update::error::UpdateError;
 use crate::{fs, install};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl<'a> Updater<'a> {
         now: UnixTime,
         tell: &'a dyn Fn(Event),
     ) -> Result<Self, UpdateError> {
-        install::open_state(layout)?;
+        install::open_state_dir(layout)?;
         fs::create_dir_all(&layout.metadata())?;
         let lock = Lock::exclusive(&layout.update_lock(), Duration::ZERO)?;
         let lock = lock.ok_or(UpdateError::Locked)?;
@@ -77,7 +77,7 @@ impl<'a> Updater<'a> {
     ///
     /// # Errors
     /// [`UpdateError`].
-    pub fn check(&self) -> Result<Checked, UpdateError> {
+    pub fn check(&self) -> Result<UpdateCheck, UpdateError> {
         check(&self.repository, self.layout, self.settings, self.now)
     }
 
@@ -85,16 +85,16 @@ impl<'a> Updater<'a> {
     ///
     /// # Errors
     /// [`UpdateError::Commit`]; what was installed still is.
-    pub fn commit(&self) -> Result<Committed, UpdateError> {
-        Ok(self.install(How {
+    pub fn commit(&self) -> Result<CommitOutcome, UpdateError> {
+        Ok(self.install(CommitOptions {
             probation: true,
-            ..How::default()
+            ..CommitOptions::default()
         })?)
     }
 
     /// As the settings want it, and as far as they want a probation.
-    pub(super) fn install(&self, how: How) -> Result<Committed, CommitError> {
-        let how = How {
+    pub(super) fn install(&self, how: CommitOptions) -> Result<CommitOutcome, CommitError> {
+        let how = CommitOptions {
             purge: self.settings.purge,
             probation: how.probation && self.settings.probation().is_some(),
             preserve: Some(&|path| self.settings.preserves(path)),
@@ -102,7 +102,7 @@ impl<'a> Updater<'a> {
         };
         (self.tell)(Event::Committing);
         let result = install::commit(self.layout, &self.lock, how)?;
-        if let Committed::Done(release) = &result {
+        if let CommitOutcome::Done(release) = &result {
             // What could not be installed before can, or is outdated.
             let over = |entry: &blocked::Blocked| {
                 entry.why == BlockedWhy::NotInstalled && entry.version <= release.version

@@ -1,6 +1,6 @@
 //! Puts an update together in the staging area, by patches or from the archive.
 
-use crate::bundle::patch::Scattered;
+use crate::bundle::patch::TreeOverlay;
 use crate::bundle::path_rules::RECORD;
 use crate::bundle::unpack::ArchiveError;
 use crate::bundle::{Manifest, unpack};
@@ -14,7 +14,7 @@ use crate::policy::{blocked, update_plan};
 use crate::progress::Event;
 use crate::tuf::TargetFile;
 use crate::tuf::key::sha256_hex;
-use crate::update::check::Checked;
+use crate::update::check::UpdateCheck;
 use crate::update::error::{UpdateError, failed_patch};
 use crate::update::outcome::Staged;
 use crate::update::session::Updater;
@@ -33,7 +33,7 @@ impl<'a> Updater<'a> {
     ///
     /// # Errors
     /// [`UpdateError`], the one of the full archive if both ways fail.
-    pub fn stage(&self, checked: &Checked, version: &Version) -> Result<Staged, UpdateError> {
+    pub fn stage(&self, checked: &UpdateCheck, version: &Version) -> Result<Staged, UpdateError> {
         if let Some(newest) = &checked.newest
             && let Err(e) = BlockedVersions::tried_for(self.layout, version, newest)
         {
@@ -42,7 +42,7 @@ impl<'a> Updater<'a> {
         let result = self.stage_either_way(checked, version);
         if let Err(e) = &result
             && (e.is_for_good() || e.is_for_room())
-            && let Err(e) = install::keep_downloads(self.layout, &[])
+            && let Err(e) = install::prune_downloads(self.layout, &[])
         {
             log::warn!("{e}");
         }
@@ -105,7 +105,7 @@ impl<'a> Updater<'a> {
 
     fn stage_either_way(
         &self,
-        checked: &Checked,
+        checked: &UpdateCheck,
         version: &Version,
     ) -> Result<Staged, UpdateError> {
         let needed = &checked.catalog.archives[version].stub;
@@ -137,7 +137,7 @@ impl<'a> Updater<'a> {
         self.stage_full(checked, version)
     }
 
-    fn installed_record(&self, checked: &Checked) -> Option<Record> {
+    fn installed_record(&self, checked: &UpdateCheck) -> Option<Record> {
         checked.installed.as_ref()?;
         Record::load(&self.layout.app(), self.rules).unwrap_or_else(|e| {
             log::warn!("{e}");
@@ -147,7 +147,7 @@ impl<'a> Updater<'a> {
 
     fn stage_chain(
         &self,
-        checked: &Checked,
+        checked: &UpdateCheck,
         version: &Version,
         installed: Manifest,
         patches: &[&Patch],
@@ -159,7 +159,7 @@ impl<'a> Updater<'a> {
         let files: Vec<PathBuf> = numbered
             .map(|(index, patch)| self.partial(&patch.file, index))
             .collect();
-        install::keep_downloads(self.layout, &files)?;
+        install::prune_downloads(self.layout, &files)?;
         let tree = self.tree_room(checked, version, Some(installed.totals().1));
         self.check_room(version, size, &files, tree)?;
         let mut before = 0;
@@ -176,7 +176,7 @@ impl<'a> Updater<'a> {
         };
         let last = patches.last().map_or("", |patch| patch.path.as_str());
         let free = |path: &str| self.settings.preserves(path);
-        let mut tree = Scattered::installed(&self.layout.app(), installed).with_free(&free);
+        let mut tree = TreeOverlay::installed(&self.layout.app(), installed).allow_modified(&free);
         for (index, patch) in patches.iter().enumerate() {
             let failed = |source| failed_patch(&patch.path, source);
             let work = self.layout.work().join(index.to_string());
@@ -199,7 +199,7 @@ impl<'a> Updater<'a> {
 
     pub(super) fn stage_full(
         &self,
-        checked: &Checked,
+        checked: &UpdateCheck,
         version: &Version,
     ) -> Result<Staged, UpdateError> {
         let archive: &Archive = &checked.catalog.archives[version];
@@ -207,7 +207,7 @@ impl<'a> Updater<'a> {
         self.found(checked, version, archive.file.length);
         let file = self.partial(&archive.file, 0);
         let files = std::slice::from_ref(&file);
-        install::keep_downloads(self.layout, files)?;
+        install::prune_downloads(self.layout, files)?;
         let installed = self.installed_record(checked);
         let installed = installed.map(|record| record.manifest.totals().1);
         let tree = self.tree_room(checked, version, installed);
@@ -253,7 +253,7 @@ impl<'a> Updater<'a> {
 
     fn seal(
         &self,
-        checked: &Checked,
+        checked: &UpdateCheck,
         version: &Version,
         manifest: Manifest,
     ) -> Result<(), UpdateError> {
@@ -287,7 +287,7 @@ impl<'a> Updater<'a> {
 
     /// A later run can check a bundle by its signed tree hash. Where there is
     /// none, it has to know of which target this is.
-    fn note_origin(&self, checked: &Checked, record: &Record) -> Result<(), UpdateError> {
+    fn note_origin(&self, checked: &UpdateCheck, record: &Record) -> Result<(), UpdateError> {
         let (catalog, version) = (&checked.catalog, &record.release.version);
         if catalog.signs_tree(version, record.manifest.tree_hash()) {
             return Ok(());
@@ -305,7 +305,7 @@ impl<'a> Updater<'a> {
         Ok(())
     }
 
-    pub(super) fn found(&self, checked: &Checked, version: &Version, size: u64) {
+    pub(super) fn found(&self, checked: &UpdateCheck, version: &Version, size: u64) {
         let settings = &self.settings;
         (self.tell)(Event::Found {
             name: settings.title.as_ref().unwrap_or(&settings.name).clone(),
@@ -330,7 +330,7 @@ impl<'a> Updater<'a> {
     /// earlier.
     pub(super) fn download(
         &self,
-        checked: &Checked,
+        checked: &UpdateCheck,
         path: &str,
         target: &TargetFile,
         to: &Path,

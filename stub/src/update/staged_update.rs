@@ -2,10 +2,10 @@
 
 use crate::catalog::Catalog;
 use crate::install;
-use crate::install::{CommitError, Committed, How, Record, RecordError, Release};
+use crate::install::{CommitError, CommitOptions, CommitOutcome, Record, RecordError, Release};
 use crate::policy::staged_origin::Origin;
 use crate::policy::vouch::{InstalledBundle, StagedBundle, Unvouched, Vouched, vouch};
-use crate::update::check::Checked;
+use crate::update::check::UpdateCheck;
 use crate::update::error::UpdateError;
 use crate::update::outcome::Outcome;
 use crate::update::session::Updater;
@@ -33,8 +33,8 @@ impl<'a> Updater<'a> {
             Err(_) => None,
         };
         Ok(match (self.commit_staged()?, staged) {
-            (Committed::Done(release), _) => Some(Outcome::Installed(release)),
-            (Committed::Deferred(instances), Some(Release { version, .. })) => {
+            (CommitOutcome::Done(release), _) => Some(Outcome::Installed(release)),
+            (CommitOutcome::Deferred(instances), Some(Release { version, .. })) => {
                 Some(Outcome::Deferred { version, instances })
             }
             _ => None,
@@ -46,40 +46,40 @@ impl<'a> Updater<'a> {
     ///
     /// # Errors
     /// Only of the file system.
-    pub fn commit_staged(&self) -> Result<Committed, UpdateError> {
+    pub fn commit_staged(&self) -> Result<CommitOutcome, UpdateError> {
         if !self.layout.staged().exists() {
             if self.layout.staging().exists() {
                 // Something was interrupted before there was anything whole.
                 install::discard(self.layout)?;
             }
-            return Ok(Committed::Nothing);
+            return Ok(CommitOutcome::Nothing);
         }
         let result = match Record::load_release(&self.layout.staged()) {
-            Ok(None) => Ok(Committed::Nothing),
-            Ok(Some(release)) if release.name != self.settings.name => Ok(Committed::Nothing),
+            Ok(None) => Ok(CommitOutcome::Nothing),
+            Ok(Some(release)) if release.name != self.settings.name => Ok(CommitOutcome::Nothing),
             Ok(Some(_)) => match self.vouch_for_staged(self.stored_catalog().as_ref())? {
-                Ok(vouched) => self.install(How {
+                Ok(vouched) => self.install(CommitOptions {
                     recheck: true,
                     probation: true,
                     returning: vouched == Vouched::WayBack,
-                    ..How::default()
+                    ..CommitOptions::default()
                 }),
                 Err(e) => {
                     log::warn!("what is staged is not installed: {e}; dropping it");
-                    Ok(Committed::Nothing)
+                    Ok(CommitOutcome::Nothing)
                 }
             },
             Err(e) => Err(e.into()),
         };
         match result {
-            Ok(Committed::Nothing) => {
+            Ok(CommitOutcome::Nothing) => {
                 install::discard(self.layout)?;
-                Ok(Committed::Nothing)
+                Ok(CommitOutcome::Nothing)
             }
             Err(error @ (CommitError::Damaged { .. } | CommitError::Record(_))) => {
                 log::warn!("{error}; dropping it");
                 install::discard(self.layout)?;
-                Ok(Committed::Nothing)
+                Ok(CommitOutcome::Nothing)
             }
             other => Ok(other?),
         }
@@ -120,7 +120,7 @@ impl<'a> Updater<'a> {
     }
 
     /// Whether exactly this version is staged already.
-    pub(super) fn has_staged(&self, checked: &Checked, version: &Version) -> bool {
+    pub(super) fn has_staged(&self, checked: &UpdateCheck, version: &Version) -> bool {
         let staged = Record::load_release(&self.layout.staged());
         matches!(staged, Ok(Some(release)) if release.version == *version)
             && matches!(self.vouch_for_staged(Some(&checked.catalog)), Ok(Ok(_)))

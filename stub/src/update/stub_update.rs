@@ -3,7 +3,7 @@
 use crate::catalog::Archive;
 use crate::fs::plain_file;
 use crate::stub_version::version;
-use crate::update::check::Checked;
+use crate::update::check::UpdateCheck;
 use crate::update::error::UpdateError;
 use crate::update::self_update::replace;
 use crate::update::session::Updater;
@@ -13,7 +13,7 @@ use pep440_rs::Version;
 impl<'a> Updater<'a> {
     /// Replaces this program by a newer version of it, if there is one. Never
     /// fails: this one works.
-    pub fn update_stub(&self, checked: &Checked) {
+    pub fn update_stub(&self, checked: &UpdateCheck) {
         let Some((wanted, archive)) = &checked.stub else {
             return;
         };
@@ -38,7 +38,7 @@ impl<'a> Updater<'a> {
 
     fn replace_stub(
         &self,
-        checked: &Checked,
+        checked: &UpdateCheck,
         version: &Version,
         archive: &Archive,
     ) -> Result<(), UpdateError> {
@@ -50,7 +50,7 @@ impl<'a> Updater<'a> {
         self.repository
             .download(&archive.path, &archive.file, consistent, &file, &mut |_| {})?;
         let result = replace(self.layout, fs::open(&file)?, version);
-        fs::remove_file(&file)?;
+        fs::remove_file_if_exists(&file)?;
         result.map_err(|source| UpdateError::Own {
             path: archive.path.clone(),
             source,

@@ -1,13 +1,13 @@
 //! The `--updater …` commands.
 
-use crate::catalog::Choice;
 use crate::clock::now;
-use crate::failure::Class;
+use crate::failure::FailureKind;
 use crate::http::shown;
 use crate::install::release_notes::{self, Note};
 use crate::install::{self, BlockedVersions, Layout, Probation, Record, Release};
 use crate::policy::blocked::{BlockedWhy, Skipped};
-use crate::progress::{Event, Screen};
+use crate::policy::choose_release::ReleaseChoice;
+use crate::progress::{Event, ProgressDisplay};
 use crate::safe_text::{self, Lines};
 use crate::settings::Settings;
 use crate::update::{self, Outcome, Repaired, UpdateError, Updater, behind};
@@ -85,7 +85,7 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
     }
     let settings = match settings {
         Ok(settings) => settings,
-        Err(e) => return failure(as_json, Class::Local, &e.to_string()),
+        Err(e) => return failure(as_json, FailureKind::Local, &e.to_string()),
     };
     let log = logging::start(
         layout,
@@ -271,12 +271,12 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     let checked = updater.check()?;
     let installed = checked.installed.clone();
     let (text, update, required) = match &checked.choice {
-        Choice::UpToDate => (
+        ReleaseChoice::UpToDate => (
             format!("{} is up to date", describe(installed.as_ref())),
             Value::Null,
             false,
         ),
-        Choice::Update { version, required } => (
+        ReleaseChoice::Update { version, required } => (
             format!(
                 "{version} is available (installed: {})",
                 describe(installed.as_ref())
@@ -286,8 +286,8 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
         ),
     };
     let notes = match &checked.choice {
-        Choice::UpToDate => Vec::new(),
-        Choice::Update { version, .. } => checked.notes(version),
+        ReleaseChoice::UpToDate => Vec::new(),
+        ReleaseChoice::Update { version, .. } => checked.notes(version),
     };
     let mut text = Lines::from(text);
     add_skipped(&mut text, &checked.skipped);
@@ -323,9 +323,9 @@ fn skipped_versions(skipped: &[Skipped]) -> Value {
 fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, UpdateError> {
     if retry {
         BlockedVersions::clear(layout)?;
-        fs::remove_file(&layout.failed_stub())?;
+        fs::remove_file_if_exists(&layout.failed_stub())?;
     }
-    let screen = RefCell::new(Screen::new(settings, false));
+    let screen = RefCell::new(ProgressDisplay::new(settings, false));
     let tell = |event: Event| screen.borrow_mut().event(&event);
     let mut skipped = Vec::new();
     let result = update::run_and_name(layout, settings, now(), &tell, &mut skipped);
@@ -340,7 +340,7 @@ fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, U
 }
 
 fn stage(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
-    let outcome = update::run_behind(layout, settings, now(), &|_| {})?;
+    let outcome = update::stage_in_background(layout, settings, now(), &|_| {})?;
     log::info!("{outcome}");
     Ok(Answer {
         text: outcome.to_string().into(),
@@ -405,7 +405,7 @@ fn finish(as_json: bool, result: Result<Answer, UpdateError>) -> ExitCode {
     }
 }
 
-fn failure(as_json: bool, class: Class, message: &str) -> ExitCode {
+fn failure(as_json: bool, class: FailureKind, message: &str) -> ExitCode {
     let code = ExitCode::from(class.exit_code());
     if as_json {
         let error = json!({ "error": message, "class": class.as_str() });

@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use notsotuf_stub::bundle::unpack::unpack;
 use notsotuf_stub::bundle::patch::verify_file;
-use notsotuf_stub::bundle::{Kind, Rules};
+use notsotuf_stub::bundle::{EntryKind, Rules};
 use notsotuf_stub::fs::join;
 use std::io::Write;
 use std::{env, fs, process};
@@ -41,9 +41,9 @@ fuzz_target!(|bytes: &[u8]| {
         for (path, entry) in &manifest.entries {
             let there = join(&into, path);
             match &entry.kind {
-                Kind::File { size, sha256 } => assert!(verify_file(&there, *size, sha256).unwrap()),
-                Kind::Dir => assert!(there.symlink_metadata().unwrap().is_dir()),
-                Kind::Link { target } => {
+                EntryKind::File { size, sha256 } => assert!(verify_file(&there, *size, sha256).unwrap()),
+                EntryKind::Dir => assert!(there.symlink_metadata().unwrap().is_dir()),
+                EntryKind::Link { target } => {
                     assert_eq!(fs::read_link(&there).unwrap().to_str(), Some(target.as_str()));
                 }
             }

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use lzma_rust2::{LzmaOptions, LzmaWriter};
-use notsotuf_stub::bundle::patch::{MAGIC, STREAMS, Scattered};
+use notsotuf_stub::bundle::patch::{MAGIC, STREAMS, TreeOverlay};
 use notsotuf_stub::bundle::{Manifest, Rules, TreeHash};
 use std::io::Write;
 use std::path::Path;
@@ -57,7 +57,7 @@ fuzz_target!(|bytes: &[u8]| {
     fs::write(place.join("patch"), patch).unwrap();
     let (folder, manifest) = &*OLD;
     let mut written = 0u64;
-    let result = Scattered::installed(folder, manifest.clone()).apply(
+    let result = TreeOverlay::installed(folder, manifest.clone()).apply(
         &place.join("patch"),
         TreeHash([0; 32]),
         &work,

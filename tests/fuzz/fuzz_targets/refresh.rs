@@ -4,13 +4,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use notsotuf_stub::tuf::{Bounds, Refresh, Step};
+use notsotuf_stub::tuf::{Limits, Refresh, Step};
 
 fuzz_target!(|bytes: &[u8]| {
     // Answers are separated by a byte that is never in UTF-8.
     let mut answers = bytes.split(|&b| b == 0xff);
     let root = answers.next().unwrap_or_default();
-    let Ok(mut client) = Refresh::new(root, 1_800_000_000, Bounds::default()) else {
+    let Ok(mut client) = Refresh::new(root, 1_800_000_000, Limits::default()) else {
         return;
     };
     for search in [false, true] {

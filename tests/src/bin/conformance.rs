@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
 use notsotuf_stub::http::Http;
-use notsotuf_stub::repository::{Place, Repository};
+use notsotuf_stub::repository::{Repository, RepositoryUrls};
 use notsotuf_stub::tuf::percent_encode;
 use notsotuf_stub::tuf::{Refresh, TargetFile};
 use std::error::Error;
@@ -80,7 +80,7 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
 }
 
 fn repository(cli: &Cli, root: PathBuf) -> Repository {
-    let place = Place {
+    let place = RepositoryUrls {
         metadata_url: cli.metadata_url.clone(),
         targets_url: cli.target_base_url.clone(),
     };
@@ -104,13 +104,13 @@ fn download(
     fs::create_dir_all(folder)?;
     let consistent = refresh.trusted().root().consistent_snapshot;
     let partial = folder.join(".partial");
-    fs::remove_file(&partial)?;
+    fs::remove_file_if_exists(&partial)?;
     let result = repository.download(name, &target, consistent, &partial, &mut |_| {});
     if let Err(e) = result {
-        fs::remove_file(&partial)?;
+        fs::remove_file_if_exists(&partial)?;
         return Err(e.into());
     }
-    fs::rename(&partial, &place)?;
+    fs::rename_durably(&partial, &place)?;
     Ok(())
 }
 

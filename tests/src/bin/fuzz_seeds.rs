@@ -1,6 +1,6 @@
 //! Writes inputs for scripts/fuzz to start from: real, signed metadata.
 
-use notsotuf_stub::bundle::{Entry, Kind, Manifest};
+use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
 use notsotuf_tests::simulator::{SimKey, Simulator};
 use serde_json::json;
 use std::fs;
@@ -47,15 +47,15 @@ fn main() {
     ];
     write("refresh", "whole", &answers.join(&0xff));
     let mut tree = Manifest::default();
-    let file = Kind::File {
+    let file = EntryKind::File {
         size: 3,
         sha256: [7; 32],
     };
-    let link = Kind::Link {
+    let link = EntryKind::Link {
         target: "../x y".into(),
     };
     for (path, kind, mode) in [
-        ("d", Kind::Dir, 0o755),
+        ("d", EntryKind::Dir, 0o755),
         ("d/l%", link, 0o777),
         ("x y", file, 0o644),
     ] {

@@ -2,7 +2,7 @@
 
 use super::*;
 use notsotuf_stub::tuf::metadata::{MAX_KEYS, MAX_SIGNATURES};
-use notsotuf_stub::tuf::{Bounds, Refresh, Step};
+use notsotuf_stub::tuf::{Limits, Refresh, Step};
 use notsotuf_tests::simulator::NOW;
 
 /// Refreshes, looks for a target, and tells how many bytes each file of the
@@ -10,7 +10,7 @@ use notsotuf_tests::simulator::NOW;
 /// HTTP edge, and ends it.
 fn limits(simulator: &mut Simulator, path: &str) -> Vec<(String, u64)> {
     let client = Client::new(simulator);
-    let mut refresh = Refresh::new(&client.stored["root"], NOW, Bounds::default()).unwrap();
+    let mut refresh = Refresh::new(&client.stored["root"], NOW, Limits::default()).unwrap();
     let mut limits = Vec::new();
     for search in [false, true] {
         if search && refresh.search(path).is_err() {
@@ -43,7 +43,7 @@ fn limits(simulator: &mut Simulator, path: &str) -> Vec<(String, u64)> {
 
 #[test]
 fn a_listed_length_never_lifts_a_bound() {
-    let bounds = Bounds::default();
+    let bounds = Limits::default();
     for listed in [1 << 60, u64::MAX, bounds.targets + 1] {
         let (mut simulator, _) = fresh();
         simulator.delegate("targets", "x", &json!({ "paths": ["*"] }));
@@ -79,7 +79,7 @@ fn what_is_listed_as_shorter_is_a_bound_of_its_own() {
 
 #[test]
 fn delegated_roles_are_bounded_together() {
-    let bounds = Bounds::default();
+    let bounds = Limits::default();
     let (mut simulator, _) = fresh();
     for n in 0..10 {
         let role = format!("r{n}");

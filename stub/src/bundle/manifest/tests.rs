@@ -1,11 +1,11 @@
 use super::*;
 use crate::bundle::manifest_text::{HEADER, ManifestError};
-use crate::bundle::path_rules::Refusal;
+use crate::bundle::path_rules::PathError;
 use crate::bundle::{Entry, Rules};
 
-fn tree(entries: &[(&str, Kind)]) -> Manifest {
+fn tree(entries: &[(&str, EntryKind)]) -> Manifest {
     let entries = entries.iter().map(|(path, kind)| {
-        let mode = if matches!(kind, Kind::Link { .. }) {
+        let mode = if matches!(kind, EntryKind::Link { .. }) {
             0o777
         } else {
             0o755
@@ -17,14 +17,14 @@ fn tree(entries: &[(&str, Kind)]) -> Manifest {
         entries: entries.collect(),
     }
 }
-fn file() -> Kind {
-    Kind::File {
+fn file() -> EntryKind {
+    EntryKind::File {
         size: 5,
         sha256: [7; 32],
     }
 }
-fn link(target: &str) -> Kind {
-    Kind::Link {
+fn link(target: &str) -> EntryKind {
+    EntryKind::Link {
         target: target.into(),
     }
 }
@@ -32,7 +32,7 @@ fn link(target: &str) -> Kind {
 #[test]
 fn text_and_back_keeps_everything() {
     let odd = tree(&[
-        ("a b%20", Kind::Dir),
+        ("a b%20", EntryKind::Dir),
         ("a b%20/ü 日本", file()),
         ("a-b", file()),
         ("link", link("a b%20/ü 日本")),
@@ -66,15 +66,15 @@ fn what_a_tree_takes_is_bounded_with_the_folders_that_it_only_implies() {
         let few = text(&mut (0..100).map(nested));
         assert!(Manifest::parse(&few, rules).is_ok());
         let many = text(&mut (0..MAX_PATHS / 150_000).map(nested));
-        assert_eq!(refused(&many), Refusal::Paths);
+        assert_eq!(refused(&many), PathError::Paths);
         let long = |n: u64| format!("{n:08}{}", "/x".repeat(9));
         let many = text(&mut (0..=MAX_ENTRIES as u64 / 10).map(long));
-        assert_eq!(refused(&many), Refusal::TooMany);
+        assert_eq!(refused(&many), PathError::TooMany);
         let listed = |n: u64| format!("{n:08}");
         let most = text(&mut (0..MAX_ENTRIES as u64).map(listed));
         assert!(Manifest::parse(&most, rules).is_ok());
         let more = text(&mut (0..=MAX_ENTRIES as u64).map(listed));
-        assert_eq!(refused(&more), Refusal::TooMany);
+        assert_eq!(refused(&more), PathError::TooMany);
     }
 }
 
@@ -87,7 +87,7 @@ fn links_through_links_are_followed_for_a_bounded_time() {
     let all: Vec<_> = chain.chain(many).chain([("l38".into(), file())]).collect();
     let all: Vec<_> = all.iter().map(|(p, k)| (p.as_str(), k.clone())).collect();
     let refused = Rules::host().check_tree(&tree(&all));
-    assert_eq!(refused, Err(Refusal::Links));
+    assert_eq!(refused, Err(PathError::Links));
     assert_eq!(Rules::host().check_tree(&tree(&all[..100])), Ok(()));
 }
 
@@ -136,7 +136,7 @@ fn refuses_paths_that_escape_or_collide() {
         vec![("l", link("d")), ("l/x", file())],
         vec![("l", link("/etc"))],
         vec![("l", link("../x"))],
-        vec![("d", Kind::Dir), ("d/l", link("../../x"))],
+        vec![("d", EntryKind::Dir), ("d/l", link("../../x"))],
         vec![("l", link("l"))],
         vec![("a", link("b")), ("b", link("a"))],
     ] {
@@ -150,11 +150,11 @@ fn a_link_may_not_leave_through_another_link() {
     let sly = tree(&[
         ("d1/d2/a", link("b/../..")),
         ("d1/d2/b", link("../../top")),
-        ("top", Kind::Dir),
+        ("top", EntryKind::Dir),
     ]);
     assert!(matches!(
         Rules::host().check_tree(&sly),
-        Err(Refusal::LinkEscapes(..))
+        Err(PathError::LinkEscapes(..))
     ));
     let fine = tree(&[
         ("lib/libx.so", link("libx.so.1")),

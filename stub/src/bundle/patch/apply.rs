@@ -1,7 +1,7 @@
 //! Applies a patch to a tree.
 
-use crate::bundle::entry::{Entry, Kind};
-use crate::bundle::manifest::TreeHash;
+use crate::bundle::entry::{Entry, EntryKind};
+use crate::bundle::manifest::{Manifest, Tree, TreeHash};
 use crate::bundle::patch::budget::Budget;
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::file_digest::verify;
@@ -9,14 +9,14 @@ use crate::bundle::patch::operation::Operation;
 use crate::bundle::patch::reader::Patch;
 use crate::bundle::patch::rebuild;
 use crate::bundle::patch::rebuild::Output;
-use crate::bundle::patch::tree_overlay::{Made, Place, Scattered, Source};
+use crate::bundle::patch::tree_overlay::{FileSource, Made, Source, TreeOverlay};
 use crate::bundle::path_rules::Rules;
-use crate::fs::FsError;
+use crate::fs::{self, FsError};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-impl Scattered {
+impl TreeOverlay {
     /// Applies one patch. New files are made in the folder `work`, which must
     /// be empty. `observer` is told of every byte written and may stop it.
     ///
@@ -30,7 +30,7 @@ impl Scattered {
         work: &Path,
         rules: Rules,
         observer: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<Scattered, PatchError> {
+    ) -> Result<TreeOverlay, PatchError> {
         let mut budget = Budget::default();
         budget.take(self.weight())?;
         let mut patch = Patch::open(patch, &mut budget)?;
@@ -87,13 +87,13 @@ impl Scattered {
     ) -> Result<Option<Made>, PatchError> {
         let (kind, mode, place) = match operation {
             Operation::Remove(_) => return Ok(None),
-            Operation::Dir { mode, .. } => (Kind::Dir, *mode, None),
+            Operation::Dir { mode, .. } => (EntryKind::Dir, *mode, None),
             Operation::Link { target, .. } => {
                 let target = target.clone();
-                (Kind::Link { target }, 0o777, None)
+                (EntryKind::Link { target }, 0o777, None)
             }
             Operation::Copy { mode, old, .. } => {
-                let place = Place {
+                let place = FileSource {
                     free: false,
                     ..self.old(old)?
                 };
@@ -103,8 +103,8 @@ impl Scattered {
                 let mut out = Output::create(built, size, mode, observer)?;
                 source.patch.literals(size, &mut |bytes| out.write(bytes))?;
                 let sha256 = out.finish()?;
-                let place = Place::built(built, mode);
-                (Kind::File { size, sha256 }, mode, Some(place))
+                let place = FileSource::built(built, mode);
+                (EntryKind::File { size, sha256 }, mode, Some(place))
             }
             Operation::Diff {
                 mode,
@@ -117,8 +117,8 @@ impl Scattered {
                 let mut out = Output::create(built, *size, *mode, observer)?;
                 rebuild::rebuild(&old, references.as_deref(), *size, source, &mut out)?;
                 let (size, sha256) = (*size, out.finish()?);
-                let place = Place::built(built, *mode);
-                (Kind::File { size, sha256 }, *mode, Some(place))
+                let place = FileSource::built(built, *mode);
+                (EntryKind::File { size, sha256 }, *mode, Some(place))
             }
         };
         let entry = Entry { kind, mode };
@@ -140,4 +140,27 @@ impl Scattered {
         self.manifest.entries.insert(path, entry);
         Ok(())
     }
+}
+
+/// Applies one patch to the bundle `old`, whose files are only read, and puts
+/// the result into the folder `tree` in `into`, which is made for it.
+/// `observer` is told of every byte written and may stop it.
+///
+/// # Errors
+/// [`PatchError`]; in particular if the result does not have tree hash
+/// `expected`.
+pub fn apply_patch(
+    old: Tree<'_>,
+    patch: &Path,
+    expected: TreeHash,
+    rules: Rules,
+    into: &Path,
+    observer: &mut dyn FnMut(u64) -> bool,
+) -> Result<Manifest, PatchError> {
+    let (work, tree) = (into.join("work"), into.join("tree"));
+    fs::create_dir_all(&work)?;
+    fs::create_dir_all(&tree)?;
+    TreeOverlay::installed(old.folder, old.manifest.clone())
+        .apply(patch, expected, &work, rules, observer)?
+        .gather(&tree, observer)
 }

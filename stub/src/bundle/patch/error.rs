@@ -2,7 +2,7 @@
 
 use crate::bundle::manifest::TreeHash;
 use crate::bundle::patch::format::MEMORY;
-use crate::bundle::path_rules::Refusal;
+use crate::bundle::path_rules::PathError;
 use crate::fs::FsError;
 use std::io;
 
@@ -23,7 +23,7 @@ pub enum PatchError {
     NoOld(String),
     /// A path or link that may not be.
     #[error("the patch is refused: {0}")]
-    Refused(#[from] Refusal),
+    Refused(#[from] PathError),
     /// It is large, or made to be.
     #[error("applying the patch would take more than {MEMORY} bytes of memory")]
     Memory,

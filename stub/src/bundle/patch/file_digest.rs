@@ -1,8 +1,8 @@
 //! Hashes files and compares them with the manifest.
 
-use crate::bundle::entry::{Entry, Kind};
+use crate::bundle::entry::{Entry, EntryKind};
 use crate::bundle::patch::error::PatchError;
-use crate::bundle::patch::tree_overlay::Place;
+use crate::bundle::patch::tree_overlay::FileSource;
 use crate::fs;
 use crate::fs::FsError;
 use ring::digest;
@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether installed files are as recorded; on all cores, until `stop` is set.
 pub(super) fn verify<'a>(
-    files: impl Iterator<Item = (&'a str, Place, &'a Entry)> + Send,
+    files: impl Iterator<Item = (&'a str, FileSource, &'a Entry)> + Send,
     stop: &AtomicBool,
 ) -> Result<(), PatchError> {
     let files = Mutex::new(files);
     let next = || files.lock().ok()?.next();
     let work = || {
         while let Some((path, place, entry)) = next() {
-            let Kind::File { size, sha256 } = &entry.kind else {
+            let EntryKind::File { size, sha256 } = &entry.kind else {
                 continue;
             };
             if stop.load(Ordering::Relaxed) {

@@ -2,7 +2,7 @@
 
 use crate::bundle::patch::PatchError;
 use crate::bundle::patch::references::{
-    Kind, MAX_REGIONS, MAX_SEGMENTS, MAX_SPANS, References, Region, Segment, Span,
+    MAX_REGIONS, MAX_SEGMENTS, MAX_SPANS, ReferenceKind, References, Region, Segment, Span,
 };
 use crate::bundle::path_rules::MAX_PATH;
 use std::fs::File;
@@ -88,16 +88,16 @@ impl Stream {
             size: self.number()?,
             address: self.number()?,
             kind: match self.byte()? {
-                0 => Kind::X86,
-                1 => Kind::Table {
+                0 => ReferenceKind::X86,
+                1 => ReferenceKind::Table {
                     stride: self.count(1 << 20)? as u32,
                     second: self.count(1 << 20)? as u32,
                     width: self.byte()?,
                     base_old: self.number()?,
                     base_new: self.number()?,
                 },
-                2 => Kind::Frames,
-                3 => Kind::Arm64,
+                2 => ReferenceKind::Frames,
+                3 => ReferenceKind::Arm64,
                 _ => return Err(PatchError::Malformed("a kind of reference is unknown")),
             },
         })

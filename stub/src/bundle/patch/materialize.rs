@@ -1,17 +1,17 @@
 //! Puts the files of a tree into one folder.
 
-use crate::bundle::entry::Kind;
+use crate::bundle::entry::EntryKind;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::file_digest::verify;
-use crate::bundle::patch::tree_overlay::{Place, Scattered};
+use crate::bundle::patch::tree_overlay::{FileSource, TreeOverlay};
 use crate::fs;
 use crate::fs::FsError;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-fn place_file(place: &Place, to: &Path, mode: u32, last: bool) -> Result<(), FsError> {
+fn place_file(place: &FileSource, to: &Path, mode: u32, last: bool) -> Result<(), FsError> {
     if place.built && last {
         return fs::rename_unsynced(&place.path, to);
     }
@@ -22,7 +22,7 @@ fn place_file(place: &Place, to: &Path, mode: u32, last: bool) -> Result<(), FsE
     fs::copy_with_mode(&place.path, to, mode)
 }
 
-impl Scattered {
+impl TreeOverlay {
     /// Puts the whole tree into the existing, empty folder `into`. Files made
     /// by patches are moved there; installed ones are linked or copied, and
     /// each of them is hashed again first.
@@ -51,9 +51,9 @@ impl Scattered {
                 made = parent.to_owned();
             }
             match &entry.kind {
-                Kind::Dir => fs::create_dir_all(&to)?,
-                Kind::Link { target } => fs::symlink(target, &to)?,
-                Kind::File { size, .. } => {
+                EntryKind::Dir => fs::create_dir_all(&to)?,
+                EntryKind::Link { target } => fs::symlink(target, &to)?,
+                EntryKind::File { size, .. } => {
                     let place = self.old(path)?;
                     let last = wanted.get_mut(&place.path).is_none_or(|wanted| {
                         *wanted -= 1;
@@ -67,7 +67,7 @@ impl Scattered {
             }
         }
         for (path, entry) in self.manifest.entries.iter().rev() {
-            if entry.kind == Kind::Dir {
+            if entry.kind == EntryKind::Dir {
                 fs::give_dir_mode(&fs::join(into, path), entry.mode)?;
             }
         }

@@ -14,9 +14,10 @@ mod rebuild;
 pub mod references;
 mod tree_overlay;
 
+pub use apply::apply_patch;
 pub use error::PatchError;
 pub use file_digest::{hash_file, verify_file};
-pub use tree_overlay::Scattered;
+pub use tree_overlay::TreeOverlay;
 
 pub use covers::{Cover, Start};
 pub use format::{

@@ -10,7 +10,7 @@ use crate::bundle::patch::format::{
 };
 use crate::bundle::patch::input_stream::Stream;
 use crate::bundle::patch::operation::Operation;
-use crate::bundle::path_rules::{MAX_ENTRIES, MAX_TOTAL, Refusal, Rules};
+use crate::bundle::path_rules::{MAX_ENTRIES, MAX_TOTAL, PathError, Rules};
 use crate::fs::{self, FsError};
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -106,7 +106,7 @@ impl Patch {
     ) -> Result<Vec<Operation>, PatchError> {
         let count = self.streams[stream::OPERATIONS].number()?;
         if count > 2 * MAX_ENTRIES as u64 {
-            return Err(Refusal::TooMany.into());
+            return Err(PathError::TooMany.into());
         }
         let mut operations = Vec::new();
         for _ in 0..count {
@@ -141,7 +141,7 @@ impl Patch {
             let size = input.number()?;
             *total = total.saturating_add(size);
             match *total > MAX_TOTAL {
-                true => Err(PatchError::from(Refusal::TooLarge)),
+                true => Err(PatchError::from(PathError::TooLarge)),
                 false => Ok(size),
             }
         };

@@ -1,6 +1,6 @@
 //! A tree whose files lie in several folders, while patches are applied to it.
 
-use crate::bundle::entry::{Entry, Kind};
+use crate::bundle::entry::{Entry, EntryKind};
 use crate::bundle::manifest::Manifest;
 use crate::bundle::patch::budget::Budget;
 use crate::bundle::patch::error::PatchError;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Where the content of a file is.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct FileSource {
     pub(super) path: PathBuf,
     /// Made by a patch, so it may be moved; else it belongs to the install.
     pub(super) built: bool,
@@ -24,10 +24,10 @@ pub(super) struct Place {
     pub(super) free: bool,
 }
 
-impl Place {
+impl FileSource {
     /// Of a file that a patch has just made.
     pub(super) fn built(path: &Path, mode: u32) -> Self {
-        Place {
+        FileSource {
             path: path.into(),
             built: true,
             mode,
@@ -37,18 +37,18 @@ impl Place {
     }
 }
 
-/// What a [`Place`] takes in memory besides its paths.
+/// What a [`FileSource`] takes in memory besides its paths.
 const PLACE_WEIGHT: u64 = 160;
 
 /// A tree whose files are still scattered: some where the installed version
 /// has them, some just made by a patch.
 #[derive(Debug, Clone)]
-pub struct Scattered {
+pub struct TreeOverlay {
     /// Where the installed version is.
     folder: PathBuf,
     pub(super) manifest: Manifest,
     /// Of the files that are elsewhere than the installed version has them.
-    pub(super) places: BTreeMap<String, Place>,
+    pub(super) places: BTreeMap<String, FileSource>,
     /// Files that may have been changed since they were installed.
     pub(super) free: BTreeSet<String>,
     /// Whether the files that are where they were installed are known to be
@@ -60,7 +60,7 @@ pub struct Scattered {
 pub(super) struct Made {
     pub(super) entry: Entry,
     /// Of a file.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<FileSource>,
 }
 
 /// What files are made from, and what that may take in memory.
@@ -69,10 +69,10 @@ pub(super) struct Source<'a> {
     pub(super) budget: Budget,
 }
 
-impl Scattered {
+impl TreeOverlay {
     /// The tree that is installed in `folder` according to `manifest`.
     pub fn installed(folder: &Path, manifest: Manifest) -> Self {
-        Scattered {
+        TreeOverlay {
             folder: folder.into(),
             manifest,
             places: BTreeMap::new(),
@@ -83,9 +83,9 @@ impl Scattered {
 
     /// Files that may have been changed since they were installed.
     #[must_use]
-    pub fn with_free(mut self, free: &dyn Fn(&str) -> bool) -> Self {
+    pub fn allow_modified(mut self, free: &dyn Fn(&str) -> bool) -> Self {
         let files = self.manifest.entries.iter();
-        let files = files.filter(|(_, entry)| matches!(entry.kind, Kind::File { .. }));
+        let files = files.filter(|(_, entry)| matches!(entry.kind, EntryKind::File { .. }));
         let free = files.map(|(path, _)| path).filter(|path| free(path));
         self.free = free.cloned().collect();
         self
@@ -109,7 +109,7 @@ impl Scattered {
     }
 
     /// Where the file at `path` of the tree is.
-    pub(super) fn old(&self, path: &str) -> Result<Place, PatchError> {
+    pub(super) fn old(&self, path: &str) -> Result<FileSource, PatchError> {
         let entry = self.manifest.entries.get(path);
         entry
             .and_then(|entry| self.place(path, entry))
@@ -117,13 +117,13 @@ impl Scattered {
     }
 
     /// Where a file is that has this entry; `None` if it is none.
-    pub(super) fn place(&self, path: &str, entry: &Entry) -> Option<Place> {
-        if !matches!(entry.kind, Kind::File { .. }) {
+    pub(super) fn place(&self, path: &str, entry: &Entry) -> Option<FileSource> {
+        if !matches!(entry.kind, EntryKind::File { .. }) {
             return None;
         }
         Some(match self.places.get(path) {
             Some(place) => place.clone(),
-            None => Place {
+            None => FileSource {
                 path: fs::join(&self.folder, path),
                 built: false,
                 mode: entry.mode,
@@ -137,7 +137,7 @@ impl Scattered {
     pub(super) fn unverified<'a>(
         &'a self,
         wanted: impl Fn(&str) -> bool + Send + 'a,
-    ) -> impl Iterator<Item = (&'a str, Place, &'a Entry)> + Send {
+    ) -> impl Iterator<Item = (&'a str, FileSource, &'a Entry)> + Send {
         let wanted = self
             .manifest
             .entries

@@ -1,6 +1,6 @@
 //! Says why an archive could not be unpacked.
 
-use crate::bundle::path_rules::Refusal;
+use crate::bundle::path_rules::PathError;
 use crate::fs::FsError;
 use std::io;
 
@@ -12,7 +12,7 @@ pub enum ArchiveError {
     Read(#[source] io::Error),
     /// A path or link that may not be.
     #[error("the archive is refused: {0}")]
-    Refused(#[from] Refusal),
+    Refused(#[from] PathError),
     /// A device, a fifo, a sparse file, …
     #[error("the archive is refused: {path:?} is neither file, folder nor link")]
     EntryType {

@@ -3,7 +3,7 @@
 //! that hands out finished entries takes all of such a member into memory.
 
 use super::ArchiveError;
-use crate::bundle::path_rules::{MAX_TOTAL, Refusal};
+use crate::bundle::path_rules::{MAX_TOTAL, PathError};
 use std::io::{self, Read};
 use tar::{EntryType, Header};
 
@@ -132,7 +132,7 @@ impl<R: Read> Members<R> {
     /// The content that comes next has `size` bytes.
     fn expect(&mut self, size: u64) -> Result<(), ArchiveError> {
         if size > MAX_TAR {
-            return Err(Refusal::TooLarge.into());
+            return Err(PathError::TooLarge.into());
         }
         self.left = size;
         self.fill = size.next_multiple_of(BLOCK) - size;
@@ -174,7 +174,7 @@ impl<R: Read> Members<R> {
     /// All of the content, which belongs to another member.
     fn extension(&mut self) -> Result<Vec<u8>, ArchiveError> {
         if self.left > MAX_EXTENSION {
-            return Err(Refusal::Extension.into());
+            return Err(PathError::Extension.into());
         }
         let mut bytes = vec![0; self.left as usize];
         self.read_exact(&mut bytes).map_err(ArchiveError::Read)?;
@@ -194,10 +194,10 @@ impl<R: Read> Members<R> {
         }
     }
 
-    fn count(&mut self, bytes: u64) -> Result<(), Refusal> {
+    fn count(&mut self, bytes: u64) -> Result<(), PathError> {
         self.total += bytes;
         match self.total > MAX_TAR {
-            true => Err(Refusal::TooLarge),
+            true => Err(PathError::TooLarge),
             false => Ok(()),
         }
     }

@@ -15,7 +15,7 @@ pub use unpacker::Observer;
 
 use self::members::Members;
 use crate::bundle::manifest::Manifest;
-use crate::bundle::path_rules::{Refusal, Rules};
+use crate::bundle::path_rules::{PathError, Rules};
 use crate::bundle::tree_check::Tally;
 use crate::bundle::unpack::inflate::{Inflated, WAITING, inflate};
 use crate::bundle::unpack::reuse_installed::Installed;
@@ -111,7 +111,7 @@ fn unpack_tar(
         &mut io::sink(),
     );
     if rest.map_err(ArchiveError::Read)? > MAX_PADDING {
-        return Err(Refusal::TooLarge.into());
+        return Err(PathError::TooLarge.into());
     }
     if unpacker.tree.entries.is_empty() {
         return Err(ArchiveError::Empty);

@@ -15,7 +15,7 @@ pub(super) struct Installed {
 }
 
 /// An installed file that has been like the unpacked one so far.
-pub(super) struct Twin {
+pub(super) struct ReusableFile {
     pub(super) path: PathBuf,
     pub(super) file: File,
     compare: Vec<u8>,
@@ -28,7 +28,7 @@ impl Installed {
     }
 
     /// The installed file at `path` if it may be like that of the archive.
-    pub(super) fn twin(&mut self, path: &str, mode: u32, length: u64) -> Option<Twin> {
+    pub(super) fn twin(&mut self, path: &str, mode: u32, length: u64) -> Option<ReusableFile> {
         let place = fs::join(&self.folder, path);
         let parent = place.parent()?;
         // What a link leads to is not of the installation.
@@ -47,7 +47,7 @@ impl Installed {
         if !found.is_file() || found.len() != length || !fs::has_permissions(&found, mode) {
             return None;
         }
-        Some(Twin {
+        Some(ReusableFile {
             file: File::open(&place).ok()?,
             path: place,
             compare: Vec::new(),
@@ -57,14 +57,14 @@ impl Installed {
 
 /// What becomes of a file of the archive.
 pub(super) enum Target {
-    Twin(Twin),
+    ReusableFile(ReusableFile),
     New(File),
 }
 
 impl Target {
     /// Takes the `bytes` that follow the first `done`.
     pub(super) fn write(&mut self, place: &Path, done: u64, bytes: &[u8]) -> Result<(), FsError> {
-        if let Target::Twin(twin) = self {
+        if let Target::ReusableFile(twin) = self {
             twin.compare.resize(bytes.len(), 0);
             if twin.file.read_exact(&mut twin.compare).is_ok() && twin.compare == bytes {
                 return Ok(());
@@ -77,7 +77,7 @@ impl Target {
 
     /// Makes it a file of its own, with the `done` bytes that were alike.
     pub(super) fn of_its_own(&mut self, place: &Path, done: u64) -> Result<&mut File, FsError> {
-        if let Target::Twin(twin) = self {
+        if let Target::ReusableFile(twin) = self {
             let mut file = fs::create_new(place)?;
             let mut alike = fs::open(&twin.path)?.take(done);
             let copied = io::copy(&mut alike, &mut file);
@@ -90,7 +90,7 @@ impl Target {
         }
         match self {
             Target::New(file) => Ok(file),
-            Target::Twin(_) => unreachable!("it was just replaced"),
+            Target::ReusableFile(_) => unreachable!("it was just replaced"),
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::inflate::CHUNK;
 use super::*;
-use crate::bundle::Kind;
+use crate::bundle::EntryKind;
 use crate::bundle::path_rules::{MAX_DEPTH, MAX_ENTRIES, MAX_PATHS, MAX_TOTAL};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -132,20 +132,23 @@ fn bombs_are_refused() {
     let large = place.unpack(&gzip(&[header.as_bytes().to_vec()]));
     assert!(matches!(
         large,
-        Err(ArchiveError::Refused(Refusal::TooLarge))
+        Err(ArchiveError::Refused(PathError::TooLarge))
     ));
     let many: Vec<_> = (0..=MAX_ENTRIES)
         .map(|n| link(&format!("l{n}"), "x"))
         .collect();
     let many = place.unpack(&gzip(&many));
-    assert!(matches!(many, Err(ArchiveError::Refused(Refusal::TooMany))));
+    assert!(matches!(
+        many,
+        Err(ArchiveError::Refused(PathError::TooMany))
+    ));
     // Data without end after the last entry.
     let mut padded = vec![file("x"), vec![0; 1024]];
     padded.extend(vec![vec![0; 1 << 20]; 5]);
     let padded = Place::new().unpack(&gzip(&padded));
     assert!(matches!(
         padded,
-        Err(ArchiveError::Refused(Refusal::TooLarge))
+        Err(ArchiveError::Refused(PathError::TooLarge))
     ));
     place.assert_nothing_outside("bombs");
 }
@@ -163,7 +166,7 @@ fn what_headers_and_paths_take_in_memory_is_bounded() {
         EntryType::XHeader,
     ] {
         let long = refusal(&[of(kind, (1 << 16) + 1), file("x")]);
-        assert_eq!(long, Refusal::Extension, "{kind:?}");
+        assert_eq!(long, PathError::Extension, "{kind:?}");
     }
     // Announced only, however much it is.
     let mut header = Header::new_gnu();
@@ -171,7 +174,7 @@ fn what_headers_and_paths_take_in_memory_is_bounded() {
     header.set_size(1 << 33);
     header.set_cksum();
     let announced = refusal(&[header.as_bytes().to_vec()]);
-    assert_eq!(announced, Refusal::Extension);
+    assert_eq!(announced, PathError::Extension);
     // What says nothing of a member is passed by.
     let global = [of(EntryType::XGlobalHeader, 1 << 20), file("x")];
     assert!(Place::new().unpack(&gzip(&global)).is_ok());
@@ -186,14 +189,14 @@ fn what_headers_and_paths_take_in_memory_is_bounded() {
     let tree = place.unpack(&gzip(&[deep(MAX_DEPTH)])).unwrap();
     assert_eq!(tree.entries.len(), MAX_DEPTH + 1);
     let too_deep = refusal(&[deep(MAX_DEPTH + 1)]);
-    assert!(matches!(too_deep, Refusal::TooDeep(_)));
+    assert!(matches!(too_deep, PathError::TooDeep(_)));
 
     let linked = |n: usize| {
         let target = entry("@", EntryType::GNULongLink, "", &vec![b'x'; 4000]);
         [target, link(&format!("l{n}"), "cut")].concat()
     };
     let linked: Vec<_> = (0..=MAX_PATHS as usize / 4000).map(linked).collect();
-    assert_eq!(refusal(&linked), Refusal::Paths);
+    assert_eq!(refusal(&linked), PathError::Paths);
 }
 
 #[test]
@@ -228,12 +231,12 @@ fn names_come_in_headers_of_their_own() {
         .unwrap();
     for path in [name.as_str(), "ü", "real"] {
         let kind = &tree.entries[path].kind;
-        assert!(matches!(kind, Kind::File { size: 7, .. }), "{path}");
+        assert!(matches!(kind, EntryKind::File { size: 7, .. }), "{path}");
     }
     for path in ["l1", "l2"] {
         assert_eq!(
             tree.entries[path].kind,
-            Kind::Link {
+            EntryKind::Link {
                 target: target.clone()
             }
         );
@@ -272,7 +275,10 @@ fn folders_may_be_listed_after_what_is_in_them_but_once() {
     let folder = || entry("d/", EntryType::Directory, "", b"");
     let place = Place::new();
     let tree = place.unpack(&gzip(&[file("d/e/x"), folder()])).unwrap();
-    let dirs = tree.entries.iter().filter(|(_, e)| e.kind == Kind::Dir);
+    let dirs = tree
+        .entries
+        .iter()
+        .filter(|(_, e)| e.kind == EntryKind::Dir);
     let dirs: Vec<_> = dirs.map(|(path, e)| (path.as_str(), e.mode)).collect();
     assert_eq!(dirs, [("d", 0o755), ("d/e", 0o755)]);
     for twice in [
@@ -397,7 +403,7 @@ fn what_is_installed_alike_is_linked() {
     assert_eq!(tree, alone.unpack(&gz).unwrap());
     let mut linked = Vec::new();
     for (path, entry) in &tree.entries {
-        let Kind::File { size, sha256 } = &entry.kind else {
+        let EntryKind::File { size, sha256 } = &entry.kind else {
             continue;
         };
         let to = fs::join(&place.tree(), path);

@@ -1,8 +1,8 @@
 //! Makes the files and folders of an archive.
 
-use crate::bundle::entry::{Entry, Kind};
+use crate::bundle::entry::{Entry, EntryKind};
 use crate::bundle::manifest::Manifest;
-use crate::bundle::path_rules::{MAX_TOTAL, Refusal, Rules};
+use crate::bundle::path_rules::{MAX_TOTAL, PathError, Rules};
 use crate::bundle::tree_check::{Tally, folders};
 use crate::bundle::unpack::error::ArchiveError;
 use crate::bundle::unpack::members::Member;
@@ -51,20 +51,20 @@ impl Unpacker<'_> {
         let mode = member.mode & 0o777;
         match member.kind {
             EntryType::Directory => {
-                self.add(&path, Kind::Dir, mode)?;
+                self.add(&path, EntryKind::Dir, mode)?;
                 fs::create_dir_all(&self.place(&path))?;
             }
             EntryType::Regular | EntryType::Continuous => {
                 // Before anything is written of what it says it has.
                 if member.size > MAX_TOTAL.saturating_sub(self.total) {
-                    return Err(Refusal::TooLarge.into());
+                    return Err(PathError::TooLarge.into());
                 }
                 self.file(&path, mode, member.size, content)?;
             }
             EntryType::Link => {
                 let target = clean(&member.link)?.unwrap_or_default();
                 let earlier = self.tree.entries.get(&target).map(|e| &e.kind);
-                let Some(&Kind::File { size, .. }) = earlier else {
+                let Some(&EntryKind::File { size, .. }) = earlier else {
                     return Err(ArchiveError::HardLink { path, target });
                 };
                 let mut source = fs::open(&self.place(&target))?;
@@ -72,7 +72,7 @@ impl Unpacker<'_> {
             }
             EntryType::Symlink => {
                 let target = utf8(&member.link)?.to_owned();
-                self.add(&path, Kind::Link { target }, 0o777)?;
+                self.add(&path, EntryKind::Link { target }, 0o777)?;
             }
             _ => return Err(ArchiveError::EntryType { path }),
         }
@@ -85,26 +85,26 @@ impl Unpacker<'_> {
 
     /// Takes an entry into the tree, with the folders it is in: archives need
     /// not list those, but they are made, so they count.
-    fn add(&mut self, path: &str, kind: Kind, mode: u32) -> Result<(), ArchiveError> {
+    fn add(&mut self, path: &str, kind: EntryKind, mode: u32) -> Result<(), ArchiveError> {
         for folder in folders(path) {
             match self.tree.entries.get(folder).map(|entry| &entry.kind) {
-                Some(Kind::Dir) => break,
-                Some(_) => return Err(Refusal::NotAFolder(path.into(), folder.into()).into()),
-                None => self.insert(folder, Kind::Dir, IMPLIED)?,
+                Some(EntryKind::Dir) => break,
+                Some(_) => return Err(PathError::NotAFolder(path.into(), folder.into()).into()),
+                None => self.insert(folder, EntryKind::Dir, IMPLIED)?,
             }
         }
         let known = self.tree.entries.get(path);
         match known.map(|entry| (&entry.kind, entry.mode, &kind)) {
             None => self.insert(path, kind, mode),
-            Some((Kind::Dir, IMPLIED, Kind::Dir)) => {
+            Some((EntryKind::Dir, IMPLIED, EntryKind::Dir)) => {
                 self.tree.entries.insert(path.into(), Entry { kind, mode });
                 Ok(())
             }
-            Some(_) => Err(Refusal::Duplicate(path.into()).into()),
+            Some(_) => Err(PathError::Duplicate(path.into()).into()),
         }
     }
 
-    fn insert(&mut self, path: &str, kind: Kind, mode: u32) -> Result<(), ArchiveError> {
+    fn insert(&mut self, path: &str, kind: EntryKind, mode: u32) -> Result<(), ArchiveError> {
         self.tally.add(path, &kind)?;
         self.tree.entries.insert(path.into(), Entry { kind, mode });
         Ok(())
@@ -119,7 +119,7 @@ impl Unpacker<'_> {
         from: &mut dyn Read,
     ) -> Result<(), ArchiveError> {
         // Its place in the tree is taken before anything is written.
-        let nothing = Kind::File {
+        let nothing = EntryKind::File {
             size: 0,
             sha256: [0; 32],
         };
@@ -131,7 +131,7 @@ impl Unpacker<'_> {
         let twin = self.installed.as_mut();
         let twin = twin.and_then(|installed| installed.twin(path, mode, length));
         let mut target = match twin {
-            Some(twin) => Target::Twin(twin),
+            Some(twin) => Target::ReusableFile(twin),
             None => Target::New(fs::create_new(&place)?),
         };
         let mut hash = digest::Context::new(&digest::SHA256);
@@ -149,18 +149,18 @@ impl Unpacker<'_> {
             size += n as u64;
             self.total += n as u64;
             if self.total > MAX_TOTAL {
-                return Err(Refusal::TooLarge.into());
+                return Err(PathError::TooLarge.into());
             }
             if !self.observer.wrote(n as u64) {
                 return Err(ArchiveError::Stopped);
             }
         }
         match target {
-            Target::Twin(twin) if size == length => fs::link_or_copy(&twin.path, &place)?,
+            Target::ReusableFile(twin) if size == length => fs::link_or_copy(&twin.path, &place)?,
             target => self.complete(target, &place, size, mode)?,
         }
         let sha256 = hash.finish().as_ref().try_into().expect("32 bytes");
-        let kind = Kind::File { size, sha256 };
+        let kind = EntryKind::File { size, sha256 };
         self.tree.entries.insert(path.into(), Entry { kind, mode });
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Unpacker<'_> {
         }
         self.rules.check_tree(&self.tree)?;
         for (path, entry) in &self.tree.entries {
-            if let Kind::Link { target } = &entry.kind {
+            if let EntryKind::Link { target } = &entry.kind {
                 let place = self.place(path);
                 if let Some(parent) = place.parent() {
                     fs::create_dir_all(parent)?;
@@ -203,7 +203,7 @@ impl Unpacker<'_> {
         }
         // Last, as a folder without write permission takes no more files.
         for (path, entry) in self.tree.entries.iter().rev() {
-            if entry.kind == Kind::Dir {
+            if entry.kind == EntryKind::Dir {
                 let place = self.place(path);
                 fs::create_dir_all(&place)?;
                 fs::give_dir_mode(&place, entry.mode)?;

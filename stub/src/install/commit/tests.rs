@@ -1,5 +1,5 @@
 use super::*;
-use crate::bundle::{Entry, Kind, Manifest};
+use crate::bundle::{Entry, EntryKind, Manifest};
 use crate::install::recover;
 use crate::install::swap::copy_to_previous;
 use pep440_rs::Version;
@@ -8,14 +8,14 @@ use std::fs::{create_dir_all, read_to_string, rename, write};
 use std::path::Path;
 use std::str::FromStr;
 
-const RECHECK: How = How {
+const RECHECK: CommitOptions = CommitOptions {
     purge: false,
     recheck: true,
     probation: true,
     returning: false,
     preserve: None,
 };
-const PURGE: How = How {
+const PURGE: CommitOptions = CommitOptions {
     purge: true,
     recheck: false,
     ..RECHECK
@@ -25,7 +25,7 @@ fn bundle(folder: &Path, version: &str) -> Record {
     create_dir_all(folder).unwrap();
     write(folder.join("file"), version).unwrap();
     let hash = digest::digest(&digest::SHA256, version.as_bytes());
-    let kind = Kind::File {
+    let kind = EntryKind::File {
         size: version.len() as u64,
         sha256: hash.as_ref().try_into().unwrap(),
     };
@@ -83,11 +83,14 @@ fn journal(layout: &Layout, update: &Path) -> Journal {
 #[test]
 fn the_update_takes_its_place_and_the_old_one_is_kept() {
     let Case { layout, lock, .. } = &case();
-    assert_eq!(commit(layout, lock, RECHECK).unwrap(), Committed::Nothing);
+    assert_eq!(
+        commit(layout, lock, RECHECK).unwrap(),
+        CommitOutcome::Nothing
+    );
     for (new, old) in [("1.1", "1.0"), ("1.2", "1.1")] {
         let record = bundle(&layout.staged(), new);
         let done = commit(layout, lock, RECHECK).unwrap();
-        assert_eq!(done, Committed::Done(record.release));
+        assert_eq!(done, CommitOutcome::Done(record.release));
         assert_eq!(version(&layout.app()).as_deref(), Some(new));
         assert_eq!(version(&layout.previous()).as_deref(), Some(old));
         assert_eq!(read_to_string(layout.app().join("own")).unwrap(), "mine");
@@ -105,8 +108,11 @@ fn a_damaged_or_unfinished_update_is_not_installed() {
     write(layout.staged().join("file"), "1.x").unwrap();
     let damaged = commit(layout, lock, RECHECK);
     assert!(matches!(damaged, Err(CommitError::Damaged { .. })));
-    fs::remove_file(&Record::path(&layout.staged())).unwrap();
-    assert_eq!(commit(layout, lock, RECHECK).unwrap(), Committed::Nothing);
+    fs::remove_file_if_exists(&Record::path(&layout.staged())).unwrap();
+    assert_eq!(
+        commit(layout, lock, RECHECK).unwrap(),
+        CommitOutcome::Nothing
+    );
     assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
 }
 
@@ -116,12 +122,12 @@ fn waits_for_stubs_that_are_launching() {
     bundle(&layout.staged(), "1.1");
     let launching = Lock::shared(&layout.launch_lock(), Duration::ZERO);
     let deferred = commit(layout, lock, RECHECK).unwrap();
-    assert_eq!(deferred, Committed::Deferred(Vec::new()));
+    assert_eq!(deferred, CommitOutcome::Deferred(Vec::new()));
     assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
     drop(launching);
     assert!(matches!(
         commit(layout, lock, RECHECK).unwrap(),
-        Committed::Done(_)
+        CommitOutcome::Done(_)
     ));
 }
 
@@ -129,14 +135,14 @@ fn waits_for_stubs_that_are_launching() {
 fn rolls_back_with_the_applications_files() {
     let Case { layout, lock, .. } = &case();
     let none = roll_back(layout, lock, &|_| false).unwrap();
-    assert_eq!(none, Committed::Nothing);
+    assert_eq!(none, CommitOutcome::Nothing);
     bundle(&layout.staged(), "1.1");
     commit(layout, lock, RECHECK).unwrap();
     assert_eq!(Probation::load(layout).unwrap().unwrap().starts, 0);
     write(layout.app().join("own"), "newer").unwrap();
     write(layout.app().join("made by 1.1"), "").unwrap();
     let back = roll_back(layout, lock, &|_| false).unwrap();
-    assert!(matches!(back, Committed::Done(_)));
+    assert!(matches!(back, CommitOutcome::Done(_)));
     assert_eq!(version(&layout.app()).as_deref(), Some("1.0"));
     assert_eq!(version(&layout.previous()).as_deref(), Some("1.1"));
     assert_eq!(read_to_string(layout.app().join("own")).unwrap(), "newer");
@@ -246,7 +252,7 @@ fn where_folders_cannot_be_renamed_a_copy_is_made_first() {
     let mut journal = journal(layout, &layout.staged());
     let old = Record::load(&layout.app(), Rules::host()).unwrap();
     let old = old.map(|record| record.manifest);
-    let moved = user_files::move_over(
+    let moved = user_files::carry_over_user_files(
         &layout.app(),
         old.as_ref(),
         &layout.staged(),
@@ -412,10 +418,21 @@ fn modes_are_looked_at_and_restored() {
     };
     for wrong in [0o600, 0o666, 0o4644] {
         set(wrong);
-        assert_eq!(check_files(&app, &record, &none).unwrap(), ["file"]);
-        assert!(check_files(&app, &record, &|_| true).unwrap().is_empty());
+        assert_eq!(
+            verify_installed_files(&app, &record, &none).unwrap(),
+            ["file"]
+        );
+        assert!(
+            verify_installed_files(&app, &record, &|_| true)
+                .unwrap()
+                .is_empty()
+        );
         assert!(restore_modes(&app, &record, &|_| true).unwrap().is_empty());
         assert_eq!(restore_modes(&app, &record, &none).unwrap(), ["file"]);
-        assert!(check_files(&app, &record, &none).unwrap().is_empty());
+        assert!(
+            verify_installed_files(&app, &record, &none)
+                .unwrap()
+                .is_empty()
+        );
     }
 }

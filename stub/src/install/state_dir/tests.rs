@@ -19,19 +19,19 @@ fn nobody_else_can_write_to_it_and_links_are_refused() {
         let found = std::fs::metadata(layout.state()).unwrap();
         found.permissions().mode() & 0o777
     };
-    open_state(&layout).unwrap();
+    open_state_dir(&layout).unwrap();
     assert_eq!(mode(), 0o700);
     fs::set_path_mode(&layout.state(), 0o777).unwrap();
-    open_state(&layout).unwrap();
+    open_state_dir(&layout).unwrap();
     assert_eq!(mode(), 0o700);
-    fs::remove_tree(&layout.state()).unwrap();
+    fs::remove_tree_if_exists(&layout.state()).unwrap();
     std::fs::create_dir(folder.path().join("victim")).unwrap();
     symlink(folder.path().join("victim"), layout.state()).unwrap();
-    let refused = open_state(&layout);
+    let refused = open_state_dir(&layout);
     assert!(matches!(refused, Err(StateError::NotAFolder(_))));
     std::fs::remove_file(layout.state()).unwrap();
     std::fs::write(layout.state(), "").unwrap();
-    let refused = open_state(&layout);
+    let refused = open_state_dir(&layout);
     assert!(matches!(refused, Err(StateError::NotAFolder(_))));
 }
 
@@ -39,7 +39,7 @@ fn nobody_else_can_write_to_it_and_links_are_refused() {
 fn folders_in_the_place_of_files_are_removed_whichever_file_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::new(folder.path());
-    open_state(&layout).unwrap();
+    open_state_dir(&layout).unwrap();
     let files = [
         "lock",
         "launch.lock",
@@ -62,7 +62,7 @@ fn folders_in_the_place_of_files_are_removed_whichever_file_it_is() {
     }
     std::fs::create_dir_all(layout.old_stub()).unwrap();
     std::fs::create_dir_all(layout.staged().join("sub")).unwrap();
-    open_state(&layout).unwrap();
+    open_state_dir(&layout).unwrap();
     for file in files {
         assert!(!layout.state().join(file).exists(), "{file}");
     }
@@ -75,14 +75,14 @@ fn folders_in_the_place_of_files_are_removed_whichever_file_it_is() {
 fn locks_that_others_may_hold_survive_that_the_folder_was_open() {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::new(folder.path());
-    open_state(&layout).unwrap();
+    open_state_dir(&layout).unwrap();
     let locks = ["lock", "launch.lock", "behind.lock", "claim.lock"];
     for name in locks.iter().chain(&["journal"]) {
         std::fs::write(layout.state().join(name), "").unwrap();
     }
     fs::set_path_mode(&layout.state(), 0o777).unwrap();
     std::fs::create_dir(layout.app()).unwrap();
-    open_state(&layout).unwrap();
+    open_state_dir(&layout).unwrap();
     for lock in locks {
         assert!(layout.state().join(lock).exists(), "{lock}");
     }
@@ -94,7 +94,7 @@ fn another_chain_of_roots_forgets_what_was_blocked() {
     use crate::policy::blocked::BlockedWhy;
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::new(folder.path());
-    open_state(&layout).unwrap();
+    open_state_dir(&layout).unwrap();
     let lock = Lock::exclusive(&layout.update_lock(), std::time::Duration::ZERO);
     let lock = lock.unwrap().unwrap();
     for why in [BlockedWhy::Failed, BlockedWhy::NotInstalled] {

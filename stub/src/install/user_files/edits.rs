@@ -1,7 +1,7 @@
 //! Keeps the changes that users made to shipped files.
 
 use crate::bundle::patch::verify_file;
-use crate::bundle::{Kind, Manifest};
+use crate::bundle::{EntryKind, Manifest};
 use crate::fs;
 use crate::fs::FsError;
 use crate::fs::attributes::with_access;
@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// A file system call that failed; the update then is to be staged again.
-pub fn keep_edits(
+pub fn preserve_user_edits(
     app: &Path,
     installed: &Manifest,
     staged: &Path,
@@ -21,19 +21,19 @@ pub fn keep_edits(
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<(), FsError> {
     for (path, entry) in installed.entries.iter().filter(|(path, _)| wanted(path)) {
-        let Kind::File { size, sha256 } = &entry.kind else {
+        let EntryKind::File { size, sha256 } = &entry.kind else {
             continue;
         };
         let (from, to) = (fs::join(app, path), fs::join(staged, path));
         let both = matches!(
             update.entries.get(path).map(|entry| &entry.kind),
-            Some(Kind::File { .. })
+            Some(EntryKind::File { .. })
         );
         let edited = fs::inspect(&from)?.is_some_and(|found| found.is_file())
             && !verify_file(&from, *size, sha256)?;
         if both && edited {
             let folder = to.parent().unwrap_or(staged);
-            with_access(&[folder], || fs::remove_file(&to))?;
+            with_access(&[folder], || fs::remove_file_if_exists(&to))?;
             with_access(&[folder], || fs::link_or_copy(&from, &to))?;
             log::info!("{path} keeps the changes made to it");
         }
@@ -49,7 +49,7 @@ pub(super) fn has_room(update: &Manifest, path: &Path) -> bool {
             update
                 .entries
                 .get(&folder.replace('\\', "/"))
-                .is_none_or(|entry| entry.kind == Kind::Dir)
+                .is_none_or(|entry| entry.kind == EntryKind::Dir)
         })
     })
 }

@@ -20,7 +20,7 @@ use crate::install::user_files::edits::has_room;
 use crate::install::user_files::unlisted::{lists, unlisted};
 use crate::install::user_files::way::Way;
 pub use bundle_copy::copy_bundle;
-pub use edits::keep_edits;
+pub use edits::preserve_user_edits;
 pub use owners::adopt_owners;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +32,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// A file system call that failed; [`move_back`] undoes what was done.
-pub fn move_over(
+pub fn carry_over_user_files(
     app: &Path,
     installed: Option<&Manifest>,
     staged: &Path,
@@ -70,7 +70,7 @@ pub fn move_over(
     Ok(count)
 }
 
-/// Takes back what [`move_over`] did, as far as it came.
+/// Takes back what [`carry_over_user_files`] did, as far as it came.
 ///
 /// # Errors
 /// A file system call that failed; it may be called again.

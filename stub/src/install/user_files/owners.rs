@@ -1,6 +1,6 @@
 //! Gives an update the owners that the installed version has.
 
-use crate::bundle::{Kind, Manifest};
+use crate::bundle::{EntryKind, Manifest};
 use crate::fs;
 use crate::fs::attributes::with_access;
 use crate::fs::{FsError, attributes};
@@ -53,7 +53,7 @@ pub fn adopt_owners(
         let wanted = wanted.or_else(|| folders.last().map(|(_, folder)| folder.clone()));
         let Some(wanted) = wanted else { continue };
         attributes::copy_owner(&wanted, &found, &place);
-        if entry.kind == Kind::Dir {
+        if entry.kind == EntryKind::Dir {
             folders.push((path.clone(), wanted));
         }
     }

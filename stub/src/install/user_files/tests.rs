@@ -1,10 +1,10 @@
 use super::*;
 use crate::bundle::path_rules::RECORD;
-use crate::bundle::{Entry, Kind};
+use crate::bundle::{Entry, EntryKind};
 use std::fs::{create_dir_all, read_to_string, write};
 use std::path::PathBuf;
 
-fn manifest(entries: &[(&str, Kind)]) -> Manifest {
+fn manifest(entries: &[(&str, EntryKind)]) -> Manifest {
     let entries = entries.iter().map(|(path, kind)| {
         let entry = Entry {
             kind: kind.clone(),
@@ -16,8 +16,8 @@ fn manifest(entries: &[(&str, Kind)]) -> Manifest {
         entries: entries.collect(),
     }
 }
-fn file() -> Kind {
-    Kind::File {
+fn file() -> EntryKind {
+    EntryKind::File {
         size: 0,
         sha256: [0; 32],
     }
@@ -52,13 +52,13 @@ fn case() -> Case {
     create_dir_all(staged.join("lib")).unwrap();
     write(staged.join("lib/both"), "new").unwrap();
     let old = manifest(&[
-        ("lib", Kind::Dir),
+        ("lib", EntryKind::Dir),
         ("lib/old.so", file()),
         ("lib/both", file()),
-        ("plugins", Kind::Dir),
+        ("plugins", EntryKind::Dir),
         ("plugins/shipped", file()),
     ]);
-    let new = manifest(&[("lib", Kind::Dir), ("lib/both", file())]);
+    let new = manifest(&[("lib", EntryKind::Dir), ("lib/both", file())]);
     Case {
         _folder: folder,
         app,
@@ -99,8 +99,14 @@ fn own_files_go_along_and_old_ones_do_not() {
         new,
         _folder,
     } = case();
-    assert_eq!(move_over(&app, Some(&old), &staged, &new).unwrap(), 4);
-    assert_eq!(move_over(&app, Some(&old), &staged, &new).unwrap(), 0);
+    assert_eq!(
+        carry_over_user_files(&app, Some(&old), &staged, &new).unwrap(),
+        4
+    );
+    assert_eq!(
+        carry_over_user_files(&app, Some(&old), &staged, &new).unwrap(),
+        0
+    );
     for (path, expected) in [
         ("lib/own.cfg", Some("app")),
         ("data/deep/own", Some("app")),
@@ -115,7 +121,7 @@ fn own_files_go_along_and_old_ones_do_not() {
     assert!(staged.join("empty").is_dir());
     assert!(!app.join("data").exists(), "moved, not copied");
     // Nothing is known of what is installed: better too much than lost.
-    assert_eq!(move_over(&app, None, &staged, &new).unwrap(), 2);
+    assert_eq!(carry_over_user_files(&app, None, &staged, &new).unwrap(), 2);
     assert_eq!(text(&staged, "lib/old.so").as_deref(), Some("app"));
 }
 
@@ -132,7 +138,7 @@ fn what_is_under_way_comes_home_from_wherever_it_is() {
     move_back(&staged, &app, &new).unwrap();
     assert_eq!(snapshot(&app), before, "nothing was moved");
     for half_way in ["lib/own.cfg", "data", "data/deep/own", "plugins/own"] {
-        move_over(&app, Some(&old), &staged, &new).unwrap();
+        carry_over_user_files(&app, Some(&old), &staged, &new).unwrap();
         let back = app.join(half_way);
         create_dir_all(back.parent().unwrap()).unwrap();
         std::fs::rename(staged.join(half_way), back).unwrap();
@@ -153,7 +159,7 @@ fn what_is_outdated_makes_room_and_what_is_not_of_the_update_can_be_dropped() {
     } = case();
     write(staged.join("lib/own.cfg"), "outdated").unwrap();
     write(staged.join("lib/left behind"), "").unwrap();
-    move_over(&app, Some(&old), &staged, &new).unwrap();
+    carry_over_user_files(&app, Some(&old), &staged, &new).unwrap();
     assert_eq!(text(&staged, "lib/own.cfg").as_deref(), Some("app"));
     assert_eq!(text(&staged, "lib/left behind").as_deref(), Some(""));
     drop_unlisted(&staged, &new).unwrap();
@@ -179,7 +185,7 @@ fn folders_keep_their_modes_and_times_and_closed_ones_go_along() {
     fs::set_path_mode(&app.join("lib"), 0o555).unwrap();
     fs::set_path_mode(&app.join("plugins"), 0o2750).unwrap();
     let before = std::fs::metadata(app.join("data")).unwrap();
-    move_over(&app, Some(&old), &staged, &new).unwrap();
+    carry_over_user_files(&app, Some(&old), &staged, &new).unwrap();
     for (path, mode) in modes.into_iter().chain([("plugins", 0o2750)]) {
         let found = std::fs::metadata(staged.join(path)).unwrap();
         assert_eq!(found.mode() & 0o7777, mode, "{path}");
@@ -245,11 +251,11 @@ fn nothing_is_written_through_a_link_of_the_update() {
     }
     write(app.join("d/own"), "own").unwrap();
     std::os::unix::fs::symlink(&victim, staged.join("d")).unwrap();
-    let link = Kind::Link {
+    let link = EntryKind::Link {
         target: "elsewhere".into(),
     };
     let new = manifest(&[("d", link)]);
-    assert_eq!(move_over(&app, None, &staged, &new).unwrap(), 0);
+    assert_eq!(carry_over_user_files(&app, None, &staged, &new).unwrap(), 0);
     assert_eq!(std::fs::read_dir(&victim).unwrap().count(), 0);
     assert_eq!(text(&app, "d/own").as_deref(), Some("own"));
 }

@@ -1,6 +1,6 @@
 //! Linux and the like: `zenity` or `kdialog`, whichever the desktop has.
 
-use super::super::{Texts, View, messages::Text};
+use super::super::{Messages, ProgressView, messages::MessageId};
 use super::programs::Program;
 use super::{Look, Programs};
 use crate::launch;
@@ -22,7 +22,7 @@ impl Window {
     }
 
     /// Opens it; `None` if there is neither program.
-    pub fn open(view: &View, texts: &Texts, programs: &Programs) -> Option<Self> {
+    pub fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
         let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
         let zenity = || Zenity::open(view, texts, programs).map(Window::Zenity);
         let kdialog = || KDialog::open(view, texts, programs).map(Window::KDialog);
@@ -36,7 +36,7 @@ impl Window {
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &View) -> io::Result<()> {
+    pub fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         match self {
             Window::Zenity(window) => window.show(view),
             Window::KDialog(window) => window.show(view),
@@ -53,7 +53,7 @@ impl Window {
 }
 
 /// What is below the title.
-fn below(view: &View) -> String {
+fn below(view: &ProgressView) -> String {
     match &view.notes {
         Some(notes) => format!("{}\n{notes}", view.detail),
         None => view.detail.clone(),
@@ -61,7 +61,7 @@ fn below(view: &View) -> String {
 }
 
 /// The bar, in parts of a hundred; at 100 zenity takes it for done.
-fn percent(view: &View) -> u32 {
+fn percent(view: &ProgressView) -> u32 {
     (view.part * 100.0).clamp(0.0, 99.0) as u32
 }
 
@@ -93,7 +93,7 @@ pub struct Zenity {
 }
 
 impl Zenity {
-    fn open(view: &View, texts: &Texts, programs: &Programs) -> io::Result<Self> {
+    fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> io::Result<Self> {
         let mut command = Command::new("zenity");
         launch::clean(&mut command);
         command
@@ -109,7 +109,7 @@ impl Zenity {
             .arg(format!("--percentage={}", percent(view)))
             .arg(format!(
                 "--cancel-label={}",
-                texts.with(Text::StartNow, &[])
+                texts.with(MessageId::StartNow, &[])
             ))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -125,13 +125,13 @@ impl Zenity {
 
     /// A line of its input is one text, which is markup for zenity 4 and none
     /// for zenity 3: there are no signs in it that mean something.
-    fn text(view: &View) -> String {
+    fn text(view: &ProgressView) -> String {
         let text = format!("{}\n{}", view.title, below(view));
         let text = text.replace('&', "+").replace('<', "‹").replace('>', "›");
         text.replace('\\', "/").replace('\n', "\\n")
     }
 
-    fn show(&mut self, view: &View) -> io::Result<()> {
+    fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         let lines = format!("# {}\n{}\n", Self::text(view), percent(view));
         if lines != self.last {
             self.input.write_all(lines.as_bytes())?;
@@ -166,7 +166,7 @@ pub struct KDialog {
     hint: String,
     service: String,
     path: String,
-    last: Option<(Instant, View)>,
+    last: Option<(Instant, ProgressView)>,
 }
 
 /// Each change takes two programs that run.
@@ -175,8 +175,8 @@ const KDIALOG_REFRESH: Duration = Duration::from_millis(500);
 const KDIALOG: &str = "org.kde.kdialog.ProgressDialog";
 
 impl KDialog {
-    fn open(view: &View, texts: &Texts, programs: &Programs) -> io::Result<Self> {
-        let hint = texts.with(Text::CancelStarts, &[]);
+    fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> io::Result<Self> {
+        let hint = texts.with(MessageId::CancelStarts, &[]);
         let mut command = Command::new("kdialog");
         launch::clean(&mut command);
         command
@@ -205,7 +205,7 @@ impl KDialog {
         Ok(window)
     }
 
-    fn text(view: &View, hint: &str) -> String {
+    fn text(view: &ProgressView, hint: &str) -> String {
         format!("{}\n{}\n{hint}", view.title, below(view))
     }
 
@@ -236,7 +236,7 @@ impl KDialog {
         }
     }
 
-    fn show(&mut self, view: &View) -> io::Result<()> {
+    fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         let shown = self.last.as_ref();
         if shown.is_some_and(|(when, last)| last == view || when.elapsed() < KDIALOG_REFRESH) {
             return Ok(());

@@ -2,7 +2,7 @@
 //! can run. Its input is `PART<tab>TITLE<tab>DETAIL<tab>BUTTON` a line; it ends
 //! when the button is pressed or its input ends.
 
-use super::super::{Texts, View, messages::Text};
+use super::super::{Messages, ProgressView, messages::MessageId};
 use super::programs::Program;
 use super::{Look, Programs};
 use crate::launch;
@@ -29,7 +29,7 @@ impl Window {
     }
 
     /// Opens it.
-    pub fn open(view: &View, texts: &Texts, programs: &Programs) -> Option<Self> {
+    pub fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
         let mut command = Command::new("/usr/bin/osascript");
         launch::clean(&mut command);
         command
@@ -45,7 +45,7 @@ impl Window {
         let mut window = Window {
             program,
             input: input?,
-            button: texts.with(Text::StartNow, &[]),
+            button: texts.with(MessageId::StartNow, &[]),
             last: String::new(),
         };
         window
@@ -56,7 +56,7 @@ impl Window {
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &View) -> io::Result<()> {
+    pub fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         let notes = view.notes.as_deref().unwrap_or_default();
         let fields = [view.title.as_str(), &view.detail, notes, &self.button];
         let fields = fields.map(|field| field.replace(['\t', '\n'], " "));

@@ -3,7 +3,7 @@
 //! It has a thread of its own, so nothing here handles messages.
 #![allow(unsafe_code)]
 
-use super::super::{Texts, View, messages::Text};
+use super::super::{Messages, ProgressView, messages::MessageId};
 use super::{Look, Programs};
 use std::ffi::c_void;
 use std::io;
@@ -63,7 +63,7 @@ impl Window {
     }
 
     /// Opens it; `None` if the system has none (Server Core).
-    pub fn open(view: &View, texts: &Texts, _: &Programs) -> Option<Self> {
+    pub fn open(view: &ProgressView, texts: &Messages, _: &Programs) -> Option<Self> {
         let mut object: *mut Object = null_mut();
         // SAFETY: the identifiers are of this interface, which is what comes
         // back; without it, what was initialised is given back.
@@ -86,7 +86,7 @@ impl Window {
         }
         let mut window = Window {
             object,
-            hint: texts.with(Text::CancelStarts, &[]),
+            hint: texts.with(MessageId::CancelStarts, &[]),
         };
         let title = wide(&view.title);
         // SAFETY: the object is alive, the text is NUL-terminated.
@@ -104,12 +104,12 @@ impl Window {
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &View) -> io::Result<()> {
+    pub fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         self.draw(view);
         Ok(())
     }
 
-    fn draw(&mut self, view: &View) {
+    fn draw(&mut self, view: &ProgressView) {
         let notes = view.notes.as_deref().unwrap_or(&self.hint);
         let detail = match view.notes {
             Some(_) => format!("{}. {}", view.detail, self.hint),

@@ -1,12 +1,12 @@
 //! Finds the references of AArch64 code.
 
-use crate::bundle::patch::references::address_map::Map;
-use crate::bundle::patch::references::form::{Form, Found, branch, page, word};
-use crate::bundle::patch::references::region_window::Part;
+use crate::bundle::patch::references::address_map::AddressMap;
+use crate::bundle::patch::references::form::{Form, Reference, branch, page, word};
+use crate::bundle::patch::references::region_window::RegionWindow;
 
-impl Part<'_> {
+impl RegionWindow<'_> {
     /// `b`, `bl` and `adrp` (Arm Architecture Reference Manual, C4.1).
-    pub(super) fn arm64(&self, bytes: &[u8], at: usize, map: &Map) -> Option<Found> {
+    pub(super) fn arm64(&self, bytes: &[u8], at: usize, map: &AddressMap) -> Option<Reference> {
         let misfit = self.within.wrapping_add(at as u64) % 4;
         let mut at = at + ((4 - misfit) % 4) as usize;
         while at + 4 <= bytes.len() {
@@ -21,7 +21,7 @@ impl Part<'_> {
                 continue;
             };
             if map.knows(target) {
-                return Some(Found {
+                return Some(Reference {
                     field: at,
                     width: 4,
                     next: at + 4,

@@ -26,7 +26,7 @@ pub(super) fn address(segments: &[Segment], offset: u64) -> Option<u64> {
 }
 
 /// From addresses in the old file to those in the new one.
-pub(super) struct Map {
+pub(super) struct AddressMap {
     /// Sorted, without overlap.
     pub(super) spans: Vec<Span>,
     /// For each stretch of addresses, how many spans begin before it.
@@ -95,7 +95,7 @@ fn index_of(spans: &[Span], low: u64, high: u64, shift: u32) -> Vec<u32> {
 /// What a span takes in memory.
 pub(super) const SPAN_WEIGHT: u64 = size_of::<Span>() as u64;
 
-impl Map {
+impl AddressMap {
     /// Bytes of memory of what does not depend on the number of spans.
     pub(super) const WEIGHT: u64 = 2 * LEARNED as u64 * 8 + MAX_INDEX * 4;
 
@@ -116,7 +116,7 @@ impl Map {
             shift += 1;
         }
         let index = index_of(&spans, low, high, shift);
-        let map = Map {
+        let map = AddressMap {
             spans,
             index,
             shift,

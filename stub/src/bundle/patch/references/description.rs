@@ -33,7 +33,7 @@ pub struct Span {
 
 /// How references look in a part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ReferenceKind {
     /// x86-64 code: calls, jumps, and operands relative to the next
     /// instruction.
     X86,
@@ -68,7 +68,7 @@ pub struct Region {
     /// Where it is loaded.
     pub address: u64,
     /// What they look like.
-    pub kind: Kind,
+    pub kind: ReferenceKind,
 }
 
 /// What is to be known of a program to predict its references.
@@ -106,7 +106,7 @@ impl References {
             && self.regions.iter().all(|r| {
                 fits(r.offset, r.size)
                     && match r.kind {
-                        Kind::Table {
+                        ReferenceKind::Table {
                             stride,
                             second,
                             width,

@@ -1,7 +1,7 @@
 //! The forms in which instructions and tables hold an address.
 
 /// One reference, found in old bytes.
-pub(super) struct Found {
+pub(super) struct Reference {
     /// Where its field begins, in the buffer.
     pub(super) field: usize,
     pub(super) width: usize,
@@ -28,7 +28,7 @@ pub(super) enum Form {
 
 pub(super) const PAGE: u64 = 4096;
 
-impl Found {
+impl Reference {
     /// The field, with its sign.
     pub(super) fn read(&self, bytes: &[u8]) -> u64 {
         match bytes[self.field..].first_chunk::<8>() {

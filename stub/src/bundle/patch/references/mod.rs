@@ -21,7 +21,7 @@ mod tables;
 mod x86_64;
 
 pub use description::{
-    Kind, MAX_REGIONS, MAX_SEGMENTS, MAX_SPANS, References, Region, Segment, Span,
+    MAX_REGIONS, MAX_SEGMENTS, MAX_SPANS, ReferenceKind, References, Region, Segment, Span,
 };
 pub use predictor::Predictor;
 

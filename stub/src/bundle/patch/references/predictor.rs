@@ -1,28 +1,28 @@
 //! Predicts the references of the new program from those of the old one.
 
 use crate::bundle::patch::covers::Cover;
-use crate::bundle::patch::references::address_map::{Map, address};
+use crate::bundle::patch::references::address_map::{AddressMap, address};
 use crate::bundle::patch::references::description::References;
 use crate::bundle::patch::references::form::{Form, PAGE};
-use crate::bundle::patch::references::region_window::Part;
+use crate::bundle::patch::references::region_window::RegionWindow;
 
 /// Rewrites old bytes to what they are likely to be in the new file.
 pub struct Predictor<'a> {
     pub(super) references: &'a References,
-    pub(super) map: Map,
+    pub(super) map: AddressMap,
 }
 
 impl<'a> Predictor<'a> {
     /// For a file of which the new one has `covers`.
     pub fn new(references: &'a References, covers: &[Cover]) -> Self {
-        let (map, _) = Map::new(references, covers, u64::MAX).expect("there is no bound");
+        let (map, _) = AddressMap::new(references, covers, u64::MAX).expect("there is no bound");
         Predictor { map, references }
     }
 
     /// The same with the bytes of memory that it takes; `None` if that would
     /// be more than `most`.
     pub fn within(references: &'a References, covers: &[Cover], most: u64) -> Option<(Self, u64)> {
-        let (map, weight) = Map::new(references, covers, most)?;
+        let (map, weight) = AddressMap::new(references, covers, most)?;
         Some((Predictor { map, references }, weight))
     }
 
@@ -56,7 +56,7 @@ impl<'a> Predictor<'a> {
             let Some(new) = address(&references.new_segments, new) else {
                 continue;
             };
-            let part = Part {
+            let part = RegionWindow {
                 region,
                 old: region
                     .address

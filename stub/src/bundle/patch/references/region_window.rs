@@ -1,11 +1,11 @@
 //! Finds the references in a part of a program.
 
-use crate::bundle::patch::references::address_map::Map;
-use crate::bundle::patch::references::description::{Kind, Region};
-use crate::bundle::patch::references::form::{Form, Found, PAGE, word};
+use crate::bundle::patch::references::address_map::AddressMap;
+use crate::bundle::patch::references::description::{ReferenceKind, Region};
+use crate::bundle::patch::references::form::{Form, PAGE, Reference, word};
 
 /// The part of a region that is in a buffer.
-pub(super) struct Part<'a> {
+pub(super) struct RegionWindow<'a> {
     pub(super) region: &'a Region,
     /// Old and new address of the first byte of the buffer.
     pub(super) old: u64,
@@ -16,14 +16,14 @@ pub(super) struct Part<'a> {
     pub(super) stop: usize,
 }
 
-impl Part<'_> {
+impl RegionWindow<'_> {
     /// The first reference from `at` on.
-    pub(super) fn find(&self, bytes: &[u8], at: usize, map: &Map) -> Option<Found> {
+    pub(super) fn find(&self, bytes: &[u8], at: usize, map: &AddressMap) -> Option<Reference> {
         match self.region.kind {
-            Kind::X86 => self.x86(&bytes[..self.stop], at, map),
-            Kind::Arm64 => self.arm64(&bytes[..self.stop], at, map),
-            Kind::Frames => self.frames(&bytes[..self.stop], at, map),
-            Kind::Table {
+            ReferenceKind::X86 => self.x86(&bytes[..self.stop], at, map),
+            ReferenceKind::Arm64 => self.arm64(&bytes[..self.stop], at, map),
+            ReferenceKind::Frames => self.frames(&bytes[..self.stop], at, map),
+            ReferenceKind::Table {
                 stride,
                 second,
                 width,
@@ -44,7 +44,7 @@ impl Part<'_> {
                         at += (next - place) as usize;
                         continue;
                     }
-                    let mut found = Found {
+                    let mut found = Reference {
                         field: at,
                         width,
                         next: at + width,
@@ -65,11 +65,16 @@ impl Part<'_> {
     }
 
     /// A reference relative to what follows its 4 bytes at `field`.
-    pub(super) fn relative(&self, bytes: &[u8], field: usize, map: &Map) -> Option<Found> {
+    pub(super) fn relative(
+        &self,
+        bytes: &[u8],
+        field: usize,
+        map: &AddressMap,
+    ) -> Option<Reference> {
         let distance = i64::from(word(bytes, field) as i32) as u64;
         let next = field as u64 + 4;
         let target = self.old.wrapping_add(next).wrapping_add(distance);
-        map.knows(target).then_some(Found {
+        map.knows(target).then_some(Reference {
             field,
             width: 4,
             next: field + 4,

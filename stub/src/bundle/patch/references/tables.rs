@@ -1,20 +1,20 @@
 //! Finds the references of frame descriptions.
 
-use crate::bundle::patch::references::address_map::Map;
-use crate::bundle::patch::references::form::{Form, Found, word};
-use crate::bundle::patch::references::region_window::Part;
+use crate::bundle::patch::references::address_map::AddressMap;
+use crate::bundle::patch::references::form::{Form, Reference, word};
+use crate::bundle::patch::references::region_window::RegionWindow;
 
-impl Part<'_> {
+impl RegionWindow<'_> {
     /// Records of a length, a distance back to the common part (0 in that
     /// itself), and a distance to the code (Linux Standard Base Core, 10.6.1).
     /// A buffer may begin inside a record, so the search looks for plausible
     /// ones.
-    pub(super) fn frames(&self, bytes: &[u8], at: usize, map: &Map) -> Option<Found> {
+    pub(super) fn frames(&self, bytes: &[u8], at: usize, map: &AddressMap) -> Option<Reference> {
         // Just behind a distance back comes the one to the code.
         if at >= 8 && self.is_frame(bytes, at - 8) {
             let target = self.old + at as u64;
             let target = target.wrapping_add(i64::from(word(bytes, at) as i32) as u64);
-            return map.knows(target).then_some(Found {
+            return map.knows(target).then_some(Reference {
                 field: at,
                 width: 4,
                 next: at - 4 + word(bytes, at - 8) as usize,
@@ -29,7 +29,7 @@ impl Part<'_> {
             if self.is_frame(bytes, at) {
                 let field = at + 4;
                 let place = self.old.wrapping_add(field as u64);
-                return Some(Found {
+                return Some(Reference {
                     field,
                     width: 4,
                     next: field + 4,

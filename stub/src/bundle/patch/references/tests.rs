@@ -1,4 +1,4 @@
-use super::address_map::{Map, SPAN_WEIGHT, paint};
+use super::address_map::{AddressMap, SPAN_WEIGHT, paint};
 use super::*;
 use crate::bundle::patch::covers::Cover;
 use std::cmp::Reverse;
@@ -70,7 +70,7 @@ fn segments_and_covers_at_the_end_of_all_numbers_are_no_spans() {
             skip,
             length,
         };
-        let (map, _) = Map::new(&references, &[cover], 64 << 20).unwrap();
+        let (map, _) = AddressMap::new(&references, &[cover], 64 << 20).unwrap();
         assert_eq!(map.spans, []);
     }
 }
@@ -95,17 +95,17 @@ fn what_spans_take_in_memory_is_bounded() {
     };
     let covers = [cover; 1000];
     let found = 64 * 1000 * SPAN_WEIGHT;
-    let within = |most| Predictor::within(&references, &covers, Map::WEIGHT + most);
+    let within = |most| Predictor::within(&references, &covers, AddressMap::WEIGHT + most);
     // All of them are the same, so little is left.
     let (_, weight) = within(4 * found).unwrap();
-    assert!(weight < Map::WEIGHT + found / 10);
+    assert!(weight < AddressMap::WEIGHT + found / 10);
     assert!(within(found - 1).is_none());
     let apart = [Cover { skip: 0, ..cover }; 1000];
     let one = References {
         old_segments: vec![segment],
         ..references.clone()
     };
-    let most = Map::WEIGHT + 3 * 1000 * SPAN_WEIGHT;
+    let most = AddressMap::WEIGHT + 3 * 1000 * SPAN_WEIGHT;
     assert!(Predictor::within(&one, &apart, most).is_some());
     // They begin one after the other and end together: all are kept in mind.
     let nested: Vec<Cover> = (0..7_000)
@@ -116,7 +116,7 @@ fn what_spans_take_in_memory_is_bounded() {
         })
         .collect();
     let bounded = |spans: u64| {
-        let most = Map::WEIGHT + spans * SPAN_WEIGHT;
+        let most = AddressMap::WEIGHT + spans * SPAN_WEIGHT;
         Predictor::within(&one, &nested, most).is_some()
     };
     assert!(!bounded(10_000) && bounded(30_000));

@@ -1,8 +1,8 @@
 //! Finds the references of x86-64 code.
 
-use crate::bundle::patch::references::address_map::Map;
-use crate::bundle::patch::references::form::Found;
-use crate::bundle::patch::references::region_window::Part;
+use crate::bundle::patch::references::address_map::AddressMap;
+use crate::bundle::patch::references::form::Reference;
+use crate::bundle::patch::references::region_window::RegionWindow;
 
 /// How far behind a byte of x86-64 code the 4 bytes of a reference may be; 0
 /// if none is there. Two bytes begin those of conditional jumps.
@@ -19,13 +19,13 @@ const X86_FIELD: [u8; 256] = {
     field
 };
 
-impl Part<'_> {
+impl RegionWindow<'_> {
     /// The opcodes of call, jump, and conditional jump, and the operand form
     /// "relative to the next instruction"
     /// (Intel's manual, volume 2, table 2-7 and appendix A). An operand before
     /// an immediate one is off by the size of that, which matters little: what
     /// is near to a target moves as it does.
-    pub(super) fn x86(&self, bytes: &[u8], mut at: usize, map: &Map) -> Option<Found> {
+    pub(super) fn x86(&self, bytes: &[u8], mut at: usize, map: &AddressMap) -> Option<Reference> {
         let last = bytes.len().saturating_sub(5);
         while let Some(opcode) = bytes.get(at..last).and_then(|rest| {
             // Most bytes are none of these, so this is what takes the time.

@@ -1,0 +1,223 @@
+//! `notsotuf add`.
+
+use super::app::App;
+use super::context::Context;
+use super::error::Error;
+use super::{rollout, stub_at_hand};
+use crate::metadata::{Published, limits};
+use crate::output::Output;
+use crate::project::Project;
+use crate::release as releases;
+use crate::release::{AddReport, NewRelease, PendingTargets};
+use crate::vet::Vetting;
+use clap::Args;
+use notsotuf_stub::fs;
+use notsotuf_stub::progress::bytes;
+use notsotuf_stub::safe_text::Lines;
+use pep440_rs::Version;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  notsotuf add 1.0 dist/myapp
+  notsotuf add 1.1rc1 dist/myapp            # seen by the channels rc, b and a
+  notsotuf add 2.0 dist/myapp --required    # no client skips this one
+  notsotuf add 2.1 dist/myapp --meta '{\"notes\": \"Faster start\"}'
+  notsotuf add 1.4.1 dist/myapp             # a bug fix while 2.0b1 is out
+
+A number is used once: what was published or withdrawn needs a higher one. The bundle is
+looked at first: private keys, the project itself and what `ship` makes of the same
+application are never released; what is likely a mistake (no program, another folder, names
+that Windows refuses) needs --force.")]
+pub struct Add {
+    #[command(flatten)]
+    what: Addable,
+}
+
+/// What is added, and how.
+#[derive(Debug, Args)]
+pub struct Addable {
+    /// Version, by PEP 440; newer than the latest one that is as final
+    #[arg(value_parser = parse_version)]
+    pub version: Version,
+    /// What PyInstaller made: a folder, or one file
+    pub bundle: PathBuf,
+    #[command(flatten)]
+    pub app: App,
+    /// Clients install this release before any later one
+    #[arg(long)]
+    pub required: bool,
+    /// JSON object for the application's own use, kept in the metadata
+    #[arg(long, value_name = "JSON", value_parser = parse_meta)]
+    pub meta: Option<Map<String, Value>>,
+    /// Make no patch
+    #[arg(long)]
+    pub skip_patch: bool,
+    /// Do without a patch that takes longer than this to make: 90s, 15m, 2h
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_budget)]
+    pub patch_budget: Duration,
+    /// Add what does not look like a bundle, or a number that was published and nobody has
+    #[arg(long)]
+    pub force: bool,
+    /// Older stubs than this do not install it, and say so
+    #[arg(long, value_name = "VERSION")]
+    pub min_stub: Option<Version>,
+    /// Part of the installs that get it at first; see `notsotuf rollout`
+    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = rollout::parse_percent)]
+    pub rollout: u64,
+    /// File with what is new, in Markdown; kept in the metadata, so keep it short
+    #[arg(long, value_name = "FILE")]
+    pub notes: Option<PathBuf>,
+}
+
+/// People swap the two arguments.
+pub fn parse_version(text: &str) -> Result<Version, String> {
+    text.parse().map_err(|_| {
+        let path = text.contains(['/', '\\']) || Path::new(text).exists();
+        let what = if path {
+            "that is a path"
+        } else {
+            "that is no version by PEP 440"
+        };
+        format!(
+            "{what}; the version, such as 1.0 or 2.0b1, comes first, and then the bundle: \
+             notsotuf add 1.0 dist/myapp"
+        )
+    })
+}
+
+pub fn parse_budget(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number and s, m or h, such as 15m".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(unit).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(seconds))
+}
+
+pub fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
+    // Metadata is signed in canonical form, which has no such numbers.
+    match notsotuf_stub::tuf::canonical_json::parse(text.as_bytes()) {
+        Ok(Value::Object(_)) if text.len() as u64 > limits::PER_RELEASE => Err(format!(
+            "it has {} bytes; since all clients fetch that of all releases, at most {} are taken: \
+             put more into a file of the bundle, or on a web page",
+            text.len(),
+            limits::PER_RELEASE
+        )),
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err("it must be a JSON object".into()),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// All clients fetch the notes of all releases, so they are bounded.
+pub fn read_notes(path: &Path) -> Result<String, Error> {
+    let wrong = |reason: String| Error::Notes {
+        path: path.into(),
+        reason,
+    };
+    let file = match std::fs::metadata(path) {
+        Ok(found) => found,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(wrong(
+                "are not there: is the path right, seen from here?".into(),
+            ));
+        }
+        Err(e) => return Err(wrong(format!("cannot be read: {e}"))),
+    };
+    if file.len() > limits::PER_RELEASE {
+        return Err(wrong(format!(
+            "have {} bytes; since all clients fetch those of all releases, at most {} are taken: \
+             shorten them, and link to the rest",
+            file.len(),
+            limits::PER_RELEASE
+        )));
+    }
+    let bytes = fs::read_optional(path, limits::PER_RELEASE)?.unwrap_or_default();
+    String::from_utf8(bytes).map_err(|_| wrong("are not UTF-8: save them in that encoding".into()))
+}
+
+pub fn add(project: &Project, args: Addable, context: &Context) -> Result<(), Error> {
+    let app = project.app(args.app.app.as_deref())?;
+    let published = Published::load(project)?;
+    let notes = match &args.notes {
+        Some(path) => Some(read_notes(path)?),
+        None => None,
+    };
+    if let Some(wanted) = &args.min_stub {
+        let pending = PendingTargets::open(project, &published)?;
+        releases::check_stub(&pending, app, wanted, stub_at_hand::at_hand())?;
+    }
+    let addition = NewRelease {
+        app,
+        version: args.version.clone(),
+        bundle: &args.bundle,
+        required: args.required,
+        meta: args.meta.unwrap_or_default(),
+        skip_patch: args.skip_patch,
+        stub: args.min_stub,
+        rollout: args.rollout,
+        notes,
+        budget: args.patch_budget,
+        vetting: match args.force {
+            true => Vetting::Forced {
+                key_dirs: &context.key_dirs,
+            },
+            false => Vetting::Checked {
+                key_dirs: &context.key_dirs,
+            },
+        },
+    };
+    let added = releases::add(project, &published, &addition, context.progress)?;
+    tell(app, &args.version, &added, context.output);
+    Ok(())
+}
+
+fn tell(app: &str, version: &Version, added: &AddReport, output: &Output) {
+    let (archive, size) = &added.archive;
+    let mut text = Lines::from(format!("{archive}  {}", bytes(*size)));
+    let mut json = json!({
+        "app": app,
+        "version": version.to_string(),
+        "archive": { "path": archive, "size": size },
+        "patch": null,
+        "warnings": added.warnings,
+    });
+    for warning in &added.warnings {
+        text.line(format!("warning: {warning}"));
+    }
+    if let Some((patch, size, summary)) = &added.patch {
+        let from = added
+            .from
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let mut line = format!("{patch}  {} from {from}", bytes(*size));
+        json["patch"] = json!({ "path": patch, "size": size, "from": from });
+        if let Some(summary) = summary {
+            line.push_str(&format!(": {summary}"));
+            json["patch"]["files"] = json!({
+                "kept": summary.kept, "changed": summary.changed, "moved": summary.moved,
+                "new": summary.new, "removed": summary.removed,
+            });
+        }
+        text.line(line);
+    }
+    if let Some(why) = &added.no_patch {
+        text.line(format!("no patch: {why}"));
+        json["no_patch"] = why.as_str().into();
+    }
+    text.line("added; next: `notsotuf publish`, which signs it");
+    output.say(text, &json);
+}
+
+pub fn run(args: Add, context: &Context) -> Result<(), Error> {
+    add(&context.project()?, args.what, context)
+}

@@ -1,0 +1,51 @@
+//! Says what `notsotuf release` cannot go on with, of a release that is there already.
+
+use pep440_rs::Version;
+
+/// What `release` of something that is there already cannot go on with.
+#[derive(Debug, thiserror::Error)]
+pub enum AgainError {
+    /// It was added, from another bundle.
+    #[error(
+        "{app} {version} was added already, from another bundle; `notsotuf remove-latest` drops \
+         that, then run this again"
+    )]
+    OtherBundle {
+        /// Application.
+        app: String,
+        /// Version.
+        version: Version,
+    },
+    /// It was added, with other options.
+    #[error(
+        "{app} {version} was added already, with another {what}; `notsotuf remove-latest` drops \
+         that, then run this again"
+    )]
+    OtherOption {
+        /// Application.
+        app: String,
+        /// Version.
+        version: Version,
+        /// The option.
+        what: &'static str,
+    },
+    /// It is published, and is something else.
+    #[error(
+        "{app} {version} is published already, with another {what}: a version is used once, so give \
+         this bundle a higher one"
+    )]
+    Published {
+        /// Application.
+        app: String,
+        /// Version.
+        version: Version,
+        /// What differs.
+        what: &'static str,
+    },
+    /// It cannot be verified.
+    #[error(
+        "where will clients find it? Set `url` under [client] in the project settings, so that what \
+         is published can be checked there"
+    )]
+    NoUrl,
+}

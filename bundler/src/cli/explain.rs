@@ -1,0 +1,65 @@
+//! `notsotuf explain`.
+
+use super::app::App;
+use super::context::Context;
+use super::error::Error;
+use crate::metadata::Published;
+use crate::release as releases;
+use clap::Args;
+use notsotuf_stub::progress::bytes;
+use notsotuf_stub::safe_text::Lines;
+use pep440_rs::Version;
+use serde_json::{Value, json};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Compares the archive of VERSION with that of the release before it, as `add` did. The
+bytes of a file are what its part takes compressed by itself, so the sum is a little
+more than the patch.
+
+  notsotuf explain 1.1
+  notsotuf --json explain 1.1 --all")]
+pub struct Explain {
+    /// Version that the patch leads to
+    version: Version,
+    /// List every file, not only the twenty that take most
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    app: App,
+}
+
+pub fn run(args: &Explain, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
+    let app = project.app(args.app.app.as_deref())?;
+    let published = Published::load(project)?;
+    let explained = releases::explain(project, &published, app, &args.version, context.progress)?;
+    let mut parts = explained.parts;
+    parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.path.cmp(&b.path)));
+    let mut text = Lines::from(format!(
+        "{app} {} from {}: {}",
+        args.version, explained.from, explained.summary
+    ));
+    let shown = if args.all {
+        parts.len()
+    } else {
+        parts.len().min(20)
+    };
+    for part in &parts[..shown] {
+        let of = bytes(part.size);
+        let (takes, what, path) = (bytes(part.bytes), part.what, &part.path);
+        text.line(format!("{takes:>10}  {what:<8} {path} ({of})"));
+    }
+    let rest = &parts[shown..];
+    if !rest.is_empty() {
+        let sum = bytes(rest.iter().map(|part| part.bytes).sum());
+        text.line(format!("{sum:>10}  {} more", rest.len()));
+    }
+    let list: Vec<Value> = parts
+        .iter()
+        .map(|part| json!({ "path": part.path, "what": part.what, "bytes": part.bytes, "size": part.size }))
+        .collect();
+    let json = json!({ "app": app, "version": args.version.to_string(), "from": explained.from.to_string(), "files": list });
+    context.output.say(text, &json);
+    Ok(())
+}

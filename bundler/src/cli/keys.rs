@@ -1,0 +1,209 @@
+//! `notsotuf keys`.
+
+use super::context::Context;
+use super::error::Error;
+use super::init::choose;
+use super::review;
+use super::role::Role;
+use super::sign::tell_root;
+use crate::keys::{self, KeyInfo, Keyring, Private, PublicKey};
+use crate::metadata::{self, Change, Published, change_root};
+use crate::output::Output;
+use crate::project::{Project, ROLES};
+use clap::Subcommand;
+use notsotuf_stub::clock::now;
+use notsotuf_stub::safe_text::Lines;
+use serde_json::json;
+use std::io::IsTerminal;
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Changes of who signs go into a draft of the next root metadata, which must be
+signed by as many of the old root keys and of the new ones as their thresholds
+ask for. `notsotuf status` shows what is missing, `notsotuf sign root` adds
+signatures where more keys are, `notsotuf publish` publishes it once it has all.
+
+Examples:
+  notsotuf keys create online-2
+  notsotuf keys replace timestamp online-2     # after a theft, say
+  notsotuf keys add root dave --threshold 2
+  notsotuf keys revoke carol")]
+pub enum Keys {
+    /// Make an ed25519 key: NAME.pem (private) and NAME.pub in the keystore
+    ///
+    /// With --key-dir both are made there, and NAME.pub in the keystore too.
+    Create {
+        /// Name of the key
+        name: String,
+        /// Without a passphrase
+        #[arg(long)]
+        plain: bool,
+    },
+    /// List the keys at hand and the roles they sign
+    List,
+    /// Give a role one more key
+    Add {
+        /// The role
+        role: Role,
+        /// Name of the key; its public half suffices
+        name: String,
+        /// How many of the role's keys must sign from now on
+        #[arg(long, value_name = "N")]
+        threshold: Option<usize>,
+    },
+    /// Put a key in the place of another, in all roles that have that one
+    Replace {
+        /// The key that goes
+        old: String,
+        /// The key that comes
+        new: String,
+    },
+    /// Take a key away
+    Revoke {
+        /// The key that goes
+        name: String,
+        /// From this role only
+        #[arg(long)]
+        role: Option<Role>,
+        /// How many of the role's keys must sign from now on (needs --role)
+        #[arg(long, value_name = "N", requires = "role")]
+        threshold: Option<usize>,
+    },
+    /// Change how many keys of a role must sign
+    Threshold {
+        /// The role
+        role: Role,
+        /// That many
+        number: usize,
+    },
+}
+
+/// `notsotuf keys …`.
+pub fn run(command: Keys, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
+    let keyring = context.keyring(project)?;
+    let public =
+        |name: &str| -> Result<PublicKey, Error> { Ok(keyring.named(name)?.public.clone()) };
+    let threshold = |role: Role, number: Option<usize>| {
+        number.map(|number| Change::Threshold(role.name().into(), number))
+    };
+    let changes = match command {
+        Keys::Create { name, plain } => return create(project, &name, plain, context),
+        Keys::List => return list(project, &keyring, context.output),
+        Keys::Add {
+            role,
+            name,
+            threshold: number,
+        } => {
+            let mut changes = vec![Change::Add(role.name().into(), public(&name)?)];
+            changes.extend(threshold(role, number));
+            changes
+        }
+        Keys::Replace { old, new } => vec![Change::Replace(public(&old)?, public(&new)?)],
+        Keys::Revoke {
+            name,
+            role,
+            threshold: number,
+        } => {
+            let only = role.map(|role| role.name().to_owned());
+            let change = Change::Revoke(public(&name)?, only);
+            // A lower threshold first, so that the rest can meet it.
+            let lower = role.and_then(|role| threshold(role, number));
+            lower.into_iter().chain([change]).collect()
+        }
+        Keys::Threshold { role, number } => vec![Change::Threshold(role.name().into(), number)],
+    };
+    let published = Published::load(project)?;
+    if let Some(earlier) = metadata::root_draft(project, &published)? {
+        // It is signed with this change, whoever drafted it.
+        let changes = review::root_changes(&published.root, &earlier, &keyring);
+        let terminal = std::io::stdin().is_terminal();
+        review::confirm("drafted already", &changes, !terminal)?;
+    }
+    let mut draft = None;
+    for change in &changes {
+        let made = change_root(
+            project,
+            &published,
+            change,
+            &keyring,
+            &context.passphrases,
+            now(),
+        )?;
+        draft = Some(made);
+    }
+    if let Some(draft) = draft {
+        let changes = review::root_changes(&published.root, &draft, &keyring);
+        tell_root(&draft, &published, &changes, context.output)?;
+    }
+    Ok(())
+}
+
+fn create(project: &Project, name: &str, plain: bool, context: &Context) -> Result<(), Error> {
+    let passphrase = choose(plain, name, &context.passphrases)?;
+    let keystore = project.keystore();
+    let folder = context.key_dirs.last().unwrap_or(&keystore);
+    // With the public half, roles can be given to it without the medium.
+    let key = keys::create(folder, &keystore, name, passphrase.as_deref())?;
+    let json = json!({ "name": name, "keyid": key.id(), "folder": folder });
+    let text = format!(
+        "made the key {name} in {}, id {}",
+        folder.display(),
+        key.id()
+    );
+    context.output.say(text, &json);
+    Ok(())
+}
+
+fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Error> {
+    let published = Published::load(project)?;
+    let mut text = Lines::new();
+    let mut list = Vec::new();
+    for KeyInfo {
+        name,
+        public,
+        private,
+        ..
+    } in keyring.keys()
+    {
+        let state = match private {
+            Private::Encrypted(_) => "encrypted",
+            Private::Plain(_) => "plain",
+            Private::External(_) => "external",
+            Private::Absent => "public only",
+        };
+        let signs = |role: &&str| {
+            let keys = metadata::role_keys(role, &published.root);
+            let this = Some(public.material());
+            keys.iter()
+                .any(|(_, key)| key.as_ref().map(PublicKey::material) == this)
+        };
+        let roles: Vec<&str> = ROLES.into_iter().filter(signs).collect();
+        let id = public.id();
+        text.line(format!(
+            "{name:12} {state:12} {:20} {}  {}",
+            public.scheme(),
+            &id[..16],
+            roles.join(", ")
+        ));
+        list.push(json!({
+            "name": name, "keyid": id, "scheme": public.scheme(), "private": state, "roles": roles,
+        }));
+    }
+    let unpaired = keyring.unpaired();
+    for path in unpaired {
+        text.line(format!(
+            "{} is encrypted, and of no public key of its name; it is tried for all",
+            path.display()
+        ));
+    }
+    if text.as_str().is_empty() {
+        text = Lines::from(format!(
+            "there are no keys in {}; `notsotuf keys create NAME` makes one, --key-dir names \
+             another folder",
+            keyring.places()
+        ));
+    }
+    output.say(text, &json!({ "keys": list, "unpaired": unpaired }));
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! `notsotuf remove-latest`.
+
+use super::app::App;
+use super::context::Context;
+use super::error::Error;
+use crate::metadata::Published;
+use crate::release::remove;
+use serde_json::json;
+
+pub fn run(args: &App, context: &Context) -> Result<(), Error> {
+    let project = context.project()?;
+    let app = project.app(args.app.as_deref())?;
+    let published = Published::load(&project)?;
+    let version = remove::remove_latest(&project, &published, app)?;
+    let text = format!("removed {app} {version}; `notsotuf publish` makes it so");
+    let json = json!({ "app": app, "removed": version.to_string() });
+    context.output.say(text, &json);
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! `notsotuf renew`.
+
+use super::context::Context;
+use super::error::Error;
+use super::publish::tell_published;
+use super::review;
+use crate::metadata::{self, Change, Published, change_root};
+use crate::publish::{self, PublishScope};
+use clap::Args;
+use notsotuf_stub::clock::now;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without arguments: a fresh timestamp and snapshot (and targets, if half of
+their time is over), with the keys at hand.
+  17 4 * * *  notsotuf -C /srv/project renew --passphrase-file /etc/notsotuf")]
+pub struct Renew {
+    /// Renew the root too
+    #[arg(long)]
+    root: bool,
+}
+
+/// `notsotuf renew`.
+pub fn run(args: &Renew, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
+    let keyring = context.keyring(project)?;
+    if args.root {
+        let published = Published::load(project)?;
+        match metadata::root_draft(project, &published)? {
+            None => {
+                let change = Change::Renew;
+                change_root(
+                    project,
+                    &published,
+                    &change,
+                    &keyring,
+                    &context.passphrases,
+                    now(),
+                )?;
+            }
+            // From an earlier call that did not come to its end.
+            Some(draft) if review::is_renewal(&published.root, &draft) => {}
+            // Which would be signed unseen.
+            Some(draft) => {
+                return Err(metadata::MetadataError::Keys(format!(
+                    "root {} is drafted already: `notsotuf sign root` and `notsotuf publish` it first, \
+                     or delete it in {:?}",
+                    draft.version(),
+                    project.pending()
+                ))
+                .into());
+            }
+        }
+    }
+    let report = publish::publish(
+        project,
+        &keyring,
+        &context.passphrases,
+        now(),
+        PublishScope::Renewal,
+    )?;
+    tell_published(project, &report, context.output);
+    Ok(())
+}

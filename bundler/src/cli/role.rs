@@ -1,0 +1,19 @@
+//! Names the top-level roles, as arguments.
+
+use crate::project::ROLES;
+use clap::ValueEnum;
+
+/// A top-level role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    Root,
+    Targets,
+    Snapshot,
+    Timestamp,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        ROLES[self as usize]
+    }
+}

@@ -1,0 +1,52 @@
+//! `notsotuf rollout`.
+
+use super::app::App;
+use super::context::Context;
+use super::error::Error;
+use crate::metadata::Published;
+use crate::release::rollout;
+use clap::Args;
+use pep440_rs::Version;
+use serde_json::json;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each install has a random number of its own, which is not sent anywhere, and gets the
+release if that is below the percentage. Who has it keeps it when the percentage grows.
+A release that was added with --required is for all, whatever the percentage.
+
+  notsotuf add 2.0 dist/myapp --rollout 5%
+  notsotuf publish
+  notsotuf rollout 2.0 50%
+  notsotuf publish
+  notsotuf rollout 2.0 100%")]
+pub struct Rollout {
+    /// Which release
+    version: Version,
+    /// Part of the installs that get it: 0% to 100%
+    #[arg(value_parser = parse_percent)]
+    percent: u64,
+    #[command(flatten)]
+    app: App,
+}
+
+/// `10` or `10%`.
+pub fn parse_percent(text: &str) -> Result<u64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let percent = number.parse().ok().filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| "a whole number from 0% to 100%".into())
+}
+
+pub fn run(args: &Rollout, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
+    let app = project.app(args.app.app.as_deref())?;
+    let published = Published::load(project)?;
+    let (version, percent) = (&args.version, args.percent);
+    rollout::rollout(project, &published, app, version, percent)?;
+    let text = format!(
+        "{app} {version} is for {percent} % of the installs; `notsotuf publish` makes it so"
+    );
+    let json = json!({ "app": app, "version": version.to_string(), "percent": percent });
+    context.output.say(text, &json);
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! `notsotuf serve`.
+
+use super::context::Context;
+use super::error::Error;
+use crate::publish::serve;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Port; 0 takes a free one and prints it
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// Folder to serve; else the repository of the project
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+pub fn run(args: Serve, context: &Context) -> Result<(), Error> {
+    let folder = match args.dir {
+        Some(folder) => folder,
+        None => context.project()?.repository(),
+    };
+    Ok(serve::serve(
+        &folder,
+        args.port,
+        context.quiet,
+        context.output,
+    )?)
+}

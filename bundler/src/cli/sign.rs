@@ -1,0 +1,118 @@
+//! `notsotuf sign`.
+
+use super::context::Context;
+use super::error::Error;
+use super::review;
+use super::role::Role;
+use crate::metadata::{self, Document, Published};
+use crate::output::Output;
+use crate::release::PendingTargets;
+use clap::Args;
+use notsotuf_stub::clock::now;
+use notsotuf_stub::safe_text::Lines;
+use serde_json::json;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Shows what changes against what is published, keys by name and id, and asks before it
+signs. Compare the ids with what you agreed on, not only the names.
+
+Two people who each have one of two root keys:
+  alice$ notsotuf keys replace targets targets-2      # 1 of 2 signatures
+  alice$ ... hands the project folder on, with .notsotuf-pending
+  bob$   notsotuf sign root                           # 2 of 2 signatures
+  bob$   notsotuf publish")]
+pub struct Sign {
+    /// root or targets
+    role: Role,
+    /// Sign without asking; what changes is shown all the same
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// `notsotuf sign ROLE`.
+pub fn run(args: &Sign, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
+    let published = Published::load(project)?;
+    let keyring = context.keyring(project)?;
+    match args.role {
+        Role::Root => {
+            let none =
+                || metadata::MetadataError::Keys("there is no draft of a root to sign".into());
+            let draft = metadata::root_draft(project, &published)?.ok_or_else(none)?;
+            let changes = review::root_changes(&published.root, &draft, &keyring);
+            review::confirm("what is to be signed", &changes, args.yes)?;
+            let draft =
+                metadata::sign_root_draft(project, &published, &keyring, &context.passphrases)?;
+            tell_root(
+                &draft.ok_or_else(none)?,
+                &published,
+                &changes,
+                context.output,
+            )
+        }
+        Role::Targets => {
+            let entries = PendingTargets::open(project, &published)?.entries;
+            let draft = metadata::targets_draft(project, &published, &entries, now())?;
+            let changes = review::targets_changes(published.targets.as_ref(), &draft);
+            review::confirm("what is to be signed", &changes, args.yes)?;
+            let signed = metadata::sign_targets(
+                project,
+                &published,
+                &entries,
+                &keyring,
+                &context.passphrases,
+                now(),
+            )?;
+            let (have, need) = signed.signatures("targets", &published.root)?;
+            let text = format!(
+                "targets {} has {have} of {need} signatures",
+                signed.version()
+            );
+            let json = json!({
+                "role": "targets", "version": signed.version(), "have": have, "need": need,
+                "changes": changes,
+            });
+            context.output.say(text, &json);
+            Ok(())
+        }
+        Role::Snapshot | Role::Timestamp => Err(metadata::MetadataError::Keys(
+            "snapshot and timestamp are signed by `notsotuf publish` and `notsotuf renew`".into(),
+        )
+        .into()),
+    }
+}
+
+/// Says how far the draft of a root is.
+pub fn tell_root(
+    draft: &Document,
+    published: &Published,
+    changes: &[String],
+    output: &Output,
+) -> Result<(), Error> {
+    let (old, old_need) = draft.signatures("root", &published.root)?;
+    let (new, new_need) = draft.signatures("root", draft)?;
+    let ready = old as u64 >= old_need && new as u64 >= new_need;
+    let next = if ready {
+        "`notsotuf publish` publishes it"
+    } else {
+        "`notsotuf sign root` adds signatures where more root keys are"
+    };
+    let mut text = Lines::new();
+    for change in changes {
+        text.line(change);
+    }
+    text.line(format!(
+        "root {} is drafted: {old} of {old_need} signatures by the old root keys, {new} of \
+         {new_need} by the new ones",
+        draft.version()
+    ));
+    text.line(next);
+    let json = json!({
+        "role": "root", "version": draft.version(), "ready": ready,
+        "old": { "have": old, "need": old_need }, "new": { "have": new, "need": new_need },
+        "changes": changes,
+    });
+    output.say(text, &json);
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! `notsotuf status`.
+
+use super::context::Context;
+use super::error::Error;
+use crate::metadata::{self, Published};
+use crate::project::{Project, ROLES};
+use crate::release::PendingTargets;
+use clap::Args;
+use notsotuf_stub::clock::now;
+use notsotuf_stub::safe_text::Lines;
+use notsotuf_stub::tuf::metadata::format_time;
+use serde_json::{Value, json};
+
+/// Seconds.
+pub const DAY: i64 = 86_400;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For monitoring: `notsotuf status --fail-within 14d` exits with 1 if any role
+expires within 14 days, or has expired.")]
+pub struct Status {
+    /// Fail if a role expires within this time: 14d, 36h
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    fail_within: Option<i64>,
+}
+
+pub fn parse_time(text: &str) -> Result<i64, String> {
+    let unit = match text.chars().last() {
+        Some('d') => DAY,
+        Some('h') => 3600,
+        _ => return Err("a number and d or h, such as 14d".into()),
+    };
+    let number: i64 = text[..text.len() - 1]
+        .parse()
+        .map_err(|_| "a number and d or h, such as 14d".to_owned())?;
+    number
+        .checked_mul(unit)
+        .filter(|seconds| *seconds >= 0)
+        .ok_or_else(|| "that is too long".into())
+}
+
+/// `notsotuf status`.
+pub fn run(args: &Status, context: &Context) -> Result<(), Error> {
+    let project = &context.project()?;
+    let published = Published::load(project)?;
+    let keyring = context.keyring(project)?;
+    let now = now();
+    let mut text = Lines::new();
+    let mut roles = serde_json::Map::new();
+    let mut soon = Vec::new();
+    for role in ROLES {
+        let document = published.document(role);
+        let names = metadata::key_names(role, &published.root, &keyring);
+        let threshold = &published.root.signed()["roles"][role]["threshold"];
+        let by = format!("{threshold} of {}", names.join(", "));
+        let Some(document) = document else {
+            text.line(format!("{role:10} not published yet              {by}"));
+            roles.insert(
+                role.into(),
+                json!({ "keys": names, "threshold": threshold }),
+            );
+            continue;
+        };
+        let left = document.expires() - now;
+        if args.fail_within.is_some_and(|within| left <= within) {
+            soon.push(role);
+        }
+        let when = if left < 0 {
+            "EXPIRED".into()
+        } else {
+            format!("{} days left", left / DAY)
+        };
+        let (have, need) = document.signatures(role, &published.root)?;
+        text.line(format!(
+            "{role:10} version {:<5} {when:14} signed by {by}{}",
+            document.version(),
+            if (have as u64) < need {
+                format!(" (has {have}!)")
+            } else {
+                String::new()
+            }
+        ));
+        roles.insert(
+            role.into(),
+            json!({
+                "version": document.version(), "expires": format_time(document.expires()),
+                "signatures": have, "threshold": need, "keys": names,
+            }),
+        );
+    }
+    let pending = pending(project, &published, &mut text)?;
+    context.output.say(
+        text,
+        &json!({ "roles": roles, "pending": pending, "expiring": soon }),
+    );
+    match soon.is_empty() {
+        true => Ok(()),
+        false => Err(expiring(&soon)),
+    }
+}
+
+fn expiring(roles: &[&str]) -> Error {
+    Error::Expiring {
+        roles: roles.join(", "),
+        mend: match roles.contains(&"root") {
+            true => "`notsotuf renew --root` renews it, with the root keys at hand, and the others",
+            false => "`notsotuf renew` renews what the keys at hand can sign",
+        },
+    }
+}
+
+pub fn pending(project: &Project, published: &Published, text: &mut Lines) -> Result<Value, Error> {
+    let entries = PendingTargets::open(project, published)?.entries;
+    let before = published.target_entries();
+    let new = |(path, entry): &(&String, &Value)| before.get(*path) != Some(entry);
+    let added: Vec<&String> = entries.iter().filter(new).map(|(path, _)| path).collect();
+    let removed: Vec<&String> = before
+        .keys()
+        .filter(|path| !entries.contains_key(*path))
+        .collect();
+    for path in &added {
+        text.line(format!("pending  + {path}"));
+    }
+    for path in &removed {
+        text.line(format!("pending  - {path}"));
+    }
+    let mut root = Value::Null;
+    if let Some(draft) = metadata::root_draft(project, published)? {
+        let (old, old_need) = draft.signatures("root", &published.root)?;
+        let (new, new_need) = draft.signatures("root", &draft)?;
+        text.line(format!(
+            "pending    root {}: {old} of {old_need} old, {new} of {new_need} new signatures",
+            draft.version()
+        ));
+        root = json!({
+            "version": draft.version(),
+            "old": { "have": old, "need": old_need }, "new": { "have": new, "need": new_need },
+        });
+    }
+    Ok(json!({ "added": added, "removed": removed, "root": root }))
+}

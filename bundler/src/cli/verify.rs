@@ -1,0 +1,149 @@
+//! `notsotuf verify`.
+
+use super::context::Context;
+use super::error::Error;
+use crate::metadata::Published;
+use crate::progress::Progress;
+use crate::project::address;
+use crate::verify::{self, Report, RepositorySource, There};
+use clap::Args;
+use notsotuf_stub::clock::now;
+use notsotuf_stub::safe_text::Lines;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Walks the metadata as a fresh client and as clients that last saw each of the
+older roots would, checks length and hashes of every target, unpacks every
+archive and applies every patch.
+
+Examples:
+  notsotuf verify                                  # the repository here
+  notsotuf verify --url https://example.com/updates --root root.json
+  notsotuf verify --metadata-only")]
+pub struct Verify {
+    /// Check what is published there instead
+    #[arg(long, value_name = "URL", value_parser = address::check)]
+    url: Option<String>,
+    /// Trust this root; else the first one of the repository here
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
+    /// Do not fetch targets
+    #[arg(long)]
+    metadata_only: bool,
+}
+
+/// `notsotuf verify`.
+pub fn run(args: &Verify, context: &Context) -> Result<(), Error> {
+    let open = || context.project();
+    let project = match (&args.root, &args.url) {
+        // Wherever that is.
+        (Some(_), Some(_)) => open().ok(),
+        _ => Some(open()?),
+    };
+    let root = match (&args.root, &project) {
+        (Some(path), _) => path.clone(),
+        (None, Some(project)) => project.metadata().join("1.root.json"),
+        (None, None) => unreachable!("opened above"),
+    };
+    let target = match (&args.url, &project) {
+        (Some(url), _) => RepositorySource::remote(url),
+        (None, Some(project)) => RepositorySource::Local(project.repository()),
+        (None, None) => unreachable!("opened above"),
+    };
+    let published = project.as_ref().map(Published::load);
+    let here = match &published {
+        Some(Ok(published)) if args.url.is_some() => Some(published),
+        _ => None,
+    };
+    let mut checked = check(&target, &root, args.metadata_only, here, context.progress)?;
+    // Without one's own root, it is the project that is looked at.
+    if let Some(Err(e)) = &published
+        && args.root.is_none()
+    {
+        checked.report.problems.push(e.to_string());
+    }
+    let Report {
+        roots,
+        archives,
+        patches,
+        others,
+        problems,
+    } = &checked.report;
+    let mut text = Lines::from(format!(
+        "{roots} roots, {archives} archives, {patches} patches, {others} other targets checked"
+    ));
+    checked.tell(&mut text);
+    let json = json!({
+        "roots": roots, "archives": archives, "patches": patches, "others": others,
+        "problems": problems,
+    });
+    context.output.say(text, &json);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Problems(problems.len()))
+}
+
+/// What [`check`] found.
+pub struct Checked {
+    pub report: Report,
+    /// The version of the timestamp, if what is there is newer than what is
+    /// here.
+    newer: Option<u64>,
+}
+
+impl Checked {
+    /// Says what is wrong, and what is newer.
+    pub fn tell(&self, text: &mut Lines) {
+        for problem in &self.report.problems {
+            text.line(format!("problem: {problem}"));
+        }
+        if let Some(version) = self.newer {
+            text.line(format!(
+                "there is a newer state than here (timestamp {version}): `notsotuf fetch` brings it"
+            ));
+        }
+    }
+}
+
+/// Checks a repository as clients that trust the file `root` would, and
+/// compares it with what is published `here`, if that is given: an old state
+/// is sound by itself.
+pub fn check(
+    target: &RepositorySource,
+    root: &Path,
+    metadata_only: bool,
+    here: Option<&Published>,
+    progress: Progress,
+) -> Result<Checked, Error> {
+    let mut report = verify::verify(target, root, metadata_only, now(), progress)?;
+    let newer = match here {
+        Some(here) => beside(target, here, &mut report.problems)?,
+        None => None,
+    };
+    Ok(Checked { report, newer })
+}
+
+/// Compares what is there with what is here; returns the version of what is
+/// newer there.
+fn beside(
+    target: &RepositorySource,
+    published: &Published,
+    problems: &mut Vec<String>,
+) -> Result<Option<u64>, Error> {
+    match verify::compare(target, published)? {
+        There::Newer(version) => return Ok(Some(version)),
+        There::Older(version) => problems.push(format!(
+            "what is there (timestamp {version}) is older than what is here: `notsotuf upload`; \
+             if that was done, it went to another place than this URL, or a cache gives out old files"
+        )),
+        There::Other(file) => problems.push(format!(
+            "{file} is there with another content than here: somebody else published; `notsotuf fetch`"
+        )),
+        // Said by the audit.
+        There::Same | There::Nothing | There::NoMetadata => {}
+    }
+    Ok(None)
+}

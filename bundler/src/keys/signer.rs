@@ -1,0 +1,42 @@
+//! Signs with private keys that are open, here or through a program.
+
+use super::error::KeyError;
+use super::external_signer::External;
+use super::public_key::PublicKey;
+use notsotuf_stub::tuf::key::encode_hex;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+/// A private key, ready to sign.
+pub struct Signer {
+    pub public: PublicKey,
+    pub backend: KeyBackend,
+}
+
+pub enum KeyBackend {
+    InMemory(Ed25519KeyPair),
+    External(External),
+}
+
+impl Signer {
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed has 32 bytes");
+        let public = pair.public_key().as_ref().try_into().expect("32 bytes");
+        Signer {
+            public: PublicKey::ed25519(&public),
+            backend: KeyBackend::InMemory(pair),
+        }
+    }
+
+    /// The signature, in hexadecimal. One that an external signer makes is
+    /// checked.
+    ///
+    /// # Errors
+    /// [`KeyError::External`].
+    pub fn sign(&self, payload: &[u8]) -> Result<String, KeyError> {
+        let signature = match &self.backend {
+            KeyBackend::InMemory(pair) => pair.sign(payload).as_ref().to_vec(),
+            KeyBackend::External(external) => external.sign(&self.public, payload)?,
+        };
+        Ok(encode_hex(&signature))
+    }
+}

@@ -1,0 +1,188 @@
+//! Reads, edits and signs a metadata file as JSON, so that unknown fields survive.
+
+use super::error::MetadataError;
+use crate::keys::{PublicKey, Signer};
+use notsotuf_stub::tuf::key::decode_hex;
+use notsotuf_stub::tuf::metadata::{Metadata, Root, Snapshot, Targets, Timestamp, format_time};
+use notsotuf_stub::tuf::{self, TufError, UnixTime, canonical_json};
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// The version of the specification that is written; python-tuf 4 to 7 and
+/// tufup read it.
+pub const SPEC_VERSION: &str = "1.0.31";
+
+pub const DAY: i64 = 86_400;
+
+/// The version after `version`. Clients in Python and in JavaScript read
+/// integers of other sizes, so the bound is far below that of this program.
+///
+/// # Errors
+/// [`MetadataError::Version`].
+pub fn next_version(role: &str, version: u64) -> Result<u64, MetadataError> {
+    const MAX: u64 = 1 << 53;
+    match version {
+        0..MAX => Ok(version + 1),
+        _ => Err(MetadataError::Version {
+            role: role.into(),
+            version,
+        }),
+    }
+}
+
+/// A metadata file: `{"signatures": [...], "signed": {...}}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document(Value);
+
+impl Document {
+    pub fn new(role: &str, version: u64, expires: UnixTime, fields: Map<String, Value>) -> Self {
+        let mut signed = fields;
+        signed.insert("_type".into(), role.into());
+        signed.insert("spec_version".into(), SPEC_VERSION.into());
+        signed.insert("version".into(), version.into());
+        signed.insert("expires".into(), format_time(expires).into());
+        Document(json!({ "signatures": [], "signed": signed }))
+    }
+
+    /// Parses a file; that it is signed is checked elsewhere.
+    ///
+    /// # Errors
+    /// [`MetadataError::Form`], naming `path`.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, MetadataError> {
+        let form = |reason: String| MetadataError::Form {
+            path: path.into(),
+            reason,
+        };
+        let value = canonical_json::parse(bytes).map_err(|e| form(e.to_string()))?;
+        if !value["signed"].is_object() || !value["signatures"].is_array() {
+            return Err(form("it is no TUF metadata".into()));
+        }
+        Ok(Document(value))
+    }
+
+    /// The signed part.
+    pub fn signed(&self) -> &Value {
+        &self.0["signed"]
+    }
+
+    /// Its version; 0 if it has none.
+    pub fn version(&self) -> u64 {
+        self.signed()["version"].as_u64().unwrap_or(0)
+    }
+
+    /// When it expires; long ago if it does not say.
+    pub fn expires(&self) -> UnixTime {
+        let text = self.signed()["expires"].as_str().unwrap_or_default();
+        tuf::metadata::parse_time(text).unwrap_or(UnixTime::MIN)
+    }
+
+    /// How many keys must sign `role`, if this is a root.
+    pub fn threshold(&self, role: &str) -> u64 {
+        self.signed()["roles"][role]["threshold"]
+            .as_u64()
+            .unwrap_or(1)
+    }
+
+    /// Changes the signed part, which takes the signatures off.
+    pub fn edit(&mut self) -> &mut Map<String, Value> {
+        self.0["signatures"] = json!([]);
+        self.0["signed"]
+            .as_object_mut()
+            .expect("checked when parsed")
+    }
+
+    /// Adds signatures, each under the id its key has in the metadata that
+    /// names it; other signatures stay.
+    ///
+    /// # Errors
+    /// If an external signer fails.
+    pub fn sign(&mut self, signers: &[(String, Signer)]) -> Result<(), MetadataError> {
+        let payload =
+            canonical_json::canonical(self.signed()).map_err(|source| TufError::Json {
+                role: self.signed()["_type"].to_string(),
+                source,
+            })?;
+        for (id, signer) in signers {
+            let signature = json!({ "keyid": id, "sig": signer.sign(&payload)? });
+            let signatures = self.0["signatures"].as_array_mut().expect("checked");
+            signatures.retain(|other| other["keyid"] != *id);
+            signatures.push(signature);
+        }
+        Ok(())
+    }
+
+    /// How many distinct keys that `root` gives `role` have signed this, and
+    /// how many must.
+    ///
+    /// # Errors
+    /// If this or the root is malformed.
+    pub fn signatures(&self, role: &str, root: &Document) -> Result<(usize, u64), MetadataError> {
+        let root = Metadata::<Root>::parse("root", &root.to_bytes())?.signed;
+        let keys = &root.roles[role];
+        let bytes = self.to_bytes();
+        let have = match role {
+            "root" => Metadata::<Root>::parse(role, &bytes)?.count_valid(&root.keys, keys),
+            "timestamp" => {
+                Metadata::<Timestamp>::parse(role, &bytes)?.count_valid(&root.keys, keys)
+            }
+            "snapshot" => Metadata::<Snapshot>::parse(role, &bytes)?.count_valid(&root.keys, keys),
+            _ => Metadata::<Targets>::parse(role, &bytes)?.count_valid(&root.keys, keys),
+        };
+        Ok((have, keys.threshold))
+    }
+
+    /// Whether enough keys that `root` gives `role` have signed this.
+    ///
+    /// # Errors
+    /// If this or the root is malformed.
+    pub fn is_signed(&self, role: &str, root: &Document) -> Result<bool, MetadataError> {
+        let (have, need) = self.signatures(role, root)?;
+        Ok(have as u64 >= need)
+    }
+
+    /// Whether this has a valid signature by `key`, under the id `id`.
+    pub fn has_signature(&self, id: &str, key: &PublicKey) -> bool {
+        let Ok(payload) = canonical_json::canonical(self.signed()) else {
+            return false;
+        };
+        let signatures = self.0["signatures"].as_array().into_iter().flatten();
+        signatures
+            .filter(|signature| signature["keyid"] == id)
+            .filter_map(|signature| decode_hex(signature["sig"].as_str()?))
+            .any(|signature| key.verifies(&payload, &signature))
+    }
+
+    /// The file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.0).expect("a JSON value")
+    }
+}
+
+/// The time `days` from `now`.
+pub fn in_days(now: UnixTime, days: u32) -> UnixTime {
+    now + i64::from(days) * DAY
+}
+
+/// The name of a metadata file (TUF specification section 6.1).
+pub fn file_name(role: &str, version: u64, consistent: bool) -> String {
+    match (role, consistent) {
+        ("timestamp", _) | (_, false) => format!("{role}.json"),
+        _ => format!("{version}.{role}.json"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::error::MetadataError;
+
+    #[test]
+    fn a_version_that_nothing_can_follow_is_an_error() {
+        assert_eq!(next_version("timestamp", 7).ok(), Some(8));
+        assert_eq!(next_version("timestamp", (1 << 53) - 1).ok(), Some(1 << 53));
+        for version in [1 << 53, i64::MAX as u64, u64::MAX] {
+            let error = next_version("timestamp", version).unwrap_err();
+            assert!(matches!(error, MetadataError::Version { .. }), "{error}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Says what is wrong with metadata.
+
+use crate::keys::KeyError;
+use notsotuf_stub::fs::FsError;
+use notsotuf_stub::tuf::TufError;
+use std::path::PathBuf;
+
+/// What can be wrong with metadata.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// It would be, or is, refused by a client.
+    #[error("{0}")]
+    Tuf(#[from] TufError),
+    /// A file that should be there.
+    #[error("there is no {0:?}; is the repository complete?")]
+    Missing(PathBuf),
+    /// Not the JSON it should be.
+    #[error("{path:?} is malformed: {reason}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Not enough signatures yet.
+    #[error(
+        "{role} has {have} of the {need} signatures it needs{by}; it is kept in {path:?}. Run \
+         `notsotuf sign {role}` where more of its keys are, then `notsotuf publish`",
+        by = if *.old { " by the keys of the root before" } else { "" }
+    )]
+    HalfSigned {
+        /// The role.
+        role: String,
+        /// Valid signatures by distinct keys.
+        have: usize,
+        /// The threshold.
+        need: u64,
+        /// Whether it is the threshold of the root before that is not met.
+        old: bool,
+        /// Where the document is.
+        path: PathBuf,
+    },
+    /// A role that is signed by whoever publishes, and keys that are not at
+    /// hand.
+    #[error(
+        "{role} has {have} of the {need} signatures it needs: of its keys ({keys}) too few private \
+         halves are in {places}. Run this again with --key-dir DIR for the folder or medium where \
+         they are; where a program signs, it is to be under `[[signers]]` in the project settings"
+    )]
+    KeysMissing {
+        /// The role.
+        role: String,
+        /// Valid signatures by distinct keys.
+        have: usize,
+        /// The threshold.
+        need: u64,
+        /// Names or ids of its keys.
+        keys: String,
+        /// Where they were looked for.
+        places: String,
+    },
+    /// A change of keys that cannot be.
+    #[error("{0}")]
+    Keys(String),
+    /// What is in the repository folder is not what the project's keys
+    /// signed.
+    #[error(
+        "what is in {folder:?} is not what the keys of this project signed: {reason}. Nothing is \
+         signed on top of it. `notsotuf fetch` brings a good copy from where you publish"
+    )]
+    Untrusted {
+        /// The folder of the metadata.
+        folder: PathBuf,
+        /// What does not verify.
+        reason: String,
+    },
+    /// Signed, but an earlier state than one that was published.
+    #[error(
+        "what is in {folder:?} is an old state: {role} has version {found}, and version {known} was \
+         published before. `notsotuf fetch` brings the newest from where you publish"
+    )]
+    Old {
+        /// The folder of the metadata.
+        folder: PathBuf,
+        /// The role.
+        role: &'static str,
+        /// Its version there.
+        found: u64,
+        /// The version that is remembered.
+        known: u64,
+    },
+    /// Signed, of a version that was published with another content.
+    #[error(
+        "what is in {folder:?} is not what was published: {role} version {version} is there with \
+         another content. `notsotuf fetch` brings what is published"
+    )]
+    Other {
+        /// The folder of the metadata.
+        folder: PathBuf,
+        /// The role.
+        role: &'static str,
+        /// Its version.
+        version: u64,
+    },
+    /// A project without a pinned root, whose repository none of its keys
+    /// signed.
+    #[error(
+        "there is no {pin:?}, and the root in {folder:?} is signed by no key that this project has the \
+         public half of. If you know that root, copy it to {pin:?}"
+    )]
+    Unpinned {
+        /// The file of the pinned root.
+        pin: PathBuf,
+        /// The folder of the metadata.
+        folder: PathBuf,
+    },
+    /// A version that has no successor.
+    #[error(
+        "{role} has version {version}, which no version can follow that all clients can read; only a \
+         new root with other keys for that role, and metadata that starts again, helps"
+    )]
+    Version {
+        /// The role.
+        role: String,
+        /// Its version.
+        version: u64,
+    },
+}
+
+impl MetadataError {
+    /// Whether something does not verify.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            MetadataError::Tuf(_)
+                | MetadataError::Untrusted { .. }
+                | MetadataError::Old { .. }
+                | MetadataError::Other { .. }
+                | MetadataError::Unpinned { .. }
+        )
+    }
+}

@@ -1,0 +1,69 @@
+//! How large metadata may become. Clients refuse what is larger, and then
+//! nothing that is published reaches them any more, so it is not published.
+
+use notsotuf_stub::progress::bytes;
+use notsotuf_stub::tuf::Limits;
+use serde_json::{Map, Value};
+
+/// The most that is read here: what is too large for clients already must
+/// still be open to mending.
+pub const READ: u64 = 64 << 20;
+/// From so many percent of the bound on it is said.
+const WARN_FROM: u64 = 60;
+/// What signatures, expiry date and the like take.
+const FRAME: u64 = 4096;
+/// The most that `add --meta` and `add --notes` may take: all clients fetch
+/// those of all releases, each time one of them changes.
+pub const PER_RELEASE: u64 = 16 << 10;
+
+/// Targets metadata that clients would refuse.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "targets metadata would have {}, and clients refuse more than {}: nothing is published. \
+     `notsotuf prune --keep N` drops old releases, with a smaller N if it did already; what --meta \
+     and --notes say of each release counts, too",
+    bytes(*size), bytes(bound())
+)]
+pub struct TooLarge {
+    /// Their size.
+    pub size: u64,
+}
+
+/// The bound of clients.
+pub fn bound() -> u64 {
+    Limits::default().targets
+}
+
+/// What to say of metadata of these targets that are not signed yet.
+pub fn warning(entries: &Map<String, Value>) -> Option<String> {
+    let size = serde_json::to_vec(entries).map_or(0, |text| text.len() as u64) + FRAME;
+    said(size)
+}
+
+pub fn said(size: u64) -> Option<String> {
+    let percent = size.saturating_mul(100) / bound();
+    let over = match percent {
+        ..WARN_FROM => return None,
+        WARN_FROM..100 => "and it grows with each release",
+        _ => "and is not published like that",
+    };
+    Some(format!(
+        "targets metadata has {}, {percent} % of what clients read ({}), {over}; `notsotuf prune` \
+         drops old releases",
+        bytes(size),
+        bytes(bound())
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_before_it_is_too_late() {
+        assert_eq!(said(bound() * 59 / 100), None);
+        assert!(said(bound() * 60 / 100).unwrap().contains("60 %"));
+        assert!(said(bound() - 1).unwrap().contains("99 %"));
+        assert!(said(bound()).unwrap().contains("prune"));
+    }
+}

@@ -1,0 +1,319 @@
+//! The next metadata of the roles below root.
+
+use super::document::{DAY, Document, file_name, in_days, next_version};
+use super::error::MetadataError;
+use super::limits;
+use super::published::Published;
+use super::role_keys::{key_names, signers};
+use super::root_change::{self, root_draft};
+use crate::keys::{Keyring, Passphrases};
+use crate::project::Project;
+use notsotuf_stub::fs;
+use notsotuf_stub::tuf::UnixTime;
+use notsotuf_stub::tuf::key::sha256_hex;
+use notsotuf_stub::tuf::metadata::format_time;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// New metadata, signed and not written yet.
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    /// Files in the order in which they must be written.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// The versions of the roles that change.
+    pub versions: BTreeMap<&'static str, u64>,
+}
+
+impl Update {
+    fn push(&mut self, role: &'static str, document: &Document, consistent: bool) {
+        self.versions.insert(role, document.version());
+        let name = file_name(role, document.version(), consistent);
+        self.files.push((name, document.to_bytes()));
+    }
+}
+
+/// Makes the metadata for the targets `entries`: the drafted root, if there
+/// is one; new targets if the entries changed, half of their time is over, or
+/// their keys changed; always a new snapshot and timestamp.
+///
+/// # Errors
+/// [`MetadataError::HalfSigned`] if signatures are missing; what was signed
+/// is kept for others to add theirs.
+pub fn update(
+    project: &Project,
+    published: &Published,
+    entries: &Map<String, Value>,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+    now: UnixTime,
+) -> Result<Update, MetadataError> {
+    let consistent = published.consistent_snapshot();
+    let days = &project.settings.expires_days;
+    let mut update = Update::default();
+    let root = next_root(project, published)?;
+    let signing = Signing {
+        old: &published.root,
+        new: &root,
+        keyring,
+        passphrases,
+    };
+    let old_targets = published.targets.as_ref().zip(published.file("targets"));
+    let (targets, targets_file) = match old_targets {
+        Some((targets, file))
+            if published.target_entries() == *entries
+                && targets.expires() - now >= i64::from(days.targets) * DAY / 2
+                && targets.is_signed("targets", &root)? =>
+        {
+            (targets.clone(), file.to_vec())
+        }
+        _ => {
+            let targets = next_targets(project, published, entries, now)?;
+            let path = draft_path(project);
+            let targets = signing.sign("targets", targets, Some(&path))?;
+            update.push("targets", &targets, consistent);
+            let file = targets.to_bytes();
+            (targets, file)
+        }
+    };
+    let mut fields = meta("targets", &targets, &targets_file);
+    keep_delegated(published, &mut fields);
+    let expires = in_days(now, days.snapshot);
+    let snapshot = next(published.snapshot.as_ref(), "snapshot", expires, fields)?;
+    let snapshot = signing.sign("snapshot", snapshot, None)?;
+    update.push("snapshot", &snapshot, consistent);
+    let expires = in_days(now, days.timestamp);
+    let fields = meta("snapshot", &snapshot, &snapshot.to_bytes());
+    let timestamp = next(published.timestamp.as_ref(), "timestamp", expires, fields)?;
+    let timestamp = signing.sign("timestamp", timestamp, None)?;
+    let below = [&timestamp, &snapshot, &targets];
+    push_last(&mut update, &published.root, &root, below, consistent)?;
+    Ok(update)
+}
+
+/// Puts the timestamp last, and a new root beside it.
+fn push_last(
+    update: &mut Update,
+    old_root: &Document,
+    root: &Document,
+    [timestamp, snapshot, targets]: [&Document; 3],
+    consistent: bool,
+) -> Result<(), MetadataError> {
+    if root.version() <= old_root.version() {
+        update.push("timestamp", timestamp, consistent);
+        return Ok(());
+    }
+    // Signed by the keys of both roots, the rest suits clients that have
+    // not seen the new one yet; else clients see a new root that fits
+    // first, which is the lesser evil.
+    let both = timestamp.is_signed("timestamp", old_root)?
+        && snapshot.is_signed("snapshot", old_root)?
+        && targets.is_signed("targets", old_root)?;
+    if !both {
+        push_root(update, root);
+    }
+    update.push("timestamp", timestamp, consistent);
+    if both {
+        push_root(update, root);
+    }
+    Ok(())
+}
+
+/// Delegated roles that the snapshot lists stay listed.
+fn keep_delegated(published: &Published, fields: &mut Map<String, Value>) {
+    if let Some(Value::Object(old)) = published.snapshot.as_ref().map(|s| &s.signed()["meta"]) {
+        for (file, entry) in old.iter().filter(|(file, _)| *file != "targets.json") {
+            fields["meta"][file] = entry.clone();
+        }
+    }
+}
+
+/// The root whose keys sign what is published next: the drafted one, if there
+/// is one.
+///
+/// # Errors
+/// [`MetadataError::HalfSigned`] if the draft misses signatures.
+pub fn next_root(project: &Project, published: &Published) -> Result<Document, MetadataError> {
+    // Signed by those who saw what changes (`keys`, `sign root`), not in passing.
+    let Some(draft) = root_draft(project, published)? else {
+        return Ok(published.root.clone());
+    };
+    let path = root_change::draft_path(project);
+    require("root", &draft, &published.root, &path, true)?;
+    require("root", &draft, &draft, &path, false)?;
+    Ok(draft)
+}
+
+/// What snapshot or timestamp say of the file of `role`: with length and hash,
+/// clients refuse another file before they read it.
+fn meta(role: &str, document: &Document, file: &[u8]) -> Map<String, Value> {
+    let entry = json!({
+        "version": document.version(),
+        "length": file.len(),
+        "hashes": { "sha256": sha256_hex(file) },
+    });
+    Map::from_iter([("meta".into(), json!({ format!("{role}.json"): entry }))])
+}
+
+fn push_root(update: &mut Update, root: &Document) {
+    update.versions.insert("root", root.version());
+    let name = file_name("root", root.version(), true);
+    update.files.push((name, root.to_bytes()));
+    // For those who start new clients from the repository, as tufup does.
+    update.files.push(("root.json".into(), root.to_bytes()));
+}
+
+struct Signing<'a> {
+    old: &'a Document,
+    new: &'a Document,
+    keyring: &'a Keyring,
+    passphrases: &'a Passphrases,
+}
+
+impl Signing<'_> {
+    /// Adds the signatures of all keys at hand, also of those that the old
+    /// root gives the role. If they are too few, the document is kept at
+    /// `draft`.
+    fn sign(
+        &self,
+        role: &str,
+        mut document: Document,
+        draft: Option<&PathBuf>,
+    ) -> Result<Document, MetadataError> {
+        let mut all = signers(role, self.new, self.keyring, self.passphrases)?;
+        if self.new != self.old {
+            let known: Vec<String> = all.iter().map(|(id, _)| id.clone()).collect();
+            let old = signers(role, self.old, self.keyring, self.passphrases)?;
+            all.extend(old.into_iter().filter(|(id, _)| !known.contains(id)));
+        }
+        document.sign(&all)?;
+        let (have, need) = document.signatures(role, self.new)?;
+        if have as u64 >= need {
+            return Ok(document);
+        }
+        let Some(path) = draft else {
+            // Nobody else adds signatures to it: it is made anew each time.
+            return Err(MetadataError::KeysMissing {
+                role: role.into(),
+                have,
+                need,
+                keys: key_names(role, self.new, self.keyring).join(", "),
+                places: self.keyring.places(),
+            });
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write_atomically(path, &document.to_bytes())?;
+        require(role, &document, self.new, path, false)?;
+        Ok(document)
+    }
+}
+
+fn require(
+    role: &str,
+    document: &Document,
+    root: &Document,
+    path: &std::path::Path,
+    old: bool,
+) -> Result<(), MetadataError> {
+    let (have, need) = document.signatures(role, root)?;
+    if have as u64 >= need {
+        return Ok(());
+    }
+    Err(MetadataError::HalfSigned {
+        role: role.into(),
+        have,
+        need,
+        old,
+        path: path.into(),
+    })
+}
+
+/// Where half-signed targets metadata is kept.
+pub fn draft_path(project: &Project) -> PathBuf {
+    project.pending().join("signed-targets.json")
+}
+
+/// Whether somebody has signed the next targets metadata.
+pub fn has_targets_draft(project: &Project) -> bool {
+    draft_path(project).exists()
+}
+
+/// The next targets metadata for `entries`, half signed or not signed at all.
+///
+/// # Errors
+/// If what is half signed is malformed.
+pub fn targets_draft(
+    project: &Project,
+    published: &Published,
+    entries: &Map<String, Value>,
+    now: UnixTime,
+) -> Result<Document, MetadataError> {
+    next_targets(project, published, entries, now)
+}
+
+/// Adds the signatures of all keys at hand to the next targets metadata for
+/// `entries`, and keeps it.
+///
+/// # Errors
+/// What is wrong with a key.
+pub fn sign_targets(
+    project: &Project,
+    published: &Published,
+    entries: &Map<String, Value>,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+    now: UnixTime,
+) -> Result<Document, MetadataError> {
+    let mut targets = next_targets(project, published, entries, now)?;
+    targets.sign(&signers("targets", &published.root, keyring, passphrases)?)?;
+    fs::create_dir_all(&project.pending())?;
+    fs::write_atomically(&draft_path(project), &targets.to_bytes())?;
+    Ok(targets)
+}
+
+/// The next targets metadata: the half-signed one, if it is for just these
+/// entries, else a new one without signatures.
+///
+/// # Errors
+/// If the half-signed one is malformed.
+fn next_targets(
+    project: &Project,
+    published: &Published,
+    entries: &Map<String, Value>,
+    now: UnixTime,
+) -> Result<Document, MetadataError> {
+    let path = draft_path(project);
+    let version = published.targets.as_ref().map_or(0, Document::version);
+    let version = next_version("targets", version)?;
+    if let Some(bytes) = fs::read_optional(&path, limits::READ)? {
+        let draft = Document::parse(&path, &bytes)?;
+        let same = draft.signed()["targets"].as_object() == Some(entries);
+        if draft.version() == version && same && draft.expires() > now {
+            return Ok(draft);
+        }
+    }
+    let fields = Map::from_iter([("targets".into(), entries.clone().into())]);
+    let expires = in_days(now, project.settings.expires_days.targets);
+    next(published.targets.as_ref(), "targets", expires, fields)
+}
+
+/// The successor of `old`: fields that are not given stay as they are.
+fn next(
+    old: Option<&Document>,
+    role: &str,
+    expires: UnixTime,
+    fields: Map<String, Value>,
+) -> Result<Document, MetadataError> {
+    let Some(old) = old else {
+        return Ok(Document::new(role, 1, expires, fields));
+    };
+    let mut document = old.clone();
+    let version = next_version(role, old.version())?;
+    let signed = document.edit();
+    signed.extend(fields);
+    signed.insert("version".into(), version.into());
+    signed.insert("expires".into(), format_time(expires).into());
+    Ok(document)
+}

@@ -1,0 +1,263 @@
+//! Changing who signs what: drafts of the next root, which are signed one by
+//! one and published only when enough keys, old and new, have signed.
+
+use super::document::{Document, in_days, next_version};
+use super::error::MetadataError;
+use super::published::Published;
+use super::role_keys::{role_keys, signers};
+use crate::keys::{Keyring, Passphrases, PublicKey};
+use crate::project::{Project, ROLES};
+use notsotuf_stub::fs;
+use notsotuf_stub::tuf::metadata::format_time;
+use notsotuf_stub::tuf::{Limits, UnixTime};
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+
+/// The first root of a repository: who signs each of [`ROLES`], and how many
+/// of them must.
+///
+/// # Errors
+/// [`MetadataError::Keys`] if a threshold cannot be met, or what is wrong
+/// with a key.
+pub fn first_root(
+    roles: &[(Vec<PublicKey>, usize); 4],
+    days: u32,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+    now: UnixTime,
+) -> Result<Document, MetadataError> {
+    let mut keys = Map::new();
+    let mut entries = Map::new();
+    for (role, (public, threshold)) in ROLES.iter().zip(roles) {
+        if *threshold < 1 || *threshold > public.len() {
+            return Err(MetadataError::Keys(format!(
+                "a threshold of {threshold} cannot be met by the {} key(s) of {role}",
+                public.len()
+            )));
+        }
+        let ids: Vec<String> = public.iter().map(PublicKey::id).collect();
+        keys.extend(public.iter().map(|key| (key.id(), key.to_json())));
+        entries.insert(
+            (*role).into(),
+            json!({ "keyids": ids, "threshold": threshold }),
+        );
+    }
+    let mut fields = Map::new();
+    // Versioned file names: a client that asks while a release is being
+    // published sees the old one or the new one, never half of each.
+    fields.insert("consistent_snapshot".into(), true.into());
+    fields.insert("keys".into(), keys.into());
+    fields.insert("roles".into(), entries.into());
+    let mut root = Document::new("root", 1, in_days(now, days), fields);
+    root.sign(&signers("root", &root, keyring, passphrases)?)?;
+    let (have, need) = root.signatures("root", &root)?;
+    if (have as u64) < need {
+        return Err(MetadataError::Keys(format!(
+            "the first root needs {need} signatures; the private halves of {have} of its keys are \
+             at hand, in {}: name further folders with --key-dir, and programs that sign with \
+             --signer KEY=COMMAND",
+            keyring.places()
+        )));
+    }
+    Ok(root)
+}
+
+/// Where the draft of the next root is kept.
+pub fn draft_path(project: &Project) -> PathBuf {
+    project.pending().join("root.json")
+}
+
+/// The draft of the next root, if there is one.
+///
+/// # Errors
+/// If it is malformed. One that is not the next any more is none.
+pub fn root_draft(
+    project: &Project,
+    published: &Published,
+) -> Result<Option<Document>, MetadataError> {
+    let path = draft_path(project);
+    let Some(bytes) = fs::read_optional(&path, Limits::default().root)? else {
+        return Ok(None);
+    };
+    let draft = Document::parse(&path, &bytes)?;
+    let next = next_version("root", published.root.version())?;
+    Ok((draft.version() == next).then_some(draft))
+}
+
+/// A change of who signs.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Gives a role one more key.
+    Add(String, PublicKey),
+    /// Puts a key in the place of another, in all roles.
+    Replace(PublicKey, PublicKey),
+    /// Takes a key away, from one role or from all.
+    Revoke(PublicKey, Option<String>),
+    /// How many keys of a role must sign.
+    Threshold(String, usize),
+    /// Only the expiry date.
+    Renew,
+}
+
+/// Makes a change in the draft of the next root (a new one, if there is
+/// none), gives it a new expiry date, and signs it with the keys at hand.
+///
+/// # Errors
+/// [`MetadataError::Keys`] for a change that leaves fewer keys than must
+/// sign, or that changes nothing.
+pub fn change_root(
+    project: &Project,
+    published: &Published,
+    change: &Change,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+    now: UnixTime,
+) -> Result<Document, MetadataError> {
+    let mut draft = match root_draft(project, published)? {
+        Some(draft) => draft,
+        None => published.root.clone(),
+    };
+    let version = next_version("root", published.root.version())?;
+    let expires = in_days(now, project.settings.expires_days.root);
+    apply(&mut draft, change)?;
+    let signed = draft.edit();
+    signed.insert("version".into(), version.into());
+    signed.insert("expires".into(), format_time(expires).into());
+    for role in ROLES {
+        let keys = role_keys(role, &draft).len() as u64;
+        let need = draft.signed()["roles"][role]["threshold"].as_u64();
+        if need.is_none_or(|need| need < 1 || need > keys) {
+            return Err(MetadataError::Keys(format!(
+                "{role} would have {keys} key(s) and a threshold of {}, and nobody could sign it: \
+                 `notsotuf keys replace OLD NEW` puts a key in the place of another, `notsotuf keys \
+                 add {role} NEW` gives it one more, and `notsotuf keys threshold {role} NUMBER` \
+                 changes how many must sign",
+                need.unwrap_or(0)
+            )));
+        }
+    }
+    sign_root(&mut draft, published, keyring, passphrases)?;
+    fs::create_dir_all(&project.pending())?;
+    fs::write_atomically(&draft_path(project), &draft.to_bytes())?;
+    Ok(draft)
+}
+
+fn apply(draft: &mut Document, change: &Change) -> Result<(), MetadataError> {
+    let nothing = |what: &str| Err(MetadataError::Keys(what.into()));
+    // Keys are told apart by what they are: ids are whoever made them.
+    let id_of = |draft: &Document, role: &str, key: &PublicKey| {
+        role_keys(role, draft)
+            .into_iter()
+            .find(|(_, listed)| {
+                let listed = listed.as_ref().map(PublicKey::material);
+                listed == Some(key.material())
+            })
+            .map(|(id, _)| id)
+    };
+    match change {
+        Change::Renew => {}
+        Change::Threshold(role, threshold) => {
+            draft.edit()["roles"][role]["threshold"] = (*threshold).into();
+        }
+        Change::Add(role, key) => {
+            if id_of(draft, role, key).is_some() {
+                return nothing(&format!("{role} has this key already"));
+            }
+            list(draft, role, key);
+        }
+        Change::Replace(old, new) => {
+            let mut found = false;
+            for role in ROLES {
+                if let Some(id) = id_of(draft, role, old) {
+                    found = true;
+                    unlist(draft, role, &id);
+                    if id_of(draft, role, new).is_none() {
+                        list(draft, role, new);
+                    }
+                }
+            }
+            if !found {
+                return nothing("no role has the key that is to be replaced");
+            }
+        }
+        Change::Revoke(key, only) => {
+            let mut found = false;
+            for role in ROLES {
+                if only.as_deref().is_some_and(|only| only != role) {
+                    continue;
+                }
+                if let Some(id) = id_of(draft, role, key) {
+                    found = true;
+                    unlist(draft, role, &id);
+                }
+            }
+            if !found {
+                return nothing("no such role has the key that is to be revoked");
+            }
+        }
+    }
+    drop_unused(draft);
+    Ok(())
+}
+
+fn list(draft: &mut Document, role: &str, key: &PublicKey) {
+    let signed = draft.edit();
+    signed["keys"][&key.id()] = key.to_json();
+    if let Some(ids) = signed["roles"][role]["keyids"].as_array_mut() {
+        ids.push(key.id().into());
+    }
+}
+
+fn unlist(draft: &mut Document, role: &str, id: &str) {
+    if let Some(ids) = draft.edit()["roles"][role]["keyids"].as_array_mut() {
+        ids.retain(|listed| listed != id);
+    }
+}
+
+fn drop_unused(draft: &mut Document) {
+    let used: Vec<Value> = ROLES
+        .iter()
+        .filter_map(|role| draft.signed()["roles"][role]["keyids"].as_array())
+        .flatten()
+        .cloned()
+        .collect();
+    if let Some(keys) = draft.edit()["keys"].as_object_mut() {
+        keys.retain(|id, _| used.iter().any(|used| used == id));
+    }
+}
+
+/// Adds the signatures of all keys at hand to the draft of the next root;
+/// `None` if there is no draft.
+///
+/// # Errors
+/// What is wrong with a key.
+pub fn sign_root_draft(
+    project: &Project,
+    published: &Published,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+) -> Result<Option<Document>, MetadataError> {
+    let Some(mut draft) = root_draft(project, published)? else {
+        return Ok(None);
+    };
+    sign_root(&mut draft, published, keyring, passphrases)?;
+    fs::write_atomically(&draft_path(project), &draft.to_bytes())?;
+    Ok(Some(draft))
+}
+
+/// Adds the signatures of all keys at hand, of the old root and of the new.
+///
+/// # Errors
+/// What is wrong with a key.
+pub fn sign_root(
+    draft: &mut Document,
+    published: &Published,
+    keyring: &Keyring,
+    passphrases: &Passphrases,
+) -> Result<(), MetadataError> {
+    let mut all = signers("root", &published.root, keyring, passphrases)?;
+    let known: Vec<String> = all.iter().map(|(id, _)| id.clone()).collect();
+    let new = signers("root", draft, keyring, passphrases)?;
+    all.extend(new.into_iter().filter(|(id, _)| !known.contains(id)));
+    draft.sign(&all)
+}

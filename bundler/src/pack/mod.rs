@@ -1,0 +1,4 @@
+//! Packs bundles into archives, and compresses them on all cores.
+
+pub mod archive;
+pub mod parallel_gzip;

@@ -1,0 +1,24 @@
+//! Says why a patch cannot be made.
+
+use notsotuf_stub::fs::FsError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a patch cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// Compressing or writing the patch.
+    #[error("cannot write {path:?}: {source}")]
+    Write {
+        /// The patch.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It takes longer than it may.
+    #[error("it takes longer than it may")]
+    Budget,
+}

@@ -1,0 +1,150 @@
+//! Making patches in the per-file format, which `docs/patch-format.md`
+//! describes.
+
+mod budget;
+mod compare;
+mod encode;
+mod error;
+mod pack;
+mod program;
+mod search;
+mod steps;
+mod streams;
+mod tree;
+
+pub use budget::Budget;
+pub use error::DiffError;
+use steps::{Content, Step, plan};
+pub use tree::{Summary, Tree};
+
+use indicatif::ProgressBar;
+use notsotuf_stub::bundle::patch::MAGIC;
+use notsotuf_stub::fs;
+use std::io::{self, BufWriter};
+use std::path::Path;
+use streams::number;
+
+/// The file that brings most of what cannot be got out of the old tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heaviest {
+    /// The file.
+    pub path: String,
+    /// Bytes before they are compressed.
+    pub literals: u64,
+}
+
+/// Writes the new file `patch`, which leads from `old` to `new`. The same
+/// trees give the same bytes, on any machine.
+///
+/// # Errors
+/// [`DiffError`]; [`DiffError::Budget`] if it takes longer.
+pub fn diff(
+    old: Tree,
+    new: Tree,
+    patch: &Path,
+    budget: Budget,
+    bar: impl FnOnce(u64) -> ProgressBar,
+) -> Result<(Summary, Option<Heaviest>), DiffError> {
+    let written = |source: io::Error| match source.kind() {
+        io::ErrorKind::TimedOut if budget.is_spent() => DiffError::Budget,
+        _ => DiffError::Write {
+            path: patch.into(),
+            source,
+        },
+    };
+    let steps = plan(old.manifest, new.manifest);
+    let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
+    let contents = compare::compare(&steps, old, new, budget, &bar)?;
+    let heaviest = heaviest(&steps, &contents);
+    let mut summary = Summary::kept(old.manifest, new.manifest);
+    let mut operations = Vec::new();
+    number(&mut operations, steps.len() as u64);
+    for (step, content) in steps.iter().zip(&contents) {
+        step.write(new.manifest, content, &mut operations, &mut summary);
+    }
+    let parts = pack::pack(&operations, &contents, budget).map_err(written)?;
+    drop(contents);
+    let mut file = BufWriter::new(fs::create_new(patch)?);
+    streams::write(MAGIC, &parts, &mut file).map_err(written)?;
+    let file = file.into_inner().map_err(|e| written(e.into_error()))?;
+    file.sync_all().map_err(written)?;
+    bar.finish_and_clear();
+    Ok((summary, heaviest))
+}
+
+fn heaviest(steps: &[Step], contents: &[Content]) -> Option<Heaviest> {
+    let all = steps.iter().zip(contents).filter_map(|(step, content)| {
+        let (Step::Change(path, _) | Step::New(path)) = step else {
+            return None;
+        };
+        let literals = match content {
+            Content::Nothing => 0,
+            Content::Whole { size, .. } => *size,
+            Content::Diff(diff) => diff.literals.len() as u64,
+        };
+        Some((literals, path))
+    });
+    let (literals, path) = all.max()?;
+    Some(Heaviest {
+        path: (*path).to_owned(),
+        literals,
+    })
+}
+
+/// What one file adds to a patch.
+#[derive(Debug)]
+pub struct Part {
+    /// The file.
+    pub path: String,
+    /// `changed`, `new`, `moved`, `removed`, `folder` or `link`.
+    pub what: &'static str,
+    /// What it takes in the patch, compressed by itself.
+    pub bytes: u64,
+    /// What it takes on disk.
+    pub size: u64,
+}
+
+/// Compares two trees as [`diff`] does, and tells what the patch would hold.
+///
+/// # Errors
+/// [`DiffError`].
+pub fn explain(
+    old: Tree,
+    new: Tree,
+    bar: impl FnOnce(u64) -> ProgressBar,
+) -> Result<(Summary, Vec<Part>), DiffError> {
+    let steps = plan(old.manifest, new.manifest);
+    let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
+    let contents = compare::compare(&steps, old, new, Budget::UNLIMITED, &bar)?;
+    let mut summary = Summary::kept(old.manifest, new.manifest);
+    let mut parts = Vec::new();
+    for (step, content) in steps.iter().zip(&contents) {
+        let mut operation = Vec::new();
+        step.write(new.manifest, content, &mut operation, &mut summary);
+        let (what, path) = match (step, content) {
+            (Step::Remove(path), _) => ("removed", path),
+            (Step::Dir(path), _) => ("folder", path),
+            (Step::Link(path), _) => ("link", path),
+            (Step::Copy(path, _), _) => ("moved", path),
+            (Step::Change(path, _), Content::Diff(_)) => ("changed", path),
+            (Step::New(path) | Step::Change(path, _), _) => ("new", path),
+        };
+        let written = |source| DiffError::Write {
+            path: fs::join(new.folder, path),
+            source,
+        };
+        let content = std::slice::from_ref(content);
+        let streams = pack::pack(&operation, content, Budget::UNLIMITED).map_err(written)?;
+        parts.push(Part {
+            path: (*path).to_owned(),
+            what,
+            bytes: streams.iter().map(|stream| stream.data.len() as u64).sum(),
+            size: step.size(new.manifest),
+        });
+    }
+    bar.finish_and_clear();
+    Ok((summary, parts))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! Plans what a patch does about each path, and reads what it holds for one step.
+
+use super::budget::Budget;
+use super::encode::{self, FileDiff};
+use super::error::DiffError;
+use super::streams::{self, number, string};
+use super::tree::{Summary, Tree};
+use notsotuf_stub::bundle::patch::{MAX_DIFF_SIZE, op};
+use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
+use notsotuf_stub::fs::{self, FsError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What the streams hold for one step.
+pub enum Content {
+    Nothing,
+    /// All of a file.
+    Whole {
+        path: PathBuf,
+        size: u64,
+    },
+    Diff(FileDiff),
+}
+
+/// What is done about one path.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    Remove(&'a str),
+    Dir(&'a str),
+    Link(&'a str),
+    /// From the old file of that path, where it has the same content.
+    Copy(&'a str, &'a str),
+    /// From the old file of that path, where it pays.
+    Change(&'a str, &'a str),
+    New(&'a str),
+}
+
+/// Compares two trees. Files are matched by path, then by content, then by
+/// similar name.
+pub fn plan<'a>(old: &'a Manifest, new: &'a Manifest) -> Vec<Step<'a>> {
+    let mut steps = Vec::new();
+    let gone: Vec<&str> = old
+        .entries
+        .keys()
+        .filter(|path| !new.entries.contains_key(*path))
+        .map(String::as_str)
+        .collect();
+    let mut by_content: BTreeMap<&[u8; 32], &str> = BTreeMap::new();
+    for (path, entry) in old.entries.iter().rev() {
+        if let EntryKind::File { sha256, .. } = &entry.kind {
+            by_content.insert(sha256, path);
+        }
+    }
+    let mut similar = similar_names(old, &gone);
+    for (path, entry) in &new.entries {
+        let before = old.entries.get(path);
+        if before == Some(entry) {
+            continue;
+        }
+        let step = match &entry.kind {
+            EntryKind::Dir => Step::Dir(path),
+            EntryKind::Link { .. } => Step::Link(path),
+            EntryKind::File { sha256, .. } => {
+                let was_file = |e: &&Entry| matches!(e.kind, EntryKind::File { .. });
+                if let Some(from) = by_content.get(sha256) {
+                    Step::Copy(path, from)
+                } else if before.filter(was_file).is_some() {
+                    Step::Change(path, path)
+                } else if let Some(from) = similar.get_mut(&skeleton(path)).and_then(Vec::pop) {
+                    Step::Change(path, from)
+                } else {
+                    Step::New(path)
+                }
+            }
+        };
+        steps.push(step);
+    }
+    steps.extend(gone.into_iter().map(Step::Remove));
+    steps
+}
+
+/// Files that are gone, by what their path has besides digits; the first in
+/// order last.
+pub fn similar_names<'a>(old: &Manifest, gone: &[&'a str]) -> BTreeMap<String, Vec<&'a str>> {
+    let mut similar: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for path in gone.iter().rev() {
+        if matches!(old.entries[*path].kind, EntryKind::File { .. }) {
+            similar.entry(skeleton(path)).or_default().push(path);
+        }
+    }
+    similar
+}
+
+/// A path without what versions and build hashes change in it:
+/// `numpy-1.26.4.dist-info/METADATA`, `libopenblas64_p-r0-0cf96a72.so`.
+pub fn skeleton(path: &str) -> String {
+    let words = path.split_inclusive(['/', '-', '.', '_']);
+    words
+        .filter(|word| {
+            let bare = word.trim_end_matches(['/', '-', '.', '_']);
+            let version = bare.chars().all(|c| c.is_ascii_digit());
+            let hash = bare.len() >= 8
+                && bare.chars().all(|c| c.is_ascii_hexdigit())
+                && bare.chars().any(|c| c.is_ascii_digit());
+            !(version || hash)
+        })
+        .collect()
+}
+
+impl Step<'_> {
+    pub fn size(&self, new: &Manifest) -> u64 {
+        match self {
+            Step::Change(path, _) | Step::New(path) => file_size(new, path),
+            _ => 0,
+        }
+    }
+
+    /// About how many bytes of memory it takes: both files, what comes out, and
+    /// a suffix array with four bytes for each of the old one.
+    pub fn memory(&self, old: &Manifest, new: &Manifest) -> u64 {
+        match self {
+            Step::Change(path, from) => 2 * file_size(new, path) + 5 * file_size(old, from),
+            _ => 0,
+        }
+    }
+
+    pub fn content(&self, old: Tree, new: Tree, budget: Budget) -> Result<Content, DiffError> {
+        if budget.is_spent() {
+            return Err(DiffError::Budget);
+        }
+        let whole = |path| Content::Whole {
+            path: fs::join(new.folder, path),
+            size: file_size(new.manifest, path),
+        };
+        match self {
+            Step::New(path) => Ok(whole(path)),
+            Step::Change(path, from) => {
+                let largest = file_size(old.manifest, from).max(file_size(new.manifest, path));
+                if largest >= MAX_DIFF_SIZE {
+                    return Ok(whole(path));
+                }
+                let before = read(&fs::join(old.folder, from))?;
+                let after = read(&fs::join(new.folder, path))?;
+                let found = encode::difference(&before, &after, budget);
+                // What is found when the time is over is not all there is.
+                if budget.is_spent() {
+                    return Err(DiffError::Budget);
+                }
+                Ok(found.map_or_else(|| whole(path), Content::Diff))
+            }
+            _ => Ok(Content::Nothing),
+        }
+    }
+
+    pub fn write(
+        &self,
+        new: &Manifest,
+        content: &Content,
+        out: &mut Vec<u8>,
+        summary: &mut Summary,
+    ) {
+        let mut operation = |code: u8, path: &str| {
+            out.push(code);
+            if !matches!(code, op::REMOVE | op::LINK) {
+                number(out, u64::from(new.entries[path].mode));
+            }
+            string(out, path);
+        };
+        match (self, content) {
+            (Step::Remove(path), _) => {
+                operation(op::REMOVE, path);
+                summary.removed += 1;
+            }
+            (Step::Dir(path), _) => operation(op::DIR, path),
+            (Step::Link(path), _) => {
+                operation(op::LINK, path);
+                if let EntryKind::Link { target } = &new.entries[*path].kind {
+                    string(out, target);
+                }
+            }
+            (Step::Copy(path, from), _) => {
+                operation(op::COPY, path);
+                string(out, from);
+                summary.moved += 1;
+            }
+            (Step::Change(path, from), Content::Diff(diff)) => {
+                operation(op::DIFF, path);
+                number(out, file_size(new, path));
+                string(out, from);
+                match &diff.references {
+                    None => out.push(0),
+                    Some(references) => {
+                        out.push(1);
+                        streams::references(out, references);
+                    }
+                }
+                summary.changed += 1;
+            }
+            (Step::New(path) | Step::Change(path, _), _) => {
+                operation(op::FULL, path);
+                number(out, file_size(new, path));
+                summary.new += 1;
+            }
+        }
+    }
+}
+
+pub fn file_size(manifest: &Manifest, path: &str) -> u64 {
+    match manifest.entries[path].kind {
+        EntryKind::File { size, .. } => size,
+        _ => 0,
+    }
+}
+
+pub fn read(path: &Path) -> Result<Vec<u8>, FsError> {
+    std::fs::read(path).map_err(|e| FsError::new("read", path, e))
+}

@@ -1,0 +1,181 @@
+//! The streams of a patch, as bytes.
+
+use lzma_rust2::{LzmaOptions, LzmaWriter};
+use notsotuf_stub::bundle::patch::MAX_DICTIONARY;
+use notsotuf_stub::bundle::patch::references::{ReferenceKind, References, Segment};
+use notsotuf_stub::bundle::patch::stream;
+use std::io::{self, Read, Write};
+
+/// A run of zeros shorter than this is cheaper among the differences.
+const MIN_ZEROS: u64 = 3;
+
+/// LEB128.
+pub fn number(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Small numbers for small values of either sign.
+pub fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// Length and UTF-8.
+pub fn string(out: &mut Vec<u8>, text: &str) {
+    number(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// A description of references.
+pub fn references(out: &mut Vec<u8>, references: &References) {
+    let segments = |out: &mut Vec<u8>, list: &[Segment]| {
+        number(out, list.len() as u64);
+        for segment in list {
+            number(out, segment.offset);
+            number(out, segment.address);
+            number(out, segment.size);
+        }
+    };
+    segments(out, &references.old_segments);
+    segments(out, &references.new_segments);
+    number(out, references.regions.len() as u64);
+    for region in &references.regions {
+        number(out, region.offset);
+        number(out, region.size);
+        number(out, region.address);
+        match region.kind {
+            ReferenceKind::X86 => out.push(0),
+            ReferenceKind::Table {
+                stride,
+                second,
+                width,
+                base_old,
+                base_new,
+            } => {
+                out.push(1);
+                number(out, u64::from(stride));
+                number(out, u64::from(second));
+                out.push(width);
+                number(out, base_old);
+                number(out, base_new);
+            }
+            ReferenceKind::Frames => out.push(2),
+            ReferenceKind::Arm64 => out.push(3),
+        }
+    }
+    number(out, references.spans.len() as u64);
+    for span in &references.spans {
+        number(out, span.old);
+        number(out, span.new);
+        number(out, span.size);
+    }
+}
+
+/// Differences of bytes, with runs of zeros counted.
+#[derive(Default)]
+pub struct Runs {
+    runs: Vec<u8>,
+    differences: Vec<u8>,
+    /// Of the run that is not written yet: zeros, others, and zeros of which
+    /// it is not known yet whether they end it.
+    zeros: u64,
+    others: u64,
+    pending: u64,
+}
+
+impl Runs {
+    /// What must be added to `predicted` to make it `actual`.
+    pub fn add(&mut self, predicted: &[u8], actual: &[u8]) {
+        for (predicted, actual) in predicted.iter().zip(actual) {
+            let difference = actual.wrapping_sub(*predicted);
+            if difference == 0 {
+                self.pending += 1;
+                continue;
+            }
+            if self.others == 0 {
+                self.zeros += self.pending;
+            } else if self.pending < MIN_ZEROS {
+                let among = self.pending as usize;
+                self.differences.extend(std::iter::repeat_n(0, among));
+                self.others += self.pending;
+            } else {
+                self.flush();
+                self.zeros = self.pending;
+            }
+            self.pending = 0;
+            self.differences.push(difference);
+            self.others += 1;
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.zeros + self.others > 0 {
+            number(&mut self.runs, self.zeros);
+            number(&mut self.runs, self.others);
+        }
+        (self.zeros, self.others) = (0, 0);
+    }
+
+    /// The two streams.
+    pub fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
+        if self.others == 0 {
+            self.zeros += self.pending;
+        } else if self.pending > 0 {
+            self.flush();
+            self.zeros = self.pending;
+        }
+        self.flush();
+        (self.runs, self.differences)
+    }
+}
+
+/// A compressed stream, and its entry in the header of a patch.
+pub struct Packed {
+    /// Properties, dictionary, lengths.
+    pub entry: Vec<u8>,
+    /// LZMA.
+    pub data: Vec<u8>,
+}
+
+/// Compresses a stream of `size` bytes.
+///
+/// # Errors
+/// What reading it said.
+pub fn pack(index: usize, size: u64, mut content: impl Read) -> io::Result<Packed> {
+    let literals = index == stream::LITERALS;
+    let limit = if literals { 4 } else { 1 } * MAX_DICTIONARY;
+    // No larger than useful: the client sets this much memory aside.
+    let dictionary = size.next_power_of_two().clamp(1 << 12, u64::from(limit)) as u32;
+    let mut options = LzmaOptions::with_preset(9);
+    options.dict_size = dictionary;
+    options.nice_len = 273;
+    options.lc = 3;
+    options.lp = 0;
+    // Literals are partly code and data, aligned to four bytes.
+    options.pb = if literals { 2 } else { 0 };
+    let mut lzma = LzmaWriter::new(Vec::new(), &options, false, false, None)?;
+    let copied = io::copy(&mut content, &mut lzma)?;
+    if copied != size {
+        return Err(io::Error::other("a file changed its size meanwhile"));
+    }
+    let data = lzma.finish()?;
+    let mut entry = vec![options.get_props(), dictionary.trailing_zeros() as u8];
+    number(&mut entry, data.len() as u64);
+    number(&mut entry, size);
+    Ok(Packed { entry, data })
+}
+
+/// Writes out the parts one after the other.
+///
+/// # Errors
+/// What the system said.
+pub fn write(magic: &[u8], parts: &[Packed], out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(magic)?;
+    for part in parts {
+        out.write_all(&part.entry)?;
+    }
+    parts.iter().try_for_each(|part| out.write_all(&part.data))
+}

@@ -1,0 +1,127 @@
+//! A project: its settings file, and where its keys and its repository are.
+
+pub mod address;
+mod error;
+mod find;
+pub mod lock;
+pub mod new_project;
+mod settings;
+mod template;
+
+use crate::project::settings::{Settings, parse};
+pub use error::ProjectError;
+pub use find::find;
+pub use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, toml_string};
+pub use template::{Template, create, planned};
+
+use crate::keys::{KeyError, Keyring};
+use notsotuf_stub::catalog::TargetKind;
+use notsotuf_stub::fs::{self};
+use std::path::{Path, PathBuf};
+
+/// An open project.
+#[derive(Debug, Clone)]
+pub struct Project {
+    root: PathBuf,
+    /// Its settings.
+    pub settings: Settings,
+}
+
+impl Project {
+    /// Opens the project in the folder `root`.
+    ///
+    /// # Errors
+    /// [`ProjectError`], naming the settings file.
+    pub fn open(root: &Path) -> Result<Self, ProjectError> {
+        let path = root.join(FILE);
+        let bytes = fs::read_optional(&path, 1 << 20)?
+            .ok_or_else(|| ProjectError::Missing(path.clone()))?;
+        let form = |reason: String| ProjectError::Form {
+            path: path.clone(),
+            reason,
+        };
+        let text = String::from_utf8(bytes).map_err(|_| form("it is not UTF-8".into()))?;
+        let settings = parse(&text).map_err(form)?;
+        Ok(Self::with(root, settings))
+    }
+
+    pub fn with(root: &Path, mut settings: Settings) -> Self {
+        for signer in &mut settings.signers {
+            signer.key = root.join(&signer.key);
+            signer.folder = root.into();
+        }
+        Project {
+            root: root.into(),
+            settings,
+        }
+    }
+
+    /// The project's own folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder with the settings.
+    pub fn folder(&self) -> &Path {
+        &self.root
+    }
+    /// The project's own folder of keys.
+    pub fn keystore(&self) -> PathBuf {
+        self.root.join(&self.settings.keystore)
+    }
+    /// All keys at hand: the keystore, `more` folders, external signers.
+    ///
+    /// # Errors
+    /// If one of them is malformed.
+    pub fn keyring(&self, more: &[PathBuf]) -> Result<Keyring, KeyError> {
+        let mut folders = vec![self.keystore()];
+        folders.extend_from_slice(more);
+        Keyring::open(folders, self.settings.signers.clone())
+    }
+    /// The published files.
+    pub fn repository(&self) -> PathBuf {
+        self.root.join(&self.settings.repository)
+    }
+    /// The published metadata.
+    pub fn metadata(&self) -> PathBuf {
+        self.repository().join("metadata")
+    }
+    /// The published targets.
+    pub fn targets(&self) -> PathBuf {
+        self.repository().join("targets")
+    }
+    /// What is prepared and not published. Beside the repository, so that
+    /// copying that one copies nothing unfinished.
+    pub fn pending(&self) -> PathBuf {
+        self.root.join(".notsotuf-pending")
+    }
+
+    /// The application that `wanted` names, or the only one.
+    ///
+    /// # Errors
+    /// [`ProjectError::NoApp`] or [`ProjectError::WhichApp`].
+    pub fn app(&self, wanted: Option<&str>) -> Result<&str, ProjectError> {
+        let apps = &self.settings.apps;
+        match (wanted, apps.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(ProjectError::WhichApp(apps.clone())),
+            (Some(name), _) => apps
+                .iter()
+                .find(|app| *app == name)
+                .map(String::as_str)
+                .ok_or_else(|| ProjectError::NoApp {
+                    name: name.into(),
+                    known: apps.clone(),
+                }),
+        }
+    }
+
+    /// The name of a target.
+    pub fn target(&self, app: &str, version: &pep440_rs::Version, kind: TargetKind) -> String {
+        let suffix = match kind {
+            TargetKind::Archive => &self.settings.archive_suffix,
+            TargetKind::Patch => ".patch",
+        };
+        format!("{app}-{version}{suffix}")
+    }
+}

@@ -1,0 +1,278 @@
+//! Writing the files of a new project: all of them, or none.
+//!
+//! A journal names the files before the first of them is written. If the
+//! process is killed before the last one is there, the next `init` finds the
+//! journal, and removes what it names and nobody has changed since.
+
+use crate::interrupt;
+use crate::keys::write_private_file;
+use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::tuf::key::sha256_hex;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Is there from the first file of a project to the last.
+const JOURNAL: &str = ".notsotuf-init.json";
+
+/// A file that a new project is to have.
+pub struct NewFile {
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub bytes: Vec<u8>,
+    /// Whether only this user is to read it.
+    pub secret: bool,
+}
+
+impl NewFile {
+    /// One that everybody may read.
+    pub fn open(path: PathBuf, bytes: impl Into<Vec<u8>>) -> Self {
+        NewFile {
+            path,
+            bytes: bytes.into(),
+            secret: false,
+        }
+    }
+
+    /// One that only this user may read.
+    pub fn secret(path: PathBuf, bytes: impl Into<Vec<u8>>) -> Self {
+        NewFile {
+            secret: true,
+            ..Self::open(path, bytes)
+        }
+    }
+
+    fn write(&self) -> Result<(), FsError> {
+        fs::create_dir_all(self.path.parent().unwrap_or(Path::new(".")))?;
+        match self.secret {
+            true => write_private_file(&self.path, &self.bytes),
+            false => fs::write_atomically(&self.path, &self.bytes),
+        }
+    }
+
+    /// Whether it is there as it was written.
+    fn is_there(path: &Path, hash: &str) -> Result<bool, FsError> {
+        Ok(fs::read_optional(path, 1 << 20)?.is_some_and(|bytes| sha256_hex(&bytes) == hash))
+    }
+}
+
+/// Removes what an interrupted `init` left in the folder `root`.
+///
+/// # Errors
+/// The file system's.
+pub fn clear_up(root: &Path) -> Result<(), FsError> {
+    let journal = root.join(JOURNAL);
+    let Some(bytes) = fs::read_optional(&journal, 1 << 20)? else {
+        return Ok(());
+    };
+    let list: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let list: Vec<(PathBuf, &str)> = list["files"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|file| Some((file["path"].as_str()?.into(), file["sha256"].as_str()?)))
+        .collect();
+    // The last one was there: only the journal was still to go.
+    let whole = match list.last() {
+        Some((path, hash)) => NewFile::is_there(path, hash)?,
+        None => true,
+    };
+    for (path, hash) in list.iter().filter(|_| !whole) {
+        if NewFile::is_there(path, hash)? {
+            fs::remove_file_if_exists(path)?;
+        }
+        fs::sweep(path.parent().unwrap_or(Path::new(".")))?;
+    }
+    fs::remove_file_if_exists(&journal)
+}
+
+/// Writes the files, of which the last one makes the folder a project.
+///
+/// # Errors
+/// The file system's; none of them is there then.
+pub fn write(root: &Path, files: &[NewFile]) -> Result<(), FsError> {
+    let list: Result<Vec<Value>, FsError> = files
+        .iter()
+        .map(|file| {
+            let path =
+                std::path::absolute(&file.path).map_err(|e| FsError::new("find", &file.path, e))?;
+            Ok(json!({ "path": path, "sha256": sha256_hex(&file.bytes) }))
+        })
+        .collect();
+    let list = json!({ "files": list? }).to_string();
+    let _whole = interrupt::hold();
+    fs::create_dir_all(root)?;
+    let journal = root.join(JOURNAL);
+    write_journal(&journal, &list)?;
+    for (done, file) in files.iter().enumerate() {
+        if let Err(e) = file.write() {
+            for file in &files[..done] {
+                fs::remove_file_if_exists(&file.path)?;
+            }
+            fs::remove_file_if_exists(&journal)?;
+            return Err(e);
+        }
+    }
+    fs::remove_file_if_exists(&journal)
+}
+
+/// Under its own name from the start: one that is not whole names nothing, and
+/// nothing is there then.
+fn write_journal(path: &Path, text: &str) -> Result<(), FsError> {
+    let mut file = fs::create_new(path)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|e| FsError::new("write", path, e))?;
+    fs::sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// What is to be in `.gitignore`: private keys, what is not published yet,
+/// and archives, which are where they are published. `None` for what is not
+/// in the folder of the project.
+pub fn ignored(keystore: &Path, repository: &Path) -> String {
+    let mut text = String::new();
+    if let Some(keystore) = pattern(keystore) {
+        text.push_str(&format!(
+            "# Private keys: in no version control, encrypted or not. Public ones may be there.\n\
+             {keystore}/*\n!{keystore}/*.pub\n"
+        ));
+    }
+    text.push_str("# What is added and not published yet, and the lock.\n/.notsotuf-pending/\n/.notsotuf-lock\n");
+    if let Some(repository) = pattern(repository) {
+        text.push_str(&format!(
+            "# Archives and patches: large, and kept where they are published.\n{repository}/targets/\n"
+        ));
+    }
+    text
+}
+
+/// A folder below the project as git writes it; `None` for any other.
+fn pattern(folder: &Path) -> Option<String> {
+    let mut out = String::new();
+    for part in folder.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::Normal(name) => {
+                out.push('/');
+                for c in name.to_str()?.chars() {
+                    if "*?[]\\!# ".contains(c) {
+                        out.push('\\');
+                    }
+                    out.push(c);
+                }
+            }
+            _ => return None,
+        }
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+/// The lines of `wanted` that `there` does not have, after it; `None` if it
+/// has them all.
+pub fn extended(there: &str, wanted: &str) -> Option<String> {
+    let known: Vec<&str> = there.lines().map(str::trim).collect();
+    let missing: Vec<&str> = wanted
+        .lines()
+        .filter(|line| !known.contains(line))
+        .collect();
+    if missing.iter().all(|line| line.starts_with('#')) {
+        return None;
+    }
+    let end = if there.is_empty() || there.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    Some(format!("{there}{end}{}\n", missing.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(root: &Path) -> Vec<NewFile> {
+        vec![
+            NewFile::secret(root.join("keys/root.pem"), "secret"),
+            NewFile::open(root.join("keys/root.pub"), "public"),
+            NewFile::open(root.join("settings"), "settings"),
+        ]
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let list = fs::list(folder).unwrap();
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        list.iter().map(name).collect()
+    }
+
+    /// The state after a kill before the file of that number.
+    fn killed_at(root: &Path, at: usize) {
+        write(root, &files(root)).unwrap();
+        let list: Vec<Value> = files(root)
+            .iter()
+            .map(|f| json!({ "path": f.path, "sha256": sha256_hex(&f.bytes) }))
+            .collect();
+        let list = json!({ "files": list }).to_string();
+        std::fs::write(root.join(JOURNAL), list).unwrap();
+        for file in &files(root)[at..] {
+            std::fs::remove_file(&file.path).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_a_kill_leaves_is_cleared_up() {
+        for at in 0..3 {
+            let root = tempfile::tempdir().unwrap();
+            killed_at(root.path(), at);
+            clear_up(root.path()).unwrap();
+            assert_eq!(names(root.path()), ["keys"], "{at}");
+            assert_eq!(names(&root.path().join("keys")), [""; 0], "{at}");
+        }
+        let root = tempfile::tempdir().unwrap();
+        killed_at(root.path(), 3);
+        clear_up(root.path()).unwrap();
+        assert_eq!(names(root.path()), ["keys", "settings"], "it was complete");
+        assert_eq!(names(&root.path().join("keys")), ["root.pem", "root.pub"]);
+    }
+
+    #[test]
+    fn what_was_put_there_since_stays() {
+        let root = tempfile::tempdir().unwrap();
+        killed_at(root.path(), 2);
+        std::fs::write(root.path().join("keys/root.pem"), "another").unwrap();
+        clear_up(root.path()).unwrap();
+        assert_eq!(names(&root.path().join("keys")), ["root.pem"]);
+    }
+
+    #[test]
+    fn a_failure_takes_back_what_was_written() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("a file"), "").unwrap();
+        let mut list = files(root.path());
+        list[2].path = root.path().join("a file/settings");
+        assert!(write(root.path(), &list).is_err());
+        assert_eq!(names(root.path()), ["a file", "keys"]);
+        assert_eq!(names(&root.path().join("keys")), [""; 0]);
+    }
+
+    #[test]
+    fn git_ignores_private_keys_and_large_files() {
+        let text = ignored(Path::new("my keys"), Path::new("./web/repository"));
+        assert!(
+            text.contains("\n/my\\ keys/*\n!/my\\ keys/*.pub\n"),
+            "{text}"
+        );
+        assert!(text.contains("\n/web/repository/targets/\n"), "{text}");
+        let text = ignored(Path::new("/elsewhere/keys"), Path::new("../repository"));
+        assert_eq!(
+            text.lines().filter(|line| !line.starts_with('#')).count(),
+            2,
+            "what is pending, and the lock: {text}"
+        );
+        let wanted = ignored(Path::new("keystore"), Path::new("repository"));
+        let all = extended("dist/\n/keystore/*", &wanted).unwrap();
+        assert!(all.starts_with("dist/\n/keystore/*\n#"), "{all}");
+        assert_eq!(all.matches("/keystore/*\n").count(), 1);
+        assert_eq!(extended(&all, &wanted), None);
+    }
+}

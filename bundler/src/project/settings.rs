@@ -1,0 +1,186 @@
+//! Reads the settings file of a project.
+
+use crate::keys::External;
+use notsotuf_stub::catalog::{Channel, is_name};
+use notsotuf_stub::settings::Mode;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The name of the settings file.
+pub const FILE: &str = "notsotuf-project.toml";
+
+/// The four top-level roles, in the order in which they are listed.
+pub const ROLES: [&str; 4] = ["root", "targets", "snapshot", "timestamp"];
+
+/// For how many days new metadata of each role is valid.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ExpiresDays {
+    pub root: u32,
+    pub targets: u32,
+    pub snapshot: u32,
+    pub timestamp: u32,
+}
+
+impl ExpiresDays {
+    /// The days of one of [`ROLES`].
+    pub fn get(&self, role: &str) -> u32 {
+        match role {
+            "root" => self.root,
+            "targets" => self.targets,
+            "snapshot" => self.snapshot,
+            "timestamp" => self.timestamp,
+            _ => unreachable!("{role} is not a top-level role"),
+        }
+    }
+}
+
+/// How patches are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum PatchFormat {
+    /// Per file: small, quick, for the stub.
+    #[default]
+    #[serde(rename = "notsotuf-1")]
+    PerFile,
+    /// tufup's: over the whole uncompressed archive, for clients that still
+    /// are tufup's.
+    #[serde(rename = "bsdiff4")]
+    Bsdiff4,
+    /// No patches at all, for clients that still are original notsotuf's:
+    /// those take whatever patches are listed, and cannot do without one of
+    /// them.
+    #[serde(rename = "none")]
+    None,
+}
+
+impl PatchFormat {
+    /// As the settings name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            PatchFormat::PerFile => "notsotuf-1",
+            PatchFormat::Bsdiff4 => "bsdiff4",
+            PatchFormat::None => "none",
+        }
+    }
+}
+
+/// What an application is called in the PyUpdater repository that it comes
+/// from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PyUpdaterName {
+    /// PyUpdater's `APP_NAME`.
+    pub name: String,
+    /// PyUpdater's word for the platform: `win`, `mac`, `nix64`, …
+    pub platform: String,
+}
+
+/// What `ship` writes into the stub's settings.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Where the repository is published; `metadata/` and `targets/` are in it.
+    pub url: Option<String>,
+    /// What users know the application as; else its name.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The channel of new installs.
+    #[serde(default)]
+    pub channel: Channel,
+    /// When the stub looks for updates.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Other settings of the stub.
+    #[serde(default)]
+    pub settings: toml::Table,
+}
+
+/// The settings file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Names of the applications (with the platform, by custom).
+    pub apps: Vec<String>,
+    /// Folder of the keys, relative to the project.
+    #[serde(default = "default_keystore")]
+    pub keystore: PathBuf,
+    /// Folder of the repository, relative to the project.
+    #[serde(default = "default_repository")]
+    pub repository: PathBuf,
+    /// Where `upload` copies the repository to.
+    #[serde(default)]
+    pub upload: Option<String>,
+    /// Suffix of new archives.
+    #[serde(default = "default_suffix")]
+    pub archive_suffix: String,
+    /// Format of new patches.
+    #[serde(default)]
+    pub patch_format: PatchFormat,
+    /// How long metadata is valid.
+    pub expires_days: ExpiresDays,
+    /// Private keys that are used through a program.
+    #[serde(default)]
+    pub signers: Vec<External>,
+    /// What new installs get.
+    #[serde(default)]
+    pub client: Client,
+    /// For `bridge`: applications as PyUpdater knows them, by their names here.
+    #[serde(default)]
+    pub pyupdater: BTreeMap<String, PyUpdaterName>,
+}
+
+pub fn default_keystore() -> PathBuf {
+    "keystore".into()
+}
+
+pub fn default_repository() -> PathBuf {
+    "repository".into()
+}
+
+pub fn default_suffix() -> String {
+    ".tar.gz".into()
+}
+
+pub fn parse(text: &str) -> Result<Settings, String> {
+    let settings: Settings = toml::from_str(text).map_err(|e| e.to_string())?;
+    if settings.apps.is_empty() {
+        return Err("apps is empty".into());
+    }
+    for app in &settings.apps {
+        check_app(app)?;
+    }
+    if let Some(app) = settings
+        .pyupdater
+        .keys()
+        .find(|app| !settings.apps.contains(app))
+    {
+        return Err(format!("[pyupdater.{app}]: {app} is not in apps"));
+    }
+    if ![".tar.gz", ".gz"].contains(&settings.archive_suffix.as_str()) {
+        return Err("archive_suffix is neither .tar.gz nor .gz".into());
+    }
+    for role in ROLES {
+        if !(1..=36_500).contains(&settings.expires_days.get(role)) {
+            return Err(format!("expires_days.{role} must be 1 to 36500"));
+        }
+    }
+    Ok(settings)
+}
+
+/// # Errors
+/// What is wrong with the name of an application.
+pub fn check_app(name: &str) -> Result<(), String> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(format!(
+        "{name:?} is no name for an application: letters, digits, `_` and `-` are"
+    ))
+}
+
+/// A basic string of TOML 1.0, whose escapes are those of JSON.
+pub fn toml_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,255 @@
+//! Writes the settings file of a new project, for `init`.
+
+use super::Project;
+use super::error::ProjectError;
+use super::settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse, toml_string};
+use crate::keys::External;
+use notsotuf_stub::fs;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What `init` is told.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// Names of applications.
+    pub apps: Vec<String>,
+    /// URL of the repository.
+    pub url: Option<String>,
+    /// What users know the application as.
+    pub title: Option<String>,
+    /// Keys that sign through a program.
+    pub signers: Vec<External>,
+    /// Days per role, in the order of [`ROLES`].
+    pub expires_days: [u32; 4],
+    /// Suffix of archives.
+    pub archive_suffix: String,
+    /// Format of patches.
+    pub patch_format: PatchFormat,
+    /// Applications as PyUpdater knows them.
+    pub pyupdater: BTreeMap<String, PyUpdaterName>,
+    /// Folder of the keys.
+    pub keystore: PathBuf,
+    /// Folder of the repository.
+    pub repository: PathBuf,
+}
+
+/// The settings of a new project in `root`, as they will be read, and the
+/// text of their file.
+///
+/// # Errors
+/// [`ProjectError::Exists`] if there is one, [`ProjectError::Unfinished`] if
+/// it has no root.
+pub fn planned(root: &Path, template: &Template) -> Result<(Project, String), ProjectError> {
+    let path = root.join(FILE);
+    let text = template.to_text();
+    let form = |reason| ProjectError::Form {
+        path: path.clone(),
+        reason,
+    };
+    let settings = parse(&text).map_err(form)?;
+    let project = Project::with(root, settings);
+    if path.exists() {
+        // What is there says where its root should be.
+        let first = Project::open(root).map(|there| there.metadata().join("1.root.json"));
+        return Err(match first {
+            Ok(root) if !root.exists() => ProjectError::Unfinished {
+                settings: path,
+                root,
+            },
+            _ => ProjectError::Exists(path),
+        });
+    }
+    let first = project.metadata().join("1.root.json");
+    if first.exists() {
+        return Err(ProjectError::Exists(first));
+    }
+    Ok((project, text))
+}
+
+/// Writes a commented settings file into `root`.
+///
+/// # Errors
+/// [`ProjectError::Exists`] if there is one.
+pub fn create(root: &Path, template: &Template) -> Result<Project, ProjectError> {
+    let path = root.join(FILE);
+    if path.exists() {
+        return Err(ProjectError::Exists(path));
+    }
+    let text = template.to_text();
+    parse(&text).map_err(|reason| ProjectError::Form {
+        path: path.clone(),
+        reason,
+    })?;
+    fs::create_dir_all(root)?;
+    fs::write_atomically(&path, text.as_bytes())?;
+    Project::open(root)
+}
+
+impl Template {
+    fn to_text(&self) -> String {
+        let quoted = |text: &str| toml_string(text);
+        let list = |items: &[String]| {
+            let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
+            format!("[{}]", items.join(", "))
+        };
+        let url = match &self.url {
+            Some(url) => format!("url = {}", quoted(url)),
+            None => "# url = \"https://example.com/updates\"".into(),
+        };
+        let title = match &self.title {
+            Some(title) => format!("title = {}", quoted(title)),
+            None => "# title = \"My App\"".into(),
+        };
+        let signers: String = self
+            .signers
+            .iter()
+            .map(|signer| {
+                format!(
+                    "\n[[signers]]\nkey = {}\ncommand = {}\n",
+                    quoted(&signer.key.to_string_lossy()),
+                    list(&signer.command)
+                )
+            })
+            .collect();
+        let mut text = format!(
+            "\
+# Settings of a notsotuf project. Paths are relative to this file.
+
+# Names of the applications in this repository. A release of one of them is the
+# target <name>-<version>.tar.gz; put the platform into the name if there are
+# several, as in \"myapp-windows-x86_64\".
+apps = {apps}
+
+# Keys. Private ones (all but NAME.pub) stay out of version control, encrypted
+# or not, which .gitignore sees to; keep a copy of them in a safe place.
+keystore = {keystore}
+
+# What is published: metadata and targets, as static files.
+repository = {repository}
+
+# Where `notsotuf upload` copies that: s3://bucket/prefix, gs://bucket/prefix,
+# az://container/prefix, a folder, or rsync:host:path.
+# upload = \"s3://bucket/prefix\"
+
+# Suffix of new archives: \".tar.gz\", or \".gz\" as in original notsotuf.
+archive_suffix = {suffix}
+
+# Format of patches: \"notsotuf-1\", per file; \"bsdiff4\", which clients that
+# still are tufup's can apply (slow and large to make); or \"none\", as long as
+# there are clients of original notsotuf.
+patch_format = \"{format}\"
+
+# Days for which newly signed metadata is valid. `notsotuf publish` and
+# `notsotuf renew` renew timestamp and snapshot; clients stop updating when
+# metadata is expired.
+[expires_days]
+",
+            format = self.patch_format.name(),
+            suffix = quoted(&self.archive_suffix),
+            apps = list(&self.apps),
+            keystore = quoted(&self.keystore.to_string_lossy()),
+            repository = quoted(&self.repository.to_string_lossy()),
+        );
+        for (index, role) in ROLES.iter().enumerate() {
+            text.push_str(&format!("{role} = {}\n", self.expires_days[index]));
+        }
+        text.push_str(&format!(
+            "
+# A private key in an HSM, a KMS or a YubiKey: its public key, and a program
+# that gets the payload on standard input and writes the signature to standard
+# output. Repeat for several.
+# [[signers]]
+# key = \"keystore/hsm.pub\"
+# command = [\"./sign-with-hsm\"]
+{signers}
+# What `notsotuf ship` writes into the settings of new installs.
+[client]
+# Where the repository folder is published.
+{url}
+# What users know the application as; else its name here.
+{title}
+# Least final kind of release that is offered: \"final\", \"rc\", \"b\" or \"a\".
+channel = \"final\"
+# \"before-launch\": look for updates before the application starts; \"off\".
+mode = \"before-launch\"
+# Any other setting of the stub, for example:
+# settings = {{ probation = 0.0, preserve = [\"config/*.ini\"] }}
+"
+        ));
+        for (app, old) in &self.pyupdater {
+            let (app, name, platform) = (quoted(app), quoted(&old.name), quoted(&old.platform));
+            text.push_str(&format!(
+                "\n# What `notsotuf bridge` goes by.\n[pyupdater.{app}]\nname = {name}\nplatform = {platform}\n"
+            ));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::error::ProjectError;
+    use crate::project::settings::PatchFormat;
+    use crate::project::settings::PyUpdaterName;
+
+    pub fn template() -> Template {
+        Template {
+            apps: vec!["my-app".into()],
+            url: Some("https://example.com/\"x\"".into()),
+            title: Some("My \"App\"".into()),
+            signers: vec![External {
+                key: "keystore/hsm.pub".into(),
+                command: vec!["./sign".into(), "a \"b\"".into()],
+                folder: PathBuf::new(),
+            }],
+            expires_days: [365, 90, 30, 14],
+            archive_suffix: ".tar.gz".into(),
+            patch_format: PatchFormat::Bsdiff4,
+            pyupdater: BTreeMap::from([(
+                "my-app".into(),
+                PyUpdaterName {
+                    name: "My \"App\"".into(),
+                    platform: "win".into(),
+                },
+            )]),
+            keystore: "keystore".into(),
+            repository: "repository".into(),
+        }
+    }
+
+    #[test]
+    fn what_init_writes_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = create(folder.path(), &template()).unwrap();
+        assert_eq!(project.app(None).unwrap(), "my-app");
+        assert!(project.app(Some("x")).is_err());
+        assert_eq!(
+            project.settings.client.url.as_deref(),
+            Some("https://example.com/\"x\"")
+        );
+        assert_eq!(project.settings.client.title.as_deref(), Some("My \"App\""));
+        let signer = &project.settings.signers[0];
+        assert_eq!(signer.key, folder.path().join("keystore/hsm.pub"));
+        assert_eq!(signer.command, ["./sign", "a \"b\""]);
+        assert_eq!(project.settings.expires_days.snapshot, 30);
+        assert_eq!(project.settings.patch_format, PatchFormat::Bsdiff4);
+        assert_eq!(project.settings.pyupdater, template().pyupdater);
+        assert!(matches!(
+            create(folder.path(), &template()),
+            Err(ProjectError::Exists(_))
+        ));
+    }
+
+    #[test]
+    fn refuses_names_and_days_that_cannot_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bad = template();
+        bad.expires_days[0] = 0;
+        assert!(create(folder.path(), &bad).is_err());
+        let mut bad = template();
+        bad.apps.push("a b".into());
+        assert!(create(folder.path(), &bad).is_err());
+        assert!(!folder.path().join(FILE).exists());
+    }
+}

@@ -1,0 +1,64 @@
+//! Says why nothing was fetched.
+
+use crate::metadata::MetadataError;
+use crate::publish::upload::UploadError;
+use crate::release::ReleaseError;
+use notsotuf_stub::fs::FsError;
+use std::path::PathBuf;
+
+/// Why nothing was fetched. What is here is as it was, but for targets that
+/// had come already.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The metadata here.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// What is pending here.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// Reading what is there.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// From where?
+    #[error(
+        "from where? Name it (`notsotuf fetch https://example.com/updates`), or set `upload`, or `url` \
+         under [client], in the project settings"
+    )]
+    NoSource,
+    /// Nothing that could be trusted.
+    #[error(
+        "there is no {0:?}, so nothing that is fetched could be trusted. It belongs under version \
+         control; else name the root that you trust with --root"
+    )]
+    NoPin(PathBuf),
+    /// Nothing there.
+    #[error("nothing is published at {0}")]
+    Nothing(String),
+    /// Not this project's.
+    #[error("what is at {place} is not what the keys of this project signed: {reason}")]
+    Refused {
+        /// The place.
+        place: String,
+        /// What does not verify.
+        reason: String,
+    },
+    /// An old state.
+    #[error(
+        "what is at {place} is an old state: {role} has version {found}, and version {known} was \
+         published before. Somebody put an old copy there, a cache gives one out, or what was \
+         published was never uploaded. --force takes it all the same"
+    )]
+    Old {
+        /// The place.
+        place: String,
+        /// The role.
+        role: &'static str,
+        /// Its version there.
+        found: u64,
+        /// The version that is remembered.
+        known: u64,
+    },
+}

@@ -1,0 +1,95 @@
+//! Makes pending again what was published here and never reached clients.
+
+use super::error::FetchError;
+use super::report::Report;
+use crate::metadata::{Document, Published, Trust};
+use crate::project::Project;
+use crate::publish::move_file::move_file;
+use crate::publish::upload;
+use crate::release::rebase::{self, Entries};
+use crate::release::{PendingTargets, stored_name};
+use notsotuf_stub::catalog::TargetName;
+use notsotuf_stub::fs;
+use notsotuf_stub::tuf::key::sha256_hex;
+
+/// What was published here and never reached clients becomes pending again,
+/// on top of what is published there.
+pub fn keep_ours(
+    project: &Project,
+    trust: &Trust,
+    here: &Published,
+    there: &Published,
+    report: &mut Report,
+) -> Result<(), FetchError> {
+    let ours = PendingTargets::open(project, here)?.entries;
+    let theirs = there.target_entries();
+    let base = match base(project, trust, here)? {
+        Some(base) => base,
+        None => not_newer(&ours, &theirs),
+    };
+    let (merged, dropped) = rebase::merge(&base, &ours, &theirs);
+    report.dropped = dropped;
+    let list = project.pending().join("targets.json");
+    if merged == theirs && !list.exists() {
+        return Ok(());
+    }
+    let pending = PendingTargets::on_top_of(project, there, merged);
+    fs::create_dir_all(&pending.files())?;
+    for (path, entry) in &pending.entries {
+        if theirs.get(path) == Some(entry) {
+            continue;
+        }
+        report.pending.push(path.clone());
+        let waiting = pending.files().join(path);
+        let stored = stored_name(path, entry, here.consistent_snapshot());
+        let place = fs::join(&project.targets(), &stored);
+        if !theirs.contains_key(path) && !waiting.exists() && place.exists() {
+            move_file(&place, &waiting)?;
+        }
+    }
+    Ok(pending.save()?)
+}
+
+/// The targets that both what is here and what is there were made from: those
+/// that clients saw last, as far as this project knows.
+pub fn base(
+    project: &Project,
+    trust: &Trust,
+    here: &Published,
+) -> Result<Option<Entries>, FetchError> {
+    let Some(known) = &trust.memory.uploaded else {
+        return Ok(None);
+    };
+    if here.state().as_ref() == Some(known) {
+        return Ok(Some(here.target_entries()));
+    }
+    let name =
+        crate::metadata::file_name("targets", known.targets.version, here.consistent_snapshot());
+    let path = project.metadata().join(name);
+    let bytes = fs::read_optional(&path, upload::MAX_METADATA)?;
+    let bytes = bytes.filter(|bytes| sha256_hex(bytes) == known.targets.sha256);
+    Ok(match bytes {
+        Some(bytes) => {
+            let targets = Document::parse(&path, &bytes)?;
+            targets.signed()["targets"].as_object().cloned()
+        }
+        None => None,
+    })
+}
+
+/// Without a base: whatever is here and not newer than what is there was
+/// removed there.
+pub fn not_newer(ours: &Entries, theirs: &Entries) -> Entries {
+    let newest = |name: &str| {
+        let targets = theirs.keys().filter_map(|path| TargetName::parse(path));
+        let named = targets.filter(|target| target.name == name);
+        named.map(|target| target.version).max()
+    };
+    let mut base = ours.clone();
+    base.retain(|path, _| {
+        let target = TargetName::parse(path);
+        theirs.contains_key(path)
+            || target.is_none_or(|t| newest(&t.name).is_some_and(|newest| t.version <= newest))
+    });
+    base
+}

@@ -1,0 +1,102 @@
+//! Fetches the targets that are wanted and not here.
+
+use super::error::FetchError;
+use super::report::Report;
+use crate::metadata::Published;
+use crate::progress::Progress;
+use crate::project::Project;
+use crate::publish::move_file::move_file;
+use crate::publish::upload::{Place, UploadError};
+use crate::release::rebase::Entries;
+use crate::release::{is_listed_as, stored_name};
+use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
+use notsotuf_stub::fs;
+use notsotuf_stub::tuf::{TargetFile, TufError, percent_encode};
+use pep440_rs::Version;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The targets that the next patches start from: of each application the
+/// newest release of each kind.
+pub fn needed(project: &Project, entries: &Entries) -> BTreeSet<String> {
+    let mut newest: BTreeMap<(String, Channel), (Version, String)> = BTreeMap::new();
+    for path in entries.keys() {
+        let Some(target) = TargetName::parse(path) else {
+            continue;
+        };
+        if target.kind != TargetKind::Archive || !project.settings.apps.contains(&target.name) {
+            continue;
+        }
+        let channel = Channel::of(&target.version);
+        let known = newest.entry((target.name, channel));
+        let this = (target.version, path.clone());
+        known
+            .and_modify(|known| {
+                if this > *known {
+                    *known = this.clone();
+                }
+            })
+            .or_insert(this);
+    }
+    newest.into_values().map(|(_, path)| path).collect()
+}
+
+/// Fetches the targets of `kept` that are wanted, not here, and there.
+pub fn targets(
+    project: &Project,
+    from: &Place,
+    kept: &Published,
+    there: &Published,
+    all: bool,
+    progress: Progress,
+    report: &mut Report,
+) -> Result<(), FetchError> {
+    let consistent = kept.consistent_snapshot();
+    let (entries, theirs) = (kept.target_entries(), there.target_entries());
+    let wanted = needed(project, &entries);
+    let mut missing = Vec::new();
+    for (path, entry) in &entries {
+        if !all && !wanted.contains(path) {
+            continue;
+        }
+        let stored = stored_name(path, entry, consistent);
+        let place = fs::join(&project.targets(), &stored);
+        if is_right(&place, entry)? {
+            report.unchanged += 1;
+        } else if theirs
+            .get(path)
+            .is_some_and(|t| t["hashes"] == entry["hashes"])
+        {
+            let target: TargetFile = serde_json::from_value(entry.clone()).map_err(|e| {
+                UploadError::Tuf(TufError::Form {
+                    role: path.clone(),
+                    reason: e.to_string(),
+                })
+            })?;
+            missing.push((path.clone(), stored, place, target));
+        }
+    }
+    let total = missing.iter().map(|(_, _, _, target)| target.length).sum();
+    let bar = progress.bar("fetching", total);
+    let partial = project.pending().join("fetch");
+    for (path, stored, place, target) in missing {
+        fs::create_dir_all(&partial)?;
+        let part = partial.join(percent_encode(&stored, false));
+        from.download(&path, &stored, &target, &part, &bar)?;
+        if let Some(folder) = place.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        move_file(&part, &place)?;
+        report.targets.push(path);
+    }
+    bar.finish_and_clear();
+    fs::remove_tree_if_exists(&partial)?;
+    if fs::list(&project.pending())?.is_empty() {
+        fs::remove_tree_if_exists(&project.pending())?;
+    }
+    Ok(())
+}
+
+pub fn is_right(place: &std::path::Path, entry: &Value) -> Result<bool, FetchError> {
+    Ok(place.is_file() && is_listed_as(place, entry)?)
+}

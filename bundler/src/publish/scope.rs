@@ -1,0 +1,10 @@
+//! Says what a publication takes in.
+
+/// What to publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishScope {
+    /// All that is pending, and fresh timestamp and snapshot.
+    Pending,
+    /// Fresh expiry dates only, for cron; releases that are pending stay so.
+    Renewal,
+}

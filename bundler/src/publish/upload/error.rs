@@ -1,0 +1,214 @@
+//! Says why an upload failed, and what to do about it.
+
+use crate::metadata::MetadataError;
+use notsotuf_stub::fs::FsError;
+use notsotuf_stub::http::HttpError;
+use notsotuf_stub::tuf::TufError;
+
+/// Why an upload failed. What is there is a whole repository all the same;
+/// called again, it goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The destination is not named.
+    #[error(
+        "where to? Name it (`notsotuf upload s3://bucket/prefix`), or set `upload` in the project settings"
+    )]
+    NoDestination,
+    /// The destination is not understood.
+    #[error(
+        "{0:?} is no destination: use s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, a folder, or rsync:host:path"
+    )]
+    Destination(String),
+    /// The destination is not written as it should be.
+    #[error("{given:?} is no destination; did you mean {meant}?")]
+    Spelling {
+        /// What was given.
+        given: String,
+        /// What was probably meant.
+        meant: String,
+    },
+    /// There is nothing to upload.
+    #[error("nothing is published here yet: `notsotuf publish` comes before `upload`")]
+    Nothing,
+    /// What is there is not an earlier state of what is here.
+    #[error(
+        "nothing was changed at {place}: {conflict}. `notsotuf fetch` brings here what is there, and makes \
+         what was published here only pending again; then `notsotuf publish` and `upload`. --force uploads all the same, and breaks clients that have \
+         seen what is there"
+    )]
+    Conflict {
+        /// The destination.
+        place: String,
+        /// What is wrong.
+        conflict: Conflict,
+    },
+    /// Targets that the metadata lists are nowhere.
+    #[error(
+        "the metadata lists files that are neither here nor at {place}: {}. `notsotuf fetch --all` \
+         brings what is published; what is only here has to be added and published again", .files.join(", ")
+    )]
+    Missing {
+        /// The destination.
+        place: String,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// Another upload was quicker.
+    #[error(
+        "another upload to {0} was quicker, so timestamp.json there was left alone. `notsotuf fetch` \
+         brings here what is there; then `notsotuf publish` and `upload` again"
+    )]
+    Raced(String),
+    /// A file that is too large to be metadata.
+    #[error("{place} has {size} bytes, more than it may have")]
+    TooLarge {
+        /// The file.
+        place: String,
+        /// Its size.
+        size: u64,
+    },
+    /// Nobody said who this is.
+    #[error(
+        "there are no credentials for {place}: the environment names none, and this machine has \
+         none of its own; set {}, as `notsotuf upload --help` says ({source})",
+        credentials(.place)
+    )]
+    NoCredentials {
+        /// Object or destination.
+        place: String,
+        /// What was tried.
+        source: object_store::Error,
+    },
+    /// The store says no.
+    #[error("{place}: {source}{hint}", hint = credentials_hint(.place, .source))]
+    Store {
+        /// Object or destination.
+        place: String,
+        /// What it said.
+        source: object_store::Error,
+    },
+    /// rsync failed.
+    #[error("rsync {0}")]
+    Rsync(String),
+    /// The web server failed.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// What is there does not verify.
+    #[error("{0}")]
+    Tuf(#[from] TufError),
+    /// The metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The runtime could not be started.
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// Where a machine or container of a cloud has credentials of its own. They are
+/// asked for when nothing else is named.
+const OWN_CREDENTIALS: [&str; 4] = [
+    "/latest/api/token",
+    "/latest/meta-data/",
+    "/computeMetadata/v1/",
+    "/metadata/identity/oauth2/token",
+];
+
+impl UploadError {
+    /// What the store at `place` said, or that there are no credentials for it.
+    pub fn store(place: String, source: object_store::Error) -> Self {
+        let text = source.to_string();
+        let nobody = OWN_CREDENTIALS.iter().any(|path| text.contains(path))
+            || text.contains("Account must be specified");
+        match nobody {
+            true => UploadError::NoCredentials { place, source },
+            false => UploadError::Store { place, source },
+        }
+    }
+}
+
+/// The variables with the credentials for a place.
+fn credentials(place: &str) -> &'static str {
+    match place.split(':').next() {
+        Some("s3" | "s3a") => {
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE"
+        }
+        Some("gs") => {
+            "GOOGLE_APPLICATION_CREDENTIALS, or call `gcloud auth application-default login`"
+        }
+        Some("az" | "azure" | "adl" | "abfs" | "abfss") => {
+            "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"
+        }
+        _ => {
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE; \
+             GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME and \
+             AZURE_STORAGE_ACCOUNT_KEY"
+        }
+    }
+}
+
+fn credentials_hint(place: &str, error: &object_store::Error) -> String {
+    // Some stores' refusals come as a general error with the status in it, and
+    // so do credentials of which a half is named.
+    let text = error.to_string();
+    let refused = matches!(
+        error,
+        object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. }
+    ) || [
+        "401 ",
+        "403 ",
+        "Missing AccessKeyId",
+        "Missing SecretAccessKey",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign));
+    match refused {
+        true => format!(
+            ". Credentials are taken from the environment: {}",
+            credentials(place)
+        ),
+        false => String::new(),
+    }
+}
+
+/// What keeps an upload from being one step forward.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// Another root.
+    #[error(
+        "its {0} is not that of this project: another repository is there, or somebody changed it"
+    )]
+    OtherRoot(String),
+    /// A root that is not here.
+    #[error("it has {0}, which is not here: somebody else published")]
+    NewerRoot(String),
+    /// Not signed by this project.
+    #[error(
+        "its {0} is not signed by the keys of this project: another repository is there, or somebody changed it"
+    )]
+    NotOurs(String),
+    /// Newer.
+    #[error(
+        "its {role} has version {there}, and what is here has version {here}: somebody else published"
+    )]
+    Newer {
+        /// The role.
+        role: &'static str,
+        /// Its version here.
+        here: u64,
+        /// Its version there.
+        there: u64,
+    },
+    /// Published from the same state as something else.
+    #[error(
+        "its {role} version {version} is another one than what was published here: somebody else published at the same time"
+    )]
+    Diverged {
+        /// The role.
+        role: &'static str,
+        /// The version.
+        version: u64,
+    },
+}

@@ -1,0 +1,166 @@
+//! Compares the files here and there with what the metadata lists.
+
+use super::error::UploadError;
+use super::look;
+use super::plan::Files;
+use crate::metadata::{Memory, MetadataError, Published};
+use crate::release::stored_name;
+use notsotuf_stub::bundle::patch::hash_file;
+use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::tuf::TufError;
+use notsotuf_stub::tuf::key::encode_hex;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What is here: verified metadata, and the folder that it is in.
+pub struct Here<'a> {
+    /// The folder with `metadata` and `targets`.
+    pub repository: &'a Path,
+    /// What is in it.
+    pub published: &'a Published,
+    /// What the project remembers.
+    pub memory: &'a Memory,
+}
+
+/// No metadata file is larger.
+pub const MAX_METADATA: u64 = 64 << 20;
+
+/// What metadata says of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub length: u64,
+    pub hash: String,
+}
+
+pub fn listed_in(
+    entries: &Map<String, Value>,
+    consistent: bool,
+    into: &mut BTreeMap<String, Listed>,
+) {
+    for (path, entry) in entries {
+        let hash = entry["hashes"]["sha256"].as_str();
+        let listed = Listed {
+            length: entry["length"].as_u64().unwrap_or(0),
+            hash: hash.unwrap_or_default().into(),
+        };
+        let stored = stored_name(path, entry, consistent);
+        into.insert(format!("targets/{stored}"), listed);
+    }
+}
+
+/// All targets that the metadata here lists, those of delegated roles too.
+pub fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadError> {
+    let consistent = here.published.consistent_snapshot();
+    let mut listed = BTreeMap::new();
+    let snapshot = here.published.snapshot.as_ref();
+    let roles = snapshot.and_then(|s| s.signed()["meta"].as_object());
+    for (file, entry) in roles.into_iter().flatten() {
+        let Some(role) = file.strip_suffix(".json").filter(|role| *role != "targets") else {
+            continue;
+        };
+        let version = entry["version"].as_u64().unwrap_or(0);
+        let role = notsotuf_stub::tuf::percent_encode(role, false);
+        let name = crate::metadata::file_name(&role, version, consistent);
+        let path = here.repository.join("metadata").join(name);
+        let bytes = fs::read_optional(&path, MAX_METADATA)?;
+        let value: Option<Value> = bytes.and_then(|b| serde_json::from_slice(&b).ok());
+        let value = value.unwrap_or_default();
+        if let Some(entries) = value["signed"]["targets"].as_object() {
+            listed_in(entries, consistent, &mut listed);
+        }
+    }
+    listed_in(&here.published.target_entries(), consistent, &mut listed);
+    Ok(listed)
+}
+
+/// The hashes of the targets that are published there, as far as that can be
+/// told.
+pub fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<String, String> {
+    let read = &mut |file: &str, _| -> Result<Option<Vec<u8>>, MetadataError> {
+        Ok(there.get(file).cloned())
+    };
+    let first = here.published.roots().next().map(|(_, bytes)| bytes);
+    let Ok(found) = crate::metadata::walk(first, read) else {
+        return BTreeMap::new();
+    };
+    let mut listed = BTreeMap::new();
+    listed_in(
+        &found.target_entries(),
+        found.consistent_snapshot(),
+        &mut listed,
+    );
+    listed.into_iter().map(|(path, l)| (path, l.hash)).collect()
+}
+
+/// Whether every target is here or there. What is here and is not what is
+/// listed stays here.
+pub fn check_targets(
+    here: &mut Files,
+    there: &Files,
+    listed: &BTreeMap<String, Listed>,
+    place: &str,
+) -> Result<(), UploadError> {
+    let mut missing = Vec::new();
+    for (path, Listed { length, .. }) in listed {
+        if here.get(path) == Some(length) {
+            continue;
+        }
+        here.remove(path);
+        if there.get(path) != Some(length) {
+            missing.push(path.clone());
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(UploadError::Missing {
+            place: place.into(),
+            files: missing,
+        }),
+    }
+}
+
+/// Whether what is sent is what is listed.
+pub fn check_hashes(
+    repository: &Path,
+    files: &[String],
+    listed: &BTreeMap<String, Listed>,
+) -> Result<(), UploadError> {
+    for path in files {
+        let Some(Listed { hash, .. }) = listed.get(path).filter(|l| !l.hash.is_empty()) else {
+            continue;
+        };
+        let file = fs::join(repository, path);
+        if encode_hex(&hash_file(&file)?.1) != *hash {
+            let error = TufError::Hash {
+                name: file.display().to_string(),
+                algorithm: "sha256".into(),
+            };
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// The metadata and target files of a repository.
+pub fn local(repository: &Path) -> Result<Files, FsError> {
+    let mut files = Files::new();
+    let mut folders = vec!["metadata".to_owned(), "targets".to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::list(&fs::join(repository, &folder))? {
+            let Some(name) = entry.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            let Some(found) = fs::inspect(&entry)? else {
+                continue;
+            };
+            let path = format!("{folder}/{name}");
+            if found.is_dir() {
+                folders.push(path);
+            } else if !name.starts_with('.') {
+                files.insert(path, found.len());
+            }
+        }
+    }
+    Ok(files)
+}

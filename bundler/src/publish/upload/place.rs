@@ -1,0 +1,220 @@
+//! Where a repository is, whatever kind of place that is.
+
+use super::destination::Destination;
+use super::error::UploadError;
+use super::object_store::{Found, Store};
+use super::plan::Files;
+use super::rsync::Rsync;
+use indicatif::ProgressBar;
+use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::http::{Answer, Http, HttpError, Rest};
+use notsotuf_stub::tuf::{self, TargetFile};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+/// A place that was opened.
+pub enum Place {
+    /// An object store, or a folder.
+    Store(Store),
+    /// Another machine.
+    Rsync(Rsync),
+    /// Where clients fetch it from.
+    Web(String, Http),
+}
+
+impl Place {
+    /// Opens it; makes nothing.
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub fn open(destination: &Destination) -> Result<Self, UploadError> {
+        Ok(match destination {
+            Destination::Folder(folder) => Place::Store(Store::folder(folder)?),
+            Destination::Store(url) => Place::Store(Store::remote(url)?),
+            Destination::Rsync(to) => Place::Rsync(Rsync::open(to)?),
+            Destination::Web(url) => Place::Web(url.clone(), Http::new(Duration::from_secs(30))),
+        })
+    }
+
+    /// As it is written.
+    pub fn name(&self) -> String {
+        match self {
+            Place::Store(store) => store.name.clone(),
+            Place::Rsync(rsync) => rsync.name(),
+            Place::Web(url, _) => url.clone(),
+        }
+    }
+
+    /// Makes the folder, if it is one.
+    pub(super) fn create(&self) -> Result<(), UploadError> {
+        match self {
+            Place::Store(store) => Ok(store.create()?),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn list(&self) -> Result<Files, UploadError> {
+        match self {
+            Place::Store(store) => store.list(),
+            Place::Rsync(rsync) => rsync.list(),
+            Place::Web(..) => Ok(Files::new()),
+        }
+    }
+
+    /// What is read from now on is what is there now.
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub fn refresh(&self) -> Result<(), UploadError> {
+        match self {
+            Place::Rsync(rsync) => rsync.refresh(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads a small file; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub fn read(&self, path: &str, limit: u64) -> Result<Option<Found>, UploadError> {
+        let plain = |bytes| Found {
+            bytes,
+            version: None,
+        };
+        match self {
+            Place::Store(store) => store.read(path, limit),
+            Place::Rsync(rsync) => Ok(rsync.read(path, limit)?.map(plain)),
+            Place::Web(url, http) => {
+                let url = format!("{url}/{}", tuf::percent_encode(path, true));
+                match http.get(&url, limit, None)? {
+                    Answer::Found { bytes, .. } => Ok(Some(plain(bytes))),
+                    Answer::Absent | Answer::NotModified => Ok(None),
+                    // As object stores answer where there is nothing.
+                    Answer::Forbidden if path.ends_with(".root.json") => Ok(None),
+                    Answer::Forbidden => Err(HttpError::forbidden(&url).into()),
+                }
+            }
+        }
+    }
+
+    pub(super) fn send(
+        &self,
+        group: &[String],
+        repository: &Path,
+        there: &Files,
+        bar: &ProgressBar,
+    ) -> Result<(), UploadError> {
+        match self {
+            Place::Store(store) => store.send_all(group, repository, there, bar),
+            Place::Rsync(rsync) => rsync.send(repository, group),
+            Place::Web(url, _) => Err(UploadError::Destination(url.clone())),
+        }
+    }
+
+    pub(super) fn replace(
+        &self,
+        path: &str,
+        repository: &Path,
+        bytes: Vec<u8>,
+        seen: Option<&Found>,
+    ) -> Result<(), UploadError> {
+        match self {
+            Place::Store(store) => store.replace(path, bytes, seen),
+            Place::Rsync(rsync) => rsync.send(repository, &[path.to_owned()]),
+            Place::Web(url, _) => Err(UploadError::Destination(url.clone())),
+        }
+    }
+
+    pub(super) fn delete(&self, files: &[String]) -> Result<(), UploadError> {
+        match self {
+            _ if files.is_empty() => Ok(()),
+            Place::Store(store) => files.iter().try_for_each(|file| store.delete(file)),
+            Place::Rsync(rsync) => rsync.delete(files),
+            Place::Web(url, _) => Err(UploadError::Destination(url.clone())),
+        }
+    }
+
+    /// Downloads the target `path`, stored as `stored`, to `to`, and checks
+    /// it. What is there from an earlier call is not asked for again.
+    ///
+    /// # Errors
+    /// [`UploadError`]; what came is kept, unless it is wrong.
+    pub fn download(
+        &self,
+        path: &str,
+        stored: &str,
+        target: &TargetFile,
+        to: &Path,
+        bar: &ProgressBar,
+    ) -> Result<(), UploadError> {
+        let resumed = fs::size(to)? > 0;
+        match self.attempt(path, stored, target, to, bar) {
+            Err(UploadError::Tuf(e)) => {
+                fs::remove_file_if_exists(to)?;
+                match resumed {
+                    true => self.download(path, stored, target, to, bar),
+                    false => Err(e.into()),
+                }
+            }
+            result => result,
+        }
+    }
+
+    fn attempt(
+        &self,
+        path: &str,
+        stored: &str,
+        target: &TargetFile,
+        to: &Path,
+        bar: &ProgressBar,
+    ) -> Result<(), UploadError> {
+        let place = format!("targets/{stored}");
+        if let Place::Rsync(rsync) = self {
+            rsync.fetch(&place, to)?;
+        }
+        let mut hasher = target.hasher(path)?;
+        let (mut file, mut length) = fs::open_to_append(to, &mut |data| hasher.update(data))?;
+        if length < target.length || target.length == 0 {
+            let mut take = |at: u64, data: &[u8]| -> Result<(), UploadError> {
+                if at == 0 && length > 0 {
+                    // All of it comes again.
+                    (file, length) = (fs::create_empty(to)?, 0);
+                    hasher = target.hasher(path)?;
+                }
+                length += data.len() as u64;
+                tuf::metadata::verify_length(path, target.length, length.max(target.length))?;
+                hasher.update(data);
+                bar.inc(data.len() as u64);
+                Ok(file
+                    .write_all(data)
+                    .map_err(|e| FsError::new("write", to, e))?)
+            };
+            let from = fs::size(to)?;
+            match self {
+                Place::Store(store) => {
+                    let mut at = from;
+                    store.stream(&place, from, &mut |data| {
+                        let done = take(at, data);
+                        at += data.len() as u64;
+                        done
+                    })?;
+                }
+                Place::Web(url, http) => {
+                    let url = format!("{url}/{}", tuf::percent_encode(&place, true));
+                    let rest = Rest {
+                        from,
+                        length: target.length,
+                        // A server that cannot resume sends all of it again.
+                        most: target.length,
+                    };
+                    http.stream_rest(&url, rest, &mut take)?;
+                }
+                Place::Rsync(_) => {}
+            }
+        }
+        file.sync_all().map_err(|e| FsError::new("sync", to, e))?;
+        tuf::metadata::verify_length(path, target.length, length)?;
+        Ok(hasher.finish(path)?)
+    }
+}

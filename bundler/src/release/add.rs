@@ -1,0 +1,129 @@
+//! Adds a release: packs it, has its patch made, checks both, and lists them.
+
+use super::error::ReleaseError;
+use super::new_release::{AddReport, NewRelease};
+use super::patching::{self, Bases, Making};
+use super::pending::{PendingTargets, settle};
+use super::target_entry::entry;
+use super::{rollout, unpacked, version_check};
+use crate::metadata::{Published, limits};
+use crate::pack::archive;
+use crate::patch::per_file::Budget;
+use crate::progress::Progress;
+use crate::project::Project;
+use crate::temporary;
+use crate::vet::{self, Candidate, Vetting};
+use notsotuf_stub::bundle::Manifest;
+use notsotuf_stub::catalog::TargetKind;
+use notsotuf_stub::catalog::custom::ArchiveCustom;
+use notsotuf_stub::clock::now;
+use notsotuf_stub::fs;
+use notsotuf_stub::stub_version;
+use pep440_rs::Version;
+
+/// Packs a bundle, makes a patch from the release before it, checks both
+/// with the stub's own code, and puts them on the list.
+///
+/// # Errors
+/// [`ReleaseError`]; nothing is on the list then.
+pub fn add(
+    project: &Project,
+    published: &Published,
+    addition: &NewRelease,
+    progress: Progress,
+) -> Result<AddReport, ReleaseError> {
+    let mut pending = PendingTargets::open(project, published)?;
+    let (app, version) = (addition.app, &addition.version);
+    let force = matches!(addition.vetting, Vetting::Forced { .. });
+    version_check::check(&pending, &project.metadata(), app, version, force)?;
+    let bases = Bases::new(project, &pending, published, addition);
+    let candidate = Candidate {
+        app,
+        bundle: addition.bundle,
+        vetting: addition.vetting,
+    };
+    let mut warnings = vet::vet(project, published, &candidate, bases.previous()?.as_ref())?;
+    fs::create_dir_all(&pending.files())?;
+    let work = temporary::Folder::new_in(&project.pending(), ".add-")?;
+    let archive_file = work.path().join("archive");
+    let tar = archive::pack(addition.bundle, &archive_file, |n| {
+        progress.bar("packing", n)
+    })?;
+    let new = unpacked::open(&archive_file, &work.path().join("new"), progress)
+        .map_err(ReleaseError::NewArchive)?;
+    let custom = archive_custom(&pending, addition, &new.manifest);
+    let (archive_entry, archive_size) = entry(&archive_file, addition.meta.clone().into(), custom)?;
+    let archive_path = project.target(app, version, TargetKind::Archive);
+    let making = Making {
+        work: work.path(),
+        archive: &archive_file,
+        size: archive_size,
+        tar,
+        new,
+        progress,
+        budget: Budget::of(addition.budget),
+        within: addition.budget,
+    };
+    let patches = patching::make(&bases, &making)?;
+    warnings.extend(patches.warnings);
+    let mut files = vec![(archive_file, archive_path.clone(), archive_entry)];
+    files.extend(patches.files);
+    for (file, path, entry) in files {
+        fs::rename_durably(&file, &pending.files().join(&path))?;
+        pending.entries.insert(path, entry);
+    }
+    pending.save()?;
+    settle(project, &mut pending, app)?;
+    warnings.extend(limits::warning(&pending.entries));
+    Ok(AddReport {
+        archive: (archive_path, archive_size),
+        patch: patches.made,
+        no_patch: patches.why_none,
+        from: patches.from,
+        warnings,
+    })
+}
+
+fn archive_custom(
+    pending: &PendingTargets,
+    addition: &NewRelease,
+    new: &Manifest,
+) -> ArchiveCustom {
+    let releases = pending.releases(addition.app).into_iter();
+    let last = releases
+        .filter_map(|(_, path)| pending.custom(&path).added)
+        .max();
+    ArchiveCustom {
+        required: addition.required,
+        tree: Some(new.tree_hash()),
+        stub: addition.stub.clone(),
+        rollout: rollout::rollout_entry(None, addition.rollout),
+        notes: addition.notes.clone(),
+        size: Some(new.totals().1),
+        // Later than all others, so that the last one is known.
+        added: Some(now().max(last.map_or(0, |last| last + 1))),
+        ..ArchiveCustom::default()
+    }
+}
+
+/// Refuses a `wanted` stub that no client can have: neither is it listed for
+/// the application, nor is it `at_hand`.
+///
+/// # Errors
+/// [`ReleaseError::NoSuchStub`].
+pub fn check_stub(
+    pending: &PendingTargets,
+    app: &str,
+    wanted: &Version,
+    at_hand: Option<Version>,
+) -> Result<(), ReleaseError> {
+    let listed = pending.releases(&stub_version::target_name(app)).pop();
+    let newest = listed.map(|(version, _)| version).max(at_hand);
+    if newest.as_ref().is_some_and(|newest| newest >= wanted) {
+        return Ok(());
+    }
+    Err(ReleaseError::NoSuchStub {
+        wanted: wanted.clone(),
+        newest,
+    })
+}

@@ -1,0 +1,150 @@
+//! Says why a release cannot be added, changed or removed.
+
+use crate::metadata::MetadataError;
+use crate::pack::archive::PackError;
+use crate::patch::bsdiff4::BsdiffError;
+use crate::patch::per_file::DiffError;
+use crate::vet::VetError;
+use notsotuf_stub::bundle::patch::PatchError;
+use notsotuf_stub::bundle::unpack::ArchiveError;
+use notsotuf_stub::fs::FsError;
+use pep440_rs::Version;
+use std::path::PathBuf;
+
+/// Why a release cannot be added or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The published metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The bundle.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The patch.
+    #[error(transparent)]
+    Diff(#[from] DiffError),
+    /// Clients would refuse the new archive.
+    #[error("a client would not install this bundle: {0}")]
+    NewArchive(#[source] ArchiveError),
+    /// The previous archive cannot be read.
+    #[error("the previous archive {path:?} cannot be used: {source}; --skip-patch goes on without")]
+    OldArchive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong.
+        source: ArchiveError,
+    },
+    /// The previous archive is not here, or is not the published one.
+    #[error(
+        "the previous archive {path:?} is missing or is not the one that was published; fetch it \
+         from where you publish, or go on with --skip-patch"
+    )]
+    OldMissing {
+        /// The archive.
+        path: PathBuf,
+    },
+    /// A patch over the whole archive could not be made.
+    #[error(transparent)]
+    Bsdiff(#[from] BsdiffError),
+    /// What was to be added is no bundle.
+    #[error(transparent)]
+    Vet(#[from] VetError),
+    /// The stub does not get the new tree out of the patch.
+    #[error("the patch was made but does not apply (please report this): {0}")]
+    Check(#[source] PatchError),
+    /// A version that no client would take.
+    #[error(
+        "version {version} is not newer than {latest}, the latest of {app} that its clients see; \
+         use a higher number{}",
+        if *.published { "" } else {
+            ", or take that one back with `notsotuf remove-latest`: it is not published yet"
+        }
+    )]
+    NotNewer {
+        /// Application.
+        app: String,
+        /// What was to be added.
+        version: Version,
+        /// What there is.
+        latest: Version,
+        /// Whether that is published.
+        published: bool,
+    },
+    /// A number that was withdrawn.
+    #[error(
+        "version {version} of {app} was withdrawn; clients leave whatever has that number, so it \
+         cannot be used again: use a higher one"
+    )]
+    Withdrawn {
+        /// Application.
+        app: String,
+        /// What was to be added.
+        version: Version,
+    },
+    /// A number that was published.
+    #[error(
+        "version {version} of {app} was published before; clients that have it would not take \
+         another one of that number: use a higher one (or --force, if no client can have it)"
+    )]
+    Used {
+        /// Application.
+        app: String,
+        /// What was to be added.
+        version: Version,
+    },
+    /// A stub that nobody can have.
+    #[error(
+        "no stub is as new as {wanted}: {}; no client could install this release. Name an older \
+         one with --min-stub, or release the newer stub first with `notsotuf add-stub`",
+        match .newest {
+            Some(newest) => format!("the newest that is listed or at hand is {newest}"),
+            None => "none is listed, and none is beside this program".into(),
+        }
+    )]
+    NoSuchStub {
+        /// What was asked for.
+        wanted: Version,
+        /// The newest there is.
+        newest: Option<Version>,
+    },
+    /// A program that is no stub.
+    #[error("{0:?} is no notsotuf-stub, or one that is too old to replace itself")]
+    NotAStub(PathBuf),
+    /// No release of that version.
+    #[error("there is no release {version} of {app}")]
+    NoRelease {
+        /// Application.
+        app: String,
+        /// What was asked for.
+        version: Version,
+    },
+    /// Clients would have nothing to go to.
+    #[error("{0} is the only release; add another one before you withdraw it")]
+    OnlyOne(Version),
+    /// Nothing to remove.
+    #[error("there is no release of {0}")]
+    None(String),
+    /// Somebody else published the same.
+    #[error(
+        "{} is prepared here, and was published by somebody else with another content. Delete \
+         .notsotuf-pending to drop what is prepared here, and add it again under a version that is free",
+        .0.join(", ")
+    )]
+    Conflict(Vec<String>),
+    /// The list of pending targets is damaged.
+    #[error("{path:?} is malformed; delete the folder it is in to drop all that is not published")]
+    Pending {
+        /// The list.
+        path: PathBuf,
+    },
+}
+
+pub fn no_release(app: &str, version: &Version) -> ReleaseError {
+    ReleaseError::NoRelease {
+        app: app.into(),
+        version: version.clone(),
+    }
+}

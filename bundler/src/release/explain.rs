@@ -1,0 +1,64 @@
+//! Explains what makes a patch as large as it is, file by file.
+
+use super::error::ReleaseError;
+use super::pending::PendingTargets;
+use super::{numbers, unpacked};
+use crate::metadata::Published;
+use crate::patch::per_file::{self, Summary, Tree};
+use crate::progress::Progress;
+use crate::project::Project;
+use crate::temporary;
+use pep440_rs::Version;
+use std::collections::BTreeMap;
+
+/// What a patch is made of.
+#[derive(Debug)]
+pub struct PatchReport {
+    /// The version it leads from.
+    pub from: Version,
+    /// How many files are treated how.
+    pub summary: Summary,
+    /// Every file that is not kept.
+    pub parts: Vec<per_file::Part>,
+}
+
+/// Compares the archive of a version with that of the release before it.
+///
+/// # Errors
+/// [`ReleaseError`], if one of the two is not there.
+pub fn explain(
+    project: &Project,
+    published: &Published,
+    app: &str,
+    version: &Version,
+    progress: Progress,
+) -> Result<PatchReport, ReleaseError> {
+    let pending = PendingTargets::open(project, published)?;
+    let releases: BTreeMap<Version, String> = pending.releases(app).into_iter().collect();
+    let line = pending.line(app);
+    let from = line.get(version).and_then(|listed| listed.from.as_ref());
+    let from = from.filter(|from| line.contains_key(from));
+    let from = from.or_else(|| numbers::base(&line, version));
+    let (Some(to), Some(from)) = (releases.get(version), from) else {
+        return Err(ReleaseError::None(format!(
+            "{app} {version} with another one before it"
+        )));
+    };
+    // Not among what is pending, which another command may publish meanwhile.
+    let work = temporary::Folder::new()?;
+    let unpacked = |path: &str, name: &str| {
+        let file = pending.archive(path, published.consistent_snapshot())?;
+        unpacked::open_old(&file, &work.path().join(name), progress)
+    };
+    let (old, new) = (unpacked(&releases[from], "old")?, unpacked(to, "new")?);
+    let [old, new] = [&old, &new].map(|tree| Tree {
+        folder: &tree.folder,
+        manifest: &tree.manifest,
+    });
+    let (summary, parts) = per_file::explain(old, new, |n| progress.bar("comparing", n))?;
+    Ok(PatchReport {
+        from: from.clone(),
+        summary,
+        parts,
+    })
+}

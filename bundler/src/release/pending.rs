@@ -1,0 +1,308 @@
+//! Keeps the list of what will be published, and the files that wait for it.
+
+use super::error::ReleaseError;
+use super::numbers::{self, Line, Listed};
+use super::rebase;
+use super::target_entry::{is_listed_as, stored_name};
+use crate::metadata::Published;
+use crate::project::{PatchFormat, Project};
+use notsotuf_stub::catalog::custom::{self, ArchiveCustom, PatchCustom};
+use notsotuf_stub::catalog::{TargetKind, TargetName};
+use notsotuf_stub::fs::{self, FsError};
+use pep440_rs::Version;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What is to be published: all targets, and the files of those that are new.
+pub struct PendingTargets<'a> {
+    project: &'a Project,
+    /// Archives that are published.
+    published: BTreeSet<(String, Version)>,
+    /// Target entries by path, as targets metadata lists them.
+    pub entries: Map<String, Value>,
+    /// Those that are published.
+    base: Map<String, Value>,
+}
+
+/// The archives among target entries.
+pub fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> {
+    let targets = entries.keys().filter_map(|path| TargetName::parse(path));
+    let archives = targets.filter(|target| target.kind == TargetKind::Archive);
+    archives.map(|t| (t.name, t.version)).collect()
+}
+
+impl<'a> PendingTargets<'a> {
+    /// Opens what is prepared, or starts from what is published.
+    ///
+    /// # Errors
+    /// [`ReleaseError`].
+    pub fn open(project: &'a Project, published: &Published) -> Result<Self, ReleaseError> {
+        let read = |path: PathBuf| match fs::read_optional(&path, 64 << 20)? {
+            Some(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|_| ReleaseError::Pending { path }),
+            None => Ok(None),
+        };
+        let base = published.target_entries();
+        let entries = match read(Self::list(project))? {
+            Some(ours) => {
+                // Somebody else may have published since it was begun.
+                let begun = read(Self::begun(project))?.unwrap_or_else(|| base.clone());
+                let (entries, conflicts) = rebase::merge(&begun, &ours, &base);
+                if !conflicts.is_empty() {
+                    return Err(ReleaseError::Conflict(conflicts));
+                }
+                entries
+            }
+            None => base.clone(),
+        };
+        Ok(PendingTargets {
+            project,
+            published: archives_of(&base),
+            entries,
+            base,
+        })
+    }
+
+    /// These entries, to be published on top of `published`.
+    pub fn on_top_of(
+        project: &'a Project,
+        published: &Published,
+        entries: Map<String, Value>,
+    ) -> Self {
+        let base = published.target_entries();
+        PendingTargets {
+            project,
+            published: archives_of(&base),
+            entries,
+            base,
+        }
+    }
+
+    fn list(project: &Project) -> PathBuf {
+        project.pending().join("targets.json")
+    }
+
+    /// What was published when the list was made.
+    fn begun(project: &Project) -> PathBuf {
+        project.pending().join("base.json")
+    }
+
+    /// Where the files of new targets wait.
+    pub fn files(&self) -> PathBuf {
+        self.project.pending().join("files")
+    }
+
+    /// Keeps the list for the next command.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn save(&self) -> Result<(), FsError> {
+        fs::create_dir_all(&self.files())?;
+        let bytes = serde_json::to_vec_pretty(&self.entries).expect("a JSON object");
+        fs::write_atomically(&Self::list(self.project), &bytes)?;
+        let bytes = serde_json::to_vec_pretty(&self.base).expect("a JSON object");
+        fs::write_atomically(&Self::begun(self.project), &bytes)
+    }
+
+    /// Takes releases of an application off the list, archives and patches,
+    /// and deletes those of their files that are not published. What they said
+    /// of other releases, and that they were there, the newest one that is left
+    /// says from then on.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn remove(&mut self, app: &str, gone: impl Fn(&Version) -> bool) -> Result<(), FsError> {
+        let (withdrawn, mut retired) = (self.withdrawn(app), self.retired(app));
+        let published = self.releases(app).into_iter().map(|(version, _)| version);
+        let published = published.filter(|version| self.is_published(app, version));
+        retired.extend(published.filter(&gone));
+        self.drop_targets(|target| target.name == app && gone(&target.version))?;
+        retired.retain(|version| !withdrawn.contains(version));
+        self.bear(app, withdrawn, retired);
+        self.save()
+    }
+
+    /// Takes targets off the list, and deletes those of their files that are
+    /// not published.
+    fn drop_targets(&mut self, gone: impl Fn(&TargetName) -> bool) -> Result<(), FsError> {
+        let gone = |path: &String| TargetName::parse(path).is_some_and(|target| gone(&target));
+        let paths: Vec<String> = self.entries.keys().filter(|p| gone(p)).cloned().collect();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        for path in &paths {
+            self.entries.remove(path);
+        }
+        self.save()?;
+        for path in &paths {
+            fs::remove_file_if_exists(&self.files().join(path))?;
+        }
+        Ok(())
+    }
+
+    /// Takes patches of an application off the list.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn drop_patches(
+        &mut self,
+        app: &str,
+        gone: impl Fn(&Version) -> bool,
+    ) -> Result<(), FsError> {
+        self.drop_targets(|target| {
+            target.name == app && target.kind == TargetKind::Patch && gone(&target.version)
+        })
+    }
+
+    /// Lets the newest release say which versions were withdrawn, and which
+    /// numbers are used up: a final one if there is one, which every channel
+    /// sees.
+    pub fn bear(&mut self, app: &str, withdrawn: BTreeSet<Version>, retired: BTreeSet<Version>) {
+        if self.withdrawn(app) == withdrawn && self.retired(app) == retired {
+            return;
+        }
+        let releases = self.releases(app);
+        let is_final = |(version, _): &&(Version, String)| !version.any_prerelease();
+        let bearer = releases.iter().rfind(is_final).or(releases.last());
+        if let Some((_, path)) = bearer {
+            let mut custom = self.custom(path);
+            custom.withdrawn = withdrawn.into_iter().collect();
+            custom.retired = retired.into_iter().collect();
+            self.set_custom(path, custom);
+        }
+    }
+
+    /// What is said of an archive.
+    pub fn custom(&self, path: &str) -> ArchiveCustom {
+        ArchiveCustom::of(&self.entries[path]["custom"])
+    }
+
+    /// Says something else of an archive.
+    pub fn set_custom(&mut self, path: &str, internal: ArchiveCustom) {
+        let custom = &mut self.entries[path]["custom"];
+        *custom = custom::whole(custom, internal);
+    }
+
+    fn named(&self, app: &str, list: fn(ArchiveCustom) -> Vec<Version>) -> BTreeSet<Version> {
+        let releases = self.releases(app).into_iter();
+        releases
+            .flat_map(|(_, path)| list(self.custom(&path)))
+            .collect()
+    }
+
+    /// Versions of an application that were withdrawn.
+    pub fn withdrawn(&self, app: &str) -> BTreeSet<Version> {
+        self.named(app, |custom| custom.withdrawn)
+    }
+
+    /// Versions that were published and are not on the list any more.
+    pub fn retired(&self, app: &str) -> BTreeSet<Version> {
+        self.named(app, |custom| custom.retired)
+    }
+
+    /// Whether a version is published.
+    pub fn is_published(&self, app: &str, version: &Version) -> bool {
+        let wanted = (app.to_owned(), version.clone());
+        self.published.contains(&wanted)
+    }
+
+    /// The releases of an application, and where their patches lead from.
+    pub fn line(&self, app: &str) -> Line {
+        let releases = self.releases(app);
+        let mut line: Line = releases
+            .iter()
+            .map(|(version, path)| {
+                let custom = self.custom(path);
+                let partial = custom.rollout.is_some() && !custom.required;
+                (
+                    version.clone(),
+                    Listed {
+                        from: None,
+                        partial,
+                    },
+                )
+            })
+            .collect();
+        let patches = self.entries.iter().filter_map(|(path, entry)| {
+            let target = TargetName::parse(path)?;
+            let own = target.name == app && target.kind == TargetKind::Patch;
+            own.then(|| (target.version, PatchCustom::of(&entry["custom"]).from))
+        });
+        for (version, from) in patches {
+            // tufup does not say; its patches lead from the release before.
+            let before = line.range(..version.clone()).next_back();
+            let from = from.or_else(|| before.map(|(version, _)| version.clone()));
+            if let Some(listed) = line.get_mut(&version) {
+                listed.from = from;
+            }
+        }
+        line
+    }
+
+    /// The archive of an earlier release.
+    ///
+    /// # Errors
+    /// [`ReleaseError::OldMissing`] if it is not here.
+    pub fn archive(&self, path: &str, consistent: bool) -> Result<PathBuf, ReleaseError> {
+        self.find(path, consistent)?
+            .ok_or_else(|| ReleaseError::OldMissing {
+                path: self.project.targets().join(path),
+            })
+    }
+
+    /// Releases of an application, oldest first, with the path of the archive.
+    pub fn releases(&self, app: &str) -> Vec<(Version, String)> {
+        let mut releases: Vec<_> = self
+            .entries
+            .keys()
+            .filter_map(|path| Some((path, TargetName::parse(path)?)))
+            .filter(|(_, target)| target.name == app && target.kind == TargetKind::Archive)
+            .map(|(path, target)| (target.version, path.clone()))
+            .collect();
+        releases.sort();
+        releases
+    }
+
+    /// The file of a target, pending or published, if it is here and is what
+    /// the entry says.
+    ///
+    /// # Errors
+    /// The file system's, if it is here and cannot be read.
+    pub fn find(&self, path: &str, consistent: bool) -> Result<Option<PathBuf>, FsError> {
+        let entry = &self.entries[path];
+        let published = self
+            .project
+            .targets()
+            .join(stored_name(path, entry, consistent));
+        for place in [self.files().join(path), published] {
+            if place.exists() && is_listed_as(&place, entry)? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Takes the patches off the list that the clients in the field would apply to
+/// what they are not made for.
+///
+/// # Errors
+/// The file system's.
+pub fn settle(project: &Project, pending: &mut PendingTargets, app: &str) -> Result<(), FsError> {
+    match project.settings.patch_format {
+        PatchFormat::PerFile => pending.save(),
+        PatchFormat::Bsdiff4 => {
+            let gone = numbers::misleading(&pending.line(app));
+            pending.drop_patches(app, |version| gone.contains(version))?;
+            pending.save()
+        }
+        // A client of original notsotuf takes the patches that there are for
+        // all that lead to the new version.
+        PatchFormat::None => {
+            pending.drop_patches(app, |_| true)?;
+            pending.save()
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Gives a release to a part of the clients. What the metadata says of it changes,
+//! not its files, and it takes effect with the next publish.
+
+use super::error::no_release;
+use super::{PendingTargets, ReleaseError};
+use crate::metadata::Published;
+use crate::project::Project;
+use notsotuf_stub::catalog::custom::Rollout;
+use notsotuf_stub::tuf::key::encode_hex;
+use pep440_rs::Version;
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// The rollout to `percent` of the clients, with the salt that it has had so
+/// far, so that who has the release stays among them; `None` for all clients.
+pub fn rollout_entry(before: Option<Rollout>, percent: u64) -> Option<Rollout> {
+    if percent >= 100 {
+        return None;
+    }
+    let salt = before.map_or_else(
+        || {
+            let mut bytes = [0; 8];
+            SystemRandom::new()
+                .fill(&mut bytes)
+                .expect("the system has random numbers");
+            encode_hex(&bytes)
+        },
+        |before| before.salt,
+    );
+    Some(Rollout { percent, salt })
+}
+
+/// Sets the part of the clients that get a release.
+///
+/// # Errors
+/// [`ReleaseError`], if there is no such release.
+pub fn rollout(
+    project: &Project,
+    published: &Published,
+    app: &str,
+    version: &Version,
+    percent: u64,
+) -> Result<(), ReleaseError> {
+    let mut pending = PendingTargets::open(project, published)?;
+    let releases = pending.releases(app);
+    let (_, path) = releases
+        .iter()
+        .find(|(candidate, _)| candidate == version)
+        .ok_or_else(|| no_release(app, version))?;
+    let mut custom = pending.custom(path);
+    custom.rollout = rollout_entry(custom.rollout.take(), percent);
+    pending.set_custom(path, custom);
+    pending.save()?;
+    Ok(())
+}

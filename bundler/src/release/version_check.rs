@@ -1,0 +1,69 @@
+//! Refuses version numbers that were used already, or that no client would take.
+
+use super::numbers::barrier;
+use super::{PendingTargets, ReleaseError};
+use notsotuf_stub::catalog::{TargetKind, TargetName};
+use notsotuf_stub::fs::{self, FsError};
+use pep440_rs::Version;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Refuses a number that was used already, and one that no client would take.
+///
+/// # Errors
+/// [`ReleaseError`], which says what to do.
+pub fn check(
+    pending: &PendingTargets,
+    metadata: &Path,
+    app: &str,
+    new: &Version,
+    force: bool,
+) -> Result<(), ReleaseError> {
+    let (app_name, version) = (|| app.to_owned(), || new.clone());
+    let line = pending.line(app);
+    if pending.withdrawn(app).contains(new) {
+        return Err(ReleaseError::Withdrawn {
+            app: app_name(),
+            version: version(),
+        });
+    }
+    if let Some(latest) = barrier(&line, new) {
+        return Err(ReleaseError::NotNewer {
+            app: app_name(),
+            version: version(),
+            latest: latest.clone(),
+            published: pending.is_published(app, latest),
+        });
+    }
+    let used = pending.is_published(app, new) || pending.retired(app).contains(new);
+    if !force && (used || remembered(metadata, app)?.contains(new)) {
+        return Err(ReleaseError::Used {
+            app: app_name(),
+            version: version(),
+        });
+    }
+    Ok(())
+}
+
+/// Versions that any targets metadata that is still here lists.
+pub fn remembered(metadata: &Path, app: &str) -> Result<BTreeSet<Version>, FsError> {
+    const MOST: u64 = 64 << 20;
+    let mut versions = BTreeSet::new();
+    for path in fs::list(metadata)? {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if !name.is_some_and(|name| name.ends_with(".targets.json") || name == "targets.json") {
+            continue;
+        }
+        // What cannot be read is a case for others; here it only warns of a
+        // number.
+        let bytes = fs::read_optional(&path, MOST).ok().flatten();
+        let value: Value = serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default();
+        let paths = value["signed"]["targets"].as_object();
+        let targets = paths.into_iter().flatten();
+        let names = targets.filter_map(|(path, _)| TargetName::parse(path));
+        let own = names.filter(|t| t.name == app && t.kind == TargetKind::Archive);
+        versions.extend(own.map(|target| target.version));
+    }
+    Ok(versions)
+}

@@ -1,0 +1,73 @@
+//! Says why nothing can be shipped.
+
+use crate::metadata::MetadataError;
+use crate::project::FILE;
+use crate::release::ReleaseError;
+use notsotuf_stub::bundle::unpack::ArchiveError;
+use notsotuf_stub::fs::FsError;
+use std::path::PathBuf;
+
+/// Why nothing can be shipped.
+#[derive(Debug, thiserror::Error)]
+pub enum ShipError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The published metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The list of releases.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// The archive of the release.
+    #[error("{path:?}: {source}")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong.
+        source: ArchiveError,
+    },
+    /// No such release.
+    #[error("there is no release {0}; `notsotuf add` and `notsotuf publish` make one")]
+    NoRelease(String),
+    /// The archive is not here.
+    #[error("the archive {0} is not in the repository folder, or is not the published one")]
+    NoArchive(String),
+    /// The output folder has something in it.
+    #[error("{0:?} exists already; remove it or name another folder with --output")]
+    Exists(PathBuf),
+    /// Which program is to be started?
+    #[error("cannot tell which program of the bundle to start; name it with --executable ({})", .0.join(", "))]
+    WhichProgram(Vec<String>),
+    /// A program that is not in the bundle.
+    #[error("the bundle has no {0:?}")]
+    NoProgram(String),
+    /// No URL in the settings.
+    #[error(
+        "where will the repository be? Set `url` under [client] in the project settings, or use --url"
+    )]
+    NoUrl,
+    /// Not a stub.
+    #[error(
+        "{0:?} is no notsotuf-stub: --stub names the stub of the target platform, as it was built; \
+         the application itself is in the release"
+    )]
+    NotAStub(PathBuf),
+    /// No stub to ship.
+    #[error("there is no stub at {0:?}; name the notsotuf-stub of the target platform with --stub")]
+    NoStub(PathBuf),
+    /// The settings would not work.
+    #[error(
+        "the stub would not accept `settings` under [client] in {FILE}: {0}; docs/settings.md \
+         lists them all"
+    )]
+    Settings(String),
+    /// The stub cannot have the name of the folder that the bundle is in.
+    #[error(
+        "the stub cannot be called {0:?} beside the folder `app`; give it another name with --name"
+    )]
+    Name(String),
+    /// The stub is no Windows program.
+    #[error("{0:?} is not a program for Windows")]
+    NotPe(PathBuf),
+}

@@ -1,0 +1,225 @@
+//! The first-install folder: the stub under the application's name, its
+//! settings, the trusted root, and the bundle.
+
+mod error;
+mod options;
+mod pe_subsystem;
+mod stub_settings;
+
+pub use error::ShipError;
+pub use options::ShipOptions;
+use pe_subsystem::take_subsystem;
+pub use stub_settings::check_settings;
+use stub_settings::merge_project_settings;
+
+use crate::metadata::Published;
+use crate::project::Project;
+use crate::release::PendingTargets;
+use crate::temporary;
+use notsotuf_stub::bundle::unpack::unpack;
+use notsotuf_stub::bundle::{EntryKind, Manifest, Rules};
+use notsotuf_stub::catalog::Channel;
+use notsotuf_stub::install::{Layout, Record, Release};
+use notsotuf_stub::stub_version;
+use notsotuf_stub::{fs, settings};
+use pep440_rs::Version;
+use std::path::{Path, PathBuf};
+
+/// A stub has about 3 MB.
+const MAX_STUB: u64 = 256 << 20;
+
+/// What was shipped.
+#[derive(Debug)]
+pub struct Shipped {
+    /// The release.
+    pub version: Version,
+    /// The stub in the new folder: what users start.
+    pub program: PathBuf,
+}
+
+/// Makes the folder. It is complete or not there at all.
+///
+/// # Errors
+/// [`ShipError`].
+pub fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, ShipError> {
+    if options.output.exists() {
+        return Err(ShipError::Exists(options.output.into()));
+    }
+    check_stub(options.stub)?;
+    let published = Published::load(project)?;
+    let pending = PendingTargets::open(project, &published)?;
+    let (version, target) = choose(&pending, options)?;
+    let archive = pending
+        .find(&target, published.consistent_snapshot())?
+        .ok_or_else(|| ShipError::NoArchive(target.clone()))?;
+    let parent = match options.output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(parent)?;
+    let work = temporary::Folder::new_in(parent, ".ship-")?;
+    let layout = Layout::new(work.path().join("install"));
+    fs::create_dir_all(&layout.app())?;
+    let file = fs::open(&archive)?;
+    let manifest =
+        unpack(file, &layout.app(), None, Rules::host(), &mut |_| true).map_err(|source| {
+            ShipError::Archive {
+                path: archive,
+                source,
+            }
+        })?;
+    let executable = program_of(&manifest, options)?;
+    let release = Release {
+        name: options.app.into(),
+        version: version.clone(),
+    };
+    let url = options
+        .url
+        .or(project.settings.client.url.as_deref())
+        .ok_or(ShipError::NoUrl)?;
+    let text = stub_settings::stub_settings(project, options, url, &executable);
+    let text = merge_project_settings(&text, &project.settings.client.settings)
+        .map_err(ShipError::Settings)?;
+    fs::write_atomically(&layout.root().join(settings::FILE), text.as_bytes())?;
+    fs::write_atomically(&layout.shipped_root(), &published.root.to_bytes())?;
+    let record = Record { release, manifest };
+    fs::write_atomically(&Record::path(&layout.app()), record.to_text().as_bytes())?;
+    let name = stub_name(options, &executable)?;
+    let stub = layout.root().join(name);
+    fs::copy_with_mode(options.stub, &stub, 0o755)?;
+    if name.to_ascii_lowercase().ends_with(".exe") {
+        let app = fs::join(&layout.app(), &executable);
+        take_subsystem(&app, &stub)?;
+    }
+    fs::set_path_mode(layout.root(), 0o755)?;
+    fs::rename_durably(layout.root(), options.output)?;
+    Ok(Shipped {
+        version,
+        program: options.output.join(name),
+    })
+}
+
+/// What the stub is called: as the program, whatever folder that is in, or as
+/// was asked.
+fn stub_name<'a>(options: &ShipOptions<'a>, executable: &'a str) -> Result<&'a str, ShipError> {
+    let name = executable.rsplit('/').next().unwrap_or(executable);
+    let name = options.name.unwrap_or(name);
+    if name.eq_ignore_ascii_case("app") || name.contains(['/', '\\']) || name.is_empty() {
+        return Err(ShipError::Name(name.into()));
+    }
+    Ok(name)
+}
+
+fn check_stub(stub: &Path) -> Result<(), ShipError> {
+    if !stub.is_file() {
+        return Err(ShipError::NoStub(stub.into()));
+    }
+    let program = fs::read_optional(stub, MAX_STUB)?.unwrap_or_default();
+    match stub_version::version_of(&program) {
+        Some(_) => Ok(()),
+        None => Err(ShipError::NotAStub(stub.into())),
+    }
+}
+
+fn choose(pending: &PendingTargets, options: &ShipOptions) -> Result<(Version, String), ShipError> {
+    let mut releases = pending.releases(options.app);
+    let found = match &options.version {
+        Some(wanted) => releases.into_iter().find(|(version, _)| version == wanted),
+        None => {
+            let last_final =
+                |(version, _): &(Version, String)| Channel::of(version) == Channel::Final;
+            match releases.iter().rposition(last_final) {
+                Some(at) => Some(releases.swap_remove(at)),
+                None => releases.pop(),
+            }
+        }
+    };
+    found.ok_or_else(|| {
+        let version = options.version.as_ref().map(|v| format!(" {v}"));
+        ShipError::NoRelease(format!("{}{}", options.app, version.unwrap_or_default()))
+    })
+}
+
+/// The program to start: the one that was named, else the only executable
+/// file at the top of the bundle.
+fn program_of(manifest: &Manifest, options: &ShipOptions) -> Result<String, ShipError> {
+    if let Some(named) = options.executable {
+        let found = manifest.entries.get(named).map(|entry| &entry.kind);
+        return match found {
+            Some(EntryKind::File { .. } | EntryKind::Link { .. }) => Ok(named.into()),
+            _ => Err(ShipError::NoProgram(named.into())),
+        };
+    }
+    let windows = manifest.entries.keys().any(|path| path.ends_with(".exe"));
+    let mut programs: Vec<String> = manifest
+        .entries
+        .iter()
+        .filter(|(path, entry)| {
+            let file = matches!(entry.kind, EntryKind::File { .. });
+            let runs = if windows {
+                path.to_ascii_lowercase().ends_with(".exe")
+            } else {
+                entry.mode & 0o100 != 0 && !path.contains(".so")
+            };
+            file && runs && !path.contains('/')
+        })
+        .map(|(path, _)| path.clone())
+        .collect();
+    match programs.pop() {
+        Some(only) if programs.is_empty() => Ok(only),
+        last => {
+            programs.extend(last);
+            Err(ShipError::WhichProgram(programs))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notsotuf_stub::bundle::Entry;
+
+    #[test]
+    fn the_program_is_the_only_executable_at_the_top() {
+        let file = |mode| Entry {
+            kind: EntryKind::File {
+                size: 1,
+                sha256: [0; 32],
+            },
+            mode,
+        };
+        let mut manifest = Manifest::default();
+        let mut options = ShipOptions {
+            app: "x",
+            version: None,
+            stub: Path::new(""),
+            executable: None,
+            name: None,
+            title: None,
+            url: None,
+            output: Path::new(""),
+        };
+        for (path, mode) in [
+            ("readme", 0o644),
+            ("tool", 0o755),
+            ("_internal/libx", 0o755),
+        ] {
+            manifest.entries.insert(path.into(), file(mode));
+        }
+        assert_eq!(program_of(&manifest, &options).unwrap(), "tool");
+        manifest.entries.insert("another".into(), file(0o755));
+        assert!(
+            matches!(program_of(&manifest, &options), Err(ShipError::WhichProgram(all)) if all.len() == 2)
+        );
+        options.executable = Some("another");
+        assert_eq!(program_of(&manifest, &options).unwrap(), "another");
+        options.executable = Some("none");
+        assert!(matches!(
+            program_of(&manifest, &options),
+            Err(ShipError::NoProgram(_))
+        ));
+        options.executable = None;
+        manifest.entries.insert("App.exe".into(), file(0o644));
+        assert_eq!(program_of(&manifest, &options).unwrap(), "App.exe");
+    }
+}

@@ -1,0 +1,25 @@
+//! Describes a first-install folder to be made.
+
+use pep440_rs::Version;
+use std::path::Path;
+
+/// What to ship.
+#[derive(Debug, Clone)]
+pub struct ShipOptions<'a> {
+    /// Application.
+    pub app: &'a str,
+    /// Which release; `None`: the newest final one, else the newest.
+    pub version: Option<Version>,
+    /// The stub's binary.
+    pub stub: &'a Path,
+    /// The program to start, relative to the bundle.
+    pub executable: Option<&'a str>,
+    /// The stub's name; `None`: that of the program.
+    pub name: Option<&'a str>,
+    /// What users know the application as; `None`: its name.
+    pub title: Option<&'a str>,
+    /// Where the repository is published.
+    pub url: Option<&'a str>,
+    /// The new folder.
+    pub output: &'a Path,
+}

@@ -1,0 +1,175 @@
+//! Writes the settings that a shipped stub gets: a template, and what the project
+//! adds.
+
+use super::options::ShipOptions;
+use crate::project::{Project, toml_string};
+use notsotuf_stub::settings;
+use toml_edit::{DocumentMut, Item};
+
+pub fn stub_settings(
+    project: &Project,
+    options: &ShipOptions,
+    url: &str,
+    executable: &str,
+) -> String {
+    let url = url.trim_end_matches('/');
+    let client = &project.settings.client;
+    let mode = match client.mode {
+        settings::Mode::BeforeLaunch => "before-launch",
+        settings::Mode::Background => "background",
+        settings::Mode::Off => "off",
+    };
+    format!(
+        "\
+# Settings of the updater that starts this application.
+
+# The application's name in the repository, and where that is.
+name = {name}
+# What is shown of that; else the name.
+{title}
+
+metadata_url = {metadata}
+targets_url = {targets}
+
+# The program to start, in the folder app.
+executable = {executable}
+
+# Which releases are wanted: \"final\", \"rc\", \"b\" (betas) or \"a\" (alphas).
+channel = \"{channel}\"
+
+# \"before-launch\": look for updates before the application starts;
+# \"background\": start it at once, fetch updates meanwhile, and install them at
+# the next start; \"off\": only install what the application asked for.
+mode = \"{mode}\"
+
+# Seconds until it must be known whether there is an update; then the
+# application starts anyway.
+deadline = 3.0
+
+# Seconds without a byte after which a download is given up.
+stall = 20.0
+
+# true: an update removes files in app that no release brought.
+purge = false
+
+# Files in app that releases bring and users may change, as patterns; such
+# changes are kept. For example: [\"config/*.ini\"]
+preserve = []
+
+# A new version must live so many seconds, unless it ends with exit code 0 or
+# makes the file that the environment variable NOTSOTUF_READY_FILE names; else
+# the version before comes back. 0: never.
+probation = 10.0
+
+# true: where only administrators can write to this folder, as in Program Files,
+# ask the user to allow each update (Windows).
+elevate = false
+
+# true: show nothing of an update, on a terminal or in a window.
+quiet = false
+
+# Where there is no terminal, a window shows an update that takes longer than a
+# second, with a button to start the application without it. false: no window.
+window = true
+
+# The language of what is shown, as \"de\"; else the user's.
+# language = \"en\"
+",
+        name = toml_string(options.app),
+        title = match options.title.or(client.title.as_deref()) {
+            Some(title) => format!("title = {}", toml_string(title)),
+            None => "# title = \"My App\"".into(),
+        },
+        metadata = toml_string(&format!("{url}/metadata")),
+        targets = toml_string(&format!("{url}/targets")),
+        executable = toml_string(executable),
+        channel = client.channel,
+    )
+}
+
+/// `; did you mean …?`, if one of the words is nearly this one.
+pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let close = known
+        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    close.map_or_else(String::new, |(_, word)| format!("; did you mean {word:?}?"))
+}
+
+/// Checks the settings of the stub that a project has for new installs.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_settings(own: &toml::Table) -> Result<(), String> {
+    let least = "name = 'a'\nmetadata_url = 'https://a'\ntargets_url = 'https://a'\n\
+                 executable = 'a'\n";
+    merge_project_settings(least, own).map(drop)
+}
+
+/// The settings with those of the project in their places, or after them.
+pub fn merge_project_settings(text: &str, own: &toml::Table) -> Result<String, String> {
+    let own = toml_edit::ser::to_document(own).map_err(|e| e.to_string())?;
+    let mut document: DocumentMut = text.parse().expect("it is TOML");
+    for (key, item) in own.iter() {
+        if ["name", "metadata_url", "targets_url", "executable"].contains(&key) {
+            return Err(format!("{key} is not for the project to set"));
+        }
+        match (document.get_mut(key), item) {
+            // So that the comment before it stays.
+            (Some(Item::Value(there)), Item::Value(value)) => {
+                let decor = there.decor().clone();
+                *there = value.clone();
+                *there.decor_mut() = decor;
+            }
+            _ => document[key] = item.clone(),
+        }
+    }
+    let text = document.to_string();
+    let settings = settings::Settings::parse(&text)?;
+    let known = serde_json::to_value(settings).map_err(|e| e.to_string())?;
+    match own.iter().find(|(key, _)| known.get(key).is_none()) {
+        Some((key, _)) => {
+            let known = known.as_object().into_iter().flat_map(|known| known.keys());
+            Err(format!(
+                "there is no setting {key:?}{}",
+                nearest(key, known)
+            ))
+        }
+        None => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_project_has_settings_of_its_own() {
+        let text = "# A comment.\nname = 'a'\nmetadata_url = 'http://a'\ntargets_url = 'http://a'\n\
+                    executable = 'a'\n\n# Seconds.\nprobation = 10.0 # really\n\n# window = true\n";
+        let own = |own: &str| merge_project_settings(text, &own.parse().unwrap());
+        let done = own(
+            "probation = 0.5\nwindow = false\npreserve = ['a', 'b']\n[texts]\nleft = 'noch {time}'\n\
+             [[authorization]]\norigin = 'https://a'\nbearer = 'x'\n",
+        )
+        .unwrap();
+        assert!(done.starts_with("# A comment.\nname"), "{done}");
+        assert!(
+            done.contains("\n# Seconds.\nprobation = 0.5 # really\n"),
+            "{done}"
+        );
+        let settings = settings::Settings::parse(&done).unwrap();
+        assert_eq!((settings.probation, settings.window), (0.5, false));
+        assert_eq!(settings.preserve, ["a", "b"]);
+        assert_eq!(settings.texts["left"], "noch {time}");
+        assert_eq!(settings.authorization().len(), 1);
+        for (bad, told) in [
+            ("probtion = 1.0", "no setting \"probtion\""),
+            ("name = 'b'", "not for the project"),
+            ("probation = -1.0", "probation must be"),
+        ] {
+            assert!(own(bad).unwrap_err().contains(told), "{bad}");
+        }
+        assert_eq!(own("").unwrap(), text);
+    }
+}

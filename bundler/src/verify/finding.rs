@@ -1,0 +1,21 @@
+//! Tells what a check has found, apart from whether it could be done at all.
+
+use std::fmt::Display;
+
+/// What a check has found. That it could not be done is an error beside it.
+#[derive(Debug)]
+pub enum Finding<T> {
+    /// All is well, and this came of it.
+    Sound(T),
+    /// What is wrong, in a sentence.
+    Problem(String),
+}
+
+impl<T, E: Display> From<Result<T, E>> for Finding<T> {
+    fn from(result: Result<T, E>) -> Self {
+        match result {
+            Ok(found) => Finding::Sound(found),
+            Err(e) => Finding::Problem(e.to_string()),
+        }
+    }
+}

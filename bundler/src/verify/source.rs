@@ -1,0 +1,129 @@
+//! Reads a repository that is verified, here or on the web.
+
+use super::finding::Finding;
+use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::http::{Answer, Http, HttpError};
+use notsotuf_stub::tuf::{self, TargetFile, TufError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why an audit could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The network.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// No root to start from.
+    #[error("there is no {0:?}; name the root to trust with --root")]
+    NoRoot(PathBuf),
+}
+
+/// Where the repository is.
+pub enum RepositorySource {
+    /// A folder with `metadata` and `targets`.
+    Local(PathBuf),
+    /// A URL below which they are.
+    Remote(String, Http),
+}
+
+impl RepositorySource {
+    /// A repository on the web.
+    pub fn remote(url: &str) -> Self {
+        Self::patient(url, Duration::from_secs(30))
+    }
+
+    /// A repository on the web, whose server may be silent for so long.
+    pub fn patient(url: &str, silence: Duration) -> Self {
+        let url = url.trim_end_matches('/').to_owned();
+        RepositorySource::Remote(url, Http::new(silence))
+    }
+
+    pub fn metadata(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, VerifyError> {
+        match self {
+            RepositorySource::Local(folder) => Ok(fs::read_optional(
+                &folder.join("metadata").join(file),
+                limit,
+            )?),
+            RepositorySource::Remote(url, http) => {
+                let url = format!("{url}/metadata/{}", tuf::percent_encode(file, false));
+                match http.get(&url, limit, None)? {
+                    Answer::Found { bytes, .. } => Ok(Some(bytes)),
+                    Answer::Absent | Answer::NotModified => Ok(None),
+                    // As object stores answer where there is nothing.
+                    Answer::Forbidden if file.ends_with(".root.json") => Ok(None),
+                    Answer::Forbidden => Err(HttpError::forbidden(&url).into()),
+                }
+            }
+        }
+    }
+
+    /// What a client says of a file here that is larger than it reads.
+    pub fn too_large(&self, file: &str, limit: u64) -> Result<Option<TufError>, VerifyError> {
+        let RepositorySource::Local(folder) = self else {
+            return Ok(None);
+        };
+        let found = fs::inspect(&folder.join("metadata").join(file))?;
+        let size = found.map_or(0, |found| found.len());
+        Ok((size > limit).then(|| TufError::Length {
+            name: file.into(),
+            found: size,
+            expected: limit,
+        }))
+    }
+
+    /// Copies a target to `to`, checked.
+    pub fn target(
+        &self,
+        path: &str,
+        stored: &str,
+        target: &TargetFile,
+        to: &Path,
+    ) -> Result<Finding<()>, VerifyError> {
+        let mut hasher = match target.hasher(path) {
+            Ok(hasher) => hasher,
+            Err(e) => return Ok(Finding::Problem(e.to_string())),
+        };
+        let mut file = fs::create_new(to)?;
+        let mut length = 0;
+        let mut take = |data: &[u8]| -> Result<(), VerifyError> {
+            hasher.update(data);
+            length += data.len() as u64;
+            file.write_all(data)
+                .map_err(|e| FsError::new("write", to, e))?;
+            Ok(())
+        };
+        match self {
+            RepositorySource::Local(folder) => {
+                let place = folder.join("targets").join(stored);
+                let Ok(mut from) = fs::open(&place) else {
+                    return Ok(Finding::Problem(format!("{place:?} is missing")));
+                };
+                let mut buffer = vec![0; 1 << 17];
+                loop {
+                    let n = from
+                        .read(&mut buffer)
+                        .map_err(|e| FsError::new("read", &place, e))?;
+                    if n == 0 {
+                        break;
+                    }
+                    take(&buffer[..n])?;
+                }
+            }
+            RepositorySource::Remote(url, http) => {
+                let url = format!("{url}/targets/{}", tuf::percent_encode(stored, true));
+                match http.stream(&url, target.length, &mut take) {
+                    Ok(()) => {}
+                    Err(VerifyError::Http(e)) => return Ok(Finding::Problem(e.to_string())),
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        let checked = tuf::metadata::verify_length(path, target.length, length)
+            .and_then(|()| hasher.finish(path));
+        Ok(checked.into())
+    }
+}

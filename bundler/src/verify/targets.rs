@@ -1,0 +1,251 @@
+//! Checks the targets of a repository: archives are unpacked, patches applied.
+
+use super::finding::Finding;
+use super::source::{RepositorySource, VerifyError};
+use crate::progress::Progress;
+use crate::temporary;
+use indicatif::ProgressBar;
+use notsotuf_stub::bundle::patch;
+use notsotuf_stub::bundle::unpack::unpack;
+use notsotuf_stub::bundle::{Manifest, Rules, Tree};
+use notsotuf_stub::catalog::{Archive, Catalog, Patch, TargetName};
+use notsotuf_stub::fs;
+use notsotuf_stub::tuf::{Refresh, TargetFile};
+use pep440_rs::Version;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What was checked, and what is wrong.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Versions of the root.
+    pub roots: usize,
+    /// Full archives.
+    pub archives: usize,
+    /// Patches.
+    pub patches: usize,
+    /// Targets that are neither.
+    pub others: usize,
+    /// One sentence each.
+    pub problems: Vec<String>,
+}
+
+/// An unpacked archive.
+pub struct Release {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+/// Checks all targets that a refreshed client finds, and adds to the report.
+///
+/// # Errors
+/// If they cannot be checked; what is wrong with them is in the report.
+pub fn targets(
+    source: &RepositorySource,
+    client: &Refresh,
+    progress: Progress,
+    report: &mut Report,
+) -> Result<(), VerifyError> {
+    let Some(metadata) = client.trusted().targets("targets") else {
+        return Ok(());
+    };
+    let total = metadata.targets.values().map(|file| file.length).sum();
+    let bar = progress.bar("checking targets", total);
+    let mut check = TargetCheck {
+        source,
+        consistent: client.trusted().root().consistent_snapshot,
+        bar: &bar,
+        work: temporary::Folder::new()?,
+        report,
+    };
+    let mut apps = BTreeSet::new();
+    for (path, file) in &metadata.targets {
+        match TargetName::parse(path) {
+            Some(name) => {
+                apps.insert(name.name);
+            }
+            None => check.other(path, file)?,
+        }
+    }
+    for app in apps {
+        check.app(&app, &Catalog::new(&app, &metadata.targets))?;
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+struct TargetCheck<'a> {
+    source: &'a RepositorySource,
+    consistent: bool,
+    bar: &'a ProgressBar,
+    work: temporary::Folder,
+    report: &'a mut Report,
+}
+
+impl TargetCheck<'_> {
+    /// Fetches a target; `false` if it is not as it is listed, which is told.
+    fn fetch(&mut self, path: &str, file: &TargetFile, to: &Path) -> Result<bool, VerifyError> {
+        let stored = file.stored_name(path, self.consistent);
+        let found = self.source.target(path, &stored, file, to);
+        self.bar.inc(file.length);
+        match found? {
+            Finding::Sound(()) => Ok(true),
+            Finding::Problem(problem) => {
+                self.report.problems.push(problem);
+                Ok(false)
+            }
+        }
+    }
+
+    /// A target that is neither an archive nor a patch.
+    fn other(&mut self, path: &str, file: &TargetFile) -> Result<(), VerifyError> {
+        self.report.others += 1;
+        let to = self.work.path().join("other");
+        self.fetch(path, file, &to)?;
+        Ok(fs::remove_file_if_exists(&to)?)
+    }
+
+    /// The archives and patches of an application, oldest first.
+    fn app(&mut self, app: &str, catalog: &Catalog) -> Result<(), VerifyError> {
+        let mut open: BTreeMap<Version, Release> = BTreeMap::new();
+        for (version, archive) in &catalog.archives {
+            self.report.archives += 1;
+            let to = self.work.path().join("archive");
+            fs::remove_file_if_exists(&to)?;
+            if !self.fetch(&archive.path, &archive.file, &to)? {
+                continue;
+            }
+            let folder = self.work.path().join(format!("{app}-{version}"));
+            open.extend(
+                self.unpack(archive, &to, folder)?
+                    .map(|release| (version.clone(), release)),
+            );
+            if let Some(patch) = catalog.patches.get(version) {
+                self.patch(patch, version, catalog, &open)?;
+            }
+            close(&mut open, version, catalog)?;
+        }
+        let of_none = |version: &Version| !catalog.archives.contains_key(version);
+        for (_, patch) in catalog.patches.iter().filter(|(v, _)| of_none(v)) {
+            self.report.problems.push(format!(
+                "{}: there is no archive of that version",
+                patch.path
+            ));
+        }
+        for release in open.values() {
+            fs::remove_tree_if_exists(&release.folder)?;
+        }
+        Ok(())
+    }
+
+    fn unpack(
+        &mut self,
+        archive: &Archive,
+        file: &Path,
+        folder: PathBuf,
+    ) -> Result<Option<Release>, VerifyError> {
+        fs::create_dir_all(&folder)?;
+        let file = fs::open(file)?;
+        match unpack(file, &folder, None, Rules::host(), &mut |_| true) {
+            Ok(manifest) => {
+                if archive
+                    .tree
+                    .is_some_and(|tree| tree != manifest.tree_hash())
+                {
+                    let problem = format!("{}: its content is another", archive.path);
+                    self.report.problems.push(problem);
+                }
+                Ok(Some(Release { folder, manifest }))
+            }
+            Err(e) => {
+                self.report.problems.push(format!("{}: {e}", archive.path));
+                Ok(None)
+            }
+        }
+    }
+
+    fn patch(
+        &mut self,
+        patch: &Patch,
+        version: &Version,
+        catalog: &Catalog,
+        open: &BTreeMap<Version, Release>,
+    ) -> Result<(), VerifyError> {
+        self.report.patches += 1;
+        let to = self.work.path().join("patch");
+        fs::remove_file_if_exists(&to)?;
+        // tufup's are over the whole archive; their hashes match.
+        let fetched = self.fetch(&patch.path, &patch.file, &to)?;
+        if fetched && patch.format.as_deref() == Some(patch::FORMAT) {
+            let found = apply(patch, &to, version, catalog, open, self.work.path())?;
+            if let Finding::Problem(reason) = found {
+                self.report
+                    .problems
+                    .push(format!("{}: {reason}", patch.path));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes the trees that no patch of a later version leads from.
+fn close(
+    open: &mut BTreeMap<Version, Release>,
+    version: &Version,
+    catalog: &Catalog,
+) -> Result<(), VerifyError> {
+    let wanted = |old: &Version| {
+        let mut later = catalog
+            .patches
+            .range(version..)
+            .skip_while(|(v, _)| *v == version);
+        later.any(|(_, patch)| patch.from.as_ref() == Some(old))
+    };
+    let done: Vec<Version> = open.keys().filter(|v| !wanted(v)).cloned().collect();
+    for old in done {
+        if let Some(old) = open.remove(&old) {
+            fs::remove_tree_if_exists(&old.folder)?;
+        }
+    }
+    Ok(())
+}
+
+pub fn apply(
+    patch: &Patch,
+    file: &Path,
+    version: &Version,
+    catalog: &Catalog,
+    open: &BTreeMap<Version, Release>,
+    work: &Path,
+) -> Result<Finding<()>, VerifyError> {
+    let from = match &patch.from {
+        Some(from) if from < version => from,
+        _ => {
+            return Ok(Finding::Problem(
+                "it does not say from which older version it leads".into(),
+            ));
+        }
+    };
+    // That one may have been dropped: clients that have it still take the
+    // patch, but nobody can try it any more.
+    if !catalog.archives.contains_key(from) {
+        return Ok(Finding::Sound(()));
+    }
+    let Some(old) = open.get(from) else {
+        return Ok(Finding::Problem(format!(
+            "the archive of {from} is not sound"
+        )));
+    };
+    let Some(new) = open.get(version) else {
+        return Ok(Finding::Problem("its archive is not sound".into()));
+    };
+    let into = work.join("patched");
+    let old = Tree {
+        folder: &old.folder,
+        manifest: &old.manifest,
+    };
+    let expected = new.manifest.tree_hash();
+    let result = patch::apply_patch(old, file, expected, Rules::host(), &into, &mut |_| true);
+    fs::remove_tree_if_exists(&into)?;
+    Ok(result.map(|_| ()).into())
+}

@@ -1,0 +1,110 @@
+//! Chooses the release to update to.
+
+use crate::catalog::Catalog;
+use crate::catalog::Channel;
+use pep440_rs::Version;
+use std::collections::BTreeSet;
+
+/// What to update to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseChoice {
+    /// Nothing newer on this channel.
+    UpToDate,
+    /// This version.
+    Update {
+        /// The chosen version.
+        version: Version,
+        /// Whether it was chosen because it is required, rather than newest.
+        required: bool,
+    },
+}
+
+impl ReleaseChoice {
+    /// The version to update to, if there is one.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            ReleaseChoice::UpToDate => None,
+            ReleaseChoice::Update { version, .. } => Some(version),
+        }
+    }
+}
+
+/// What a client knows of itself that matters for its choice.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientState<'a> {
+    /// What is installed; `None` if that is not known.
+    pub installed: Option<&'a Version>,
+    /// What kind of releases it wants.
+    pub channel: Channel,
+    /// Versions that failed on this machine.
+    pub held: &'a BTreeSet<Version>,
+    /// Random, and the same every time.
+    pub id: &'a str,
+}
+
+/// Chooses as tufup does: the first required release on the way, else the
+/// newest on the channel. With no known installed version, all are newer.
+/// Held versions are passed over; but a required one that is held is not
+/// passed by. A release that is rolled out step by step is for those it
+/// includes, unless it is required. Where there is nothing newer and the
+/// installed version was withdrawn, the newest one before it is chosen.
+pub fn choose(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
+    let forward = choose_newer(catalog, client);
+    let installed = client.installed;
+    let withdrawn = installed.filter(|version| catalog.withdrawn.contains(version));
+    let (ReleaseChoice::UpToDate, Some(installed)) = (&forward, withdrawn) else {
+        return forward;
+    };
+    let older = catalog.archives.iter().rev().find(|(version, archive)| {
+        *version < installed
+            && Channel::of(version) >= client.channel
+            && !client.held.contains(version)
+            && archive
+                .rollout
+                .as_ref()
+                .is_none_or(|r| r.includes(client.id))
+    });
+    older.map_or(ReleaseChoice::UpToDate, |(version, _)| {
+        ReleaseChoice::Update {
+            version: version.clone(),
+            required: false,
+        }
+    })
+}
+
+fn choose_newer(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
+    let ClientState {
+        installed,
+        channel,
+        held,
+        id,
+    } = client;
+    let mut newest = None;
+    for (version, archive) in &catalog.archives {
+        if installed.is_some_and(|installed| version <= installed) || Channel::of(version) < channel
+        {
+            continue;
+        }
+        if held.contains(version) {
+            match archive.required {
+                true => break,
+                false => continue,
+            }
+        }
+        let included = archive.rollout.as_ref().is_none_or(|r| r.includes(id));
+        if !included && !archive.required {
+            continue;
+        }
+        newest = Some(version);
+        if archive.required {
+            return ReleaseChoice::Update {
+                version: version.clone(),
+                required: true,
+            };
+        }
+    }
+    newest.map_or(ReleaseChoice::UpToDate, |version| ReleaseChoice::Update {
+        version: version.clone(),
+        required: false,
+    })
+}
