@@ -142,10 +142,18 @@ fn other_private_keys_are_the_applications_own_affair() {
     // Public ones, and words that many libraries have, are fine.
     let words = b"\0-----BEGIN PRIVATE KEY-----\0-----END PRIVATE KEY-----\0";
     fs::write(bundle.join("_internal/libcrypto.so"), words).unwrap();
+    // So are keys for self-tests, as libgnutls.so.30 holds them.
+    let library = |key: &Path| [&b"\x7fELF\x02\x01\x01"[..], &fs::read(key).unwrap()].concat();
+    let gnutls = bundle.join("_internal/libgnutls.so.30");
+    fs::write(&gnutls, library(&place.join("key.pem"))).unwrap();
     let certificates = "-----BEGIN CERTIFICATE-----\nMIIF\n-----END CERTIFICATE-----\n";
     fs::write(bundle.join("_internal/cacert.pem"), certificates).unwrap();
     fs::write(bundle.join("license.key"), "ABCD-EFGH").unwrap();
     is_fine(&world, &bundle);
+    // But not with a key of the project.
+    let own = world.path("project/keystore/targets.pem");
+    fs::write(&gnutls, library(&own)).unwrap();
+    is_refused(&world, &bundle, &["libgnutls.so.30", "of this project"], false);
 }
 
 #[test]

@@ -574,7 +574,7 @@ fn formats_are_explained_in_full() {
         names.extend(found.map(|rest| rest.split('"').next().unwrap().to_owned()));
     }
     assert!(names.len() > 8, "{names:?}");
-    let layout = read("stub/src/install/mod.rs");
+    let layout = read("stub/src/install/layout.rs");
     let found = layout.split("self.state().join(\"").skip(1);
     let places: Vec<_> = found
         .map(|rest| rest.split('"').next().unwrap().to_owned())

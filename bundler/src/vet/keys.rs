@@ -3,7 +3,7 @@
 use super::error::VetError;
 use super::finding::Finding;
 use super::key_forms::{Key, MAX_KEY, pem, whole};
-use super::look::{Found, Look};
+use super::look::{Found, Kind, Look};
 use crate::keys::PublicKey;
 use crate::metadata::{self, Published};
 use crate::project::{Project, ROLES};
@@ -59,7 +59,8 @@ impl Own {
 }
 
 /// Private keys in the bundle. Those of the project, and pairs as a keystore
-/// has them, are for nobody; others are the application's own affair.
+/// has them, are for nobody; others are the application's own affair, and are
+/// asked about only where somebody put them as files.
 pub fn private(
     look: &Look,
     project: &Project,
@@ -82,13 +83,17 @@ pub fn private(
             } else {
                 "for signing, with its public half beside it"
             };
-            return Finding::never(format!(
+            return Some(Finding::never(format!(
                 "{name} is {form} {what}: everybody who gets the bundle could sign with it"
-            ));
+            )));
         }
-        Finding::unless_forced(format!(
-            "{name} holds {form}: everybody who gets the bundle gets that, too"
-        ))
+        // Cryptographic libraries hold keys for their self-tests.
+        let compiled = matches!(file.kind, Kind::Elf | Kind::MachO | Kind::Pe);
+        (!compiled).then(|| {
+            Finding::unless_forced(format!(
+                "{name} holds {form}: everybody who gets the bundle gets that, too"
+            ))
+        })
     };
-    Ok(with_keys.iter().map(finding).collect())
+    Ok(with_keys.iter().filter_map(finding).collect())
 }
