@@ -153,7 +153,12 @@ fn other_private_keys_are_the_applications_own_affair() {
     // But not with a key of the project.
     let own = world.path("project/keystore/targets.pem");
     fs::write(&gnutls, library(&own)).unwrap();
-    is_refused(&world, &bundle, &["libgnutls.so.30", "of this project"], false);
+    is_refused(
+        &world,
+        &bundle,
+        &["libgnutls.so.30", "of this project"],
+        false,
+    );
 }
 
 #[test]

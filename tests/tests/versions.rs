@@ -105,7 +105,25 @@ fn a_published_number_is_not_used_again_and_an_added_one_is() {
     release(&other, "1.0");
     other.bundler(&["remove-latest"]);
     other.bundler(&["publish"]);
-    assert!(refused(&other, "1.0", &[]).contains("was published before"));
+    for _ in 0..4 {
+        assert!(refused(&other, "1.0", &[]).contains("was published before"));
+        other.bundler(&["publish"]);
+    }
+}
+
+/// The list of withdrawn versions went with the last release.
+#[test]
+fn a_withdrawn_number_stays_used_when_no_release_is_left() {
+    let world = World::new();
+    release(&world, "1.0");
+    release(&world, "1.1");
+    world.bundler(&["yank", "1.1"]);
+    world.bundler(&["publish"]);
+    world.bundler(&["remove-latest"]);
+    for _ in 0..4 {
+        world.bundler(&["publish"]);
+        refused(&world, "1.1", &[]);
+    }
 }
 
 /// obsproject/obs-studio#12332, sparkle-project/Sparkle#1643.

@@ -9,9 +9,12 @@ use super::role_keys::role_keys;
 use super::state::State;
 use crate::output::complain;
 use crate::project::Project;
+use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::key::sha256_hex;
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,9 +33,26 @@ pub struct Memory {
     pub published: Option<State>,
     /// What was seen last where clients fetch it, by `upload` or `fetch`.
     pub uploaded: Option<State>,
+    /// The versions of each application that were published here, which are
+    /// not to be used again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub used: BTreeMap<String, BTreeSet<Version>>,
 }
 
 impl Memory {
+    /// Adds the versions that `published` lists.
+    fn note_used(&mut self, published: &Published) {
+        for path in published.target_entries().keys() {
+            let Some(target) = TargetName::parse(path) else {
+                continue;
+            };
+            if target.kind == TargetKind::Archive {
+                let versions = self.used.entry(target.name).or_default();
+                versions.insert(target.version);
+            }
+        }
+    }
+
     /// Whether `found`, in `folder`, is not older than what is remembered,
     /// and not another version of it.
     ///
@@ -190,7 +210,14 @@ impl Trust {
             .roots()
             .map(|(_, bytes)| sha256_hex(bytes))
             .collect();
+        self.memory.note_used(published);
         Ok(new)
+    }
+
+    /// Whether a release of this number was published.
+    pub fn was_used(&self, app: &str, version: &Version) -> bool {
+        let versions = self.memory.used.get(app);
+        versions.is_some_and(|versions| versions.contains(version))
     }
 
     /// Keeps what is remembered.

@@ -35,7 +35,7 @@ pub fn add(
     let mut pending = PendingTargets::open(project, published)?;
     let (app, version) = (addition.app, &addition.version);
     let force = matches!(addition.vetting, Vetting::Forced { .. });
-    version_check::check(&pending, &project.metadata(), app, version, force)?;
+    version_check::check(&pending, project, app, version, force)?;
     let bases = Bases::new(project, &pending, published, addition);
     let candidate = Candidate {
         app,

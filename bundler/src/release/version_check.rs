@@ -2,6 +2,8 @@
 
 use super::numbers::barrier;
 use super::{PendingTargets, ReleaseError};
+use crate::metadata::Trust;
+use crate::project::Project;
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self, FsError};
 use pep440_rs::Version;
@@ -15,7 +17,7 @@ use std::path::Path;
 /// [`ReleaseError`], which says what to do.
 pub fn check(
     pending: &PendingTargets,
-    metadata: &Path,
+    project: &Project,
     app: &str,
     new: &Version,
     force: bool,
@@ -37,7 +39,9 @@ pub fn check(
         });
     }
     let used = pending.is_published(app, new) || pending.retired(app).contains(new);
-    if !force && (used || remembered(metadata, app)?.contains(new)) {
+    let used = used || remembered(&project.metadata(), app)?.contains(new);
+    let used = used || Trust::open(project)?.was_used(app, new);
+    if used && !force {
         return Err(ReleaseError::Used {
             app: app_name(),
             version: version(),
