@@ -119,7 +119,8 @@ fn prepare_tree(
 ) -> Result<(), FsError> {
     let (app, staged) = (layout.app(), layout.staged());
     let old = installed.map(|record| &record.manifest);
-    if how.purge || !how.returning {
+    // What this very run has staged is nothing but the update.
+    if how.recheck && (how.purge || !how.returning) {
         user_files::drop_unlisted(&staged, &update.manifest)?;
     }
     if let Some(old) = old {
