@@ -262,6 +262,17 @@ impl Default for World {
     }
 }
 
+/// With `NOTSOTUF_KEEP=1`, the folder of a test that failed stays to be looked
+/// at.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("NOTSOTUF_KEEP").is_some() {
+            self.folder.disable_cleanup(true);
+            eprintln!("kept: {}", self.folder.path().display());
+        }
+    }
+}
+
 impl World {
     /// An initialised project with plain keys, served.
     pub fn new() -> Self {
