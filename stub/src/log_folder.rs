@@ -8,9 +8,9 @@ use std::io;
 use std::path::Path;
 
 #[cfg(unix)]
-pub use unix::{open_log, own_folder};
+pub(crate) use unix::{open_log, own_folder};
 #[cfg(windows)]
-pub use windows::{open_log, own_folder};
+pub(crate) use windows::{open_log, own_folder};
 
 /// What the log is called that became too large.
 const OLD: &str = "1";
@@ -30,7 +30,7 @@ mod unix {
 
     /// Opens the log at `path` to add to it; if it has more than `limit` bytes,
     /// it is put aside first. Makes the folder.
-    pub fn open_log(path: &Path, limit: u64) -> io::Result<File> {
+    pub(crate) fn open_log(path: &Path, limit: u64) -> io::Result<File> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(not_a_log());
         };
@@ -67,7 +67,7 @@ mod unix {
 
     /// Makes the folder; an error if it is another user's, or a link that
     /// another user could have made leads to it.
-    pub fn own_folder(path: &Path) -> io::Result<()> {
+    pub(crate) fn own_folder(path: &Path) -> io::Result<()> {
         match open_folder(path)? {
             (_, found) if ours(&found) => Ok(()),
             _ => Err(io::Error::other("it belongs to another user")),
@@ -141,7 +141,7 @@ mod windows {
 
     /// Opens the log at `path` to add to it; if it has more than `limit` bytes,
     /// it is put aside first. Makes the folder.
-    pub fn open_log(path: &Path, limit: u64) -> io::Result<File> {
+    pub(crate) fn open_log(path: &Path, limit: u64) -> io::Result<File> {
         let folder = path.parent().ok_or_else(not_a_log)?;
         own_folder(folder)?;
         let found = fs::inspect(path).map_err(|e| e.source)?;
@@ -153,7 +153,7 @@ mod windows {
     }
 
     /// Makes the folder, which is in the user's own profile.
-    pub fn own_folder(path: &Path) -> io::Result<()> {
+    pub(crate) fn own_folder(path: &Path) -> io::Result<()> {
         fs::create_dir_all(path).map_err(|e| e.source)
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Takes in one more.
-    pub fn add(&mut self, path: &str, kind: &EntryKind) -> Result<(), PathError> {
+    pub(super) fn add(&mut self, path: &str, kind: &EntryKind) -> Result<(), PathError> {
         let target = match kind {
             EntryKind::Link { target } => target.len(),
             _ => 0,

@@ -27,7 +27,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// What is wrong with the way through a proxy.
 #[derive(Debug, thiserror::Error)]
-pub enum ProxyError {
+pub(super) enum ProxyError {
     /// It wants to know who asks.
     #[error("the proxy asks for a name and a password")]
     Password,
@@ -46,7 +46,7 @@ pub enum ProxyError {
 
 /// Makes the connections of one client.
 #[derive(Debug)]
-pub struct Dial {
+pub(super) struct Dial {
     proxies: Proxies,
     tls: RustlsConnector,
     /// Addresses of hosts, those that answered first, those that did not last.
@@ -57,7 +57,7 @@ pub struct Dial {
 
 impl Dial {
     /// Through the proxies of this computer.
-    pub fn new(count: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(count: Arc<AtomicUsize>) -> Self {
         Dial {
             proxies: Proxies::of_this_computer(),
             tls: RustlsConnector::default(),
@@ -194,7 +194,7 @@ fn bare(host: &str) -> &str {
 
 /// Leaves it to [`Dial`], which knows whether there is a proxy.
 #[derive(Debug)]
-pub struct Later;
+pub(super) struct Later;
 
 impl Resolver for Later {
     fn resolve(

@@ -7,7 +7,7 @@ use ureq::http::Uri;
 
 /// A proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proxy {
+pub(super) struct Proxy {
     /// Whether it is spoken to by TLS.
     pub tls: bool,
     /// Name or address, this without brackets.
@@ -20,7 +20,7 @@ pub struct Proxy {
 
 /// The proxies of this computer.
 #[derive(Debug)]
-pub struct Proxies {
+pub(super) struct Proxies {
     http: Option<Result<Proxy, String>>,
     https: Option<Result<Proxy, String>>,
     exceptions: Vec<Exception>,
@@ -30,7 +30,7 @@ pub struct Proxies {
 
 impl Proxies {
     /// Those that the environment, or on Windows the system, names.
-    pub fn of_this_computer() -> Self {
+    pub(super) fn of_this_computer() -> Self {
         let proxies = Self::named(&|name| std::env::var(name).ok());
         #[cfg(windows)]
         let proxies = Proxies {
@@ -75,7 +75,7 @@ impl Proxies {
     ///
     /// # Errors
     /// One is named that cannot be used; why, in words.
-    pub fn of(&self, uri: &Uri) -> Result<Option<Proxy>, String> {
+    pub(super) fn of(&self, uri: &Uri) -> Result<Option<Proxy>, String> {
         let https = uri.scheme_str() == Some("https");
         let host = uri.host().unwrap_or_default();
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
@@ -139,7 +139,7 @@ impl Proxy {
     }
 
     /// Its address, as it may be shown.
-    pub fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         match self.host.contains(':') {
             true => format!("[{}]:{}", self.host, self.port),
             false => format!("{}:{}", self.host, self.port),

@@ -8,7 +8,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 
 /// A connection.
 #[derive(Debug)]
-pub struct Socket {
+pub(super) struct Socket {
     stream: TcpStream,
     buffers: LazyBuffers,
     /// What the socket was told last.
@@ -18,7 +18,7 @@ pub struct Socket {
 
 impl Socket {
     /// Over a connected stream.
-    pub fn new(stream: TcpStream, config: &ureq::config::Config) -> Self {
+    pub(super) fn new(stream: TcpStream, config: &ureq::config::Config) -> Self {
         Socket {
             stream,
             buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),
@@ -93,14 +93,14 @@ impl Transport for Socket {
 /// A connection through a proxy: a tunnel, or one on which whole URLs are
 /// asked for (RFC 9112, 3.2.2).
 #[derive(Debug)]
-pub struct Proxied {
+pub(super) struct Proxied {
     inner: Box<dyn Transport>,
     plain: Option<Plain>,
 }
 
 /// What turns a request into one to a proxy.
 #[derive(Debug)]
-pub struct Plain {
+pub(super) struct Plain {
     /// As in `http://host:port`, put before the path.
     pub origin: String,
     /// Value of the header `Proxy-Authorization`.
@@ -123,7 +123,7 @@ impl Plain {
 
 impl Proxied {
     /// Over a connection to the proxy; `plain` unless it is a tunnel already.
-    pub fn new(inner: Box<dyn Transport>, plain: Option<Plain>) -> Self {
+    pub(super) fn new(inner: Box<dyn Transport>, plain: Option<Plain>) -> Self {
         Proxied { inner, plain }
     }
 }
@@ -168,7 +168,7 @@ impl Transport for Proxied {
 ///
 /// # Errors
 /// The connection broke, or what came is no answer.
-pub fn tunnel(
+pub(super) fn tunnel(
     proxy: &mut dyn Transport,
     target: &str,
     authorization: Option<&str>,

@@ -67,14 +67,14 @@ pub fn check(url: &str) -> Result<(), String> {
 }
 
 /// Whether `url` is at this scheme, host and port.
-pub fn is_of(url: &str, origin: &str) -> bool {
+pub(super) fn is_of(url: &str, origin: &str) -> bool {
     let rest = url.strip_prefix(origin.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Where a redirect of `base` leads (RFC 3986, 5.2), without a name and a
 /// password; `None` if that is not http or https.
-pub fn join(base: &str, location: &str) -> Option<String> {
+pub(super) fn join(base: &str, location: &str) -> Option<String> {
     let location = location.split('#').next().unwrap_or_default();
     let (scheme, rest) = base.split_once("://")?;
     let host = authority(rest);

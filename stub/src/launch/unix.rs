@@ -15,14 +15,14 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Does not return unless it fails. `started` is never called: files that
 /// are not to survive are closed by exec itself.
-pub fn run(mut command: Command, _started: impl FnOnce()) -> io::Result<ExitCode> {
+pub(super) fn run(mut command: Command, _started: impl FnOnce()) -> io::Result<ExitCode> {
     command.args(std::env::args_os().skip(1));
     Err(command.exec())
 }
 
 /// Runs the application as a child. It is in the same process group, so the
 /// terminal treats both alike: Ctrl-Z stops both.
-pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
+pub(super) fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
     command.args(std::env::args_os().skip(1));
     pass_on_signals()?;
     end_with_this_process(&mut command);
@@ -206,7 +206,7 @@ fn write_number(to: &mut [u8], number: u32) {
 /// Runs it as a process of its own: a session without a terminal, whose
 /// parent is the first process of the system. It inherits no open file, since
 /// others may wait for the end of a pipe.
-pub fn detach(mut command: Command) -> io::Result<()> {
+pub(super) fn detach(mut command: Command) -> io::Result<()> {
     let open = open_files();
     // SAFETY: only system calls between fork and exec.
     unsafe {
@@ -276,7 +276,7 @@ pub fn has_input() -> bool {
 pub fn prepare() {}
 
 /// Waits for the child, if there is one, and ends as it does.
-pub fn end_with_child() {
+pub(super) fn end_with_child() {
     let child = CHILD.load(Ordering::SeqCst);
     if child == 0 {
         return;
@@ -300,7 +300,7 @@ pub fn end_with_child() {
 }
 
 /// Ends this process the way its child did.
-pub fn exit_like(end: AppExit) -> ExitCode {
+pub(super) fn exit_like(end: AppExit) -> ExitCode {
     match end {
         AppExit::Code(code) => std::process::exit(code),
         AppExit::Signal(signal) => {
@@ -322,7 +322,7 @@ pub fn exit_like(end: AppExit) -> ExitCode {
 
 /// Whether a signal is one that says the program did something wrong, rather
 /// than that somebody wants it to end.
-pub fn is_crash(end: AppExit) -> bool {
+pub(super) fn is_crash(end: AppExit) -> bool {
     let AppExit::Signal(signal) = end else {
         return false;
     };

@@ -8,7 +8,6 @@ use std::io;
 use std::os::windows::ffi::OsStringExt;
 use std::os::windows::io::{AsRawHandle, RawHandle};
 use std::os::windows::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode};
 use std::ptr::null;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -37,12 +36,12 @@ use windows_sys::core::BOOL;
 /// Runs the application with the command line of this process, untouched
 /// but for the program's name: every program on Windows takes its command
 /// line apart in its own way.
-pub fn run(command: Command, started: impl FnOnce()) -> io::Result<ExitCode> {
+pub(super) fn run(command: Command, started: impl FnOnce()) -> io::Result<ExitCode> {
     Ok(exit_like(supervise(command, started)?))
 }
 
 /// Runs the application and waits for its end.
-pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
+pub(super) fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
     command.raw_arg(OsString::from_wide(arguments(&command_line())));
     // Ctrl-C goes to all programs at the console: the application decides
     // what it means, this process waits for its end.
@@ -63,7 +62,7 @@ pub fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<App
 static CHILD: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Waits for the child, if there is one, and ends as it does.
-pub fn end_with_child() {
+pub(super) fn end_with_child() {
     let child = CHILD.load(Ordering::SeqCst);
     if child.is_null() {
         return;
@@ -109,7 +108,7 @@ fn end_with_this_process(child: &Child) {
 
 /// Runs it without a console and apart from this process. It inherits none of
 /// the streams: others may wait for the end of a pipe.
-pub fn detach(mut command: Command) -> io::Result<()> {
+pub(super) fn detach(mut command: Command) -> io::Result<()> {
     command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
     let streams = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE].map(|which| {
         // SAFETY: no condition.
@@ -164,7 +163,7 @@ pub fn prepare() {
 
 /// Ends this process with all 32 bits of the code, which `ExitCode` would
 /// cut to eight.
-pub fn exit_like(end: AppExit) -> ExitCode {
+pub(super) fn exit_like(end: AppExit) -> ExitCode {
     match end {
         AppExit::Code(code) | AppExit::Signal(code) => std::process::exit(code),
     }
@@ -172,7 +171,7 @@ pub fn exit_like(end: AppExit) -> ExitCode {
 
 /// Whether a code is one that the system gives to a program that did
 /// something wrong (an error status), rather than one that was told to end.
-pub fn is_crash(end: AppExit) -> bool {
+pub(super) fn is_crash(end: AppExit) -> bool {
     match end {
         AppExit::Code(code) => code.cast_unsigned() >> 30 == 3 && code != STATUS_CONTROL_C_EXIT,
         AppExit::Signal(_) => false,

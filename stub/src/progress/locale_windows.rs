@@ -4,7 +4,7 @@
 use windows_sys::Win32::Globalization::GetUserDefaultLocaleName;
 
 /// The user's locale, as `de-CH`.
-pub fn language() -> Option<String> {
+pub(crate) fn language() -> Option<String> {
     // LOCALE_NAME_MAX_LENGTH, with the NUL.
     let mut buffer = [0u16; 85];
     // SAFETY: it writes at most as many as it is told there is room for.

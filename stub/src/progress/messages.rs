@@ -227,7 +227,7 @@ fn built_in(locale: &str) -> &'static [&'static str; 7] {
 #[cfg(unix)]
 mod os {
     /// As setlocale(3) finds the language of messages.
-    pub fn language() -> Option<String> {
+    pub(super) fn language() -> Option<String> {
         ["LC_ALL", "LC_MESSAGES", "LANG"]
             .into_iter()
             .filter_map(|name| std::env::var(name).ok())

@@ -13,7 +13,7 @@ const REFRESH: Duration = Duration::from_millis(100);
 const COLUMNS: usize = 79;
 
 /// Standard error, if that is a terminal.
-pub struct Terminal {
+pub(super) struct Terminal {
     start: Instant,
     shown: Option<Instant>,
     /// Columns of the line that is shown.
@@ -22,7 +22,7 @@ pub struct Terminal {
 
 impl Terminal {
     /// `None` if there is no terminal.
-    pub fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         io::stderr().is_terminal().then(|| Terminal {
             start: Instant::now(),
             shown: None,
@@ -31,7 +31,7 @@ impl Terminal {
     }
 
     /// Shows it, if it is time for that.
-    pub fn show(&mut self, view: &ProgressView) {
+    pub(super) fn show(&mut self, view: &ProgressView) {
         let due = match self.shown {
             None => self.start.elapsed() > GRACE,
             Some(last) => last.elapsed() > REFRESH,
@@ -51,7 +51,7 @@ impl Terminal {
     }
 
     /// Clears the line, if one was shown.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         if self.shown.take().is_some() {
             self.write(&format!("\r{}\r", " ".repeat(self.columns)));
         }

@@ -19,18 +19,18 @@ impl Default for Budget {
 
 impl Budget {
     /// Takes `bytes` of it.
-    pub fn take(&mut self, bytes: u64) -> Result<(), PatchError> {
+    pub(super) fn take(&mut self, bytes: u64) -> Result<(), PatchError> {
         self.left = self.left.checked_sub(bytes).ok_or(PatchError::Memory)?;
         Ok(())
     }
 
     /// Gives back what is not needed any more.
-    pub fn give_back(&mut self, bytes: u64) {
+    pub(super) fn give_back(&mut self, bytes: u64) {
         self.left += bytes;
     }
 
     /// What may still be taken.
-    pub fn left(&self) -> u64 {
+    pub(super) fn left(&self) -> u64 {
         self.left
     }
 }

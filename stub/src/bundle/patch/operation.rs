@@ -34,7 +34,7 @@ pub(super) enum Operation {
 
 impl Operation {
     /// What it is about.
-    pub fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         match self {
             Operation::Remove(path)
             | Operation::Dir { path, .. }
@@ -46,7 +46,7 @@ impl Operation {
     }
 
     /// The same, for good.
-    pub fn into_path(self) -> String {
+    pub(super) fn into_path(self) -> String {
         match self {
             Operation::Remove(path)
             | Operation::Dir { path, .. }

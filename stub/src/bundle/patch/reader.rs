@@ -49,7 +49,7 @@ fn open_stream(path: &Path, at: u64, entry: &Entry) -> Result<Stream, PatchError
 
 impl Patch {
     /// Opens a patch and checks its header.
-    pub fn open(path: &Path, budget: &mut Budget) -> Result<Self, PatchError> {
+    pub(super) fn open(path: &Path, budget: &mut Budget) -> Result<Self, PatchError> {
         let mut head = Vec::new();
         let mut file = fs::open(path)?;
         let length = file
@@ -99,7 +99,7 @@ impl Patch {
     }
 
     /// All operations, whose paths are proper ones.
-    pub fn operations(
+    pub(super) fn operations(
         &mut self,
         rules: Rules,
         budget: &mut Budget,
@@ -179,7 +179,11 @@ impl Patch {
 
     /// The covers of the next file, which make up `size` bytes together with
     /// the literals before, between, and after them.
-    pub fn covers(&mut self, size: u64, budget: &mut Budget) -> Result<Vec<Cover>, PatchError> {
+    pub(super) fn covers(
+        &mut self,
+        size: u64,
+        budget: &mut Budget,
+    ) -> Result<Vec<Cover>, PatchError> {
         let input = &mut self.streams[stream::COVERS];
         let count = input.number()?;
         if count > MAX_COVERS {
@@ -204,7 +208,7 @@ impl Patch {
     }
 
     /// Passes on the next `size` literal bytes.
-    pub fn literals(
+    pub(super) fn literals(
         &mut self,
         size: u64,
         sink: &mut dyn FnMut(&[u8]) -> Result<(), PatchError>,
@@ -221,7 +225,7 @@ impl Patch {
     }
 
     /// Adds the next differences to `bytes`.
-    pub fn add(&mut self, mut bytes: &mut [u8]) -> Result<(), PatchError> {
+    pub(super) fn add(&mut self, mut bytes: &mut [u8]) -> Result<(), PatchError> {
         while !bytes.is_empty() {
             if self.zeros == 0 && self.others == 0 {
                 let runs = &mut self.streams[stream::RUNS];
@@ -254,7 +258,7 @@ impl Patch {
     }
 
     /// Checks that everything was used.
-    pub fn finish(&self) -> Result<(), PatchError> {
+    pub(super) fn finish(&self) -> Result<(), PatchError> {
         if self.zeros + self.others > 0 || self.streams.iter().any(|s| s.left > 0) {
             return Err(unused());
         }

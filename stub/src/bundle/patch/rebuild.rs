@@ -160,7 +160,7 @@ impl<'a> Output<'a> {
     /// How many buffers may wait for being written.
     const WAITING: usize = 4;
 
-    pub fn create(
+    pub(super) fn create(
         path: &Path,
         size: u64,
         mode: u32,
@@ -184,7 +184,7 @@ impl<'a> Output<'a> {
         })
     }
 
-    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), PatchError> {
+    pub(super) fn write(&mut self, mut bytes: &[u8]) -> Result<(), PatchError> {
         self.left = self
             .left
             .checked_sub(bytes.len() as u64)
@@ -217,7 +217,7 @@ impl<'a> Output<'a> {
     }
 
     /// The file must have its size by now. Returns its hash.
-    pub fn finish(mut self) -> Result<[u8; 32], PatchError> {
+    pub(super) fn finish(mut self) -> Result<[u8; 32], PatchError> {
         if self.left != 0 {
             return Err(PatchError::Malformed("a file comes out too short"));
         }

@@ -16,7 +16,7 @@ const MAX_TAR: u64 = MAX_TOTAL + (1 << 30);
 
 /// A member, as its headers have it.
 #[derive(Debug)]
-pub struct Member {
+pub(super) struct Member {
     /// As it stands there.
     pub path: Vec<u8>,
     /// Of links, as it stands there.
@@ -41,7 +41,7 @@ struct Extensions {
 }
 
 /// Reads members; as a reader, the content of the one that came last.
-pub struct Members<R> {
+pub(super) struct Members<R> {
     from: R,
     /// Of the content: bytes to come, and fill behind them.
     left: u64,
@@ -52,7 +52,7 @@ pub struct Members<R> {
 
 impl<R: Read> Members<R> {
     /// Of the tar file `from`.
-    pub fn new(from: R) -> Self {
+    pub(super) fn new(from: R) -> Self {
         Members {
             from,
             left: 0,
@@ -62,7 +62,7 @@ impl<R: Read> Members<R> {
     }
 
     /// What follows the last member.
-    pub fn into_inner(self) -> R {
+    pub(super) fn into_inner(self) -> R {
         self.from
     }
 
@@ -71,7 +71,7 @@ impl<R: Read> Members<R> {
     ///
     /// # Errors
     /// [`ArchiveError`].
-    pub fn next(&mut self) -> Result<Option<Member>, ArchiveError> {
+    pub(super) fn next(&mut self) -> Result<Option<Member>, ArchiveError> {
         let mut found = Extensions::default();
         loop {
             self.skip()?;

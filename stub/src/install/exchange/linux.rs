@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Exchanges two folders in one atomic step; `false` if this file system or
 /// kernel cannot.
-pub fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
     use rustix::io::Errno;
     match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(true),
@@ -17,7 +17,7 @@ pub fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
 
 /// Waits until all of the file system that holds `folder` is on disk: one
 /// call instead of one for each of a thousand files.
-pub fn sync_all(folder: &Path) -> io::Result<bool> {
+pub(crate) fn sync_all(folder: &Path) -> io::Result<bool> {
     let folder = std::fs::File::open(folder)?;
     rustix::fs::syncfs(&folder)?;
     Ok(true)

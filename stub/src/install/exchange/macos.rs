@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Exchanges two folders in one atomic step; `false` if this file system
 /// cannot.
-pub fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
     use rustix::io::Errno;
     match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(true),
@@ -16,6 +16,6 @@ pub fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
 }
 
 /// There is no call for a whole file system: `false`.
-pub fn sync_all(_folder: &Path) -> io::Result<bool> {
+pub(crate) fn sync_all(_folder: &Path) -> io::Result<bool> {
     Ok(false)
 }

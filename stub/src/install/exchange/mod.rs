@@ -8,8 +8,8 @@ mod macos;
 mod unsupported;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub use linux::{exchange, sync_all};
+pub(super) use linux::{exchange, sync_all};
 #[cfg(target_vendor = "apple")]
-pub use macos::{exchange, sync_all};
+pub(super) use macos::{exchange, sync_all};
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-pub use unsupported::{exchange, sync_all};
+pub(super) use unsupported::{exchange, sync_all};

@@ -4,11 +4,11 @@ use std::io;
 use std::path::Path;
 
 /// Does nothing: `false`.
-pub fn exchange(_one: &Path, _other: &Path) -> io::Result<bool> {
+pub(crate) fn exchange(_one: &Path, _other: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
 /// There is no call for a whole file system: `false`.
-pub fn sync_all(_folder: &Path) -> io::Result<bool> {
+pub(crate) fn sync_all(_folder: &Path) -> io::Result<bool> {
     Ok(false)
 }

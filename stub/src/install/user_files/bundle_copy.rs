@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// A file system call that failed; half a copy is left.
-pub fn copy_bundle(from: &Path, to: &Path) -> Result<(), FsError> {
+pub(crate) fn copy_bundle(from: &Path, to: &Path) -> Result<(), FsError> {
     fs::create_dir_all(to)?;
     let mut folders = vec![PathBuf::new()];
     let mut all = Vec::new();

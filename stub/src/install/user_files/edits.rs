@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// A file system call that failed; the update then is to be staged again.
-pub fn preserve_user_edits(
+pub(crate) fn preserve_user_edits(
     app: &Path,
     installed: &Manifest,
     staged: &Path,

@@ -19,9 +19,9 @@ use crate::fs::{self, FsError};
 use crate::install::user_files::edits::has_room;
 use crate::install::user_files::unlisted::{lists, unlisted};
 use crate::install::user_files::way::Way;
-pub use bundle_copy::copy_bundle;
-pub use edits::preserve_user_edits;
-pub use owners::adopt_owners;
+pub(super) use bundle_copy::copy_bundle;
+pub(super) use edits::preserve_user_edits;
+pub(super) use owners::adopt_owners;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -32,7 +32,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// A file system call that failed; [`move_back`] undoes what was done.
-pub fn carry_over_user_files(
+pub(super) fn carry_over_user_files(
     app: &Path,
     installed: Option<&Manifest>,
     staged: &Path,
@@ -74,7 +74,7 @@ pub fn carry_over_user_files(
 ///
 /// # Errors
 /// A file system call that failed; it may be called again.
-pub fn move_back(staged: &Path, app: &Path, update: &Manifest) -> Result<(), FsError> {
+pub(super) fn move_back(staged: &Path, app: &Path, update: &Manifest) -> Result<(), FsError> {
     let mut way = Way {
         from: staged,
         to: app,
@@ -91,7 +91,7 @@ pub fn move_back(staged: &Path, app: &Path, update: &Manifest) -> Result<(), FsE
 ///
 /// # Errors
 /// A file system call that failed.
-pub fn drop_unlisted(staged: &Path, update: &Manifest) -> Result<(), FsError> {
+pub(super) fn drop_unlisted(staged: &Path, update: &Manifest) -> Result<(), FsError> {
     for path in unlisted(staged, &|path| lists(update, path))? {
         fs::remove_any(&staged.join(path))?;
     }

@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// If something is there and cannot be inspected.
-pub fn adopt_owners(
+pub(crate) fn adopt_owners(
     app: &Path,
     installed: Option<&Manifest>,
     staged: &Path,

@@ -9,20 +9,20 @@ use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A window of another program.
-pub enum Window {
+pub(crate) enum Window {
     Zenity(Zenity),
     KDialog(KDialog),
 }
 
 impl Window {
     /// Whether there is a desktop.
-    pub fn may_open() -> bool {
+    pub(crate) fn may_open() -> bool {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         set("DISPLAY") || set("WAYLAND_DISPLAY")
     }
 
     /// Opens it; `None` if there is neither program.
-    pub fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
+    pub(crate) fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
         let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
         let zenity = || Zenity::open(view, texts, programs).map(Window::Zenity);
         let kdialog = || KDialog::open(view, texts, programs).map(Window::KDialog);
@@ -36,7 +36,7 @@ impl Window {
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &ProgressView) -> io::Result<()> {
+    pub(crate) fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         match self {
             Window::Zenity(window) => window.show(view),
             Window::KDialog(window) => window.show(view),
@@ -44,7 +44,7 @@ impl Window {
     }
 
     /// What became of it.
-    pub fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> Look {
         match self {
             Window::Zenity(window) => window.look(),
             Window::KDialog(window) => window.look(),
@@ -86,7 +86,7 @@ fn with_output(
 const CANCELLED: i32 = 42;
 
 /// <https://help.gnome.org/users/zenity/stable/progress.html>
-pub struct Zenity {
+pub(crate) struct Zenity {
     program: Program,
     input: ChildStdin,
     last: String,
@@ -161,7 +161,7 @@ fn no_pipe() -> io::Error {
 
 /// kdialog prints where on the session bus its window is and goes to the
 /// background.
-pub struct KDialog {
+pub(crate) struct KDialog {
     programs: Programs,
     hint: String,
     service: String,

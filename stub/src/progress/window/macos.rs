@@ -15,7 +15,7 @@ const SCRIPT: &str = include_str!("macos.js");
 const CANCELLED: i32 = 42;
 
 /// A window of another program.
-pub struct Window {
+pub(crate) struct Window {
     program: Program,
     input: ChildStdin,
     button: String,
@@ -24,12 +24,12 @@ pub struct Window {
 
 impl Window {
     /// Whether there is a desktop, as far as can be told beforehand.
-    pub fn may_open() -> bool {
+    pub(crate) fn may_open() -> bool {
         true
     }
 
     /// Opens it.
-    pub fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
+    pub(crate) fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
         let mut command = Command::new("/usr/bin/osascript");
         launch::clean(&mut command);
         command
@@ -56,7 +56,7 @@ impl Window {
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &ProgressView) -> io::Result<()> {
+    pub(crate) fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         let notes = view.notes.as_deref().unwrap_or_default();
         let fields = [view.title.as_str(), &view.detail, notes, &self.button];
         let fields = fields.map(|field| field.replace(['\t', '\n'], " "));
@@ -69,7 +69,7 @@ impl Window {
     }
 
     /// What became of it.
-    pub fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> Look {
         match self.program.ended() {
             None => Look::Open,
             Some(status) if status.code() == Some(CANCELLED) => Look::Cancelled,

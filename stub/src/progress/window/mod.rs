@@ -15,12 +15,12 @@ mod os;
 #[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod programs;
 
-pub use os::Window;
-pub use programs::Programs;
+pub(super) use os::Window;
+pub(super) use programs::Programs;
 
 /// What became of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub(super) enum Look {
     /// It is there.
     Open,
     /// Its button was pressed, or the user closed it.

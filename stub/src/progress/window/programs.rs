@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// All that were started and may still run.
 #[derive(Debug, Default, Clone)]
-pub struct Programs(Arc<Mutex<List>>);
+pub(crate) struct Programs(Arc<Mutex<List>>);
 
 #[derive(Debug, Default)]
 struct List {
@@ -21,11 +21,11 @@ struct List {
 
 /// One of them.
 #[derive(Debug, Clone)]
-pub struct Program(Arc<Mutex<Child>>);
+pub(crate) struct Program(Arc<Mutex<Child>>);
 
 impl Programs {
     /// Starts one; what it has as pipes is the caller's to take.
-    pub fn start(
+    pub(crate) fn start(
         &self,
         command: &mut Command,
         take: impl FnOnce(&mut Child),
@@ -43,7 +43,7 @@ impl Programs {
     }
 
     /// Ends all that run, and lets none start any more.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut list = locked(&self.0);
         list.over = true;
         for program in list.programs.drain(..) {
@@ -54,12 +54,12 @@ impl Programs {
 
 impl Program {
     /// How it ended, if it has.
-    pub fn ended(&self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&self) -> Option<ExitStatus> {
         locked(&self.0).try_wait().ok()?
     }
 
     /// Waits until it has.
-    pub fn wait(&self) -> io::Result<ExitStatus> {
+    pub(crate) fn wait(&self) -> io::Result<ExitStatus> {
         loop {
             // Not with the lock held: it may have to be killed meanwhile.
             if let Some(status) = locked(&self.0).try_wait()? {
@@ -71,7 +71,7 @@ impl Program {
 
     /// Kills it. Nobody is to inherit a dead child, so its end is waited for,
     /// as long as that makes sense.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         if self.ended().is_some() {
             return;
         }

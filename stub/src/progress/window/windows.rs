@@ -51,19 +51,19 @@ struct Object {
 }
 
 /// The dialog.
-pub struct Window {
+pub(crate) struct Window {
     object: *mut Object,
     hint: String,
 }
 
 impl Window {
     /// Whether there is a desktop, as far as can be told beforehand.
-    pub fn may_open() -> bool {
+    pub(crate) fn may_open() -> bool {
         true
     }
 
     /// Opens it; `None` if the system has none (Server Core).
-    pub fn open(view: &ProgressView, texts: &Messages, _: &Programs) -> Option<Self> {
+    pub(crate) fn open(view: &ProgressView, texts: &Messages, _: &Programs) -> Option<Self> {
         let mut object: *mut Object = null_mut();
         // SAFETY: the identifiers are of this interface, which is what comes
         // back; without it, what was initialised is given back.
@@ -104,7 +104,7 @@ impl Window {
     }
 
     /// Brings it up to date.
-    pub fn show(&mut self, view: &ProgressView) -> io::Result<()> {
+    pub(crate) fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         self.draw(view);
         Ok(())
     }
@@ -132,7 +132,7 @@ impl Window {
     }
 
     /// Whether Cancel was pressed.
-    pub fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> Look {
         // SAFETY: the object is alive.
         let cancelled = unsafe { ((*(*self.object).functions).has_user_cancelled)(self.object) };
         match cancelled {
