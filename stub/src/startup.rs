@@ -146,7 +146,7 @@ fn own_name() -> Option<String> {
 
 enum News {
     Event(Event),
-    AppExit(Result<Outcome, UpdateError>),
+    End(Result<Outcome, UpdateError>),
 }
 
 /// The work of an update, on a thread of its own.
@@ -166,7 +166,7 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<WaitEnded>
             let tell = |event| drop(sender.send(News::Event(event)));
             rescue::test_point("update");
             let end = work(&layout, &settings, &tell);
-            if let Err(mpsc::SendError(News::AppExit(end))) = sender.send(News::AppExit(end)) {
+            if let Err(mpsc::SendError(News::End(end))) = sender.send(News::End(end)) {
                 tell_end(&end);
             }
         }
@@ -232,7 +232,7 @@ fn wait(
                 };
                 screen.event(&event);
             }
-            Ok(News::AppExit(end)) => {
+            Ok(News::End(end)) => {
                 tell_end(&end);
                 return None;
             }

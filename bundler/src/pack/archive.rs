@@ -34,7 +34,7 @@ pub enum PackError {
     NotUnicode(PathBuf),
     /// A device, a socket, …
     #[error("{0:?} is neither file, folder nor link, so it cannot be packed")]
-    EntryKind(PathBuf),
+    Kind(PathBuf),
     /// Nothing to pack.
     #[error(
         "the bundle {0:?} is empty: PyInstaller did not come to its end; run it again, or name \
@@ -181,7 +181,7 @@ fn append<W: Write>(
             .map_err(written);
     }
     if !item.kind.is_file() {
-        return Err(PackError::EntryKind(item.path.clone()));
+        return Err(PackError::Kind(item.path.clone()));
     }
     header.set_entry_type(EntryType::Regular);
     header.set_size(item.kind.len());
