@@ -2,8 +2,8 @@
 //! keys, in the hands of somebody who has them.
 
 use crate::World;
+use notsotuf_stub::hex::{encode_hex, sha256_hex};
 use notsotuf_stub::tuf::canonical_json;
-use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use std::fs;

@@ -1,10 +1,11 @@
 //! A TUF repository in memory that signs with real keys and does whatever a
 //! test tells it, and a client of it over the stub's own code.
 
-use notsotuf_stub::tuf::canonical_json;
-use notsotuf_stub::tuf::key::{encode_hex, sha256_hex};
+use notsotuf_stub::hex::{encode_hex, sha256_hex};
 use notsotuf_stub::tuf::metadata::{format_time, parse_time};
-use notsotuf_stub::tuf::{Limits, Refresh, RefreshIo, TargetFile, TufError, UnixTime};
+use notsotuf_stub::tuf::{
+    Limits, Refresh, RefreshIo, TargetFile, TufError, UnixTime, canonical_json,
+};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,

@@ -1,6 +1,7 @@
 //! Interoperability with python-tuf and tufup, both ways.
 
-use notsotuf_stub::tuf::key::{Key, decode_hex};
+use notsotuf_stub::hex::decode_hex;
+use notsotuf_stub::tuf::key::Key;
 use notsotuf_tests::{Server, World, bundle, bundler_in, python, python_in, text};
 use serde_json::{Value, json};
 use std::fs;

@@ -2,7 +2,7 @@
 
 use super::public_key::PublicKey;
 use super::signer::Signer;
-use notsotuf_stub::tuf::key::decode_hex;
+use notsotuf_stub::hex::decode_hex;
 use pkcs8::der::asn1::{BitStringRef, OctetStringRef};
 use pkcs8::der::{Decode, DecodePem, Encode, EncodePem};
 use pkcs8::pkcs5::{pbes2, scrypt};

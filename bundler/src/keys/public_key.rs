@@ -1,7 +1,8 @@
 //! Represents public keys, as TUF metadata lists them.
 
+use notsotuf_stub::hex::{encode_hex, sha256_hex};
 use notsotuf_stub::tuf::canonical_json;
-use notsotuf_stub::tuf::key::{Key, KeyMaterial, encode_hex, sha256_hex};
+use notsotuf_stub::tuf::key::{Key, KeyMaterial};
 use serde_json::{Value, json};
 
 /// A public key, as TUF metadata lists it.

@@ -8,7 +8,7 @@ use super::public_key::PublicKey;
 use aes::Aes256;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
-use notsotuf_stub::tuf::key::decode_hex;
+use notsotuf_stub::hex::decode_hex;
 use ring::{hmac, pbkdf2};
 use serde_json::Value;
 use std::num::NonZeroU32;

@@ -3,7 +3,7 @@
 use super::error::KeyError;
 use super::external_signer::External;
 use super::public_key::PublicKey;
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::hex::encode_hex;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 /// A private key, ready to sign.

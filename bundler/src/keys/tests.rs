@@ -1,7 +1,7 @@
 //! Keys in folders, and who may use them.
 
 use super::*;
-use notsotuf_stub::tuf::key::decode_hex;
+use notsotuf_stub::hex::decode_hex;
 
 #[test]
 fn keys_are_made_opened_and_never_overwritten() {

@@ -2,7 +2,7 @@
 
 use super::error::MetadataError;
 use crate::keys::{PublicKey, Signer};
-use notsotuf_stub::tuf::key::decode_hex;
+use notsotuf_stub::hex::decode_hex;
 use notsotuf_stub::tuf::metadata::{Metadata, Root, Snapshot, Targets, Timestamp, format_time};
 use notsotuf_stub::tuf::{self, TufError, UnixTime, canonical_json};
 use serde_json::{Map, Value, json};

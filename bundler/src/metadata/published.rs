@@ -6,7 +6,7 @@ use super::document::{Document, file_name};
 use super::error::MetadataError;
 use super::state::{Known, State};
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::tuf::key::sha256_hex;
+use notsotuf_stub::hex::sha256_hex;
 use notsotuf_stub::tuf::{Limits, Refresh, Step, TrustedMetadataSet, TufError, UnixTime};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};

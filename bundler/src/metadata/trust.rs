@@ -11,7 +11,7 @@ use crate::output::complain;
 use crate::project::Project;
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs;
-use notsotuf_stub::tuf::key::sha256_hex;
+use notsotuf_stub::hex::sha256_hex;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

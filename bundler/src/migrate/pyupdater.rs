@@ -10,7 +10,7 @@ use base64ct::{Base64, Base64Unpadded, Encoding};
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::hex::encode_hex;
 use pep440_rs::Version;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;

@@ -13,7 +13,7 @@ use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::hex::encode_hex;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

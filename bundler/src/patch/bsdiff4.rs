@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::catalog::custom::Tar;
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::tuf::key::sha256_hex;
+use notsotuf_stub::hex::sha256_hex;
 use qbsdiff::{Bsdiff, Bspatch};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@
 use crate::interrupt;
 use crate::keys::write_private_file;
 use notsotuf_stub::fs::{self, FsError};
-use notsotuf_stub::tuf::key::sha256_hex;
+use notsotuf_stub::hex::sha256_hex;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use super::{PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::project::Project;
 use notsotuf_stub::catalog::custom::Rollout;
-use notsotuf_stub::tuf::key::encode_hex;
+use notsotuf_stub::hex::encode_hex;
 use pep440_rs::Version;
 use ring::rand::{SecureRandom, SystemRandom};
 

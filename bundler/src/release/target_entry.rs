@@ -3,8 +3,8 @@
 use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::catalog::custom;
 use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::hex::encode_hex;
 use notsotuf_stub::tuf::TargetFile;
-use notsotuf_stub::tuf::key::encode_hex;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 

@@ -86,7 +86,7 @@ pub fn whole(name: &str, bytes: &[u8]) -> Option<Key> {
         return None;
     }
     if der(name, bytes) {
-        let body = notsotuf_stub::tuf::key::encode_hex(bytes);
+        let body = notsotuf_stub::hex::encode_hex(bytes);
         return Some(Key {
             form: "a private key",
             body,

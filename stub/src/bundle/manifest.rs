@@ -13,7 +13,7 @@
 
 use super::entries::Entries;
 use crate::bundle::entry::EntryKind;
-use crate::tuf::key::{decode_hex, encode_hex};
+use crate::hex::{decode_hex, encode_hex};
 use ring::digest;
 use std::fmt;
 use std::path::Path;

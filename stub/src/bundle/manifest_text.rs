@@ -4,7 +4,7 @@ use crate::bundle::entry::{Entry, EntryKind};
 use crate::bundle::manifest::{Manifest, TreeHash};
 use crate::bundle::path_rules::{MAX_PATH, PathError, Rules};
 use crate::bundle::tree_check::Tally;
-use crate::tuf::key::{decode_hex, encode_hex};
+use crate::hex::{decode_hex, encode_hex};
 
 pub(super) const HEADER: &str = "notsotuf-manifest 1";
 

@@ -1,9 +1,8 @@
 //! A new version is on probation until it has been seen to work.
 
 use super::{Layout, Record};
-use crate::fs::plain_file;
-use crate::fs::{self, FsError};
-use crate::tuf::key::encode_hex;
+use crate::fs::{self, FsError, plain_file};
+use crate::hex::encode_hex;
 use ring::digest;
 use std::path::Path;
 

@@ -1,10 +1,10 @@
 //! The trusted metadata in the state dir.
 
 use crate::fs::{FsError, plain_file};
+use crate::hex::sha256_hex;
 use crate::repository::Repository;
 use crate::repository::error::RepositoryError;
 use crate::tuf::Limits;
-use crate::tuf::key::sha256_hex;
 use crate::tuf::metadata::Targets;
 use crate::tuf::root_chain::SelfSignedRoot;
 use crate::{fs, tuf};

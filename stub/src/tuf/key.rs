@@ -4,7 +4,7 @@
 //! python-tuf's securesystemslib accepts. A key of an unknown type is carried
 //! along and simply never verifies anything, as section 4.2.1 asks.
 
-pub use crate::hex::{decode_hex, encode_hex, sha256_hex};
+use crate::hex::decode_hex;
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use serde::Deserialize;
 use spki::der::DecodePem;

@@ -10,8 +10,9 @@
 //! for each other, those of a project that was started anew are new.
 
 use super::error::TufError;
-use super::key::{Key, sha256_hex};
+use super::key::Key;
 use super::metadata::{Metadata, Root};
+use crate::hex::sha256_hex;
 use crate::tuf::root_change::{RootChange, root_change, verify_by_root};
 use std::collections::BTreeMap;
 

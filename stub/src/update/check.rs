@@ -2,6 +2,7 @@
 
 use crate::catalog::{Archive, Catalog, Channel};
 use crate::fs::{attributes, plain_file};
+use crate::hex::encode_hex;
 use crate::http::{Http, HttpError};
 use crate::install::release_notes::Note;
 use crate::install::{BlockedVersions, Layout, Record, Release};
@@ -10,7 +11,6 @@ use crate::policy::blocked::{Circumstances, Skipped};
 use crate::policy::choose_release::{self, ClientState, ReleaseChoice};
 use crate::repository::{Repository, RepositoryError, RepositoryUrls};
 use crate::settings::Settings;
-use crate::tuf::key::encode_hex;
 use crate::tuf::{TargetFile, UnixTime};
 use crate::update::error::UpdateError;
 use crate::{fs, http, stub_version};

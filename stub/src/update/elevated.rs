@@ -6,13 +6,13 @@
 
 use crate::clock::now;
 use crate::fs::plain_file;
+use crate::hex::sha256_hex;
 use crate::install::{self, Elevated, Layout, Record};
 use crate::log_folder::own_folder;
 use crate::logging::user_folder;
 use crate::policy::choose_release::ReleaseChoice;
 use crate::progress::Event;
 use crate::settings::Settings;
-use crate::tuf::key::sha256_hex;
 use crate::update::{self, Outcome, UpdateError};
 use crate::{fs, this_program};
 

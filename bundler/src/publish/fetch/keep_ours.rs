@@ -10,7 +10,7 @@ use crate::release::rebase::{self, Entries};
 use crate::release::{PendingTargets, stored_name};
 use notsotuf_stub::catalog::TargetName;
 use notsotuf_stub::fs;
-use notsotuf_stub::tuf::key::sha256_hex;
+use notsotuf_stub::hex::sha256_hex;
 
 /// What was published here and never reached clients becomes pending again,
 /// on top of what is published there.

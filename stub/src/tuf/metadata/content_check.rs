@@ -1,7 +1,7 @@
 //! Compares content with the length and hashes that metadata lists for it.
 
+use crate::hex::decode_hex;
 use crate::tuf::error::TufError;
-use crate::tuf::key::decode_hex;
 use crate::tuf::metadata::hashes::Hashes;
 use ring::digest;
 

@@ -1,6 +1,7 @@
 //! Delegations of targets metadata to other roles.
 
-use crate::tuf::key::{Key, sha256_hex};
+use crate::hex::sha256_hex;
+use crate::tuf::key::Key;
 use crate::tuf::metadata::TOP_LEVEL;
 use crate::tuf::metadata::root::RoleKeys;
 use ring::digest;

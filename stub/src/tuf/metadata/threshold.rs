@@ -1,7 +1,8 @@
 //! Counts valid signatures against the threshold of a role.
 
+use crate::hex::decode_hex;
 use crate::tuf::error::TufError;
-use crate::tuf::key::{Key, decode_hex};
+use crate::tuf::key::Key;
 use crate::tuf::metadata::root::RoleKeys;
 use crate::tuf::metadata::{MAX_KEYS, Signature};
 use std::collections::{BTreeMap, BTreeSet};
