@@ -1,7 +1,7 @@
 //! Progress bars on standard error, where that is a terminal.
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use notsotuf_stub::progress::bytes;
+use notsotuf_stub::format_bytes::bytes;
 use std::fmt::Write;
 
 /// How progress is shown: with bars, or not at all.

@@ -17,6 +17,7 @@ pub mod bundle;
 pub mod catalog;
 pub mod clock;
 pub mod failure;
+pub mod format_bytes;
 pub mod fs;
 pub mod hex;
 pub mod http;

@@ -8,10 +8,9 @@ use crate::metadata::Published;
 use crate::release::{self, NewRelease, ReleaseError};
 use crate::ship::ShipError;
 use clap::Args;
-use notsotuf_stub::fs;
-use notsotuf_stub::progress::bytes;
+use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
-use notsotuf_stub::stub_version;
+use notsotuf_stub::{fs, stub_version};
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -8,7 +8,7 @@ use crate::migrate::pyupdater_bridge;
 use crate::project::address;
 use crate::ship::ShipOptions;
 use clap::Args;
-use notsotuf_stub::progress::bytes;
+use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
 use pep440_rs::Version;
 use serde_json::json;

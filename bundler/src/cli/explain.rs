@@ -6,7 +6,7 @@ use super::error::Error;
 use crate::metadata::Published;
 use crate::release as releases;
 use clap::Args;
-use notsotuf_stub::progress::bytes;
+use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
 use pep440_rs::Version;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use super::error::Error;
 use crate::keys::{Keyring, PublicKey};
 use crate::metadata::{Document, role_keys};
 use crate::output::complain;
-use notsotuf_stub::progress::bytes;
+use notsotuf_stub::format_bytes::bytes;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};

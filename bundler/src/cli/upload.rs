@@ -10,7 +10,7 @@ use crate::release::PendingTargets;
 use crate::ship::ShipError;
 use crate::verify::RepositorySource;
 use clap::Args;
-use notsotuf_stub::progress::bytes;
+use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! How large metadata may become. Clients refuse what is larger, and then
 //! nothing that is published reaches them any more, so it is not published.
 
-use notsotuf_stub::progress::bytes;
+use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::tuf::Limits;
 use serde_json::{Map, Value};
 

@@ -1,8 +1,9 @@
 //! From events to what is shown of them: words, a part of the whole, and the
 //! time that is left.
 
+use super::Event;
 use super::messages::{MessageId, Messages};
-use super::{Event, bytes};
+use crate::format_bytes::bytes;
 use crate::safe_text;
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use crate::fs::FsError;
 use crate::install::{CommitError, RecordError, StateError};
 use crate::repository::RepositoryError;
 use crate::update::self_update::SelfUpdateError;
-use crate::{fs, progress, stub_version};
+use crate::{format_bytes, fs, stub_version};
 use pep440_rs::Version;
 use std::io;
 use std::path::PathBuf;
@@ -111,8 +111,8 @@ pub enum UpdateError {
     /// It would not fit.
     #[error(
         "version {version} needs {} on the disk, and {} are free there; make room in {folder:?}",
-        progress::bytes(*needed),
-        progress::bytes(*free)
+        format_bytes::bytes(*needed),
+        format_bytes::bytes(*free)
     )]
     NoRoom {
         /// The release.

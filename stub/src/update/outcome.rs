@@ -1,7 +1,7 @@
 //! Says how an update ended.
 
+use crate::format_bytes;
 use crate::install::Release;
-use crate::progress;
 use crate::update::UpdateError;
 use pep440_rs::Version;
 
@@ -48,7 +48,7 @@ impl std::fmt::Display for Outcome {
                     1 => "1 patch".into(),
                     n => format!("{n} patches"),
                 };
-                let size = progress::bytes(staged.bytes);
+                let size = format_bytes::bytes(staged.bytes);
                 write!(f, "updated to version {} by {how}, {size}", staged.version)
             }
             Outcome::Deferred { version, instances } => {

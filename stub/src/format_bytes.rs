@@ -1,4 +1,4 @@
-//! Numbers of bytes for people.
+//! Writes numbers of bytes for people.
 
 /// A number of bytes for people, in decimal units.
 pub fn bytes(n: u64) -> String {
@@ -7,5 +7,17 @@ pub fn bytes(n: u64) -> String {
         1_000..1_000_000 => format!("{:.1} kB", n as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
         _ => format!("{:.2} GB", n as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn bytes_have_units() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(5_691), "5.7 kB");
+        assert_eq!(bytes(2_147_578), "2.1 MB");
     }
 }
