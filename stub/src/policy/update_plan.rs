@@ -16,12 +16,12 @@ pub enum Plan<'a> {
     /// Apply these patches, in this order.
     Chain(Vec<&'a Patch>),
     /// Take the full archive.
-    Full(WhyFull),
+    Full(FullArchiveReason),
 }
 
 /// Why no chain is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhyFull {
+pub enum FullArchiveReason {
     /// It is not known what is installed.
     NothingKnown,
     /// A patch on the way is missing.
@@ -34,14 +34,16 @@ pub enum WhyFull {
     TooLarge,
 }
 
-impl fmt::Display for WhyFull {
+impl fmt::Display for FullArchiveReason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            WhyFull::NothingKnown => "it is not recorded what is installed",
-            WhyFull::Gap => "a patch on the way is missing",
-            WhyFull::Format => "the patches are in a format this version does not apply",
-            WhyFull::OtherBase => "the patches are made for other files than those installed",
-            WhyFull::TooLarge => "the patches are too large",
+            FullArchiveReason::NothingKnown => "it is not recorded what is installed",
+            FullArchiveReason::Gap => "a patch on the way is missing",
+            FullArchiveReason::Format => "the patches are in a format this version does not apply",
+            FullArchiveReason::OtherBase => {
+                "the patches are made for other files than those installed"
+            }
+            FullArchiveReason::TooLarge => "the patches are too large",
         })
     }
 }
@@ -63,50 +65,53 @@ fn chain<'a>(
     catalog: &'a Catalog,
     installed: Option<(&Version, TreeHash)>,
     version: &Version,
-) -> Result<Vec<&'a Patch>, WhyFull> {
-    let (base, base_tree) = installed.ok_or(WhyFull::NothingKnown)?;
-    let archive = catalog.archives.get(version).ok_or(WhyFull::Gap)?;
+) -> Result<Vec<&'a Patch>, FullArchiveReason> {
+    let (base, base_tree) = installed.ok_or(FullArchiveReason::NothingKnown)?;
+    let archive = catalog
+        .archives
+        .get(version)
+        .ok_or(FullArchiveReason::Gap)?;
     let mut patches = Vec::new();
     let mut total = 0u64;
     let mut at = version;
     // Backwards along what each patch says it applies to, so that a chain
     // without gaps is the only one that can come out.
     while at != base {
-        let patch = catalog.patches.get(at).ok_or(WhyFull::Gap)?;
+        let patch = catalog.patches.get(at).ok_or(FullArchiveReason::Gap)?;
         let known = patch.format.as_deref() == Some(patch::FORMAT) && patch.tree.is_some();
         let from = patch
             .from
             .as_ref()
             .filter(|_| known)
-            .ok_or(WhyFull::Format)?;
+            .ok_or(FullArchiveReason::Format)?;
         if from >= at || from < base {
-            return Err(WhyFull::Gap);
+            return Err(FullArchiveReason::Gap);
         }
         patches.push(patch);
         total = total.saturating_add(patch.file.length);
         at = from;
     }
     patches.reverse();
-    let first = patches.first().ok_or(WhyFull::Gap)?;
+    let first = patches.first().ok_or(FullArchiveReason::Gap)?;
     // What one patch makes, the next must start from; the signed hashes say so.
     let mut tree = base_tree;
     for patch in &patches {
         if patch.from_tree.is_some_and(|from| from != tree) {
             let at_base = std::ptr::eq(*patch, *first);
             return Err(if at_base {
-                WhyFull::OtherBase
+                FullArchiveReason::OtherBase
             } else {
-                WhyFull::Gap
+                FullArchiveReason::Gap
             });
         }
         tree = patch.tree.expect("checked on the way");
     }
     if archive.tree.is_some_and(|wanted| wanted != tree) {
-        return Err(WhyFull::Gap);
+        return Err(FullArchiveReason::Gap);
     }
     let limit = u128::from(archive.file.length) * u128::from(MAX_SIZE_RATIO.0);
     if u128::from(total) * u128::from(MAX_SIZE_RATIO.1) > limit {
-        return Err(WhyFull::TooLarge);
+        return Err(FullArchiveReason::TooLarge);
     }
     Ok(patches)
 }
@@ -155,7 +160,7 @@ mod tests {
         }
         catalog
     }
-    fn go(catalog: &Catalog, from: u8, to: u8) -> Result<Vec<String>, WhyFull> {
+    fn go(catalog: &Catalog, from: u8, to: u8) -> Result<Vec<String>, FullArchiveReason> {
         match plan(catalog, Some((&v(from), TreeHash([from; 32]))), &v(to)) {
             Plan::Chain(patches) => Ok(patches.iter().map(|p| p.path.clone()).collect()),
             Plan::Full(why) => Err(why),
@@ -170,36 +175,39 @@ mod tests {
         assert_eq!(go(&fits, 3, 4), Ok(names[2..].to_vec()));
         assert_eq!(go(&fits, 1, 3), Ok(names[..2].to_vec()));
         let over = catalog(&[(2, 300), (3, 300), (4, 201)]);
-        assert_eq!(go(&over, 1, 4), Err(WhyFull::TooLarge));
+        assert_eq!(go(&over, 1, 4), Err(FullArchiveReason::TooLarge));
     }
 
     #[test]
     fn no_chain_with_a_gap_or_on_another_base() {
         let mut gap = catalog(&[(2, 1), (3, 1), (4, 1)]);
         gap.patches.remove(&v(3));
-        assert_eq!(go(&gap, 1, 4), Err(WhyFull::Gap));
+        assert_eq!(go(&gap, 1, 4), Err(FullArchiveReason::Gap));
         assert_eq!(go(&gap, 3, 4).map(|c| c.len()), Ok(1));
 
         // Made against version 2, which a client on 1 that skips 2 lacks.
         let mut skipped = catalog(&[(2, 1), (3, 1)]);
         skipped.patches.remove(&v(2));
-        assert_eq!(go(&skipped, 1, 3), Err(WhyFull::Gap));
+        assert_eq!(go(&skipped, 1, 3), Err(FullArchiveReason::Gap));
 
         let all = catalog(&[(2, 1), (3, 1)]);
         let other = plan(&all, Some((&v(1), TreeHash([9; 32]))), &v(3));
-        assert_eq!(other, Plan::Full(WhyFull::OtherBase));
-        assert_eq!(plan(&all, None, &v(3)), Plan::Full(WhyFull::NothingKnown));
+        assert_eq!(other, Plan::Full(FullArchiveReason::OtherBase));
+        assert_eq!(
+            plan(&all, None, &v(3)),
+            Plan::Full(FullArchiveReason::NothingKnown)
+        );
 
         let mut broken = catalog(&[(2, 1), (3, 1)]);
         broken.patches.get_mut(&v(3)).unwrap().from_tree = Some(TreeHash([9; 32]));
-        assert_eq!(go(&broken, 1, 3), Err(WhyFull::Gap));
+        assert_eq!(go(&broken, 1, 3), Err(FullArchiveReason::Gap));
 
         let mut backwards = catalog(&[(2, 1), (3, 1)]);
         backwards.patches.get_mut(&v(3)).unwrap().from = Some(v(3));
-        assert_eq!(go(&backwards, 1, 3), Err(WhyFull::Gap));
+        assert_eq!(go(&backwards, 1, 3), Err(FullArchiveReason::Gap));
 
         let mut tufup = catalog(&[(2, 1)]);
         tufup.patches.get_mut(&v(2)).unwrap().format = None;
-        assert_eq!(go(&tufup, 1, 2), Err(WhyFull::Format));
+        assert_eq!(go(&tufup, 1, 2), Err(FullArchiveReason::Format));
     }
 }

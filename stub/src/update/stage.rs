@@ -3,7 +3,7 @@
 use crate::bundle::patch::TreeOverlay;
 use crate::bundle::path_rules::RECORD;
 use crate::bundle::unpack::ArchiveError;
-use crate::bundle::{Manifest, unpack};
+use crate::bundle::{Manifest, TreeHash, unpack};
 use crate::catalog::{Archive, Patch};
 use crate::fs::attributes;
 use crate::hex::sha256_hex;
@@ -189,7 +189,10 @@ impl<'a> Updater<'a> {
         let manifest = tree
             .gather(&self.layout.staged(), &mut observer)
             .map_err(|source| failed_patch(last, source))?;
-        self.seal(checked, version, manifest)?;
+        // The last patch was applied only if it came to this.
+        let signed = patches.last().and_then(|patch| patch.tree);
+        let tree = signed.unwrap_or_else(|| manifest.tree_hash());
+        self.seal(checked, version, manifest, tree)?;
         Ok(Staged {
             version: version.clone(),
             patches: patches.len(),
@@ -243,7 +246,7 @@ impl<'a> Updater<'a> {
                 expected,
             });
         }
-        self.seal(checked, version, manifest)?;
+        self.seal(checked, version, manifest, found)?;
         Ok(Staged {
             version: version.clone(),
             patches: 0,
@@ -256,6 +259,7 @@ impl<'a> Updater<'a> {
         checked: &UpdateCheck,
         version: &Version,
         manifest: Manifest,
+        tree: TreeHash,
     ) -> Result<(), UpdateError> {
         let executable = &self.settings.executable;
         // A release that cannot be started must not replace one that can.
@@ -280,16 +284,21 @@ impl<'a> Updater<'a> {
             version: version.clone(),
         };
         let record = Record { release, manifest };
-        self.note_origin(checked, &record)?;
+        self.note_origin(checked, &record, tree)?;
         install::seal(self.layout, &record)?;
         Ok(())
     }
 
     /// A later run can check a bundle by its signed tree hash. Where there is
     /// none, it has to know of which target this is.
-    fn note_origin(&self, checked: &UpdateCheck, record: &Record) -> Result<(), UpdateError> {
+    fn note_origin(
+        &self,
+        checked: &UpdateCheck,
+        record: &Record,
+        tree: TreeHash,
+    ) -> Result<(), UpdateError> {
         let (catalog, version) = (&checked.catalog, &record.release.version);
-        if catalog.signs_tree(version, record.manifest.tree_hash()) {
+        if catalog.signs_tree(version, tree) {
             return Ok(());
         }
         let archive = &catalog.archives[version];
