@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -98,7 +98,7 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
     let _claim = at_once.then(|| behind::claim(layout));
     let result = match command {
         behind::COMMAND => return behind::main(layout, &settings),
-        "status" => status(layout, &settings, log.unwrap_or(layout.log())),
+        "status" => status(layout, &settings, &log.unwrap_or(layout.log())),
         "check" => check(layout, &settings),
         "update" => update(layout, &settings, retry),
         "stage" => stage(layout, &settings),
@@ -116,7 +116,7 @@ fn version(layout: &Layout) -> Answer {
     text.line(describe(installed.as_ref()));
     Answer {
         text,
-        json: json!({ "updater": own, "installed": installed.map(release) }),
+        json: json!({ "updater": own, "installed": installed.as_ref().map(release) }),
     }
 }
 
@@ -134,7 +134,7 @@ fn describe(installed: Option<&Release>) -> String {
     }
 }
 
-fn release(release: Release) -> Value {
+fn release(release: &Release) -> Value {
     json!({ "name": release.name, "version": release.version.to_string() })
 }
 
@@ -146,57 +146,97 @@ fn is_readable(layout: &Layout) -> bool {
     }
 }
 
+/// What only the owner of the state dir can see.
+struct OwnersView {
+    staged: Option<Release>,
+    previous: Option<Release>,
+    on_probation: bool,
+    failed: Vec<String>,
+    rolled_back: Vec<String>,
+    not_installed: Vec<String>,
+    notes: Vec<Note>,
+}
+
+impl OwnersView {
+    fn of(layout: &Layout, current: Option<&Release>) -> Result<Self, UpdateError> {
+        let staged = installed(&layout.staged());
+        let newest = staged.iter().chain(current).map(|r| &r.version).max();
+        let notes = newest.map_or(Ok(Vec::new()), |newest| release_notes::kept(layout, newest))?;
+        let blocked = BlockedVersions::load(layout);
+        Ok(OwnersView {
+            staged,
+            previous: install::offered_previous(layout),
+            on_probation: matches!(Probation::load(layout), Ok(Some(_))),
+            failed: surely(&blocked, BlockedWhy::Failed),
+            rolled_back: surely(&blocked, BlockedWhy::RolledBack),
+            not_installed: surely(&blocked, BlockedWhy::NotInstalled),
+            notes,
+        })
+    }
+
+    fn lines(&self) -> [(&'static str, String); 5] {
+        [
+            ("ready", or_none(&self.staged)),
+            ("previous", or_none(&self.previous)),
+            ("failed here", list(&self.failed)),
+            ("rolled back", list(&self.rolled_back)),
+            ("left out", list(&self.not_installed)),
+        ]
+    }
+}
+
 /// What is known to everybody who may start the application, and what is in
 /// the state dir, if this user may look into that.
-fn status(layout: &Layout, settings: &Settings, log: PathBuf) -> Result<Answer, UpdateError> {
-    if !is_readable(layout) {
-        return Ok(status_for_others(layout, settings, &log));
-    }
+fn status(layout: &Layout, settings: &Settings, log: &Path) -> Result<Answer, UpdateError> {
     let current = installed(&layout.app());
-    let staged = installed(&layout.staged());
-    let previous = install::offered_previous(layout);
-    let blocked = BlockedVersions::load(layout);
-    let failed = surely(&blocked, BlockedWhy::Failed);
-    let left = surely(&blocked, BlockedWhy::RolledBack);
-    let not_installed = surely(&blocked, BlockedWhy::NotInstalled);
-    let on_probation = matches!(Probation::load(layout), Ok(Some(_)));
-    let newest = staged.iter().chain(&current).map(|r| &r.version).max();
-    let notes = newest.map_or(Ok(Vec::new()), |newest| release_notes::kept(layout, newest))?;
+    let own = match is_readable(layout) {
+        true => Some(OwnersView::of(layout, current.as_ref())?),
+        false => None,
+    };
+    let own = own.as_ref();
+    let on_probation = own.is_some_and(|own| own.on_probation);
     let probation = if on_probation { " (on probation)" } else { "" };
-    let mut text = Lines::new();
-    for (what, value) in [
-        (
-            "installed",
-            format!("{}{probation}", describe(current.as_ref())),
-        ),
-        ("ready", or_none(&staged)),
-        ("previous", or_none(&previous)),
-        ("failed here", list(&failed)),
-        ("rolled back", list(&left)),
-        ("left out", list(&not_installed)),
+    let (metadata, targets) = (shown(&settings.metadata_url), shown(&settings.targets_url));
+    let mut lines = vec![(
+        "installed",
+        format!("{}{probation}", describe(current.as_ref())),
+    )];
+    lines.extend(own.into_iter().flat_map(OwnersView::lines));
+    lines.extend([
         ("channel", settings.channel.to_string()),
-        ("metadata", shown(&settings.metadata_url)),
-        ("targets", shown(&settings.targets_url)),
+        ("metadata", metadata.clone()),
+        ("targets", targets.clone()),
         ("log", log.display().to_string()),
-    ] {
+    ]);
+    let mut text = Lines::new();
+    for (what, value) in lines {
         text.line(format!("{what:11} {value}"));
     }
-    add_notes(&mut text, &notes);
+    match own {
+        Some(own) => add_notes(&mut text, &own.notes),
+        None => {
+            text.line("");
+            text.line(format!(
+                "{} belongs to another user, who alone can see and do more.",
+                layout.state().display()
+            ));
+        }
+    }
     let json = json!({
         "updater": stub_version::version().to_string(),
-        "installed": current.map(release),
-        "staged": staged.map(release),
-        "previous": previous.map(release),
-        "probation": on_probation,
-        "failed": failed,
-        "rolled_back": left,
-        "not_installed": not_installed,
-        "notes": notes,
+        "installed": current.as_ref().map(release),
+        "staged": own.and_then(|own| own.staged.as_ref()).map(release),
+        "previous": own.and_then(|own| own.previous.as_ref()).map(release),
+        "probation": own.map(|own| own.on_probation),
+        "failed": own.map(|own| &own.failed),
+        "rolled_back": own.map(|own| &own.rolled_back),
+        "not_installed": own.map(|own| &own.not_installed),
+        "notes": own.map(|own| &own.notes),
         "channel": settings.channel.to_string(),
-        "metadata_url": shown(&settings.metadata_url),
-        "targets_url": shown(&settings.targets_url),
+        "metadata_url": metadata,
+        "targets_url": targets,
         "log": log.to_string_lossy(),
-        "readable": true,
+        "readable": own.is_some(),
     });
     Ok(Answer { text, json })
 }
@@ -219,42 +259,6 @@ fn list(versions: &[String]) -> String {
         [] => "none".to_owned(),
         versions => versions.join(", "),
     }
-}
-
-fn status_for_others(layout: &Layout, settings: &Settings, log: &Path) -> Answer {
-    let current = installed(&layout.app());
-    let mut text = Lines::new();
-    for (what, value) in [
-        ("installed", describe(current.as_ref())),
-        ("channel", settings.channel.to_string()),
-        ("metadata", shown(&settings.metadata_url)),
-        ("targets", shown(&settings.targets_url)),
-        ("log", log.display().to_string()),
-    ] {
-        text.line(format!("{what:11} {value}"));
-    }
-    text.line("");
-    text.line(format!(
-        "{} belongs to another user, who alone can see and do more.",
-        layout.state().display()
-    ));
-    let json = json!({
-        "updater": stub_version::version().to_string(),
-        "installed": current.map(release),
-        "staged": null,
-        "previous": null,
-        "probation": null,
-        "failed": null,
-        "rolled_back": null,
-        "not_installed": null,
-        "notes": null,
-        "channel": settings.channel.to_string(),
-        "metadata_url": shown(&settings.metadata_url),
-        "targets_url": shown(&settings.targets_url),
-        "log": log.to_string_lossy(),
-        "readable": false,
-    });
-    Answer { text, json }
 }
 
 /// Each under its version.
@@ -293,7 +297,7 @@ fn check(layout: &Layout, settings: &Settings) -> Result<Answer, UpdateError> {
     add_skipped(&mut text, &checked.skipped);
     add_notes(&mut text, &notes);
     let json = json!({
-        "installed": installed.map(release),
+        "installed": installed.as_ref().map(release),
         "update": update,
         "required": required,
         "notes": notes,
