@@ -4,6 +4,7 @@ use notsotuf_stub::bundle::patch::{PatchError, TreeOverlay, apply_patch, hash_fi
 use notsotuf_stub::bundle::{Entry, EntryKind, Manifest, Rules};
 use proptest::prelude::*;
 use std::fs::{create_dir_all, write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A deterministic stand-in for a program: hard to compress.
@@ -109,16 +110,53 @@ fn bars(_: u64) -> ProgressBar {
     ProgressBar::hidden()
 }
 
+/// An old and a new bundle, in a folder of their own.
+struct Pair {
+    folder: tempfile::TempDir,
+    folders: [PathBuf; 2],
+    old: Manifest,
+    new: Manifest,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = ["old", "new"].map(|name| folder.path().join(name));
+        let old = tree(&folders[0], &old_nodes());
+        let new = tree(&folders[1], &new_nodes());
+        Pair {
+            folder,
+            folders,
+            old,
+            new,
+        }
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn trees(&self) -> [Tree<'_>; 2] {
+        let [old, new] = &self.folders;
+        [(old, &self.old), (new, &self.new)].map(|(folder, manifest)| Tree { folder, manifest })
+    }
+}
+
+/// The files in `folder` are those that `manifest` lists.
+fn assert_has_files(folder: &Path, manifest: &Manifest) {
+    for (path, entry) in &manifest.entries {
+        if let EntryKind::File { size, sha256 } = entry.kind {
+            let found = hash_file(&fs::join(folder, path)).unwrap();
+            assert_eq!(found, (size, sha256), "{path}");
+        }
+    }
+}
+
 #[test]
 fn the_stub_makes_the_new_tree_of_the_old_one_and_the_patch_is_small() {
-    let folder = tempfile::tempdir().unwrap();
-    let place = |name: &str| folder.path().join(name);
-    let old = tree(&place("old"), &old_nodes());
-    let new = tree(&place("new"), &new_nodes());
-    let trees = [("old", &old), ("new", &new)].map(|(name, manifest)| (place(name), manifest));
-    let [from, to] = trees
-        .each_ref()
-        .map(|(folder, manifest)| Tree { folder, manifest });
+    let pair = Pair::new();
+    let place = |name: &str| pair.place(name);
+    let (Pair { old, new, .. }, [from, to]) = (&pair, pair.trees());
     let (summary, _) = diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
     let expected = Summary {
         kept: 2,
@@ -149,30 +187,15 @@ fn the_stub_makes_the_new_tree_of_the_old_one_and_the_patch_is_small() {
     assert!(matches!(wrong, Err(PatchError::WrongTree { .. })));
     let patched = apply(new.tree_hash(), "work").unwrap();
     create_dir_all(place("out")).unwrap();
-    assert_eq!(patched.gather(&place("out"), &mut |_| true).unwrap(), new);
-    for (path, entry) in &new.entries {
-        if let EntryKind::File { size, sha256 } = entry.kind {
-            let found = hash_file(&fs::join(&place("out"), path)).unwrap();
-            assert_eq!(found, (size, sha256), "{path}");
-        }
-    }
+    assert_eq!(&patched.gather(&place("out"), &mut |_| true).unwrap(), new);
+    assert_has_files(&place("out"), new);
 }
 
 #[test]
 fn a_patch_that_is_cut_or_damaged_anywhere_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let place = |name: &str| folder.path().join(name);
-    let old = tree(&place("old"), &old_nodes());
-    let new = tree(&place("new"), &new_nodes());
-    let (old_folder, new_folder) = (place("old"), place("new"));
-    let from = Tree {
-        folder: &old_folder,
-        manifest: &old,
-    };
-    let to = Tree {
-        folder: &new_folder,
-        manifest: &new,
-    };
+    let pair = Pair::new();
+    let place = |name: &str| pair.place(name);
+    let (Pair { old, new, .. }, [from, to]) = (&pair, pair.trees());
     diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
     let patch = std::fs::read(place("patch")).unwrap();
     let mut tried = 0;
@@ -274,12 +297,7 @@ fn round_trip(folder: &Path, old: &Manifest, new: &Manifest) {
         &mut |_| true,
     );
     assert_eq!(&made.unwrap(), new);
-    for (path, entry) in &new.entries {
-        if let EntryKind::File { size, sha256 } = entry.kind {
-            let found = hash_file(&fs::join(&place("made/tree"), path)).unwrap();
-            assert_eq!(found, (size, sha256), "{path}");
-        }
-    }
+    assert_has_files(&place("made/tree"), new);
 }
 
 proptest! {
@@ -295,19 +313,9 @@ proptest! {
 
 #[test]
 fn a_patch_that_takes_longer_than_it_may_is_given_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let place = |name: &str| folder.path().join(name);
-    let old = tree(&place("old"), &old_nodes());
-    let new = tree(&place("new"), &new_nodes());
-    let (old_folder, new_folder) = (place("old"), place("new"));
-    let from = Tree {
-        folder: &old_folder,
-        manifest: &old,
-    };
-    let to = Tree {
-        folder: &new_folder,
-        manifest: &new,
-    };
+    let pair = Pair::new();
+    let place = |name: &str| pair.place(name);
+    let [from, to] = pair.trees();
     let made = diff(from, to, &place("none"), Budget::of(Duration::ZERO), bars);
     assert!(matches!(made, Err(DiffError::Budget)), "{made:?}");
     assert!(!place("none").exists());
@@ -324,5 +332,8 @@ fn a_patch_that_takes_longer_than_it_may_is_given_up() {
     let (summary, heaviest) = diff(from, to, &place("patch"), enough, bars).unwrap();
     assert!(summary.changed > 0);
     let heaviest = heaviest.unwrap();
-    assert!(new.entries.contains_key(&heaviest.path), "{heaviest:?}");
+    assert!(
+        pair.new.entries.contains_key(&heaviest.path),
+        "{heaviest:?}"
+    );
 }
