@@ -2,10 +2,13 @@
 
 use super::error::MetadataError;
 use crate::keys::{PublicKey, Signer};
+use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::hex::decode_hex;
 use notsotuf_stub::tuf::metadata::{Metadata, Root, Snapshot, Targets, Timestamp, format_time};
 use notsotuf_stub::tuf::{self, TufError, UnixTime, canonical_json};
+use pep440_rs::Version;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The version of the specification that is written; python-tuf 4 to 7 and
@@ -169,6 +172,13 @@ pub fn file_name(role: &str, version: u64, consistent: bool) -> String {
         ("timestamp", _) | (_, false) => format!("{role}.json"),
         _ => format!("{version}.{role}.json"),
     }
+}
+
+/// The application and version of each archive among target entries.
+pub fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> {
+    let targets = entries.keys().filter_map(|path| TargetName::parse(path));
+    let archives = targets.filter(|target| target.kind == TargetKind::Archive);
+    archives.map(|t| (t.name, t.version)).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod state;
 mod trust;
 
 pub use client_check::check_as_client;
-pub use document::{Document, file_name};
+pub use document::{Document, archives_of, file_name};
 pub use drafts::drop_drafts;
 pub use error::MetadataError;
 pub use next_versions::{

@@ -2,14 +2,13 @@
 //! published: its root, and which versions were published last. Whoever can
 //! write to the published folder can change neither.
 
-use super::document::Document;
+use super::document::{Document, archives_of};
 use super::error::MetadataError;
 use super::published::{BOUNDS, Published};
 use super::role_keys::role_keys;
 use super::state::State;
 use crate::output::complain;
 use crate::project::Project;
-use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::hex::sha256_hex;
 use pep440_rs::Version;
@@ -42,14 +41,8 @@ pub struct Memory {
 impl Memory {
     /// Adds the versions that `published` lists.
     fn note_used(&mut self, published: &Published) {
-        for path in published.target_entries().keys() {
-            let Some(target) = TargetName::parse(path) else {
-                continue;
-            };
-            if target.kind == TargetKind::Archive {
-                let versions = self.used.entry(target.name).or_default();
-                versions.insert(target.version);
-            }
+        for (app, version) in archives_of(&published.target_entries()) {
+            self.used.entry(app).or_default().insert(version);
         }
     }
 

@@ -4,7 +4,7 @@ use super::error::ReleaseError;
 use super::pending::PendingTargets;
 use super::{numbers, unpacked};
 use crate::metadata::Published;
-use crate::patch::per_file::{self, Summary, Tree};
+use crate::patch::per_file::{self, Summary};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::temporary;
@@ -51,10 +51,7 @@ pub fn explain(
         unpacked::open_old(&file, &work.path().join(name), progress)
     };
     let (old, new) = (unpacked(&releases[from], "old")?, unpacked(to, "new")?);
-    let [old, new] = [&old, &new].map(|tree| Tree {
-        folder: &tree.folder,
-        manifest: &tree.manifest,
-    });
+    let (old, new) = (old.tree(), new.tree());
     let (summary, parts) = per_file::explain(old, new, |n| progress.bar("comparing", n))?;
     Ok(PatchReport {
         from: from.clone(),

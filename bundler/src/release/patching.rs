@@ -8,7 +8,7 @@ use super::{NewRelease, PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::pack::archive::Tar;
 use crate::patch::bsdiff4::{self, BsdiffError};
-use crate::patch::per_file::{self, Budget, DiffError, Heaviest, Summary, Tree};
+use crate::patch::per_file::{self, Budget, DiffError, Heaviest, Summary};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::vet::{self, Previous, Vetting};
@@ -315,10 +315,7 @@ fn make_checked(
 ) -> Result<(Summary, Option<Heaviest>), ReleaseError> {
     let (new, progress) = (&making.new, making.progress);
     let expected = new.manifest.tree_hash();
-    let [before, after] = [old, new].map(|tree| Tree {
-        folder: &tree.folder,
-        manifest: &tree.manifest,
-    });
+    let (before, after) = (old.tree(), new.tree());
     let made = per_file::diff(before, after, patch, making.budget, |n| {
         progress.bar("making the patch", n)
     })?;

@@ -4,7 +4,7 @@ use super::error::ReleaseError;
 use super::numbers::{self, Line, Listed};
 use super::rebase;
 use super::target_entry::{is_listed_as, stored_name};
-use crate::metadata::Published;
+use crate::metadata::{Published, archives_of};
 use crate::project::{PatchFormat, Project};
 use notsotuf_stub::catalog::custom::{self, ArchiveCustom, PatchCustom};
 use notsotuf_stub::catalog::{TargetKind, TargetName};
@@ -23,13 +23,6 @@ pub struct PendingTargets<'a> {
     pub entries: Map<String, Value>,
     /// Those that are published.
     base: Map<String, Value>,
-}
-
-/// The archives among target entries.
-pub fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> {
-    let targets = entries.keys().filter_map(|path| TargetName::parse(path));
-    let archives = targets.filter(|target| target.kind == TargetKind::Archive);
-    archives.map(|t| (t.name, t.version)).collect()
 }
 
 impl<'a> PendingTargets<'a> {

@@ -3,7 +3,7 @@
 use super::ReleaseError;
 use crate::progress::Progress;
 use notsotuf_stub::bundle::unpack::{ArchiveError, unpack};
-use notsotuf_stub::bundle::{Manifest, Rules};
+use notsotuf_stub::bundle::{Manifest, Rules, Tree};
 use notsotuf_stub::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,16 @@ pub struct Unpacked {
     pub folder: PathBuf,
     /// What.
     pub manifest: Manifest,
+}
+
+impl Unpacked {
+    /// The same, lent.
+    pub fn tree(&self) -> Tree<'_> {
+        Tree {
+            folder: &self.folder,
+            manifest: &self.manifest,
+        }
+    }
 }
 
 /// Unpacks an archive as clients do.

@@ -2,9 +2,8 @@
 
 use super::numbers::barrier;
 use super::{PendingTargets, ReleaseError};
-use crate::metadata::Trust;
+use crate::metadata::{Trust, archives_of};
 use crate::project::Project;
-use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self, FsError};
 use pep440_rs::Version;
 use serde_json::Value;
@@ -63,11 +62,10 @@ pub fn remembered(metadata: &Path, app: &str) -> Result<BTreeSet<Version>, FsErr
         // number.
         let bytes = fs::read_optional(&path, MOST).ok().flatten();
         let value: Value = serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default();
-        let paths = value["signed"]["targets"].as_object();
-        let targets = paths.into_iter().flatten();
-        let names = targets.filter_map(|(path, _)| TargetName::parse(path));
-        let own = names.filter(|t| t.name == app && t.kind == TargetKind::Archive);
-        versions.extend(own.map(|target| target.version));
+        let entries = value["signed"]["targets"].as_object();
+        let archives = entries.map(archives_of).unwrap_or_default();
+        let own = archives.into_iter().filter(|(name, _)| name == app);
+        versions.extend(own.map(|(_, version)| version));
     }
     Ok(versions)
 }
