@@ -1,14 +1,14 @@
 //! Support code of the end-to-end tests: real bundles, a real project, a real
 //! server, the real programs.
 
+pub mod daemons;
 pub mod desktop;
-pub mod fault;
+pub mod faulty_server;
 pub mod forge;
-pub mod peers;
 pub mod release;
 pub mod simulator;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub mod trace;
+pub mod syscall_trace;
 pub mod wine;
 
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! The bundler's commands, as a person and as CI use them.
 
-use notsotuf_tests::fault::{Fault, FaultyServer};
+use notsotuf_tests::faulty_server::{Fault, FaultyServer};
 use notsotuf_tests::{Server, World, bundle, json, program, run};
 use serde_json::json;
 use std::fs;

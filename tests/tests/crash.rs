@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::verify_installed_files;
 use notsotuf_stub::install::{Layout, Record};
-use notsotuf_tests::trace::{self, Act, Kind, Plan};
+use notsotuf_tests::syscall_trace::{self, Act, Kind, Plan};
 use notsotuf_tests::{World, noise, run, write_script};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -148,7 +148,7 @@ fn killed_at_every_call(
                 at,
                 exchange,
             };
-            let done = trace::run(stub(&install, arguments), &install, plan);
+            let done = syscall_trace::run(stub(&install, arguments), &install, plan);
             let Some(call) = &done.at else {
                 assert_eq!(done.code, Some(0));
                 break;
@@ -225,7 +225,7 @@ fn killed_while_rolling_back() {
             at: 0,
             exchange,
         };
-        let all = trace::run(stub(&install, &["--updater", "rollback"]), &install, plan);
+        let all = syscall_trace::run(stub(&install, &["--updater", "rollback"]), &install, plan);
         assert_eq!(all.code, Some(0));
         for at in 0..all.calls {
             for lose in [false, true] {
@@ -235,7 +235,7 @@ fn killed_while_rolling_back() {
                     ..plan
                 };
                 let command = stub(&install, &["--updater", "rollback"]);
-                let done = trace::run(command, &install, Plan { at, ..plan });
+                let done = syscall_trace::run(command, &install, Plan { at, ..plan });
                 let Some(call) = &done.at else { break };
                 if lose {
                     done.lose_unsynced(&install);
@@ -267,7 +267,7 @@ fn killed_while_repairing() {
                 exchange,
             };
             let command = stub(&install, &["--updater", "repair"]);
-            let done = trace::run(command, &install, plan);
+            let done = syscall_trace::run(command, &install, plan);
             let Some(call) = &done.at else {
                 assert_eq!(done.code, Some(0));
                 break;
@@ -343,7 +343,7 @@ fn the_disk_is_full_from_any_call_on() {
                     at,
                     exchange: true,
                 };
-                let done = trace::run(stub(&install, &[]), &install, plan);
+                let done = syscall_trace::run(stub(&install, &[]), &install, plan);
                 let Some(call) = &done.at else { break };
                 // It was started all the same.
                 let what = format!("{errno} from call {at} on, {call}");
@@ -384,7 +384,7 @@ fn publish_is_killed_and_clients_see_a_whole_repository() {
             at,
             exchange: true,
         };
-        let done = trace::run(world.command(&["publish"]), &project, plan);
+        let done = syscall_trace::run(world.command(&["publish"]), &project, plan);
         let Some(call) = &done.at else { break };
         let what = format!("publish killed at call {at}, {call}");
         let install = world.path("client");

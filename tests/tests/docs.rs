@@ -1,7 +1,7 @@
 //! Every command that the documentation shows is run, in its order, as it
 //! stands there but for names of servers and folders.
 
-use notsotuf_tests::peers::S3;
+use notsotuf_tests::daemons::S3;
 use notsotuf_tests::{
     Server, copy_tree, program, root, run, write_windows_program, write_windows_stub,
 };
@@ -202,7 +202,7 @@ fn pyupdater(scene: &Scene) {
 
 #[test]
 fn the_tutorial_works_as_it_stands() {
-    let free = notsotuf_tests::peers::free_address();
+    let free = notsotuf_tests::daemons::free_address();
     let port = free.split(':').next_back().unwrap();
     let mut scene = Scene::new().replace("8000", port);
     scene.run("docs/tutorial.md", &[]);
@@ -469,10 +469,10 @@ fn nginx_takes_the_snippet_of_hosting() {
     let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
     let snippet: Vec<&str> = lines.filter(|line| line.starts_with("location")).collect();
     assert_eq!(snippet.len(), 2);
-    let (address, place) = (notsotuf_tests::peers::free_address(), world.path("nginx"));
+    let (address, place) = (notsotuf_tests::daemons::free_address(), world.path("nginx"));
     let folder = world.path("web");
     let more = snippet.join("\n");
-    let _nginx = notsotuf_tests::peers::nginx(&world, &folder, &place, &address, &more);
+    let _nginx = notsotuf_tests::daemons::nginx(&world, &folder, &place, &address, &more);
     let caching = |path: &str| {
         let url = format!("http://{address}/updates/{path}");
         let done = run(Command::new("curl").args(["-sfI", "--noproxy", "*", &url]));

@@ -477,7 +477,7 @@ fn init_is_interrupted_at_a_prompt() {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]
 fn init_is_killed_and_called_again() {
-    use notsotuf_tests::trace::{self, Act, Plan};
+    use notsotuf_tests::syscall_trace::{self, Act, Plan};
     let mut points = 0;
     for at in 0.. {
         let desk = Desk::new();
@@ -489,7 +489,7 @@ fn init_is_killed_and_called_again() {
             at,
             exchange: true,
         };
-        let done = trace::run(desk.command(&init), &desk.path("p"), plan);
+        let done = syscall_trace::run(desk.command(&init), &desk.path("p"), plan);
         let Some(call) = &done.at else { break };
         let what = format!("init killed at call {at}, {call}");
         let others = ["--root-keys", "alice"];

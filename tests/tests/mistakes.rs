@@ -427,7 +427,7 @@ fn an_archive_that_is_gone_can_be_fetched_or_done_without() {
     desk.must(&["-C", "p", "add", "1.1", "b", "--skip-patch"]);
 }
 
-/// Metadata that has expired, here: for the client see `faults.rs`.
+/// Metadata that has expired, here: for the client see `update_faults.rs`.
 #[test]
 fn expired_metadata_is_renewed_by_what_is_named() {
     let desk = Desk::with_project();

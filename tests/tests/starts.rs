@@ -4,7 +4,7 @@
 
 #![cfg(target_os = "linux")]
 
-use notsotuf_tests::fault::{Fault, FaultyServer};
+use notsotuf_tests::faulty_server::{Fault, FaultyServer};
 use notsotuf_tests::forge::Forge;
 use notsotuf_tests::{World, copy_tree, is_root, json, run, set_mode, write_script};
 use serde_json::{Value, json};

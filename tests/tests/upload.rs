@@ -1,7 +1,7 @@
 //! Uploading to folders, by rsync, and to the stores of clouds, and what clients
 //! then get from there.
 
-use notsotuf_tests::peers::{Daemon, S3, free_address, nginx};
+use notsotuf_tests::daemons::{Daemon, S3, free_address, nginx};
 use notsotuf_tests::{Server, World, bundle, bundler_in, copy_tree, root, run, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Whatever goes wrong in an update, the installed application starts, and
 //! the log says why there was no update.
 
-use notsotuf_tests::fault::{Fault, FaultyServer};
+use notsotuf_tests::faulty_server::{Fault, FaultyServer};
 use notsotuf_tests::{World, copy_tree, json, python, run};
 use std::fs;
 use std::sync::atomic::Ordering;

@@ -1,8 +1,8 @@
 //! Networks as companies have them: mirrors, proxies, private authorities,
 //! servers that ask for a name.
 
-use notsotuf_tests::fault::{ClosingServer, Fault, FaultyServer, Hole};
-use notsotuf_tests::peers::{Daemon, free_address, nginx};
+use notsotuf_tests::daemons::{Daemon, free_address, nginx};
+use notsotuf_tests::faulty_server::{ClosingServer, Fault, FaultyServer, Hole};
 use notsotuf_tests::{Server, World, copy_tree, json, run};
 use std::fs;
 use std::path::{Path, PathBuf};
