@@ -1,6 +1,6 @@
 //! Servers of other makes.
 
-use crate::{World, root, run};
+use crate::{Sandbox, root, run};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -42,7 +42,7 @@ impl Drop for Daemon {
 
 /// nginx over `folder`; `place` is its own folder, and gets its `log`.
 /// `more` are lines of its configuration, for TLS say.
-pub fn nginx(world: &World, folder: &Path, place: &Path, address: &str, more: &str) -> Daemon {
+pub fn nginx(sandbox: &Sandbox, folder: &Path, place: &Path, address: &str, more: &str) -> Daemon {
     std::fs::create_dir_all(place).expect("a folder");
     let (ssl, here, folder) = (
         match more.contains("ssl_certificate") {
@@ -61,10 +61,10 @@ pub fn nginx(world: &World, folder: &Path, place: &Path, address: &str, more: &s
     std::fs::write(place.join("conf"), configuration).expect("written");
     // Its worker is another user, if it is started by root.
     let mut open = Command::new("chmod");
-    let open = run(open.args(["-R", "a+rX"]).arg(world.path("")));
+    let open = run(open.args(["-R", "a+rX"]).arg(sandbox.path("")));
     assert!(open.status.success(), "{open:?}");
     // But not the keys, which would not be used then.
-    let keys = world.path("project/keystore");
+    let keys = sandbox.path("project/keystore");
     if keys.exists() {
         let closed = run(Command::new("chmod").args(["-R", "go="]).arg(keys));
         assert!(closed.status.success(), "{closed:?}");

@@ -1,7 +1,7 @@
 //! Signs what the bundler would not: a repository of a project with plain
 //! keys, in the hands of somebody who has them.
 
-use crate::World;
+use crate::Sandbox;
 use notsotuf_stub::hex::{encode_hex, sha256_hex};
 use notsotuf_stub::tuf::canonical_json;
 use ring::signature::Ed25519KeyPair;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 
-/// The repository of a world.
+/// The repository of a sandbox.
 pub struct Forge {
     repository: PathBuf,
     keys: PathBuf,
@@ -25,8 +25,8 @@ pub type Change<'a> = &'a dyn Fn(&Forge, &str, Vec<u8>) -> Vec<u8>;
 
 impl Forge {
     /// Takes over what is published.
-    pub fn new(world: &World) -> Self {
-        let repository = world.repository();
+    pub fn new(sandbox: &Sandbox) -> Self {
+        let repository = sandbox.repository();
         let read = |name: String| -> Value {
             let bytes = fs::read(repository.join("metadata").join(name)).expect("published");
             let mut file: Value = serde_json::from_slice(&bytes).expect("JSON");
@@ -39,7 +39,7 @@ impl Forge {
         let targets = read(format!("{targets}.targets.json"));
         Forge {
             root: read("1.root.json".into()),
-            keys: world.path("project/keystore"),
+            keys: sandbox.path("project/keystore"),
             repository,
             targets,
             snapshot,

@@ -250,13 +250,13 @@ fn goes_on_behind(folder: &Path) -> bool {
 }
 
 /// A project, its server, and an install of it.
-pub struct World {
+pub struct Sandbox {
     folder: tempfile::TempDir,
     /// The server of the repository.
     pub server: Option<Server>,
 }
 
-impl Default for World {
+impl Default for Sandbox {
     fn default() -> Self {
         Self::new()
     }
@@ -264,7 +264,7 @@ impl Default for World {
 
 /// With `NOTSOTUF_KEEP=1`, the folder of a test that failed stays to be looked
 /// at.
-impl Drop for World {
+impl Drop for Sandbox {
     fn drop(&mut self) {
         if std::thread::panicking() && std::env::var_os("NOTSOTUF_KEEP").is_some() {
             self.folder.disable_cleanup(true);
@@ -273,7 +273,7 @@ impl Drop for World {
     }
 }
 
-impl World {
+impl Sandbox {
     /// An initialised project with plain keys, served.
     pub fn new() -> Self {
         Self::with(&[])
@@ -285,22 +285,22 @@ impl World {
         let repository = folder.path().join("project/repository");
         std::fs::create_dir_all(&repository).expect("a folder");
         let server = Server::start(&repository);
-        let world = World {
+        let sandbox = Sandbox {
             folder,
             server: Some(server),
         };
-        let url = world.url();
-        world.bundler(&[&["init", "--app", "app", "--plain", "--url", &url], init].concat());
-        world
+        let url = sandbox.url();
+        sandbox.bundler(&[&["init", "--app", "app", "--plain", "--url", &url], init].concat());
+        sandbox
     }
 
     /// An install of 1.0 with 1.1 in the repository.
     pub fn with_update() -> Self {
-        let world = Self::new();
-        world.release("1.0", &[]);
-        world.ship("1.0");
-        world.release("1.1", &[]);
-        world
+        let sandbox = Self::new();
+        sandbox.release("1.0", &[]);
+        sandbox.ship("1.0");
+        sandbox.release("1.1", &[]);
+        sandbox
     }
 
     /// The URL of the repository.

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use notsotuf_tests::{
-    World, bundle, copy_tree, program, python_in, run, set_mode, text, write_version_script,
+    Sandbox, bundle, copy_tree, program, python_in, run, set_mode, text, write_version_script,
     write_windows_program,
 };
 use serde_json::{Value, json};
@@ -17,33 +17,33 @@ fn write_bundle(folder: &Path, version: &str) {
     fs::write(folder.join("_internal/data"), "data").unwrap();
 }
 
-/// A world and a place for bundles, with 1.0 published.
-fn released() -> (World, PathBuf) {
-    let world = World::new();
-    let place = world.path("work");
+/// A sandbox and a place for bundles, with 1.0 published.
+fn released() -> (Sandbox, PathBuf) {
+    let sandbox = Sandbox::new();
+    let place = sandbox.path("work");
     write_bundle(&place.join("dist/program"), "1.0");
-    world.add("1.0", &place.join("dist/program"), &[]);
-    world.bundler(&["publish"]);
-    (world, place)
+    sandbox.add("1.0", &place.join("dist/program"), &[]);
+    sandbox.bundler(&["publish"]);
+    (sandbox, place)
 }
 
 /// What is said of a refusal.
-fn refused(world: &World, args: &[&str]) -> String {
-    let output = run(&mut world.command(args));
+fn refused(sandbox: &Sandbox, args: &[&str]) -> String {
+    let output = run(&mut sandbox.command(args));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{args:?} is accepted");
     said
 }
 
 /// Refused with these words, and with --force not (or just so).
-fn is_refused(world: &World, bundle: &Path, words: &[&str], force: bool) {
-    let said = refused(world, &["add", "1.1", text(bundle)]);
+fn is_refused(sandbox: &Sandbox, bundle: &Path, words: &[&str], force: bool) {
+    let said = refused(sandbox, &["add", "1.1", text(bundle)]);
     for word in words {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert_eq!(said.contains("--force"), force, "{said}");
     if force {
-        let added = world.add("1.1", bundle, &["--force"]);
+        let added = sandbox.add("1.1", bundle, &["--force"]);
         let warnings = added["warnings"].to_string();
         assert!(
             words
@@ -51,34 +51,39 @@ fn is_refused(world: &World, bundle: &Path, words: &[&str], force: bool) {
                 .all(|word| warnings.contains(word.trim_matches('"'))),
             "{warnings}"
         );
-        world.bundler(&["remove-latest"]);
+        sandbox.bundler(&["remove-latest"]);
     } else {
-        refused(world, &["add", "1.1", text(bundle), "--force"]);
+        refused(sandbox, &["add", "1.1", text(bundle), "--force"]);
     }
 }
 
-fn is_fine(world: &World, bundle: &Path) {
-    let added = world.add("1.1", bundle, &[]);
+fn is_fine(sandbox: &Sandbox, bundle: &Path) {
+    let added = sandbox.add("1.1", bundle, &[]);
     assert_eq!(added["warnings"], json!([]), "{bundle:?}");
-    world.bundler(&["remove-latest"]);
+    sandbox.bundler(&["remove-latest"]);
 }
 
 #[test]
 fn the_project_and_its_keys_are_never_released() {
-    let (world, place) = released();
-    let project = world.path("project");
-    is_refused(&world, &project, &["this project itself"], false);
-    is_refused(&world, &project.join("keystore"), &["keys"], false);
-    is_refused(&world, &project.join("repository"), &["repository"], false);
-    write_bundle(&world.path(""), "1.1");
-    is_refused(&world, &world.path(""), &["this project itself"], false);
+    let (sandbox, place) = released();
+    let project = sandbox.path("project");
+    is_refused(&sandbox, &project, &["this project itself"], false);
+    is_refused(&sandbox, &project.join("keystore"), &["keys"], false);
+    is_refused(
+        &sandbox,
+        &project.join("repository"),
+        &["repository"],
+        false,
+    );
+    write_bundle(&sandbox.path(""), "1.1");
+    is_refused(&sandbox, &sandbox.path(""), &["this project itself"], false);
     let bundle = place.join("bundle");
     write_bundle(&bundle, "1.1");
-    is_fine(&world, &bundle);
+    is_fine(&sandbox, &bundle);
     // A bundle in the project's folder is fine.
     let inside = project.join("dist/program");
     write_bundle(&inside, "1.1");
-    is_fine(&world, &inside);
+    is_fine(&sandbox, &inside);
 
     // A copy of a key, under another name, in the middle of something else.
     let key = fs::read_to_string(project.join("keystore/targets.pem")).unwrap();
@@ -90,30 +95,35 @@ fn the_project_and_its_keys_are_never_released() {
     ] {
         fs::write(&hidden, content).unwrap();
         is_refused(
-            &world,
+            &sandbox,
             &bundle,
             &["_internal/notes.txt", "key of this project"],
             false,
         );
     }
     // It is known by its public half, too, wherever the keystore is.
-    fs::rename(project.join("keystore"), world.path("elsewhere")).unwrap();
-    is_refused(&world, &bundle, &["key of this project"], false);
-    fs::rename(world.path("elsewhere"), project.join("keystore")).unwrap();
+    fs::rename(project.join("keystore"), sandbox.path("elsewhere")).unwrap();
+    is_refused(&sandbox, &bundle, &["key of this project"], false);
+    fs::rename(sandbox.path("elsewhere"), project.join("keystore")).unwrap();
     // A keystore of another project, of any form.
     fs::write(&hidden, "-----BEGIN PUBLIC KEY-----").unwrap();
     let old = bundle.join("_internal/old");
     python_in(&place, &["legacy-key", text(&old), "a secret"]);
-    is_refused(&world, &bundle, &["_internal/old", "for signing"], false);
+    is_refused(&sandbox, &bundle, &["_internal/old", "for signing"], false);
     fs::remove_file(&old).unwrap();
     fs::remove_file(bundle.join("_internal/old.pub")).unwrap();
     fs::write(bundle.join("_internal/.tufup-repo-config"), "{}").unwrap();
-    is_refused(&world, &bundle, &["a project", ".tufup-repo-config"], false);
+    is_refused(
+        &sandbox,
+        &bundle,
+        &["a project", ".tufup-repo-config"],
+        false,
+    );
 }
 
 #[test]
 fn other_private_keys_are_the_applications_own_affair() {
-    let (world, place) = released();
+    let (sandbox, place) = released();
     let bundle = place.join("bundle");
     write_bundle(&bundle, "1.1");
     let made = run(std::process::Command::new("openssl").args([
@@ -136,7 +146,7 @@ fn other_private_keys_are_the_applications_own_affair() {
     assert!(der.status.success(), "{der:?}");
     for (from, to) in [("key.pem", "tls.txt"), ("key.der", "server.key")] {
         fs::copy(place.join(from), bundle.join(to)).unwrap();
-        is_refused(&world, &bundle, &[to, "a private key"], true);
+        is_refused(&sandbox, &bundle, &[to, "a private key"], true);
         fs::remove_file(bundle.join(to)).unwrap();
     }
     // Public ones, and words that many libraries have, are fine.
@@ -149,12 +159,12 @@ fn other_private_keys_are_the_applications_own_affair() {
     let certificates = "-----BEGIN CERTIFICATE-----\nMIIF\n-----END CERTIFICATE-----\n";
     fs::write(bundle.join("_internal/cacert.pem"), certificates).unwrap();
     fs::write(bundle.join("license.key"), "ABCD-EFGH").unwrap();
-    is_fine(&world, &bundle);
+    is_fine(&sandbox, &bundle);
     // But not with a key of the project.
-    let own = world.path("project/keystore/targets.pem");
+    let own = sandbox.path("project/keystore/targets.pem");
     fs::write(&gnutls, library(&own)).unwrap();
     is_refused(
-        &world,
+        &sandbox,
         &bundle,
         &["libgnutls.so.30", "of this project"],
         false,
@@ -163,12 +173,12 @@ fn other_private_keys_are_the_applications_own_affair() {
 
 #[test]
 fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
-    let (world, place) = released();
+    let (sandbox, place) = released();
     let dist = place.join("dist");
     let meant = format!("{:?}", dist.join("program"));
-    is_refused(&world, &dist, &["holds a bundle", &meant], true);
+    is_refused(&sandbox, &dist, &["holds a bundle", &meant], true);
     write_bundle(&dist.join("other"), "1.0");
-    is_refused(&world, &dist, &["holds bundles", &meant], true);
+    is_refused(&sandbox, &dist, &["holds bundles", &meant], true);
     let work = place.join("build/program");
     fs::create_dir_all(&work).unwrap();
     for name in [
@@ -179,31 +189,31 @@ fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
     ] {
         fs::write(work.join(name), "toc").unwrap();
     }
-    is_refused(&world, &work, &["PyInstaller works", &meant], true);
+    is_refused(&sandbox, &work, &["PyInstaller works", &meant], true);
     let both =
         [meant.clone(), format!("{:?}", dist.join("other"))].map(|path| path.replace('"', ""));
     let words = ["PyInstaller works", &both[0], &both[1]];
-    is_refused(&world, &place.join("build"), &words, true);
+    is_refused(&sandbox, &place.join("build"), &words, true);
     let sources = place.join("sources");
     fs::create_dir_all(&sources).unwrap();
     fs::write(sources.join("program.spec"), "").unwrap();
     write_version_script(&sources.join("program.py"), "1.1");
-    is_refused(&world, &sources, &["sources", "program.spec"], true);
+    is_refused(&sandbox, &sources, &["sources", "program.spec"], true);
     fs::write(place.join("program.zip"), "PK").unwrap();
-    is_refused(&world, &place.join("program.zip"), &[".zip"], true);
+    is_refused(&sandbox, &place.join("program.zip"), &[".zip"], true);
     // One that is not there.
-    let said = refused(&world, &["add", "1.1", text(&dist.join("programm"))]);
+    let said = refused(&sandbox, &["add", "1.1", text(&dist.join("programm"))]);
     assert!(
         said.contains(&meant) && said.contains("PyInstaller"),
         "{said}"
     );
     fs::create_dir(place.join("empty")).unwrap();
-    let said = refused(&world, &["add", "1.1", text(&place.join("empty"))]);
+    let said = refused(&sandbox, &["add", "1.1", text(&place.join("empty"))]);
     assert!(said.contains("is empty"), "{said}");
     // The arguments in the wrong order.
-    let said = refused(&world, &["add", text(&dist.join("program")), "1.1"]);
+    let said = refused(&sandbox, &["add", text(&dist.join("program")), "1.1"]);
     assert!(said.contains("comes first"), "{said}");
-    let said = refused(&world, &["add", "one", text(&dist)]);
+    let said = refused(&sandbox, &["add", "one", text(&dist)]);
     assert!(
         said.contains("no version") && said.contains("1.0"),
         "{said}"
@@ -212,19 +222,19 @@ fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
 
 #[test]
 fn a_bundle_must_have_the_program_that_installs_start() {
-    let (world, place) = released();
+    let (sandbox, place) = released();
     let bundle = place.join("bundle");
     write_bundle(&bundle, "1.1");
     fs::rename(bundle.join("program"), bundle.join("programs")).unwrap();
     is_refused(
-        &world,
+        &sandbox,
         &bundle,
         &["does not have program", "1.0", "did you mean"],
         true,
     );
     // Beside it, or deeper, is one that has it.
     is_refused(
-        &world,
+        &sandbox,
         &bundle,
         &[text(&place.join("dist/program"))
             .rsplit('/')
@@ -234,27 +244,27 @@ fn a_bundle_must_have_the_program_that_installs_start() {
     );
     fs::create_dir(bundle.join("inner")).unwrap();
     write_version_script(&bundle.join("inner/program"), "1.1");
-    is_refused(&world, &bundle, &[text(&bundle.join("inner"))], true);
+    is_refused(&sandbox, &bundle, &[text(&bundle.join("inner"))], true);
     fs::rename(bundle.join("inner/program"), bundle.join("program")).unwrap();
     fs::remove_dir(bundle.join("inner")).unwrap();
-    is_fine(&world, &bundle);
+    is_fine(&sandbox, &bundle);
     // As actions/upload-artifact brings it (kuzudb/kuzu#2880).
     for path in ["program", "programs"] {
         set_mode(&bundle.join(path), 0o644);
     }
-    is_refused(&world, &bundle, &["program", "chmod +x"], true);
+    is_refused(&sandbox, &bundle, &["program", "chmod +x"], true);
     // Libraries that may be executed do not make up for it.
     let library = bundle.join("_internal/lib.so.1");
     fs::write(&library, b"\x7fELF").unwrap();
     set_mode(&library, 0o755);
-    is_refused(&world, &bundle, &["chmod +x"], true);
+    is_refused(&sandbox, &bundle, &["chmod +x"], true);
     set_mode(&bundle.join("programs"), 0o755);
-    is_refused(&world, &bundle, &["program ", "chmod +x"], true);
+    is_refused(&sandbox, &bundle, &["program ", "chmod +x"], true);
     fs::remove_file(bundle.join("program")).unwrap();
     fs::remove_file(bundle.join("programs")).unwrap();
-    is_refused(&world, &bundle, &["no program"], true);
+    is_refused(&sandbox, &bundle, &["no program"], true);
     // If one of several is gone, that is said.
-    let several = World::new();
+    let several = Sandbox::new();
     write_bundle(&bundle, "1.0");
     write_version_script(&bundle.join("tool"), "1.0");
     several.add("1.0", &bundle, &[]);
@@ -271,18 +281,18 @@ fn a_bundle_must_have_the_program_that_installs_start() {
 
 #[test]
 fn what_ship_makes_is_released_under_another_name_only() {
-    let world = World::with(&["--app", "other"]);
-    let place = world.path("work");
+    let sandbox = Sandbox::with(&["--app", "other"]);
+    let place = sandbox.path("work");
     write_bundle(&place, "1.0");
     for app in ["app", "other"] {
-        world.add("1.0", &place, &["--app", app]);
+        sandbox.add("1.0", &place, &["--app", app]);
     }
-    world.bundler(&["publish"]);
-    let shipped = world.path("shipped");
-    world.bundler(&["ship", "--app", "other", "--output", text(&shipped)]);
+    sandbox.bundler(&["publish"]);
+    let shipped = sandbox.path("shipped");
+    sandbox.bundler(&["ship", "--app", "other", "--output", text(&shipped)]);
     let add = |app: &str, more: &[&str]| {
         let args = ["add", "1.1", text(&shipped), "--app", app, "--skip-patch"];
-        run(&mut world.command(&[&args[..], more].concat()))
+        run(&mut sandbox.command(&[&args[..], more].concat()))
     };
     for more in [&[][..], &["--force"]] {
         let output = add("other", more);
@@ -291,17 +301,17 @@ fn what_ship_makes_is_released_under_another_name_only() {
         assert!(!output.status.success() && said.contains(&meant), "{said}");
     }
     // Above it, too.
-    fs::create_dir(world.path("above")).unwrap();
-    copy_tree(&shipped, &world.path("above/inner"));
+    fs::create_dir(sandbox.path("above")).unwrap();
+    copy_tree(&shipped, &sandbox.path("above/inner"));
     let above = refused(
-        &world,
-        &["add", "1.1", text(&world.path("above")), "--app", "other"],
+        &sandbox,
+        &["add", "1.1", text(&sandbox.path("above")), "--app", "other"],
     );
     assert!(above.contains("ship"), "{above}");
     // docs/migration.md: so clients of tufup cross over.
     let output = add("app", &[]);
     assert!(output.status.success(), "{output:?}");
-    world.bundler(&["remove-latest", "--app", "app"]);
+    sandbox.bundler(&["remove-latest", "--app", "app"]);
     // What it left when it was started would be for all.
     fs::create_dir(shipped.join(".notsotuf")).unwrap();
     let output = add("app", &[]);
@@ -311,18 +321,18 @@ fn what_ship_makes_is_released_under_another_name_only() {
     );
     fs::remove_dir(shipped.join(".notsotuf")).unwrap();
     // One without settings starts nothing.
-    let bundle = world.path("bundle");
+    let bundle = sandbox.path("bundle");
     write_bundle(&bundle, "1.1");
     fs::copy(program("notsotuf-stub"), bundle.join("updater")).unwrap();
-    let said = refused(&world, &["add", "1.1", text(&bundle), "--app", "app"]);
+    let said = refused(&sandbox, &["add", "1.1", text(&bundle), "--app", "app"]);
     assert!(said.contains("updater is a stub"), "{said}");
 }
 
 /// Names of others: mon/ifstools#18, imagej/imagej-updater#12.
 #[test]
 fn names_must_suit_the_system_that_the_bundle_is_for() {
-    let world = World::new();
-    let place = world.path("bundles");
+    let sandbox = Sandbox::new();
+    let place = sandbox.path("bundles");
     for (system, name) in [
         ("windows", "program.exe"),
         ("macos", "program"),
@@ -370,11 +380,11 @@ fn names_must_suit_the_system_that_the_bundle_is_for() {
         fs::write(bundle.join(name), "another").unwrap();
         match fine {
             true => {
-                world.add("1.0", &bundle, &[]);
-                world.bundler(&["remove-latest"]);
+                sandbox.add("1.0", &bundle, &[]);
+                sandbox.bundler(&["remove-latest"]);
             }
             false => {
-                let said = refused(&world, &["add", "1.0", text(&bundle)]);
+                let said = refused(&sandbox, &["add", "1.0", text(&bundle)]);
                 assert!(said.contains(&format!("{name:?}")), "{system}: {said}");
             }
         }
@@ -384,25 +394,25 @@ fn names_must_suit_the_system_that_the_bundle_is_for() {
 
 #[test]
 fn an_unchanged_bundle_is_noticed() {
-    let (world, place) = released();
+    let (sandbox, place) = released();
     let same = place.join("dist/program");
     for more in [&[][..], &["--skip-patch"]] {
-        let added = world.add("1.1", &same, more);
+        let added = sandbox.add("1.1", &same, more);
         let said = added["warnings"][0].as_str().unwrap();
         assert!(
             said.contains("nothing in this bundle differs from 1.0"),
             "{said}"
         );
-        world.bundler(&["remove-latest"]);
+        sandbox.bundler(&["remove-latest"]);
     }
     set_mode(&same.join("_internal/data"), 0o600);
-    is_fine(&world, &same);
+    is_fine(&sandbox, &same);
 }
 
 #[test]
 fn a_large_patch_of_what_pyinstaller_compresses_is_explained() {
-    let world = World::new();
-    let other = world.path("program");
+    let sandbox = Sandbox::new();
+    let other = sandbox.path("program");
     // Its beginning and its end, as the whole would take minutes.
     let whole = fs::read(bundle("onefile-1.0")).unwrap();
     let cut = [&whole[..64 << 10], &whole[whole.len() - (700 << 10)..]].concat();
@@ -411,7 +421,7 @@ fn a_large_patch_of_what_pyinstaller_compresses_is_explained() {
         set_mode(&other, 0o755);
     };
     write(&cut);
-    world.add("1.0", &other, &[]);
+    sandbox.add("1.0", &other, &[]);
     // As other sources or another Python make it: hardly anything is as it was.
     let mut bytes = cut.clone();
     let end = bytes.len() - (64 << 10);
@@ -421,35 +431,35 @@ fn a_large_patch_of_what_pyinstaller_compresses_is_explained() {
         *byte ^= (state >> 24) as u8;
     }
     write(&bytes);
-    let added = world.add("1.1", &other, &[]);
+    let added = sandbox.add("1.1", &other, &[]);
     let said = added["warnings"].to_string();
     assert!(
         said.contains("--onefile") && said.contains("program"),
         "{added}"
     );
     // A small one is not, nor one of what is compressed by others.
-    world.bundler(&["remove-latest"]);
+    sandbox.bundler(&["remove-latest"]);
     let mut bytes = cut.clone();
     bytes[100_000..100_100].fill(7);
     write(&bytes);
-    let added = world.add("1.1", &other, &[]);
+    let added = sandbox.add("1.1", &other, &[]);
     assert_eq!(added["warnings"], json!([]), "{added}");
-    world.bundler(&["remove-latest"]);
+    sandbox.bundler(&["remove-latest"]);
     let foreign = cut
         .iter()
         .map(|byte| byte.wrapping_mul(3) ^ 5)
         .collect::<Vec<u8>>();
     write(&[b"\x7fELF", &foreign[..]].concat());
-    let added = world.add("1.1", &other, &[]);
+    let added = sandbox.add("1.1", &other, &[]);
     assert_eq!(added["warnings"], json!([]), "{added}");
 }
 
 #[test]
 fn a_patch_that_takes_too_long_is_done_without() {
-    let (world, place) = released();
+    let (sandbox, place) = released();
     let next = place.join("next");
     write_bundle(&next, "1.1");
-    let settings = world.path("project/notsotuf-project.toml");
+    let settings = sandbox.path("project/notsotuf-project.toml");
     let before = fs::read_to_string(&settings).unwrap();
     for format in ["notsotuf-1", "bsdiff4"] {
         let set = before.replace(
@@ -457,42 +467,46 @@ fn a_patch_that_takes_too_long_is_done_without() {
             &format!("patch_format = \"{format}\""),
         );
         fs::write(&settings, set).unwrap();
-        let added = world.add("1.1", &next, &["--patch-budget", "0s"]);
+        let added = sandbox.add("1.1", &next, &["--patch-budget", "0s"]);
         assert_eq!(added["patch"], Value::Null);
         let why = added["no_patch"].as_str().unwrap();
         assert!(why.contains("--patch-budget"), "{format}: {why}");
-        world.bundler(&["remove-latest"]);
-        let added = world.add("1.1", &next, &["--patch-budget", "2h"]);
+        sandbox.bundler(&["remove-latest"]);
+        let added = sandbox.add("1.1", &next, &["--patch-budget", "2h"]);
         assert_ne!(added["archive"], Value::Null, "{format}");
-        world.bundler(&["remove-latest"]);
+        sandbox.bundler(&["remove-latest"]);
     }
     for wrong in ["1", "x", "1d", "99999999999999999999h", "é"] {
-        let output = run(&mut world.command(&["add", "1.1", text(&next), "--patch-budget", wrong]));
+        let output =
+            run(&mut sandbox.command(&["add", "1.1", text(&next), "--patch-budget", wrong]));
         assert_eq!(output.status.code(), Some(2), "{wrong}");
     }
 }
 
 #[test]
 fn what_is_said_of_a_release_is_bounded() {
-    let (world, place) = released();
+    let (sandbox, place) = released();
     let next = place.join("next");
     write_bundle(&next, "1.1");
     let (fits, over) = ("x".repeat(16_000), "x".repeat(16_385));
     let meta = |text: &str| json!({ "a": text }).to_string();
-    let said = refused(&world, &["add", "1.1", text(&next), "--meta", &meta(&over)]);
+    let said = refused(
+        &sandbox,
+        &["add", "1.1", text(&next), "--meta", &meta(&over)],
+    );
     assert!(
         said.contains("16384") && said.contains("all clients"),
         "{said}"
     );
-    let notes = world.path("notes.md");
+    let notes = sandbox.path("notes.md");
     let arguments = ["add", "1.1", text(&next), "--notes", text(&notes)];
-    assert!(refused(&world, &arguments).contains("are not there"));
+    assert!(refused(&sandbox, &arguments).contains("are not there"));
     fs::write(&notes, b"\xff\xfe").unwrap();
-    assert!(refused(&world, &arguments).contains("UTF-8"));
+    assert!(refused(&sandbox, &arguments).contains("UTF-8"));
     fs::write(&notes, &over).unwrap();
-    assert!(refused(&world, &arguments).contains("16385 bytes"));
+    assert!(refused(&sandbox, &arguments).contains("16385 bytes"));
     fs::write(&notes, &fits).unwrap();
-    world.add(
+    sandbox.add(
         "1.1",
         &next,
         &["--meta", &meta(&fits), "--notes", text(&notes)],
@@ -501,20 +515,20 @@ fn what_is_said_of_a_release_is_bounded() {
 
 #[test]
 fn no_release_is_for_a_stub_that_nobody_can_have() {
-    let (world, place) = released();
+    let (sandbox, place) = released();
     let next = place.join("next");
     write_bundle(&next, "1.1");
-    let said = refused(&world, &["add", "1.1", text(&next), "--min-stub", "9"]);
+    let said = refused(&sandbox, &["add", "1.1", text(&next), "--min-stub", "9"]);
     assert!(
         said.contains("add-stub") && said.contains("is as new as 9"),
         "{said}"
     );
-    let stub = world.stub_of_version("9.1");
-    world.bundler(&["add-stub", text(&stub)]);
+    let stub = sandbox.stub_of_version("9.1");
+    sandbox.bundler(&["add-stub", text(&stub)]);
     let said = refused(
-        &world,
+        &sandbox,
         &["add", "1.1", text(&next), "--min-stub", "10", "--force"],
     );
     assert!(said.contains("9.1"), "{said}");
-    world.add("1.1", &next, &["--min-stub", "9"]);
+    sandbox.add("1.1", &next, &["--min-stub", "9"]);
 }

@@ -1,7 +1,7 @@
 //! The bundler's commands, as a person and as CI use them.
 
 use notsotuf_tests::faulty_server::{Fault, FaultyServer};
-use notsotuf_tests::{Server, World, bundle, json, program, run};
+use notsotuf_tests::{Sandbox, Server, bundle, json, program, run};
 use serde_json::json;
 use std::fs;
 use std::process::Command;
@@ -79,11 +79,11 @@ print(type(key).__name__)
 
 #[test]
 fn two_adds_of_the_same_bundle_give_the_same_bytes() {
-    let (one, other) = (World::new(), World::new());
-    let archives = [&one, &other].map(|world| {
-        world.add("1.0", &bundle("1.0"), &[]);
-        world.add("1.1", &bundle("1.1"), &[]);
-        let files = world.path("project/.notsotuf-pending/files");
+    let (one, other) = (Sandbox::new(), Sandbox::new());
+    let archives = [&one, &other].map(|sandbox| {
+        sandbox.add("1.0", &bundle("1.0"), &[]);
+        sandbox.add("1.1", &bundle("1.1"), &[]);
+        let files = sandbox.path("project/.notsotuf-pending/files");
         ["app-1.0.tar.gz", "app-1.1.tar.gz", "app-1.1.patch"]
             .map(|name| fs::read(files.join(name)).unwrap())
     });
@@ -92,9 +92,9 @@ fn two_adds_of_the_same_bundle_give_the_same_bytes() {
 
 #[test]
 fn wrong_use_is_explained() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     let fails = |args: &[&str], code: i32, words: &str| {
-        let output = run(&mut world.command(args));
+        let output = run(&mut sandbox.command(args));
         assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains(words), "{args:?}: {said}");
@@ -110,21 +110,21 @@ fn wrong_use_is_explained() {
     );
     fails(&["add", "1.0", bundle, "--meta", "[1]"], 2, "JSON object");
     fails(&["remove-latest"], 1, "there is no release");
-    let output = world.path("x");
+    let output = sandbox.path("x");
     fails(
         &["ship", "--output", output.to_str().unwrap()],
         1,
         "notsotuf add",
     );
     fails(&["init", "--app", "app"], 1, "is a project");
-    world.add("1.0", std::path::Path::new(bundle), &[]);
+    sandbox.add("1.0", std::path::Path::new(bundle), &[]);
     fails(&["add", "1.0", bundle], 1, "is not newer than 1.0");
     fails(&["add", "1.0rc1", bundle], 1, "is not newer than 1.0");
     let elsewhere = tempfile::tempdir().unwrap();
     let output = run(&mut notsotuf(elsewhere.path(), &["publish"]));
     assert!(String::from_utf8_lossy(&output.stderr).contains("notsotuf init"));
     assert_eq!(
-        fs::read_dir(world.path("project/.notsotuf-pending/files"))
+        fs::read_dir(sandbox.path("project/.notsotuf-pending/files"))
             .unwrap()
             .count(),
         1
@@ -133,17 +133,17 @@ fn wrong_use_is_explained() {
 
 #[test]
 fn a_repository_that_lost_its_previous_archive_says_so() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    let targets = world.repository().join("targets");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let targets = sandbox.repository().join("targets");
     for entry in fs::read_dir(&targets).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
     let bundle = bundle("1.1");
     let bundle = bundle.to_str().unwrap();
-    let output = run(&mut world.command(&["add", "1.1", bundle]));
+    let output = run(&mut sandbox.command(&["add", "1.1", bundle]));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--skip-patch"));
-    let added = world.bundler(&["add", "1.1", bundle, "--skip-patch"]);
+    let added = sandbox.bundler(&["add", "1.1", bundle, "--skip-patch"]);
     assert_eq!(added["no_patch"], "as asked");
 }
 
@@ -194,9 +194,9 @@ fn two_keys_of_three_sign_and_a_client_accepts_it() {
 
 #[test]
 fn prune_keeps_what_clients_still_need() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for version in ["1.0", "1.1", "1.2", "1.3"] {
-        world.release(
+        sandbox.release(
             version,
             if version == "1.1" {
                 &["--required"]
@@ -205,10 +205,10 @@ fn prune_keeps_what_clients_still_need() {
             },
         );
         if version == "1.2" {
-            world.ship("1.2");
+            sandbox.ship("1.2");
         }
     }
-    let explained = world.bundler(&["explain", "1.3"]);
+    let explained = sandbox.bundler(&["explain", "1.3"]);
     let files = explained["files"].as_array().unwrap();
     assert_eq!(explained["from"], "1.2");
     assert!(
@@ -217,10 +217,10 @@ fn prune_keeps_what_clients_still_need() {
             .any(|file| file["path"] == "program" && file["what"] == "changed")
     );
 
-    let pruned = world.bundler(&["prune", "--keep", "1"]);
+    let pruned = sandbox.bundler(&["prune", "--keep", "1"]);
     assert_eq!(pruned["removed"], json!(["1.0", "1.2"]));
-    world.bundler(&["publish"]);
-    let targets = world.repository().join("targets");
+    sandbox.bundler(&["publish"]);
+    let targets = sandbox.repository().join("targets");
     let mut left: Vec<String> = fs::read_dir(targets)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -234,27 +234,27 @@ fn prune_keeps_what_clients_still_need() {
         "app-1.3.tar.gz",
     ];
     assert_eq!(left, wanted);
-    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
     // 1.2 is gone from the repository, but not from users' machines.
-    assert_eq!(world.start_version(), "1.3");
-    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.3");
+    assert!(sandbox.log().contains("by 1 patch"), "{}", sandbox.log());
     assert_eq!(
-        world.bundler(&["prune", "--keep", "1"])["removed"],
+        sandbox.bundler(&["prune", "--keep", "1"])["removed"],
         json!([])
     );
 }
 
 #[test]
 fn completions_and_manual_pages() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let done = run(&mut world.command(&["completions", shell]));
+        let done = run(&mut sandbox.command(&["completions", shell]));
         assert!(done.status.success(), "{done:?}");
         let text = String::from_utf8_lossy(&done.stdout);
         assert!(text.contains("rollout"), "{shell}: {text}");
     }
-    let pages = world.path("man");
-    world.bundler(&["man", pages.to_str().unwrap()]);
+    let pages = sandbox.path("man");
+    sandbox.bundler(&["man", pages.to_str().unwrap()]);
     let page = std::fs::read_to_string(pages.join("notsotuf-upload.1")).unwrap();
     assert!(page.contains("rsync"), "{page}");
 }
@@ -277,10 +277,10 @@ fn the_reference_lists_every_setting_and_command() {
         assert!(named, "docs/settings.md does not name {key}");
     }
     assert!(keys.len() > 15, "all keys are looked at");
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let help = run(world.stub().args(["--updater", "help"]));
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let help = run(sandbox.stub().args(["--updater", "help"]));
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     let text = docs("application.md");
     let commands = help.lines().filter_map(|line| {
@@ -333,9 +333,9 @@ fn the_reference_lists_every_setting_and_command() {
 
 #[test]
 fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     let examine = || {
-        let output = run(&mut world.command(&["doctor"]));
+        let output = run(&mut sandbox.command(&["doctor"]));
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let first: serde_json::Value = serde_json::Deserializer::from_str(&said)
             .into_iter()
@@ -358,21 +358,21 @@ fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
         );
     };
     finds("app has no release");
-    world.release("1.0", &[]);
+    sandbox.release("1.0", &[]);
     assert_eq!(examine(), [""; 0], "all is well");
-    let metadata = world.repository().join("metadata/timestamp.json");
+    let metadata = sandbox.repository().join("metadata/timestamp.json");
     let published = fs::read(&metadata).unwrap();
-    world.add("1.1", &bundle("1.1"), &["--skip-patch"]);
+    sandbox.add("1.1", &bundle("1.1"), &["--skip-patch"]);
     finds("not published");
-    world.bundler(&["publish"]);
+    sandbox.bundler(&["publish"]);
     // Somebody serves the state of before.
-    let old = world.path("old");
+    let old = sandbox.path("old");
     fs::create_dir_all(old.join("metadata")).unwrap();
     fs::write(old.join("metadata/timestamp.json"), published).unwrap();
-    let settings = world.path("project/notsotuf-project.toml");
+    let settings = sandbox.path("project/notsotuf-project.toml");
     let text = fs::read_to_string(&settings).unwrap();
     let server = Server::start(&old);
-    let at = |url: &str| fs::write(&settings, text.replace(&world.url(), url)).unwrap();
+    let at = |url: &str| fs::write(&settings, text.replace(&sandbox.url(), url)).unwrap();
     at(&server.url);
     finds("is older than what is here");
     fs::write(old.join("metadata/timestamp.json"), "<html>").unwrap();
@@ -381,19 +381,19 @@ fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
     finds("there is nothing at");
     at("http://127.0.0.1:9");
     finds("cannot reach");
-    at(&world.url());
-    let key = world.path("project/keystore/timestamp.pem");
-    fs::rename(&key, world.path("elsewhere.pem")).unwrap();
+    at(&sandbox.url());
+    let key = sandbox.path("project/keystore/timestamp.pem");
+    fs::rename(&key, sandbox.path("elsewhere.pem")).unwrap();
     finds("0 of the 1 keys");
-    fs::rename(world.path("elsewhere.pem"), &key).unwrap();
+    fs::rename(sandbox.path("elsewhere.pem"), &key).unwrap();
     let mut command = Command::new("faketime");
     command.args(["-f", "+20d"]).arg(program("notsotuf"));
-    command.arg("-C").arg(world.path("project")).arg("doctor");
+    command.arg("-C").arg(sandbox.path("project")).arg("doctor");
     let output = run(&mut command);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("timestamp: EXPIRED"), "{said}");
     assert!(said.contains("clock differs"), "{said}");
-    for entry in fs::read_dir(world.repository().join("targets")).unwrap() {
+    for entry in fs::read_dir(sandbox.repository().join("targets")).unwrap() {
         fs::write(entry.unwrap().path(), "damaged").unwrap();
     }
     finds("is missing or damaged");
@@ -403,23 +403,23 @@ fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
 /// says so.
 #[test]
 fn a_private_bucket_is_not_an_empty_one() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let private = FaultyServer::start(&world.repository(), "", Fault::Status(403));
-    let settings = world.path("project/notsotuf-project.toml");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let private = FaultyServer::start(&sandbox.repository(), "", Fault::Status(403));
+    let settings = sandbox.path("project/notsotuf-project.toml");
     let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, text.replace(&world.url(), &private.url)).unwrap();
-    let output = run(&mut world.command(&["verify", "--url", &private.url]));
+    fs::write(&settings, text.replace(&sandbox.url(), &private.url)).unwrap();
+    let output = run(&mut sandbox.command(&["verify", "--url", &private.url]));
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("403"), "{said}");
-    let output = run(&mut world.command(&["doctor"]));
+    let output = run(&mut sandbox.command(&["doctor"]));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("403") && said.contains("readable"), "{said}");
-    world.point_to(&private.url);
-    assert_eq!(world.start_version(), "1.0");
-    assert!(world.log().contains("answers 403"), "{}", world.log());
+    sandbox.point_to(&private.url);
+    assert_eq!(sandbox.start_version(), "1.0");
+    assert!(sandbox.log().contains("answers 403"), "{}", sandbox.log());
 }
 
 /// sktelecom/onot#84, NativePHP/electron#145: several at once.
@@ -427,13 +427,13 @@ fn a_private_bucket_is_not_an_empty_one() {
 fn what_is_added_at_once_is_all_published() {
     let apps = ["a", "b", "c", "d"];
     let more: Vec<&str> = apps.iter().flat_map(|app| ["--app", app]).collect();
-    let world = World::with(&more);
+    let sandbox = Sandbox::with(&more);
     let bundle = bundle("1.0");
     let adds: Vec<_> = apps
         .iter()
         .map(|app| {
             let mut command =
-                world.command(&["add", "1.0", bundle.to_str().unwrap(), "--app", app]);
+                sandbox.command(&["add", "1.0", bundle.to_str().unwrap(), "--app", app]);
             command
                 .stdout(std::process::Stdio::piped())
                 .spawn()
@@ -444,7 +444,7 @@ fn what_is_added_at_once_is_all_published() {
         let output = add.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
     }
-    let published = world.bundler(&["publish"]);
+    let published = sandbox.bundler(&["publish"]);
     let expected: Vec<String> = apps.iter().map(|app| format!("{app}-1.0.tar.gz")).collect();
     assert_eq!(published["added"], json!(expected));
 }
@@ -452,13 +452,13 @@ fn what_is_added_at_once_is_all_published() {
 #[cfg(unix)]
 #[test]
 fn who_waits_is_told_for_whom() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    let lock = world.path("project/.notsotuf-lock");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let lock = sandbox.path("project/.notsotuf-lock");
     let file = fs::File::options().write(true).open(&lock).unwrap();
     file.lock().unwrap();
     fs::write(&lock, "`notsotuf add` (process 1)\n").unwrap();
-    let refused = run(&mut world.command(&["renew", "--no-wait"]));
+    let refused = run(&mut sandbox.command(&["renew", "--no-wait"]));
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
@@ -466,8 +466,8 @@ fn who_waits_is_told_for_whom() {
         "{said}"
     );
     // Looking needs no lock.
-    world.bundler(&["status"]);
-    let mut renew = world.command(&["renew"]);
+    sandbox.bundler(&["status"]);
+    let mut renew = sandbox.command(&["renew"]);
     let renew = renew.stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(file);
     let output = renew.wait_with_output().unwrap();

@@ -9,7 +9,7 @@ use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::verify_installed_files;
 use notsotuf_stub::install::{Layout, Record};
 use notsotuf_tests::syscall_trace::{self, Act, Kind, Plan};
-use notsotuf_tests::{World, noise, run, write_script};
+use notsotuf_tests::{Sandbox, noise, run, write_script};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -30,28 +30,28 @@ fn make_bundle(folder: &Path, version: &str) {
 }
 
 struct Case {
-    world: World,
+    sandbox: Sandbox,
     /// An install of 1.0 that nothing was done to.
     fresh: PathBuf,
 }
 
 impl Case {
     fn new(add: &[&str]) -> Self {
-        let world = World::new();
+        let sandbox = Sandbox::new();
         for (version, more) in [("1.0", &[][..]), ("1.1", add)] {
-            let bundle = world.path(&format!("bundle-{version}"));
+            let bundle = sandbox.path(&format!("bundle-{version}"));
             make_bundle(&bundle, version);
-            world.add(version, &bundle, more);
-            world.bundler(&["publish"]);
+            sandbox.add(version, &bundle, more);
+            sandbox.bundler(&["publish"]);
         }
-        world.ship("1.0");
-        let fresh = world.path("install");
+        sandbox.ship("1.0");
+        let fresh = sandbox.path("install");
         fs::write(fresh.join("app/own"), "mine").unwrap();
-        Case { world, fresh }
+        Case { sandbox, fresh }
     }
 
     fn copy(&self, name: &str) -> PathBuf {
-        let to = self.world.path(name);
+        let to = self.sandbox.path(name);
         copy(&self.fresh, &to);
         to
     }
@@ -286,16 +286,16 @@ fn killed_while_repairing() {
 
 #[test]
 fn killed_while_the_stub_replaces_itself() {
-    let world = World::new();
-    make_bundle(&world.path("bundle"), "1.0");
-    world.add("1.0", &world.path("bundle"), &[]);
-    let newer = world.stub_of_version("9.1");
-    world.bundler(&["add-stub", newer.to_str().unwrap()]);
-    world.bundler(&["publish"]);
-    world.ship("1.0");
-    let fresh = world.path("install");
+    let sandbox = Sandbox::new();
+    make_bundle(&sandbox.path("bundle"), "1.0");
+    sandbox.add("1.0", &sandbox.path("bundle"), &[]);
+    let newer = sandbox.stub_of_version("9.1");
+    sandbox.bundler(&["add-stub", newer.to_str().unwrap()]);
+    sandbox.bundler(&["publish"]);
+    sandbox.ship("1.0");
+    let fresh = sandbox.path("install");
     fs::write(fresh.join("app/own"), "mine").unwrap();
-    let case = Case { world, fresh };
+    let case = Case { sandbox, fresh };
     let points = killed_at_every_call(&case, &["--updater", "update"], true, |install, what| {
         recovers(install, &["1.0"], "1.0", what);
         start(install, &["1.0"], what);
@@ -356,16 +356,16 @@ fn the_disk_is_full_from_any_call_on() {
 
 #[test]
 fn publish_is_killed_and_clients_see_a_whole_repository() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for version in ["1.0", "1.1"] {
-        make_bundle(&world.path(&format!("bundle-{version}")), version);
+        make_bundle(&sandbox.path(&format!("bundle-{version}")), version);
     }
-    world.add("1.0", &world.path("bundle-1.0"), &[]);
-    world.bundler(&["publish"]);
-    world.ship("1.0");
-    fs::write(world.path("install/app/own"), "mine").unwrap();
-    world.add("1.1", &world.path("bundle-1.1"), &[]);
-    let (project, before) = (world.path("project"), world.path("before"));
+    sandbox.add("1.0", &sandbox.path("bundle-1.0"), &[]);
+    sandbox.bundler(&["publish"]);
+    sandbox.ship("1.0");
+    fs::write(sandbox.path("install/app/own"), "mine").unwrap();
+    sandbox.add("1.1", &sandbox.path("bundle-1.1"), &[]);
+    let (project, before) = (sandbox.path("project"), sandbox.path("before"));
     copy(&project, &before);
     let mut points = 0;
     for at in 0.. {
@@ -384,15 +384,15 @@ fn publish_is_killed_and_clients_see_a_whole_repository() {
             at,
             exchange: true,
         };
-        let done = syscall_trace::run(world.command(&["publish"]), &project, plan);
+        let done = syscall_trace::run(sandbox.command(&["publish"]), &project, plan);
         let Some(call) = &done.at else { break };
         let what = format!("publish killed at call {at}, {call}");
-        let install = world.path("client");
-        copy(&world.path("install"), &install);
+        let install = sandbox.path("client");
+        copy(&sandbox.path("install"), &install);
         let client = run(&mut stub(&install, &["--updater", "update"]));
         assert!(client.status.success(), "{what}: {client:?}");
         start(&install, &["1.0", "1.1"], &what);
-        world.bundler(&["publish"]);
+        sandbox.bundler(&["publish"]);
         start(&install, &["1.1"], &what);
         points += 1;
     }

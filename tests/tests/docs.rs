@@ -461,18 +461,21 @@ fn the_workflows_of_hosting_work_and_sign_nothing_that_was_smuggled_in() {
 /// nginx takes the snippet, and does what the text says.
 #[test]
 fn nginx_takes_the_snippet_of_hosting() {
-    let world = notsotuf_tests::World::new();
-    world.release("1.0", &[]);
-    let web = world.path("web/updates");
-    world.bundler(&["upload", web.to_str().unwrap()]);
+    let sandbox = notsotuf_tests::Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let web = sandbox.path("web/updates");
+    sandbox.bundler(&["upload", web.to_str().unwrap()]);
     let text = fs::read_to_string(root().join("docs/hosting.md")).unwrap();
     let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
     let snippet: Vec<&str> = lines.filter(|line| line.starts_with("location")).collect();
     assert_eq!(snippet.len(), 2);
-    let (address, place) = (notsotuf_tests::daemons::free_address(), world.path("nginx"));
-    let folder = world.path("web");
+    let (address, place) = (
+        notsotuf_tests::daemons::free_address(),
+        sandbox.path("nginx"),
+    );
+    let folder = sandbox.path("web");
     let more = snippet.join("\n");
-    let _nginx = notsotuf_tests::daemons::nginx(&world, &folder, &place, &address, &more);
+    let _nginx = notsotuf_tests::daemons::nginx(&sandbox, &folder, &place, &address, &more);
     let caching = |path: &str| {
         let url = format!("http://{address}/updates/{path}");
         let done = run(Command::new("curl").args(["-sfI", "--noproxy", "*", &url]));
@@ -590,8 +593,8 @@ fn formats_are_explained_in_full() {
 
 #[test]
 fn every_setting_of_a_project_is_explained() {
-    let world = notsotuf_tests::World::new();
-    let written = fs::read_to_string(world.path("project/notsotuf-project.toml")).unwrap();
+    let sandbox = notsotuf_tests::Sandbox::new();
+    let written = fs::read_to_string(sandbox.path("project/notsotuf-project.toml")).unwrap();
     let text = fs::read_to_string(root().join("docs/settings.md")).unwrap();
     let (_, text) = text.split_once("## Of a project").unwrap();
     let mut names = Vec::new();
@@ -617,25 +620,25 @@ fn every_setting_of_a_project_is_explained() {
 
 #[test]
 fn a_project_sets_what_new_installs_have() {
-    let world = notsotuf_tests::World::new();
-    let path = world.path("project/notsotuf-project.toml");
+    let sandbox = notsotuf_tests::Sandbox::new();
+    let path = sandbox.path("project/notsotuf-project.toml");
     let before = fs::read_to_string(&path).unwrap();
     let more =
         "settings = { probation = 0.0, preserve = [\"config/*\"], texts = { left = \"!\" } }\n";
     fs::write(&path, before.clone() + more).unwrap();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let settings = fs::read_to_string(world.path("install/notsotuf.toml")).unwrap();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let settings = fs::read_to_string(sandbox.path("install/notsotuf.toml")).unwrap();
     assert!(settings.contains("\nprobation = 0.0\n"), "{settings}");
     assert!(
         settings.contains("\npreserve = [\"config/*\"]\n"),
         "{settings}"
     );
-    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
     // A slip is not found by users.
     fs::write(&path, before + "settings = { probtion = 0.0 }\n").unwrap();
-    let output = world.path("other");
-    let mut ship = world.command(&["ship", "--output", output.to_str().unwrap()]);
+    let output = sandbox.path("other");
+    let mut ship = sandbox.command(&["ship", "--output", output.to_str().unwrap()]);
     let refused = run(&mut ship);
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();

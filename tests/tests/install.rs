@@ -6,7 +6,7 @@
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::Record;
 use notsotuf_stub::install::verify_installed_files;
-use notsotuf_tests::{World, is_root, json, run, set_mode, text};
+use notsotuf_tests::{Sandbox, is_root, json, run, set_mode, text};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -22,8 +22,8 @@ fn mode(path: &Path) -> u32 {
 
 /// A small bundle, whose program does what `script` says after it has said
 /// which version it is.
-fn release(world: &World, version: &str, script: &str, more: &[&str]) {
-    let folder = world.path(&format!("bundle-{version}"));
+fn release(sandbox: &Sandbox, version: &str, script: &str, more: &[&str]) {
+    let folder = sandbox.path(&format!("bundle-{version}"));
     let inner = folder.join("lib");
     fs::create_dir_all(inner.join("private")).unwrap();
     let files = [
@@ -44,17 +44,17 @@ fn release(world: &World, version: &str, script: &str, more: &[&str]) {
     set_mode(&inner.join("private"), 0o700);
     set_mode(&inner, 0o755);
     set_mode(&folder, 0o755);
-    world.add(version, &folder, more);
-    world.bundler(&["publish"]);
+    sandbox.add(version, &folder, more);
+    sandbox.bundler(&["publish"]);
 }
 
 /// 1.0 is installed, and 1.1 there.
-fn world() -> World {
-    let world = World::new();
-    release(&world, "1.0", "", &[]);
-    world.ship("1.0");
-    release(&world, "1.1", "", &[]);
-    world
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0", "", &[]);
+    sandbox.ship("1.0");
+    release(&sandbox, "1.1", "", &[]);
+    sandbox
 }
 
 fn said(output: &Output) -> String {
@@ -62,19 +62,25 @@ fn said(output: &Output) -> String {
 }
 
 /// What a start says: all versions that ran.
-fn start(world: &World) -> String {
-    said(&run(&mut world.stub()))
+fn start(sandbox: &Sandbox) -> String {
+    said(&run(&mut sandbox.stub()))
 }
 
-fn command(world: &World, arguments: &[&str]) -> Value {
-    json(world.stub().arg("--updater").args(arguments).arg("--json"))
+fn command(sandbox: &Sandbox, arguments: &[&str]) -> Value {
+    json(
+        sandbox
+            .stub()
+            .arg("--updater")
+            .args(arguments)
+            .arg("--json"),
+    )
 }
 
-fn assert_as_released(world: &World, what: &str) {
-    let app = world.path("install/app");
+fn assert_as_released(sandbox: &Sandbox, what: &str) {
+    let app = sandbox.path("install/app");
     let record = Record::load(&app, Rules::host()).unwrap().unwrap();
     let damaged = verify_installed_files(&app, &record, &|_| false).unwrap();
-    assert!(damaged.is_empty(), "{what}: {damaged:?}\n{}", world.log());
+    assert!(damaged.is_empty(), "{what}: {damaged:?}\n{}", sandbox.log());
 }
 
 // calibre PR 849, nextdns PR 596: after an update under a strict umask nobody
@@ -84,19 +90,21 @@ fn a_release_has_its_modes_whatever_the_umask() {
     for umask in ["077", "000", "027"] {
         for app_mode in [0o755, 0o700, 0o2775] {
             for more in [&[][..], &["--skip-patch"]] {
-                let world = World::new();
-                release(&world, "1.0", "", &[]);
-                world.ship("1.0");
-                release(&world, "1.1", "", more);
-                let app = world.path("install/app");
+                let sandbox = Sandbox::new();
+                release(&sandbox, "1.0", "", &[]);
+                sandbox.ship("1.0");
+                release(&sandbox, "1.1", "", more);
+                let app = sandbox.path("install/app");
                 set_mode(&app, app_mode);
                 let mut shell = Command::new("sh");
                 let line = format!("umask {umask}; exec \"$0\"");
-                let done = run(shell.args(["-c", &line]).arg(world.path("install/program")));
+                let done = run(shell
+                    .args(["-c", &line])
+                    .arg(sandbox.path("install/program")));
                 let what = format!("umask {umask}, app {app_mode:o}, {more:?}");
                 assert_eq!(said(&done), "1.1", "{what}: {done:?}");
                 assert_eq!(mode(&app), app_mode, "{what}");
-                assert_as_released(&world, &what);
+                assert_as_released(&sandbox, &what);
             }
         }
     }
@@ -105,8 +113,8 @@ fn a_release_has_its_modes_whatever_the_umask() {
 // NAppUpdate 43, Tdarr 1265: folders of the application lose their modes.
 #[test]
 fn what_the_application_made_keeps_mode_owner_and_times() {
-    let world = world();
-    let app = world.path("install/app");
+    let sandbox = sandbox();
+    let app = sandbox.path("install/app");
     let folders = [
         ("profile", 0o700),
         ("profile/deep", 0o750),
@@ -146,17 +154,17 @@ fn what_the_application_made_keeps_mode_owner_and_times() {
     let paths: Vec<&str> = folders.iter().map(|(path, _)| *path).chain(paths).collect();
     let before: Vec<_> = paths.iter().map(|path| all(path)).collect();
     let of_it_all = || -> Vec<_> { paths.iter().map(|path| all(path)).collect() };
-    assert_eq!(start(&world), "1.1");
+    assert_eq!(start(&sandbox), "1.1");
     assert_eq!(of_it_all(), before);
-    assert_as_released(&world, "updated");
+    assert_as_released(&sandbox, "updated");
     // And on the way back, with what 1.1 made.
     fs::write(app.join("made by 1.1"), "").unwrap();
-    command(&world, &["rollback"]);
-    assert_eq!(start(&world), "1.0");
+    command(&sandbox, &["rollback"]);
+    assert_eq!(start(&sandbox), "1.0");
     assert_eq!(of_it_all(), before);
     assert!(app.join("made by 1.1").exists());
     // It is nowhere twice.
-    let previous = world.path("install/.notsotuf/previous");
+    let previous = sandbox.path("install/.notsotuf/previous");
     assert!(previous.join("program").exists());
     assert!(!previous.join("profile").exists());
 }
@@ -167,12 +175,12 @@ fn a_folder_of_the_release_stays_with_its_owner() {
         eprintln!("skipped: to change owners takes root");
         return;
     }
-    let world = world();
-    let app = world.path("install/app");
+    let sandbox = sandbox();
+    let app = sandbox.path("install/app");
     for path in ["lib", "lib/private", "lib/private/key"] {
         std::os::unix::fs::chown(app.join(path), Some(NOBODY), Some(NOBODY)).unwrap();
     }
-    assert_eq!(start(&world), "1.1");
+    assert_eq!(start(&sandbox), "1.1");
     let owner = |path: &str| fs::symlink_metadata(app.join(path)).unwrap().uid();
     assert_eq!(owner("lib/private"), NOBODY);
     assert_eq!(owner("lib/private/key"), NOBODY);
@@ -183,9 +191,9 @@ fn a_folder_of_the_release_stays_with_its_owner() {
 // wow.export 442, AntaREST 1397: the program has lost its x bit.
 #[test]
 fn repair_restores_permissions_without_a_download() {
-    let world = world();
-    assert_eq!(start(&world), "1.1");
-    let app = world.path("install/app");
+    let sandbox = sandbox();
+    assert_eq!(start(&sandbox), "1.1");
+    let app = sandbox.path("install/app");
     for (path, bits) in [
         ("program", 0o644),
         ("lib/private", 0o777),
@@ -193,77 +201,77 @@ fn repair_restores_permissions_without_a_download() {
     ] {
         set_mode(&app.join(path), bits);
     }
-    assert_eq!(run(&mut world.stub()).status.code(), Some(127));
-    world.server.as_ref().unwrap().requests();
-    let done = command(&world, &["repair"]);
+    assert_eq!(run(&mut sandbox.stub()).status.code(), Some(127));
+    sandbox.server.as_ref().unwrap().requests();
+    let done = command(&sandbox, &["repair"]);
     assert_eq!(
         done["damaged"],
         json!(["lib/data", "lib/private", "program"])
     );
     assert_eq!(done["result"], "updated");
-    assert_eq!(world.server.as_ref().unwrap().requests(), [""; 0]);
-    assert_eq!(start(&world), "1.1");
-    assert_as_released(&world, "repaired");
-    assert_eq!(command(&world, &["repair"])["result"], "up-to-date");
+    assert_eq!(sandbox.server.as_ref().unwrap().requests(), [""; 0]);
+    assert_eq!(start(&sandbox), "1.1");
+    assert_as_released(&sandbox, "repaired");
+    assert_eq!(command(&sandbox, &["repair"])["result"], "up-to-date");
 }
 
 #[test]
 fn lost_permissions_come_back_with_a_patch_too() {
-    let world = world();
-    let app = world.path("install/app");
+    let sandbox = sandbox();
+    let app = sandbox.path("install/app");
     for (path, bits) in [("lib/tool", 0o644), ("lib/data", 0o666), ("lib", 0o775)] {
         set_mode(&app.join(path), bits);
     }
-    assert_eq!(start(&world), "1.1");
-    assert!(world.log().contains("by 1 patch"), "{}", world.log());
-    assert_as_released(&world, "patched");
+    assert_eq!(start(&sandbox), "1.1");
+    assert!(sandbox.log().contains("by 1 patch"), "{}", sandbox.log());
+    assert_as_released(&sandbox, "patched");
 }
 
 // A required release that ended with an error while its own server was down.
 #[test]
 fn a_required_release_that_failed_once_is_tried_again_for_a_newer_one() {
-    let world = World::new();
-    release(&world, "1.0", "", &[]);
-    world.ship("1.0");
-    let down = world.path("down");
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0", "", &[]);
+    sandbox.ship("1.0");
+    let down = sandbox.path("down");
     fs::write(&down, "").unwrap();
     let script = format!("test ! -e '{}'", down.display());
-    release(&world, "1.1", &script, &["--required"]);
-    assert_eq!(start(&world), "1.1\n1.0");
+    release(&sandbox, "1.1", &script, &["--required"]);
+    assert_eq!(start(&sandbox), "1.1\n1.0");
     // Once is enough, without anything new.
     for _ in 0..3 {
-        assert_eq!(start(&world), "1.0");
+        assert_eq!(start(&sandbox), "1.0");
     }
-    let check = command(&world, &["check"]);
+    let check = command(&sandbox, &["check"]);
     assert_eq!(check["update"], Value::Null);
     assert_eq!(check["skipped"][0]["version"], "1.1");
     assert_eq!(check["skipped"][0]["why"], "failed");
-    let told = said(&run(world.stub().args(["--updater", "update"])));
+    let told = said(&run(sandbox.stub().args(["--updater", "update"])));
     assert!(told.contains("version 1.1 is passed over"), "{told}");
     assert!(told.contains("--updater update --retry"), "{told}");
     // A newer one lifts the block, once for each.
-    release(&world, "1.2", "", &[]);
-    assert_eq!(start(&world), "1.1\n1.0");
-    assert_eq!(start(&world), "1.0");
-    release(&world, "1.3", "", &[]);
+    release(&sandbox, "1.2", "", &[]);
+    assert_eq!(start(&sandbox), "1.1\n1.0");
+    assert_eq!(start(&sandbox), "1.0");
+    release(&sandbox, "1.3", "", &[]);
     fs::remove_file(down).unwrap();
-    assert_eq!(start(&world), "1.1");
-    assert_eq!(start(&world), "1.3", "{}", world.log());
-    assert_eq!(command(&world, &["status"])["failed"], json!([]));
-    assert!(!world.path("install/.notsotuf/blocked").exists());
-    assert_eq!(command(&world, &["status"])["not_installed"], json!([]));
+    assert_eq!(start(&sandbox), "1.1");
+    assert_eq!(start(&sandbox), "1.3", "{}", sandbox.log());
+    assert_eq!(command(&sandbox, &["status"])["failed"], json!([]));
+    assert!(!sandbox.path("install/.notsotuf/blocked").exists());
+    assert_eq!(command(&sandbox, &["status"])["not_installed"], json!([]));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_version_that_failed_is_tried_again_after_a_day() {
-    let world = World::with(&["--timestamp-days", "30"]);
-    release(&world, "1.0", "", &[]);
-    world.ship("1.0");
-    release(&world, "1.1", "exit 1", &[]);
+    let sandbox = Sandbox::with(&["--timestamp-days", "30"]);
+    release(&sandbox, "1.0", "", &[]);
+    sandbox.ship("1.0");
+    release(&sandbox, "1.1", "exit 1", &[]);
     let at = |date: &str| {
         let mut command = Command::new("faketime");
-        said(&run(command.arg(date).arg(world.path("install/program"))))
+        said(&run(command.arg(date).arg(sandbox.path("install/program"))))
     };
     assert_eq!(at("+0 hours"), "1.1\n1.0");
     assert_eq!(at("+23 hours"), "1.0");
@@ -274,117 +282,117 @@ fn a_version_that_failed_is_tried_again_after_a_day() {
 // It went back to the very version that had failed, and without a probation.
 #[test]
 fn nothing_goes_back_to_a_version_that_failed() {
-    let world = World::new();
-    release(&world, "1.0", "", &[]);
-    world.ship("1.0");
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0", "", &[]);
+    sandbox.ship("1.0");
     // It proves itself, in the run that goes back to it, too: the stub takes
     // the file away then.
     let script = "f=${NOTSOTUF_READY_FILE:-}; test -n \"$f\" || exit 0
 : > \"$f\"; while test -e \"$f\"; do sleep 0.05; done";
-    release(&world, "1.1", script, &[]);
-    assert_eq!(start(&world), "1.1");
-    release(&world, "1.2", "exit 1", &[]);
-    assert_eq!(start(&world), "1.2\n1.1");
-    let status = command(&world, &["status"]);
+    release(&sandbox, "1.1", script, &[]);
+    assert_eq!(start(&sandbox), "1.1");
+    release(&sandbox, "1.2", "exit 1", &[]);
+    assert_eq!(start(&sandbox), "1.2\n1.1");
+    let status = command(&sandbox, &["status"]);
     assert_eq!(status["failed"], json!(["1.2"]));
     assert_eq!(status["previous"], Value::Null);
-    let refused = run(world.stub().args(["--updater", "rollback"]));
+    let refused = run(sandbox.stub().args(["--updater", "rollback"]));
     assert_eq!(refused.status.code(), Some(5));
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
         told.contains("1.2, which was here before, failed"),
         "{told}"
     );
-    assert_eq!(start(&world), "1.1");
-    assert_eq!(command(&world, &["status"])["failed"], json!(["1.2"]));
+    assert_eq!(start(&sandbox), "1.1");
+    assert_eq!(command(&sandbox, &["status"])["failed"], json!(["1.2"]));
 }
 
 #[test]
 fn going_back_by_hand_is_no_failure() {
-    let world = world();
-    assert_eq!(start(&world), "1.1");
-    let back = command(&world, &["rollback"]);
+    let sandbox = sandbox();
+    assert_eq!(start(&sandbox), "1.1");
+    let back = command(&sandbox, &["rollback"]);
     assert_eq!(back, json!({"result": "updated", "version": "1.0"}));
-    let status = command(&world, &["status"]);
+    let status = command(&sandbox, &["status"]);
     assert_eq!(status["failed"], json!([]));
     assert_eq!(status["rolled_back"], json!(["1.1"]));
     assert_eq!(status["previous"]["version"], "1.1");
     // It stays there until a newer one comes.
-    assert_eq!(start(&world), "1.0");
-    let check = command(&world, &["check"]);
+    assert_eq!(start(&sandbox), "1.0");
+    let check = command(&sandbox, &["check"]);
     assert_eq!(check["skipped"][0]["why"], "rolled-back");
-    release(&world, "1.2", "", &[]);
-    assert_eq!(start(&world), "1.2");
+    release(&sandbox, "1.2", "", &[]);
+    assert_eq!(start(&sandbox), "1.2");
 }
 
 // One that names another program than the settings: no start can install it.
 #[test]
 fn a_broken_release_is_fetched_once_and_a_later_one_comes() {
-    let world = World::new();
-    release(&world, "1.0", "", &[]);
-    world.ship("1.0");
-    let folder = world.path("broken");
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0", "", &[]);
+    sandbox.ship("1.0");
+    let folder = sandbox.path("broken");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("other"), "no program").unwrap();
-    world.add("1.1", &folder, &["--skip-patch", "--force"]);
-    world.bundler(&["publish"]);
+    sandbox.add("1.1", &folder, &["--skip-patch", "--force"]);
+    sandbox.bundler(&["publish"]);
     let fetched = |version: &str| {
-        let requests = world.server.as_ref().unwrap().requests();
+        let requests = sandbox.server.as_ref().unwrap().requests();
         let archive = format!("app-{version}.tar.gz");
         requests.iter().filter(|r| r.ends_with(&archive)).count()
     };
     let mut times = 0;
     for _ in 0..4 {
-        assert_eq!(start(&world), "1.0");
+        assert_eq!(start(&sandbox), "1.0");
         times += fetched("1.1");
     }
-    assert_eq!(times, 1, "{}", world.log());
-    let check = command(&world, &["check"]);
+    assert_eq!(times, 1, "{}", sandbox.log());
+    let check = command(&sandbox, &["check"]);
     assert_eq!(check["skipped"][0]["why"], "not-installed");
-    let status = command(&world, &["status"]);
+    let status = command(&sandbox, &["status"]);
     assert_eq!(status["not_installed"], json!(["1.1"]));
     assert_eq!(status["failed"], json!([]));
-    assert!(!world.path("install/.notsotuf/downloads").exists());
-    release(&world, "1.2", "", &["--skip-patch"]);
-    assert_eq!(start(&world), "1.2", "{}", world.log());
-    assert!(!world.path("install/.notsotuf/blocked").exists());
+    assert!(!sandbox.path("install/.notsotuf/downloads").exists());
+    release(&sandbox, "1.2", "", &["--skip-patch"]);
+    assert_eq!(start(&sandbox), "1.2", "{}", sandbox.log());
+    assert!(!sandbox.path("install/.notsotuf/blocked").exists());
 }
 
 #[test]
 fn an_update_that_cannot_be_put_in_place_keeps_no_later_one_away() {
-    let world = world();
-    command(&world, &["stage"]);
+    let sandbox = sandbox();
+    command(&sandbox, &["stage"]);
     // A folder on which something is mounted cannot be renamed.
-    let app = world.path("install/app");
+    let app = sandbox.path("install/app");
     let mount = |arguments: &[&str]| run(Command::new("mount").args(arguments).arg(&app));
     if !mount(&["--bind", text(&app)]).status.success() {
         eprintln!("skipped: mounting takes root");
         return;
     }
     let unmount = || run(Command::new("umount").arg("-l").arg(&app)).status;
-    world.server.as_ref().unwrap().requests();
-    assert_eq!(start(&world), "1.0");
-    let requests = world.server.as_ref().unwrap().requests();
+    sandbox.server.as_ref().unwrap().requests();
+    assert_eq!(start(&sandbox), "1.0");
+    let requests = sandbox.server.as_ref().unwrap().requests();
     let again = requests
         .iter()
         .any(|r| r.contains("targets/") && r.contains("app-1"));
     assert!(!again, "it is there: {requests:?}");
-    assert!(world.log().contains("version 1.1 cannot be installed"));
-    let status = command(&world, &["status"]);
+    assert!(sandbox.log().contains("version 1.1 cannot be installed"));
+    let status = command(&sandbox, &["status"]);
     assert_eq!(status["not_installed"], json!([]), "it is tried again");
-    release(&world, "1.2", "", &[]);
-    assert_eq!(start(&world), "1.0");
-    let staged = command(&world, &["status"])["staged"]["version"].clone();
-    assert_eq!(staged, "1.2", "{}", world.log());
+    release(&sandbox, "1.2", "", &[]);
+    assert_eq!(start(&sandbox), "1.0");
+    let staged = command(&sandbox, &["status"])["staged"]["version"].clone();
+    assert_eq!(staged, "1.2", "{}", sandbox.log());
     // In vain so often that it is given up for now.
     for _ in 0..3 {
-        assert_eq!(start(&world), "1.0");
+        assert_eq!(start(&sandbox), "1.0");
     }
-    assert_eq!(command(&world, &["status"])["staged"], Value::Null);
+    assert_eq!(command(&sandbox, &["status"])["staged"], Value::Null);
     assert!(unmount().success());
-    assert_eq!(start(&world), "1.0");
-    let retried = command(&world, &["update", "--retry"]);
-    assert_eq!(retried["version"], "1.2", "{}", world.log());
+    assert_eq!(start(&sandbox), "1.0");
+    let retried = command(&sandbox, &["update", "--retry"]);
+    assert_eq!(retried["version"], "1.2", "{}", sandbox.log());
 }
 
 // `sudo myapp` once, and its owner got no updates any more.
@@ -394,15 +402,15 @@ fn root_takes_no_install_away_from_its_owner() {
         eprintln!("skipped: to change owners takes root");
         return;
     }
-    let world = world();
-    let install = world.path("install");
-    set_mode(world.path("").as_path(), 0o755);
+    let sandbox = sandbox();
+    let install = sandbox.path("install");
+    set_mode(sandbox.path("").as_path(), 0o755);
     let done = run(Command::new("chown")
         .args(["-R", "65534:65534"])
         .arg(&install));
     assert!(done.status.success());
-    let home = world.path("home");
-    let as_root = |arguments: &[&str]| run(world.stub().args(arguments).env("HOME", &home));
+    let home = sandbox.path("home");
+    let as_root = |arguments: &[&str]| run(sandbox.stub().args(arguments).env("HOME", &home));
     let foreign = || {
         let found = run(Command::new("find")
             .arg(&install)
@@ -415,14 +423,14 @@ fn root_takes_no_install_away_from_its_owner() {
     assert_eq!(refused.status.code(), Some(5));
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(told.contains("belongs to another user than root"), "{told}");
-    let as_owner = || said(&run(world.stub().uid(NOBODY).gid(NOBODY)));
-    assert_eq!(as_owner(), "1.1", "{}", world.log());
+    let as_owner = || said(&run(sandbox.stub().uid(NOBODY).gid(NOBODY)));
+    assert_eq!(as_owner(), "1.1", "{}", sandbox.log());
     assert_eq!(said(&as_root(&[])), "1.1");
     assert_eq!(foreign(), "");
     // As a stub of old left it.
     let state = install.join(".notsotuf");
     std::os::unix::fs::chown(&state, Some(0), Some(0)).unwrap();
-    release(&world, "1.2", "", &[]);
-    assert_eq!(as_owner(), "1.2", "{}", world.log());
+    release(&sandbox, "1.2", "", &[]);
+    assert_eq!(as_owner(), "1.2", "{}", sandbox.log());
     assert!(install.join(".notsotuf-of-root-1").exists());
 }

@@ -2,7 +2,7 @@
 
 use notsotuf_stub::hex::decode_hex;
 use notsotuf_stub::tuf::key::Key;
-use notsotuf_tests::{Server, World, bundle, bundler_in, python, python_in, text};
+use notsotuf_tests::{Sandbox, Server, bundle, bundler_in, python, python_in, text};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -10,28 +10,28 @@ use std::process::Command;
 
 #[test]
 fn python_clients_read_our_repository() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    let added = world.add("1.1", &bundle("1.1"), &["--meta", r#"{"notes": ["é", 1]}"#]);
-    world.bundler(&["publish"]);
-    let first = world.path("project/repository/metadata/1.root.json");
-    let folder = world.path("client");
-    let args = ["ngclient", &world.url(), text(&first), text(&folder)];
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let added = sandbox.add("1.1", &bundle("1.1"), &["--meta", r#"{"notes": ["é", 1]}"#]);
+    sandbox.bundler(&["publish"]);
+    let first = sandbox.path("project/repository/metadata/1.root.json");
+    let folder = sandbox.path("client");
+    let args = ["ngclient", &sandbox.url(), text(&first), text(&folder)];
     let targets = ["app-1.0.tar.gz", "app-1.1.tar.gz", "app-1.1.patch"];
-    let sizes = python_in(&world.path(""), &[&args[..], &targets].concat());
+    let sizes = python_in(&sandbox.path(""), &[&args[..], &targets].concat());
     assert_eq!(sizes["app-1.1.tar.gz"], added["archive"]["size"]);
     assert_eq!(sizes["app-1.1.patch"], added["patch"]["size"]);
 
-    let folder = world.path("tufup");
+    let folder = sandbox.path("tufup");
     let args = [
         "client",
-        &world.url(),
+        &sandbox.url(),
         text(&first),
         text(&folder),
         "app",
         "1.0",
     ];
-    let done = python_in(&world.path(""), &args);
+    let done = python_in(&sandbox.path(""), &args);
     assert_eq!(done["found"], "1.1");
     assert_eq!(done["custom"], json!({ "notes": ["é", 1] }));
     assert_eq!(done["installed"], json!(["_internal", "program"]));
@@ -44,10 +44,10 @@ fn python_clients_read_our_repository() {
 
 #[test]
 fn the_stub_updates_from_a_repository_that_tufup_made() {
-    let mut world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let theirs = world.path("tufup");
+    let mut sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let theirs = sandbox.path("tufup");
     fs::create_dir_all(&theirs).unwrap();
     for version in ["1.0", "1.1"] {
         python_in(
@@ -56,13 +56,13 @@ fn the_stub_updates_from_a_repository_that_tufup_made() {
         );
     }
     let repository = theirs.join("repository");
-    let shipped = world.path("install/root.json");
+    let shipped = sandbox.path("install/root.json");
     fs::copy(repository.join("metadata/1.root.json"), shipped).unwrap();
     let server = Server::start(&repository);
-    world.point_to(&server.url);
-    world.server = Some(server);
-    assert_eq!(world.start_version(), "1.1");
-    let log = world.log();
+    sandbox.point_to(&server.url);
+    sandbox.server = Some(server);
+    assert_eq!(sandbox.start_version(), "1.1");
+    let log = sandbox.log();
     assert!(
         log.contains("updated to version 1.1 by the full archive"),
         "{log}"
@@ -100,10 +100,10 @@ fn signatures_of_all_schemes_by_securesystemslib() {
 }
 
 /// A tufup client of 1.0 that has the archive of that version updates.
-fn tufup_client(world: &World, repository: &Path, url: &str, name: &str) -> Value {
+fn tufup_client(sandbox: &Sandbox, repository: &Path, url: &str, name: &str) -> Value {
     let root = repository.join("metadata/1.root.json");
     let archive = repository.join("targets/app-1.0.tar.gz");
-    let folder = world.path(name);
+    let folder = sandbox.path(name);
     let args = [
         "client",
         url,
@@ -113,7 +113,7 @@ fn tufup_client(world: &World, repository: &Path, url: &str, name: &str) -> Valu
         "1.0",
         text(&archive),
     ];
-    let done = python_in(&world.path(""), &args);
+    let done = python_in(&sandbox.path(""), &args);
     let program = folder.join("install/program");
     let output = Command::new(program).output().unwrap();
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -123,8 +123,8 @@ fn tufup_client(world: &World, repository: &Path, url: &str, name: &str) -> Valu
 
 #[test]
 fn a_tufup_repository_is_taken_over_in_place_and_its_clients_keep_updating() {
-    let world = World::new();
-    let theirs = world.path("tufup");
+    let sandbox = Sandbox::new();
+    let theirs = sandbox.path("tufup");
     fs::create_dir_all(&theirs).unwrap();
     for version in ["1.0", "1.1"] {
         python_in(
@@ -146,7 +146,7 @@ fn a_tufup_repository_is_taken_over_in_place_and_its_clients_keep_updating() {
     let added = notsotuf(&["add", "1.2", text(&bundle("1.2"))]);
     assert_eq!(added["patch"]["from"], "1.1");
     notsotuf(&["publish"]);
-    let done = tufup_client(&world, &repository, &server.url, "one");
+    let done = tufup_client(&sandbox, &repository, &server.url, "one");
     assert_eq!(done["found"], "1.2");
     assert_eq!(
         done["downloaded"],
@@ -162,13 +162,13 @@ fn a_tufup_repository_is_taken_over_in_place_and_its_clients_keep_updating() {
     }
     notsotuf(&["add", "1.3", text(&bundle("1.3"))]);
     notsotuf(&["publish"]);
-    let done = tufup_client(&world, &repository, &server.url, "two");
+    let done = tufup_client(&sandbox, &repository, &server.url, "two");
     assert_eq!(done["found"], "1.3");
     assert_eq!(done["downloaded"].as_array().unwrap().len(), 3);
     assert_eq!(notsotuf(&["verify"])["problems"], json!([]));
 
     // New installs have the stub, which takes the full archive.
-    let install = world.path("install");
+    let install = sandbox.path("install");
     notsotuf(&["ship", "--version", "1.1", "--output", text(&install)]);
     let said = notsotuf_tests::json(&mut Command::new(install.join("program")));
     assert_eq!(said["version"], "1.3");
@@ -177,8 +177,8 @@ fn a_tufup_repository_is_taken_over_in_place_and_its_clients_keep_updating() {
 /// The last release of the old name is what new users install of the new one.
 #[test]
 fn clients_of_tufup_cross_over_to_the_stub() {
-    let world = World::new();
-    let theirs = world.path("tufup");
+    let sandbox = Sandbox::new();
+    let theirs = sandbox.path("tufup");
     fs::create_dir_all(&theirs).unwrap();
     python_in(&theirs, &["release", "app", "1.0", text(&bundle("1.0"))]);
     let repository = theirs.join("repository");
@@ -198,7 +198,7 @@ fn clients_of_tufup_cross_over_to_the_stub() {
     notsotuf(&["publish"]);
 
     let root = repository.join("metadata/1.root.json");
-    let folder = world.path("client");
+    let folder = sandbox.path("client");
     let args = [
         "client",
         &server.url,
@@ -207,7 +207,7 @@ fn clients_of_tufup_cross_over_to_the_stub() {
         "app",
         "1.0",
     ];
-    let done = python_in(&world.path(""), &args);
+    let done = python_in(&sandbox.path(""), &args);
     assert_eq!(done["found"], "1.1");
     let start = || notsotuf_tests::json(&mut Command::new(folder.join("install/program")));
     assert_eq!(start()["version"], "1.1");
@@ -225,10 +225,10 @@ fn clients_of_tufup_cross_over_to_the_stub() {
 
 #[test]
 fn the_stub_follows_a_tufup_repository_through_rotations() {
-    let mut world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let theirs = world.path("tufup");
+    let mut sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let theirs = sandbox.path("tufup");
     fs::create_dir_all(&theirs).unwrap();
     let release = |version: &str| {
         python_in(
@@ -240,34 +240,34 @@ fn the_stub_follows_a_tufup_repository_through_rotations() {
     let repository = theirs.join("repository");
     fs::copy(
         repository.join("metadata/1.root.json"),
-        world.path("install/root.json"),
+        sandbox.path("install/root.json"),
     )
     .unwrap();
     let server = Server::start(&repository);
-    world.point_to(&server.url);
-    world.server = Some(server);
-    assert_eq!(world.start_version(), "1.0");
+    sandbox.point_to(&server.url);
+    sandbox.server = Some(server);
+    assert_eq!(sandbox.start_version(), "1.0");
     for role in ["timestamp", "snapshot", "targets", "root"] {
         python_in(&theirs, &["rotate", role, &format!("{role}-2")]);
-        world.start();
+        sandbox.start();
         assert!(
-            world.log().trim_end().ends_with("up to date"),
+            sandbox.log().trim_end().ends_with("up to date"),
             "{role}: {}",
-            world.log()
+            sandbox.log()
         );
     }
     release("1.1");
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }
 
 #[test]
 fn key_files_of_securesystemslib_are_read() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for (name, password) in [("old-plain", ""), ("old-locked", "correct horse")] {
-        let path = world.path("project/keystore").join(name);
+        let path = sandbox.path("project/keystore").join(name);
         python(&["legacy-key", text(&path), password]);
     }
-    let keys = world.bundler(&["keys", "list"]);
+    let keys = sandbox.bundler(&["keys", "list"]);
     let find = |name: &str| {
         let mut keys = keys["keys"].as_array().unwrap().iter();
         keys.find(|key| key["name"] == name).unwrap()["private"].clone()
@@ -276,11 +276,11 @@ fn key_files_of_securesystemslib_are_read() {
         (find("old-plain"), find("old-locked")),
         (json!("plain"), json!("encrypted"))
     );
-    world.bundler(&["keys", "replace", "targets", "old-plain"]);
-    world.bundler(&["keys", "replace", "snapshot", "old-locked"]);
-    world.add("1.0", &bundle("onefile-1.0"), &[]);
+    sandbox.bundler(&["keys", "replace", "targets", "old-plain"]);
+    sandbox.bundler(&["keys", "replace", "snapshot", "old-locked"]);
+    sandbox.add("1.0", &bundle("onefile-1.0"), &[]);
     let with = |passphrase: &str| {
-        let mut command = world.command(&["publish"]);
+        let mut command = sandbox.command(&["publish"]);
         command.env("NOTSOTUF_PASSPHRASE_OLD_LOCKED", passphrase);
         notsotuf_tests::run(&mut command)
     };
@@ -288,5 +288,5 @@ fn key_files_of_securesystemslib_are_read() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("the passphrase is wrong"));
     assert!(with("correct horse").status.success());
-    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
 }

@@ -449,7 +449,7 @@ fn init_is_interrupted_at_a_prompt() {
     // The title, then each passphrase twice.
     for at in [0, 1, 2, 7] {
         let desk = Desk::new();
-        let mut typed = vec!["Hello World"];
+        let mut typed = vec!["Hello Sandbox"];
         typed.resize(at.max(1), "swordfish");
         typed.truncate(at);
         typed.push("^C");
@@ -460,12 +460,12 @@ fn init_is_interrupted_at_a_prompt() {
         assert!(!shown.contains("swordfish"), "{shown}");
     }
     let desk = Desk::new();
-    let typed = [&["Hello World"][..], &["swordfish"; 8]].concat();
+    let typed = [&["Hello Sandbox"][..], &["swordfish"; 8]].concat();
     let (shown, code) = desk.type_at(&["-C", "p", "init", "--app", "hello"], &typed);
     assert_eq!(code, 0, "{shown}");
     let settings = fs::read_to_string(desk.path("p/notsotuf-project.toml")).unwrap();
     assert!(
-        settings.contains("\ntitle = \"Hello World\"\n"),
+        settings.contains("\ntitle = \"Hello Sandbox\"\n"),
         "{settings}"
     );
     let said = desk.fails(1, &["-C", "p", "init", "--app", "other", "--plain"]);

@@ -1,84 +1,84 @@
 //! Keys that a team can live with: rotation, thresholds, several people,
 //! devices, renewal, audits; and that clients of all kinds keep up.
 
-use notsotuf_tests::{World, bundle, copy_tree, python_in, run, write_version_script};
+use notsotuf_tests::{Sandbox, bundle, copy_tree, python_in, run, write_version_script};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 /// A project with small releases: the content does not matter here.
-fn world(init: &[&str]) -> World {
-    let world = World::with(init);
-    small(&world, "1.0");
-    world
+fn sandbox(init: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::with(init);
+    small(&sandbox, "1.0");
+    sandbox
 }
 
-fn small(world: &World, version: &str) {
-    let bundle = world.path(&format!("bundle-{version}"));
+fn small(sandbox: &Sandbox, version: &str) {
+    let bundle = sandbox.path(&format!("bundle-{version}"));
     write_version_script(&bundle.join("program"), version);
     // Large enough for a patch to pay.
     let filler: Vec<u8> = (0..20_000u32).flat_map(|n| (n * n).to_le_bytes()).collect();
     fs::write(bundle.join("filler"), filler).unwrap();
-    world.add(version, &bundle, &[]);
+    sandbox.add(version, &bundle, &[]);
 }
 
-fn publish(world: &World) -> Value {
-    world.bundler(&["publish"])
+fn publish(sandbox: &Sandbox) -> Value {
+    sandbox.bundler(&["publish"])
 }
 
-fn fails(world: &World, args: &[&str], code: i32, words: &str) {
-    let output = run(&mut world.command(args));
+fn fails(sandbox: &Sandbox, args: &[&str], code: i32, words: &str) {
+    let output = run(&mut sandbox.command(args));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
     assert!(said.contains(words), "{args:?}: {said}");
 }
 
 /// python-tuf and tufup clients that know only the first root.
-fn python_clients_keep_up(world: &World, version: &str) {
-    let root = world.repository().join("metadata/1.root.json");
+fn python_clients_keep_up(sandbox: &Sandbox, version: &str) {
+    let root = sandbox.repository().join("metadata/1.root.json");
     let root = root.to_str().unwrap();
-    let folder = world.path(&format!("ngclient-{version}"));
+    let folder = sandbox.path(&format!("ngclient-{version}"));
     let archive = format!("app-{version}.tar.gz");
-    let url = world.url();
+    let url = sandbox.url();
     let args = ["ngclient", &url, root, folder.to_str().unwrap(), &archive];
-    python_in(&world.path(""), &args);
-    let folder = world.path(&format!("tufup-{version}"));
+    python_in(&sandbox.path(""), &args);
+    let folder = sandbox.path(&format!("tufup-{version}"));
     let args = ["client", &url, root, folder.to_str().unwrap(), "app", "1.0"];
-    let done = python_in(&world.path(""), &args);
+    let done = python_in(&sandbox.path(""), &args);
     assert_eq!(done["found"], version);
 }
 
 #[test]
 fn every_key_can_be_replaced_and_all_clients_keep_up() {
-    let world = world(&[]);
-    publish(&world);
-    world.ship("1.0");
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
+    sandbox.ship("1.0");
     let mut version = 0;
     for role in ["timestamp", "snapshot", "targets", "root"] {
         version += 1;
         let new = format!("{role}-2");
-        world.bundler(&["keys", "create", &new, "--plain"]);
-        let draft = world.bundler(&["keys", "replace", role, &new]);
+        sandbox.bundler(&["keys", "create", &new, "--plain"]);
+        let draft = sandbox.bundler(&["keys", "replace", role, &new]);
         assert_eq!(draft["ready"], true, "{draft}");
-        small(&world, &format!("1.{version}"));
-        let done = publish(&world);
+        small(&sandbox, &format!("1.{version}"));
+        let done = publish(&sandbox);
         assert_eq!(done["versions"]["root"], version + 1);
         assert_eq!(
-            world.start_version(),
+            sandbox.start_version(),
             format!("1.{version}"),
             "{}",
-            world.log()
+            sandbox.log()
         );
-        fs::remove_file(world.path(&format!("project/keystore/{role}.pem"))).unwrap();
-        python_clients_keep_up(&world, &format!("1.{version}"));
+        fs::remove_file(sandbox.path(&format!("project/keystore/{role}.pem"))).unwrap();
+        python_clients_keep_up(&sandbox, &format!("1.{version}"));
     }
-    let audit = world.bundler(&["verify"]);
+    let audit = sandbox.bundler(&["verify"]);
     assert_eq!(
         audit,
         json!({ "roots": 5, "archives": 5, "patches": 4, "others": 0, "problems": [] })
     );
-    let keys = world.bundler(&["keys", "list"]);
+    let keys = sandbox.bundler(&["keys", "list"]);
     let signing: Vec<_> = keys["keys"]
         .as_array()
         .unwrap()
@@ -94,18 +94,18 @@ fn every_key_can_be_replaced_and_all_clients_keep_up() {
 
 #[test]
 fn a_half_signed_root_is_never_published() {
-    let world = world(&["--root-keys", "alice,bob,carol", "--root-threshold", "2"]);
-    publish(&world);
-    world.ship("1.0");
+    let sandbox = sandbox(&["--root-keys", "alice,bob,carol", "--root-threshold", "2"]);
+    publish(&sandbox);
+    sandbox.ship("1.0");
     // Everyone has a medium of their own.
-    let medium = |name: &str| world.path(&format!("medium-{name}"));
+    let medium = |name: &str| sandbox.path(&format!("medium-{name}"));
     for name in ["alice", "bob", "carol"] {
         fs::create_dir_all(medium(name)).unwrap();
         let file = format!("{name}.pem");
-        let from = world.path("project/keystore").join(&file);
+        let from = sandbox.path("project/keystore").join(&file);
         fs::rename(from, medium(name).join(&file)).unwrap();
         fs::copy(
-            world.path(&format!("project/keystore/{name}.pub")),
+            sandbox.path(&format!("project/keystore/{name}.pub")),
             medium(name).join(format!("{name}.pub")),
         )
         .unwrap();
@@ -114,128 +114,149 @@ fn a_half_signed_root_is_never_published() {
     let alice = ["--key-dir", alice.to_str().unwrap()];
     let bob = medium("bob");
     let bob = ["--key-dir", bob.to_str().unwrap()];
-    world.bundler(&["keys", "create", "targets-2", "--plain"]);
-    let draft = world.bundler(&[&["keys", "replace", "targets", "targets-2"], &alice[..]].concat());
+    sandbox.bundler(&["keys", "create", "targets-2", "--plain"]);
+    let draft =
+        sandbox.bundler(&[&["keys", "replace", "targets", "targets-2"], &alice[..]].concat());
     assert_eq!(draft["ready"], false);
     assert_eq!(draft["old"], json!({ "have": 1, "need": 2 }));
-    fails(&world, &["publish"], 1, "notsotuf sign root");
-    assert!(!world.repository().join("metadata/2.root.json").exists());
-    assert_eq!(world.start_version(), "1.0");
-    let status = world.bundler(&["status"]);
+    fails(&sandbox, &["publish"], 1, "notsotuf sign root");
+    assert!(!sandbox.repository().join("metadata/2.root.json").exists());
+    assert_eq!(sandbox.start_version(), "1.0");
+    let status = sandbox.bundler(&["status"]);
     assert_eq!(
         status["pending"]["root"]["old"],
         json!({ "have": 1, "need": 2 })
     );
-    let draft = world.bundler(&[&["sign", "root", "--yes"], &bob[..]].concat());
+    let draft = sandbox.bundler(&[&["sign", "root", "--yes"], &bob[..]].concat());
     assert_eq!(draft["ready"], true, "{draft}");
-    small(&world, "1.1");
-    assert_eq!(publish(&world)["versions"]["root"], 2);
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
-    python_clients_keep_up(&world, "1.1");
+    small(&sandbox, "1.1");
+    assert_eq!(publish(&sandbox)["versions"]["root"], 2);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+    python_clients_keep_up(&sandbox, "1.1");
     // And a change of the root keys themselves: old and new must sign.
-    world.bundler(&["keys", "create", "dave", "--plain"]);
-    let draft = world.bundler(&[&["keys", "replace", "carol", "dave"], &bob[..]].concat());
+    sandbox.bundler(&["keys", "create", "dave", "--plain"]);
+    let draft = sandbox.bundler(&[&["keys", "replace", "carol", "dave"], &bob[..]].concat());
     assert_eq!(draft["old"], json!({ "have": 1, "need": 2 }));
     assert_eq!(draft["new"], json!({ "have": 2, "need": 2 }));
-    fails(&world, &["publish"], 1, "by the keys of the root before");
-    world.bundler(&[&["sign", "root", "--yes"], &alice[..]].concat());
-    assert_eq!(publish(&world)["versions"]["root"], 3);
-    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    fails(&sandbox, &["publish"], 1, "by the keys of the root before");
+    sandbox.bundler(&[&["sign", "root", "--yes"], &alice[..]].concat());
+    assert_eq!(publish(&sandbox)["versions"]["root"], 3);
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
 }
 
 #[test]
 fn a_key_is_made_where_it_stays() {
-    let world = world(&[]);
-    let medium = world.path("medium");
+    let sandbox = sandbox(&[]);
+    let medium = sandbox.path("medium");
     fs::create_dir(&medium).unwrap();
     let at = ["--key-dir", medium.to_str().unwrap()];
-    world.bundler(&[&["keys", "create", "dave", "--plain"], &at[..]].concat());
-    let keystore = world.path("project/keystore");
+    sandbox.bundler(&[&["keys", "create", "dave", "--plain"], &at[..]].concat());
+    let keystore = sandbox.path("project/keystore");
     assert!(medium.join("dave.pem").exists() && medium.join("dave.pub").exists());
     assert!(keystore.join("dave.pub").exists() && !keystore.join("dave.pem").exists());
-    let draft = world.bundler(&["keys", "add", "root", "dave", "--threshold", "2"]);
+    let draft = sandbox.bundler(&["keys", "add", "root", "dave", "--threshold", "2"]);
     assert_eq!(draft["new"], json!({ "have": 1, "need": 2 }));
-    let draft = world.bundler(&[&["sign", "root", "--yes"], &at[..]].concat());
+    let draft = sandbox.bundler(&[&["sign", "root", "--yes"], &at[..]].concat());
     assert_eq!(draft["ready"], true, "{draft}");
 }
 
 #[test]
 fn targets_of_two_people() {
-    let world = world(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
-    let away = world.path("bob.pem");
-    let here = world.path("project/keystore/bob.pem");
+    let sandbox = sandbox(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
+    let away = sandbox.path("bob.pem");
+    let here = sandbox.path("project/keystore/bob.pem");
     fs::rename(&here, &away).unwrap();
-    fails(&world, &["publish"], 1, "targets has 1 of the 2 signatures");
-    let alice = world.path("project/keystore/alice.pem");
-    fs::rename(&alice, world.path("alice.pem")).unwrap();
+    fails(
+        &sandbox,
+        &["publish"],
+        1,
+        "targets has 1 of the 2 signatures",
+    );
+    let alice = sandbox.path("project/keystore/alice.pem");
+    fs::rename(&alice, sandbox.path("alice.pem")).unwrap();
     fs::rename(&away, &here).unwrap();
-    let signed = world.bundler(&["sign", "targets", "--yes"]);
+    let signed = sandbox.bundler(&["sign", "targets", "--yes"]);
     assert_eq!((&signed["have"], &signed["need"]), (&json!(2), &json!(2)));
-    publish(&world);
-    world.ship("1.0");
+    publish(&sandbox);
+    sandbox.ship("1.0");
     // What was signed was signed for just these targets.
-    small(&world, "1.1");
-    fails(&world, &["publish"], 1, "targets has 1 of the 2 signatures");
-    fs::rename(world.path("alice.pem"), &alice).unwrap();
-    publish(&world);
-    assert_eq!(world.start_version(), "1.1");
-    python_clients_keep_up(&world, "1.1");
+    small(&sandbox, "1.1");
+    fails(
+        &sandbox,
+        &["publish"],
+        1,
+        "targets has 1 of the 2 signatures",
+    );
+    fs::rename(sandbox.path("alice.pem"), &alice).unwrap();
+    publish(&sandbox);
+    assert_eq!(sandbox.start_version(), "1.1");
+    python_clients_keep_up(&sandbox, "1.1");
 }
 
 #[test]
 fn a_renewal_keeps_what_one_of_two_signed() {
-    let world = world(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
-    publish(&world);
-    small(&world, "1.1");
-    let key = |name: &str| world.path(&format!("project/keystore/{name}.pem"));
-    fs::rename(key("bob"), world.path("bob.pem")).unwrap();
-    fails(&world, &["publish"], 1, "targets has 1 of the 2 signatures");
-    let renewed = world.bundler(&["renew"]);
+    let sandbox = sandbox(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
+    publish(&sandbox);
+    small(&sandbox, "1.1");
+    let key = |name: &str| sandbox.path(&format!("project/keystore/{name}.pem"));
+    fs::rename(key("bob"), sandbox.path("bob.pem")).unwrap();
+    fails(
+        &sandbox,
+        &["publish"],
+        1,
+        "targets has 1 of the 2 signatures",
+    );
+    let renewed = sandbox.bundler(&["renew"]);
     assert_eq!(renewed["versions"].get("targets"), None, "{renewed}");
     // Bob finds the signature of Alice, who is gone.
-    fs::rename(key("alice"), world.path("alice.pem")).unwrap();
-    fs::rename(world.path("bob.pem"), key("bob")).unwrap();
-    assert_eq!(publish(&world)["versions"]["targets"], 2);
+    fs::rename(key("alice"), sandbox.path("alice.pem")).unwrap();
+    fs::rename(sandbox.path("bob.pem"), key("bob")).unwrap();
+    assert_eq!(publish(&sandbox)["versions"]["targets"], 2);
 }
 
 #[test]
 fn changes_that_cannot_be_are_refused() {
-    let world = world(&[]);
-    publish(&world);
-    fails(&world, &["keys", "revoke", "targets"], 1, "0 key(s)");
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
+    fails(&sandbox, &["keys", "revoke", "targets"], 1, "0 key(s)");
     fails(
-        &world,
+        &sandbox,
         &["keys", "threshold", "root", "2"],
         1,
         "threshold of 2",
     );
     fails(
-        &world,
+        &sandbox,
         &["keys", "add", "targets", "nobody"],
         1,
         "there is no key",
     );
-    fails(&world, &["keys", "add", "targets", "targets"], 1, "already");
-    fails(&world, &["sign", "root"], 1, "no draft");
-    fails(&world, &["sign", "timestamp"], 1, "notsotuf renew");
-    assert_eq!(world.bundler(&["status"])["pending"]["root"], json!(null));
+    fails(
+        &sandbox,
+        &["keys", "add", "targets", "targets"],
+        1,
+        "already",
+    );
+    fails(&sandbox, &["sign", "root"], 1, "no draft");
+    fails(&sandbox, &["sign", "timestamp"], 1, "notsotuf renew");
+    assert_eq!(sandbox.bundler(&["status"])["pending"]["root"], json!(null));
 }
 
 #[test]
 fn keys_are_added_and_revoked_with_their_thresholds() {
-    let world = world(&[]);
-    publish(&world);
-    world.ship("1.0");
-    world.bundler(&["keys", "create", "second", "--plain"]);
-    world.bundler(&["keys", "add", "timestamp", "second", "--threshold", "2"]);
-    small(&world, "1.1");
-    publish(&world);
-    assert_eq!(world.start_version(), "1.1");
-    python_clients_keep_up(&world, "1.1");
-    let status = world.bundler(&["status"]);
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
+    sandbox.ship("1.0");
+    sandbox.bundler(&["keys", "create", "second", "--plain"]);
+    sandbox.bundler(&["keys", "add", "timestamp", "second", "--threshold", "2"]);
+    small(&sandbox, "1.1");
+    publish(&sandbox);
+    assert_eq!(sandbox.start_version(), "1.1");
+    python_clients_keep_up(&sandbox, "1.1");
+    let status = sandbox.bundler(&["status"]);
     assert_eq!(status["roles"]["timestamp"]["threshold"], 2);
     assert_eq!(status["roles"]["timestamp"]["signatures"], 2);
-    world.bundler(&[
+    sandbox.bundler(&[
         "keys",
         "revoke",
         "timestamp",
@@ -244,60 +265,60 @@ fn keys_are_added_and_revoked_with_their_thresholds() {
         "--threshold",
         "1",
     ]);
-    small(&world, "1.2");
-    publish(&world);
-    assert_eq!(world.start_version(), "1.2", "{}", world.log());
-    python_clients_keep_up(&world, "1.2");
+    small(&sandbox, "1.2");
+    publish(&sandbox);
+    assert_eq!(sandbox.start_version(), "1.2", "{}", sandbox.log());
+    python_clients_keep_up(&sandbox, "1.2");
 }
 
 #[test]
 fn renewal_and_monitoring() {
-    let world = world(&["--timestamp-days", "2", "--targets-days", "30"]);
-    publish(&world);
-    world.ship("1.0");
-    world.bundler(&["status", "--fail-within", "1d"]);
+    let sandbox = sandbox(&["--timestamp-days", "2", "--targets-days", "30"]);
+    publish(&sandbox);
+    sandbox.ship("1.0");
+    sandbox.bundler(&["status", "--fail-within", "1d"]);
     fails(
-        &world,
+        &sandbox,
         &["status", "--fail-within", "3d"],
         1,
         "expiring: timestamp",
     );
     fails(
-        &world,
+        &sandbox,
         &["status", "--fail-within", "31d"],
         1,
         "expiring: targets, snapshot, timestamp",
     );
-    fails(&world, &["status", "--fail-within", "soon"], 2, "14d");
+    fails(&sandbox, &["status", "--fail-within", "soon"], 2, "14d");
     // A pending release stays pending.
-    small(&world, "1.1");
+    small(&sandbox, "1.1");
     // Cron has the online keys only.
-    let key = world.path("project/keystore/targets.pem");
-    fs::rename(&key, world.path("targets.pem")).unwrap();
-    let done = world.bundler(&["renew"]);
+    let key = sandbox.path("project/keystore/targets.pem");
+    fs::rename(&key, sandbox.path("targets.pem")).unwrap();
+    let done = sandbox.bundler(&["renew"]);
     assert_eq!(done["added"], json!([]));
     assert_eq!(done["versions"], json!({ "snapshot": 2, "timestamp": 2 }));
-    assert_eq!(world.start_version(), "1.0");
-    fs::rename(world.path("targets.pem"), &key).unwrap();
-    let done = world.bundler(&["renew", "--root"]);
+    assert_eq!(sandbox.start_version(), "1.0");
+    fs::rename(sandbox.path("targets.pem"), &key).unwrap();
+    let done = sandbox.bundler(&["renew", "--root"]);
     assert_eq!(done["versions"]["root"], 2);
     assert_eq!(
-        publish(&world)["added"],
+        publish(&sandbox)["added"],
         json!(["app-1.1.patch", "app-1.1.tar.gz"])
     );
-    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(sandbox.start_version(), "1.1");
 }
 
 #[test]
 fn an_audit_finds_what_is_wrong() {
-    let world = world(&[]);
-    small(&world, "1.1");
-    publish(&world);
-    let root = world.repository().join("metadata/1.root.json");
-    let url = world.url();
+    let sandbox = sandbox(&[]);
+    small(&sandbox, "1.1");
+    publish(&sandbox);
+    let root = sandbox.repository().join("metadata/1.root.json");
+    let url = sandbox.url();
     let remote = ["verify", "--url", &url, "--root", root.to_str().unwrap()];
-    assert_eq!(world.bundler(&remote)["problems"], json!([]));
-    let targets = world.repository().join("targets");
+    assert_eq!(sandbox.bundler(&remote)["problems"], json!([]));
+    let targets = sandbox.repository().join("targets");
     let stored = |name: &str| {
         let found = fs::read_dir(&targets)
             .unwrap()
@@ -309,12 +330,12 @@ fn an_audit_finds_what_is_wrong() {
     };
     let problem = |words: &str| {
         for args in [&["verify"][..], &remote] {
-            let output = run(&mut world.command(args));
+            let output = run(&mut sandbox.command(args));
             assert_eq!(output.status.code(), Some(3), "{output:?}");
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(said.contains(words), "{words}: {said}");
         }
-        world.bundler(&["verify", "--metadata-only"]);
+        sandbox.bundler(&["verify", "--metadata-only"]);
     };
     let archive = stored("app-1.0.tar.gz");
     let whole = fs::read(&archive).unwrap();
@@ -325,40 +346,40 @@ fn an_audit_finds_what_is_wrong() {
     fs::write(&archive, whole).unwrap();
     fs::remove_file(stored("app-1.1.patch")).unwrap();
     problem("app-1.1.patch");
-    fs::remove_file(world.repository().join("metadata/1.targets.json")).unwrap();
-    let output = run(&mut world.command(&["verify", "--metadata-only"]));
+    fs::remove_file(sandbox.repository().join("metadata/1.targets.json")).unwrap();
+    let output = run(&mut sandbox.command(&["verify", "--metadata-only"]));
     assert_eq!(output.status.code(), Some(3));
 }
 
 // ---- Keys elsewhere ----
 
 /// Replaces the targets key by one behind a program, and releases with it.
-fn signs_with(world: &World, public: &Path, command: &[&str]) {
-    let keystore = world.path("project/keystore/device.pub");
+fn signs_with(sandbox: &Sandbox, public: &Path, command: &[&str]) {
+    let keystore = sandbox.path("project/keystore/device.pub");
     fs::copy(public, keystore).unwrap();
-    let settings = world.path("project/notsotuf-project.toml");
+    let settings = sandbox.path("project/notsotuf-project.toml");
     let text = fs::read_to_string(&settings).unwrap();
     let signer = format!("\n[[signers]]\nkey = \"keystore/device.pub\"\ncommand = {command:?}\n");
     fs::write(&settings, text + &signer).unwrap();
-    let keys = world.bundler(&["keys", "list"]);
+    let keys = sandbox.bundler(&["keys", "list"]);
     let mut keys = keys["keys"].as_array().unwrap().iter();
     assert_eq!(
         keys.find(|key| key["name"] == "device").unwrap()["private"],
         "external"
     );
-    world.bundler(&["keys", "replace", "targets", "device"]);
-    fs::remove_file(world.path("project/keystore/targets.pem")).unwrap();
-    small(world, "1.1");
-    publish(world);
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
-    python_clients_keep_up(world, "1.1");
+    sandbox.bundler(&["keys", "replace", "targets", "device"]);
+    fs::remove_file(sandbox.path("project/keystore/targets.pem")).unwrap();
+    small(sandbox, "1.1");
+    publish(sandbox);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+    python_clients_keep_up(sandbox, "1.1");
 }
 
-fn sh(world: &World, script: &str) {
+fn sh(sandbox: &Sandbox, script: &str) {
     let output = run(Command::new("sh")
         .arg("-ec")
         .arg(script)
-        .current_dir(world.path("")));
+        .current_dir(sandbox.path("")));
     assert!(output.status.success(), "{script}: {output:?}");
 }
 
@@ -378,32 +399,32 @@ fn an_external_signer_with_keys_of_openssl() {
             "openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -sign device.key",
         ),
     ] {
-        let world = world(&[]);
-        publish(&world);
-        world.ship("1.0");
-        sh(&world, make);
+        let sandbox = sandbox(&[]);
+        publish(&sandbox);
+        sandbox.ship("1.0");
+        sh(&sandbox, make);
         sh(
-            &world,
+            &sandbox,
             "openssl pkey -in device.key -pubout -out device.pub",
         );
         let sign = format!("cd .. && test -n \"$NOTSOTUF_KEY_ID\" && {sign}");
-        signs_with(&world, &world.path("device.pub"), &["sh", "-c", &sign]);
+        signs_with(&sandbox, &sandbox.path("device.pub"), &["sh", "-c", &sign]);
     }
 }
 
 #[test]
 fn an_external_signer_that_fails_or_lies() {
-    let world = world(&[]);
-    publish(&world);
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
     sh(
-        &world,
+        &sandbox,
         "openssl ecparam -name prime256v1 -genkey -noout -out device.key",
     );
     sh(
-        &world,
+        &sandbox,
         "openssl pkey -in device.key -pubout -out project/keystore/device.pub",
     );
-    let settings = world.path("project/notsotuf-project.toml");
+    let settings = sandbox.path("project/notsotuf-project.toml");
     let text = fs::read_to_string(&settings).unwrap();
     for (command, words) in [
         ("\"false\"", "exit status: 1"),
@@ -414,9 +435,9 @@ fn an_external_signer_that_fails_or_lies() {
         let signer =
             format!("\n[[signers]]\nkey = \"keystore/device.pub\"\ncommand = [{command}]\n");
         fs::write(&settings, format!("{text}{signer}")).unwrap();
-        world.bundler(&["keys", "replace", "targets", "device"]);
-        fails(&world, &["publish"], 1, words);
-        fs::remove_dir_all(world.path("project/.notsotuf-pending")).unwrap();
+        sandbox.bundler(&["keys", "replace", "targets", "device"]);
+        fails(&sandbox, &["publish"], 1, words);
+        fs::remove_dir_all(sandbox.path("project/.notsotuf-pending")).unwrap();
     }
 }
 
@@ -427,22 +448,22 @@ fn an_external_signer_with_a_key_in_a_pkcs11_token() {
         Path::new(library).exists(),
         "scripts/test installs softhsm2 and opensc"
     );
-    let world = world(&[]);
-    publish(&world);
-    world.ship("1.0");
-    let tokens = world.path("tokens");
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
+    sandbox.ship("1.0");
+    let tokens = sandbox.path("tokens");
     fs::create_dir_all(&tokens).unwrap();
     let conf = format!(
         "directories.tokendir = {}\nlog.level = ERROR\n",
         tokens.display()
     );
-    fs::write(world.path("softhsm2.conf"), conf).unwrap();
+    fs::write(sandbox.path("softhsm2.conf"), conf).unwrap();
     let tool = format!(
         "SOFTHSM2_CONF={} pkcs11-tool --module {library}",
-        world.path("softhsm2.conf").display()
+        sandbox.path("softhsm2.conf").display()
     );
     sh(
-        &world,
+        &sandbox,
         &format!(
             "{tool} --init-token --slot-index 0 --label test --so-pin 1234 >/dev/null
              {tool} --token-label test --login --login-type so --so-pin 1234 --init-pin --pin 4321 >/dev/null
@@ -456,28 +477,32 @@ fn an_external_signer_with_a_key_in_a_pkcs11_token() {
         "openssl dgst -sha256 -binary | {tool} --token-label test --login --pin 4321 --sign \
          --mechanism ECDSA --id 01"
     );
-    signs_with(&world, &world.path("device.pub"), &["sh", "-c", &script]);
+    signs_with(
+        &sandbox,
+        &sandbox.path("device.pub"),
+        &["sh", "-c", &script],
+    );
 }
 
 #[test]
 fn real_bundles_too() {
-    let world = World::with(&["--snapshot-keys", "online", "--timestamp-keys", "online"]);
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.bundler(&["keys", "create", "online-2", "--plain"]);
-    world.bundler(&["keys", "replace", "online", "online-2"]);
-    world.add("1.1", &bundle("1.1"), &[]);
-    publish(&world);
-    assert_eq!(world.start_version(), "1.1");
-    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    let sandbox = Sandbox::with(&["--snapshot-keys", "online", "--timestamp-keys", "online"]);
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.bundler(&["keys", "create", "online-2", "--plain"]);
+    sandbox.bundler(&["keys", "replace", "online", "online-2"]);
+    sandbox.add("1.1", &bundle("1.1"), &[]);
+    publish(&sandbox);
+    assert_eq!(sandbox.start_version(), "1.1");
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
 }
 
 // ---- What the project builds on is verified ----
 
 /// Changes the targets metadata there as one who has no key would: lists
 /// another file.
-fn smuggle(world: &World, version: u64) {
-    let path = world
+fn smuggle(sandbox: &Sandbox, version: u64) {
+    let path = sandbox
         .repository()
         .join(format!("metadata/{version}.targets.json"));
     let mut targets: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -490,14 +515,14 @@ fn smuggle(world: &World, version: u64) {
 /// No public report: `publish` and `renew` signed whatever was in the bucket.
 #[test]
 fn nothing_is_built_on_what_the_keys_did_not_sign() {
-    let world = world(&[]);
-    publish(&world);
-    let sound = world.path("sound");
-    copy_tree(&world.repository(), &sound);
-    let bundle = world.path("bundle-1.0");
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
+    let sound = sandbox.path("sound");
+    copy_tree(&sandbox.repository(), &sound);
+    let bundle = sandbox.path("bundle-1.0");
     let bundle = bundle.to_str().unwrap();
-    let output = world.path("output");
-    let uploads = world.path("uploads");
+    let output = sandbox.path("output");
+    let uploads = sandbox.path("uploads");
     let commands: [&[&str]; 12] = [
         &["add", "1.1", bundle, "--skip-patch"],
         &["publish"],
@@ -513,24 +538,24 @@ fn nothing_is_built_on_what_the_keys_did_not_sign() {
         &["upload", uploads.to_str().unwrap()],
     ];
     let refused = |why: &str| {
-        let before = fs::read_dir(world.repository().join("metadata"))
+        let before = fs::read_dir(sandbox.repository().join("metadata"))
             .unwrap()
             .count();
         for args in commands {
-            fails(&world, args, 3, why);
+            fails(&sandbox, args, 3, why);
         }
-        let after = fs::read_dir(world.repository().join("metadata"))
+        let after = fs::read_dir(sandbox.repository().join("metadata"))
             .unwrap()
             .count();
         assert_eq!(before, after, "{why}");
         assert!(!output.exists() && !uploads.exists());
-        fs::remove_dir_all(world.repository()).unwrap();
-        copy_tree(&sound, &world.repository());
+        fs::remove_dir_all(sandbox.repository()).unwrap();
+        copy_tree(&sound, &sandbox.repository());
     };
-    smuggle(&world, 1);
+    smuggle(&sandbox, 1);
     refused("notsotuf fetch");
     // A version that nobody signed, and that no version could follow.
-    let path = world.repository().join("metadata/timestamp.json");
+    let path = sandbox.repository().join("metadata/timestamp.json");
     let text = fs::read_to_string(&path).unwrap();
     let timestamp: Value = serde_json::from_str(&text).unwrap();
     for version in [u64::MAX, i64::MAX as u64, 2] {
@@ -540,52 +565,52 @@ fn nothing_is_built_on_what_the_keys_did_not_sign() {
         refused("timestamp metadata has 0 valid signature");
     }
     // Roots of somebody else: the first, the next, the copy.
-    let other = World::new();
+    let other = Sandbox::new();
     let theirs = other.repository().join("metadata/1.root.json");
     for (file, why) in [
         ("1.root.json", "is not the root"),
         ("2.root.json", "root metadata has 0 valid signature"),
         ("root.json", "root.json is none of"),
     ] {
-        fs::copy(&theirs, world.repository().join("metadata").join(file)).unwrap();
+        fs::copy(&theirs, sandbox.repository().join("metadata").join(file)).unwrap();
         refused(why);
     }
     fs::remove_file(&path).unwrap();
     refused("but no timestamp.json");
     // Untampered, all is well, and the newest root is shipped.
-    world.bundler(&["renew", "--root"]);
-    world.bundler(&["ship", "--output", output.to_str().unwrap()]);
+    sandbox.bundler(&["renew", "--root"]);
+    sandbox.bundler(&["ship", "--output", output.to_str().unwrap()]);
     let shipped: Value =
         serde_json::from_slice(&fs::read(output.join("root.json")).unwrap()).unwrap();
     assert_eq!(shipped["signed"]["version"], 2);
-    let pin = fs::read(world.path("project/notsotuf-root.json")).unwrap();
+    let pin = fs::read(sandbox.path("project/notsotuf-root.json")).unwrap();
     assert_eq!(
         pin,
-        fs::read(world.repository().join("metadata/2.root.json")).unwrap()
+        fs::read(sandbox.repository().join("metadata/2.root.json")).unwrap()
     );
 }
 
 #[test]
 fn an_old_state_is_noticed_though_it_is_signed() {
-    let world = world(&[]);
-    publish(&world);
-    let old = world.path("old");
-    copy_tree(&world.repository(), &old);
-    small(&world, "1.1");
-    publish(&world);
-    fs::remove_dir_all(world.repository()).unwrap();
-    copy_tree(&old, &world.repository());
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
+    let old = sandbox.path("old");
+    copy_tree(&sandbox.repository(), &old);
+    small(&sandbox, "1.1");
+    publish(&sandbox);
+    fs::remove_dir_all(sandbox.repository()).unwrap();
+    copy_tree(&old, &sandbox.repository());
     for args in [&["renew"][..], &["publish"], &["status"]] {
-        fails(&world, args, 3, "is an old state");
+        fails(&sandbox, args, 3, "is an old state");
     }
     // Expired is not old: it can be renewed.
-    let world = self::world(&["--timestamp-days", "1"]);
-    publish(&world);
+    let sandbox = self::sandbox(&["--timestamp-days", "1"]);
+    publish(&sandbox);
     let mut command = Command::new("faketime");
     command
         .args(["-f", "+20d"])
         .arg(notsotuf_tests::program("notsotuf"));
-    command.arg("-C").arg(world.path("project")).arg("renew");
+    command.arg("-C").arg(sandbox.path("project")).arg("renew");
     let done = run(&mut command);
     assert!(done.status.success(), "{done:?}");
 }
@@ -593,35 +618,35 @@ fn an_old_state_is_noticed_though_it_is_signed() {
 /// A project of the version before has no pin.
 #[test]
 fn the_root_of_an_older_project_is_pinned_at_first_use() {
-    let world = world(&[]);
-    publish(&world);
-    let pin = world.path("project/notsotuf-root.json");
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
+    let pin = sandbox.path("project/notsotuf-root.json");
     let forget = || {
         fs::remove_file(&pin).unwrap();
-        fs::remove_file(world.path("project/notsotuf-published.json")).unwrap();
+        fs::remove_file(sandbox.path("project/notsotuf-published.json")).unwrap();
     };
     forget();
-    world.bundler(&["status"]);
+    sandbox.bundler(&["status"]);
     assert!(!pin.exists(), "looking changes nothing");
-    let output = run(&mut world.command(&["renew"]));
+    let output = run(&mut sandbox.command(&["renew"]));
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("version control"), "{said}");
     assert!(pin.exists());
     // Not one that none of its keys signed.
     forget();
-    let other = World::new();
-    fs::remove_dir_all(world.repository()).unwrap();
-    copy_tree(&other.repository(), &world.repository());
-    fails(&world, &["renew"], 3, "signed by no key");
+    let other = Sandbox::new();
+    fs::remove_dir_all(sandbox.repository()).unwrap();
+    copy_tree(&other.repository(), &sandbox.repository());
+    fails(&sandbox, &["renew"], 3, "signed by no key");
     assert!(!pin.exists());
 }
 
 #[test]
 fn length_and_hash_of_metadata_are_listed_and_kept_right() {
-    let world = world(&[]);
-    publish(&world);
-    let read = |file: &str| fs::read(world.repository().join("metadata").join(file)).unwrap();
+    let sandbox = sandbox(&[]);
+    publish(&sandbox);
+    let read = |file: &str| fs::read(sandbox.repository().join("metadata").join(file)).unwrap();
     for version in 1..=3 {
         let timestamp: Value = serde_json::from_slice(&read("timestamp.json")).unwrap();
         let snapshot = read(&format!("{version}.snapshot.json"));
@@ -638,15 +663,15 @@ fn length_and_hash_of_metadata_are_listed_and_kept_right() {
         let targets = read(&format!("{}.targets.json", entry["version"]));
         assert_eq!(listed(entry), of(&targets));
         match version {
-            1 => drop(world.bundler(&["renew"])),
+            1 => drop(sandbox.bundler(&["renew"])),
             2 => {
-                small(&world, "1.1");
-                publish(&world);
+                small(&sandbox, "1.1");
+                publish(&sandbox);
             }
             _ => {}
         }
     }
-    python_clients_keep_up(&world, "1.1");
+    python_clients_keep_up(&sandbox, "1.1");
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -664,17 +689,17 @@ fn sha256(bytes: &[u8]) -> String {
 /// No public report: the second signer saw nothing of what he signed.
 #[test]
 fn signing_shows_what_changes_and_asks() {
-    let world = world(&["--root-keys", "alice,bob", "--root-threshold", "2"]);
-    publish(&world);
-    let bob = world.path("bob");
+    let sandbox = sandbox(&["--root-keys", "alice,bob", "--root-threshold", "2"]);
+    publish(&sandbox);
+    let bob = sandbox.path("bob");
     fs::create_dir(&bob).unwrap();
-    let keystore = world.path("project/keystore");
+    let keystore = sandbox.path("project/keystore");
     fs::copy(keystore.join("bob.pub"), bob.join("bob.pub")).unwrap();
     fs::rename(keystore.join("bob.pem"), bob.join("bob.pem")).unwrap();
-    let made = world.bundler(&["keys", "create", "stranger", "--plain"]);
-    world.bundler(&["keys", "replace", "targets", "stranger"]);
+    let made = sandbox.bundler(&["keys", "create", "stranger", "--plain"]);
+    sandbox.bundler(&["keys", "replace", "targets", "stranger"]);
     let sign = ["sign", "root", "--key-dir", bob.to_str().unwrap()];
-    let output = run(&mut world.command(&sign));
+    let output = run(&mut sandbox.command(&sign));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let id = made["keyid"].as_str().unwrap();
@@ -688,11 +713,11 @@ fn signing_shows_what_changes_and_asks() {
         assert!(said.contains(words), "{words}: {said}");
     }
     let pending =
-        |world: &World| world.bundler(&["status"])["pending"]["root"]["old"]["have"].clone();
-    assert_eq!(pending(&world), 1, "nothing is signed unseen");
+        |sandbox: &Sandbox| sandbox.bundler(&["status"])["pending"]["root"]["old"]["have"].clone();
+    assert_eq!(pending(&sandbox), 1, "nothing is signed unseen");
     // `publish` with the key at hand does not sign it in passing.
     fails(
-        &world,
+        &sandbox,
         &["publish", "--key-dir", bob.to_str().unwrap()],
         1,
         "notsotuf sign root",
@@ -703,7 +728,7 @@ fn signing_shows_what_changes_and_asks() {
         let line = format!(
             "{} -C {} sign root --key-dir {}",
             program.display(),
-            world.path("project").display(),
+            sandbox.path("project").display(),
             bob.display()
         );
         let script = format!("echo {answer} | script -qec '{line}' /dev/null");
@@ -714,12 +739,12 @@ fn signing_shows_what_changes_and_asks() {
         String::from_utf8_lossy(&said.stdout).contains("Sign this?"),
         "{said:?}"
     );
-    assert_eq!(pending(&world), 1);
+    assert_eq!(pending(&sandbox), 1);
     on_a_terminal("y");
-    assert_eq!(pending(&world), 2);
-    publish(&world);
+    assert_eq!(pending(&sandbox), 2);
+    publish(&sandbox);
     // A draft of targets, likewise.
-    small(&world, "1.1");
-    fails(&world, &["sign", "targets"], 1, "+ app-1.1.tar.gz");
-    world.bundler(&["sign", "targets", "--yes"]);
+    small(&sandbox, "1.1");
+    fails(&sandbox, &["sign", "targets"], 1, "+ app-1.1.tar.gz");
+    sandbox.bundler(&["sign", "targets", "--yes"]);
 }

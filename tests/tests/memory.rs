@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use notsotuf_tests::forge::Forge;
-use notsotuf_tests::{World, json, noise, root, write_script};
+use notsotuf_tests::{Sandbox, json, noise, root, write_script};
 use std::fs;
 use std::io::Write;
 use std::process::Command;
@@ -15,29 +15,29 @@ use std::process::Command;
 /// What is promised, in kB.
 const MOST: u64 = 64 << 10;
 
-/// A world with an update, of an application that says its version and its
+/// A sandbox with an update, of an application that says its version and its
 /// arguments and ends as `CODE` says; it has so many bytes of data.
-fn world(data: usize) -> World {
-    let world = World::new();
-    release(&world, "1.0", data);
-    world.ship_with(&["--executable", "program"]);
-    release(&world, "1.1", data);
-    world.set("probation", "0.0");
-    world
+fn sandbox(data: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0", data);
+    sandbox.ship_with(&["--executable", "program"]);
+    release(&sandbox, "1.1", data);
+    sandbox.set("probation", "0.0");
+    sandbox
 }
 
-fn release(world: &World, version: &str, data: usize) {
-    let folder = world.path(&format!("bundle-{version}"));
+fn release(sandbox: &Sandbox, version: &str, data: usize) {
+    let folder = sandbox.path(&format!("bundle-{version}"));
     let script = format!("echo {version} \"$@\"\nsleep ${{SLEEP:-0}}\nexit ${{CODE:-7}}");
     write_script(&folder.join("program"), &script);
     fs::write(folder.join("data"), noise(data)).unwrap();
-    world.add(version, &folder, &[]);
-    world.bundler(&["publish"]);
+    sandbox.add(version, &folder, &[]);
+    sandbox.bundler(&["publish"]);
 }
 
 /// Starts the application, with a limit on its address space (0: none), and
 /// tells what it printed, its exit code, and the most memory it took in kB.
-fn start(world: &World, limit: u64, variables: &[(&str, &str)]) -> (String, i64, u64) {
+fn start(sandbox: &Sandbox, limit: u64, variables: &[(&str, &str)]) -> (String, i64, u64) {
     let script = "import json, resource, subprocess, sys\n\
         limit = int(sys.argv[1])\n\
         small = lambda: limit and resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n\
@@ -47,7 +47,7 @@ fn start(world: &World, limit: u64, variables: &[(&str, &str)]) -> (String, i64,
         print(json.dumps([done.stdout, done.returncode, most]))";
     let mut command = Command::new(root().join(".venv/bin/python"));
     command.args(["-c", script, &limit.to_string()]);
-    command.arg(world.path("install/program"));
+    command.arg(sandbox.path("install/program"));
     command
         .args(["one", "t w o"])
         .envs(variables.iter().copied());
@@ -71,31 +71,31 @@ fn whatever_goes_wrong_in_the_stub_the_application_starts() {
         ("NOTSOTUF_TEST_MEMORY", "main", LIMIT, "", "1.0"),
         ("NOTSOTUF_TEST_PANIC", "watch", 0, "", "1.1"),
     ] {
-        let world = world(100_000);
-        world.set("deadline", "60.0");
+        let sandbox = sandbox(100_000);
+        sandbox.set("deadline", "60.0");
         let mut variables = vec![(variable, place)];
         if mode == "background" {
             variables.push(("SLEEP", "2"));
-            world.set("mode", "\"background\"");
+            sandbox.set("mode", "\"background\"");
         }
         let mut ends = 7;
         if place == "watch" {
-            world.set("probation", "60.0");
+            sandbox.set("probation", "60.0");
             variables.push(("CODE", "0"));
             ends = 0;
         }
-        let (said, code, _) = start(&world, limit, &variables);
-        let what = format!("{variable} {place}: {}", world.log());
+        let (said, code, _) = start(&sandbox, limit, &variables);
+        let what = format!("{variable} {place}: {}", sandbox.log());
         assert_eq!((said, code), (says(expected), ends), "{what}");
         let why = match variable {
             "NOTSOTUF_TEST_PANIC" => Some("the program has an error at"),
             "NOTSOTUF_TEST_MEMORY" if place == "update" => Some("not enough memory"),
             _ => None,
         };
-        assert!(why.is_none_or(|why| world.log().contains(why)), "{what}");
+        assert!(why.is_none_or(|why| sandbox.log().contains(why)), "{what}");
         // Nothing is left that would keep the next start from updating.
         if mode.is_empty() {
-            let (said, code, _) = start(&world, 0, &[("CODE", "0")]);
+            let (said, code, _) = start(&sandbox, 0, &[("CODE", "0")]);
             assert_eq!((said, code), (says("1.1"), 0), "{what}");
         }
     }
@@ -133,20 +133,20 @@ fn gzip(members: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
 /// or 1.0, and the stub takes no more than is promised.
 #[track_caller]
 fn bounded_with_archive(what: &str, archive: &[u8]) {
-    let world = world(10);
-    world.set("deadline", "60.0");
-    let mut forge = Forge::new(&world);
+    let sandbox = sandbox(10);
+    sandbox.set("deadline", "60.0");
+    let mut forge = Forge::new(&sandbox);
     forge.add("app-2.0.tar.gz", archive);
     forge.publish(&|_, _, file| file);
-    bounded(what, &world, "1.0", "app-2.0.tar.gz");
+    bounded(what, &sandbox, "1.0", "app-2.0.tar.gz");
 }
 
 #[track_caller]
-fn bounded(what: &str, world: &World, version: &str, asked: &str) {
-    let (said, code, most) = start(world, 0, &[]);
-    let log = world.log();
+fn bounded(what: &str, sandbox: &Sandbox, version: &str, asked: &str) {
+    let (said, code, most) = start(sandbox, 0, &[]);
+    let log = sandbox.log();
     assert_eq!((said, code), (says(version), 7), "{what}: {log}");
-    let requests = world.server.as_ref().unwrap().requests();
+    let requests = sandbox.server.as_ref().unwrap().requests();
     assert!(
         requests.iter().any(|line| line.contains(asked)),
         "{what}: {requests:?}"
@@ -277,9 +277,9 @@ fn patches_are_counted_before_they_take_memory() {
             patch([&changed, &covers, b"", b"", b""], small, 0),
         ),
     ] {
-        let world = world(3_000_000);
-        world.set("deadline", "60.0");
-        let mut forge = Forge::new(&world);
+        let sandbox = sandbox(3_000_000);
+        sandbox.set("deadline", "60.0");
+        let mut forge = Forge::new(&sandbox);
         forge.add("app-1.1.patch", &patch);
         // Larger than it is, so that the patch pays.
         let archive = forge.targets["targets"]["app-1.1.tar.gz"]["length"]
@@ -291,7 +291,7 @@ fn patches_are_counted_before_they_take_memory() {
             patch.len()
         );
         forge.publish(&|_, _, file| file);
-        bounded(what, &world, "1.1", "app-1.1.patch");
+        bounded(what, &sandbox, "1.1", "app-1.1.patch");
     }
 }
 
@@ -338,9 +338,9 @@ fn metadata_takes_a_small_multiple_of_its_bytes() {
             }),
         ),
     ] {
-        let world = world(10);
-        world.set("deadline", "60.0");
-        Forge::new(&world).publish(&|forge, of, file| {
+        let sandbox = sandbox(10);
+        sandbox.set("deadline", "60.0");
+        Forge::new(&sandbox).publish(&|forge, of, file| {
             if of != role {
                 return file;
             }
@@ -353,6 +353,6 @@ fn metadata_takes_a_small_multiple_of_its_bytes() {
             }
         });
         let what = format!("{role}, {key}, {}", &hostile[..20]);
-        bounded(&what, &world, "1.0", &format!("{role}.json"));
+        bounded(&what, &sandbox, "1.0", &format!("{role}.json"));
     }
 }

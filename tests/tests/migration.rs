@@ -2,7 +2,7 @@
 //! Python package notsotuf 0.1. (tufup is in interop.rs.)
 
 use notsotuf_tests::{
-    Server, World, bundle, bundler_in, copy_tree, json as run_json, program, root, run, text,
+    Sandbox, Server, bundle, bundler_in, copy_tree, json as run_json, program, root, run, text,
     write_version_script, write_windows_program, write_windows_stub,
 };
 use serde_json::{Value, json};
@@ -395,8 +395,8 @@ fn notsotuf(folder: &Path, args: &[&str]) -> Value {
 
 /// Their patches are over compressed archives, which takes minutes for a real
 /// bundle.
-fn small_bundle(world: &World, version: &str) -> PathBuf {
-    let folder = world.path("bundles").join(version);
+fn small_bundle(sandbox: &Sandbox, version: &str) -> PathBuf {
+    let folder = sandbox.path("bundles").join(version);
     write_version_script(&folder.join("program"), version);
     fs::copy(
         bundle("1.0").join("_internal/base_library.zip"),
@@ -408,8 +408,8 @@ fn small_bundle(world: &World, version: &str) -> PathBuf {
 
 #[test]
 fn clients_of_original_notsotuf_keep_updating() {
-    let world = World::new();
-    let theirs = world.path("theirs");
+    let sandbox = Sandbox::new();
+    let theirs = sandbox.path("theirs");
     fs::create_dir(&theirs).unwrap();
     for version in ["1.0", "1.1"] {
         notsotuf(
@@ -418,7 +418,7 @@ fn clients_of_original_notsotuf_keep_updating() {
                 "release",
                 "app",
                 version,
-                text(&small_bundle(&world, version)),
+                text(&small_bundle(&sandbox, version)),
             ],
         );
     }
@@ -443,13 +443,13 @@ fn clients_of_original_notsotuf_keep_updating() {
     let start = || run_json(&mut Command::new(install.join("program")))["version"].clone();
     assert_eq!(start(), "1.1");
 
-    let added = bundler(&["add", "1.2", text(&small_bundle(&world, "1.2"))]);
+    let added = bundler(&["add", "1.2", text(&small_bundle(&sandbox, "1.2"))]);
     assert_eq!(added["patch"], Value::Null);
     bundler(&["publish"]);
     let root = repository.join("metadata/1.root.json");
     for (version, name) in [("1.0", "one"), ("1.1", "two")] {
         let archive = repository.join(format!("targets/app-{version}.tar.gz"));
-        let folder = world.path(name);
+        let folder = sandbox.path(name);
         let args = [
             "client",
             &server.url,
@@ -471,7 +471,7 @@ fn clients_of_original_notsotuf_keep_updating() {
     let before = fs::read_to_string(&settings).unwrap();
     fs::write(&settings, before.replace("\"none\"", "\"notsotuf-1\"")).unwrap();
     assert_eq!(
-        bundler(&["add", "1.3", text(&small_bundle(&world, "1.3"))])["patch"]["from"],
+        bundler(&["add", "1.3", text(&small_bundle(&sandbox, "1.3"))])["patch"]["from"],
         "1.2"
     );
     bundler(&["publish"]);
@@ -482,27 +482,27 @@ fn clients_of_original_notsotuf_keep_updating() {
 
 #[test]
 fn archives_with_the_old_suffix_are_continued() {
-    let world = World::new();
-    let settings = world.path("project/notsotuf-project.toml");
+    let sandbox = Sandbox::new();
+    let settings = sandbox.path("project/notsotuf-project.toml");
     let before = fs::read_to_string(&settings).unwrap();
     fs::write(&settings, before.replace("\".tar.gz\"\n", "\".gz\"\n")).unwrap();
-    world.release("1.0", &[]);
-    world.ship("1.0");
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
     // As the package was before its first release: the same, but for the suffix.
     fs::remove_file(&settings).unwrap();
     let config = json!({
         "app_name": "app",
-        "repo_dir": world.path("project/repository"),
-        "keys_dir": world.path("project/keystore"),
+        "repo_dir": sandbox.path("project/repository"),
+        "keys_dir": sandbox.path("project/keystore"),
         "expiration_days": { "root": 365, "targets": 7, "snapshot": 7, "timestamp": 1 },
     });
     fs::write(
-        world.path("project/.notsotuf-repo-config"),
+        sandbox.path("project/.notsotuf-repo-config"),
         config.to_string(),
     )
     .unwrap();
-    world.bundler(&["import", "notsotuf", "--url", &world.url()]);
-    let added = world.release("1.1", &[]);
+    sandbox.bundler(&["import", "notsotuf", "--url", &sandbox.url()]);
+    let added = sandbox.release("1.1", &[]);
     assert_eq!(added["archive"]["path"], "app-1.1.gz");
-    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(sandbox.start_version(), "1.1");
 }

@@ -3,7 +3,7 @@
 
 use notsotuf_tests::daemons::{Daemon, free_address, nginx};
 use notsotuf_tests::faulty_server::{ClosingServer, Fault, FaultyServer, Hole};
-use notsotuf_tests::{Server, World, copy_tree, json, run};
+use notsotuf_tests::{Sandbox, Server, copy_tree, json, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,27 +12,27 @@ use std::sync::atomic::Ordering;
 #[test]
 fn a_mirror_is_used_where_the_first_place_is_out_of_reach() {
     for nothing in ["http://127.0.0.1:9", "http://no-such-host.invalid"] {
-        let world = World::with_update();
-        world.add_settings(&format!("mirrors = [\"{nothing}\", \"{}\"]", world.url()));
-        world.point_to(nothing);
-        assert_eq!(world.start_version(), "1.1", "{}", world.log());
-        assert!(world.log().contains("trying the next mirror"));
+        let sandbox = Sandbox::with_update();
+        sandbox.add_settings(&format!("mirrors = [\"{nothing}\", \"{}\"]", sandbox.url()));
+        sandbox.point_to(nothing);
+        assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+        assert!(sandbox.log().contains("trying the next mirror"));
     }
 }
 
 #[test]
 fn a_mirror_is_used_for_files_that_the_first_place_does_not_have() {
-    let world = World::with_update();
-    let server = FaultyServer::start(&world.repository(), "targets/", Fault::Status(503));
-    world.add_settings(&format!("mirrors = [\"{}/\"]", world.url()));
-    world.point_to(&server.url);
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
-    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    let sandbox = Sandbox::with_update();
+    let server = FaultyServer::start(&sandbox.repository(), "targets/", Fault::Status(503));
+    sandbox.add_settings(&format!("mirrors = [\"{}/\"]", sandbox.url()));
+    sandbox.point_to(&server.url);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+    assert!(sandbox.log().contains("by 1 patch"), "{}", sandbox.log());
 }
 
 #[test]
 fn a_mirror_with_something_else_is_refused_like_any_server() {
-    let (mine, other) = (World::with_update(), World::with_update());
+    let (mine, other) = (Sandbox::with_update(), Sandbox::with_update());
     mine.add_settings(&format!("mirrors = [\"{}\"]", other.url()));
     mine.point_to("http://127.0.0.1:9");
     assert_eq!(mine.start_version(), "1.0");
@@ -41,34 +41,34 @@ fn a_mirror_with_something_else_is_refused_like_any_server() {
 
 #[test]
 fn a_server_that_asks_for_a_name_and_a_password() {
-    let world = World::with_update();
+    let sandbox = Sandbox::with_update();
     // user:päss
     let header = "Basic dXNlcjpww6Rzcw==".to_owned();
-    let server = FaultyServer::start(&world.repository(), "/", Fault::Guarded(header.clone()));
-    world.point_to(&server.url);
-    assert_eq!(world.start_version(), "1.0");
-    assert!(world.log().contains("401"), "{}", world.log());
+    let server = FaultyServer::start(&sandbox.repository(), "/", Fault::Guarded(header.clone()));
+    sandbox.point_to(&server.url);
+    assert_eq!(sandbox.start_version(), "1.0");
+    assert!(sandbox.log().contains("401"), "{}", sandbox.log());
     let origin = &server.url;
-    world.add_settings(&format!(
+    sandbox.add_settings(&format!(
         "[[authorization]]\norigin = \"{origin}\"\nuser = \"user\"\nenv = \"UPDATE_PASSWORD\""
     ));
-    let started = json(world.stub().env("UPDATE_PASSWORD", "päss"));
-    assert_eq!(started["version"], "1.1", "{}", world.log());
-    assert!(!world.log().contains("päss"));
+    let started = json(sandbox.stub().env("UPDATE_PASSWORD", "päss"));
+    assert_eq!(started["version"], "1.1", "{}", sandbox.log());
+    assert!(!sandbox.log().contains("päss"));
 }
 
 #[test]
 fn credentials_do_not_follow_a_redirect() {
-    let world = World::with_update();
-    let other = FaultyServer::start(&world.repository(), "no such", Fault::Portal);
+    let sandbox = Sandbox::with_update();
+    let other = FaultyServer::start(&sandbox.repository(), "no such", Fault::Portal);
     let to = Fault::Redirect(other.url.clone());
-    let server = FaultyServer::start(&world.repository(), "/", to);
-    world.point_to(&server.url);
+    let server = FaultyServer::start(&sandbox.repository(), "/", to);
+    sandbox.point_to(&server.url);
     let origin = &server.url;
-    world.add_settings(&format!(
+    sandbox.add_settings(&format!(
         "[[authorization]]\norigin = \"{origin}\"\nbearer = \"token\""
     ));
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
     let told = server.authorizations.lock().unwrap().clone();
     let bearer = Some("Bearer token".to_owned());
     assert!(!told.is_empty() && told.iter().all(|who| *who == bearer));
@@ -81,10 +81,10 @@ fn credentials_do_not_follow_a_redirect() {
 
 #[test]
 fn a_download_may_be_held_back() {
-    let world = World::with_update();
+    let sandbox = Sandbox::with_update();
     // More than there is to fetch, so that the test does not wait.
-    world.add_settings("max_rate = 50000000");
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    sandbox.add_settings("max_rate = 50000000");
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }
 
 fn openssl(folder: &Path, arguments: &[&str]) {
@@ -94,8 +94,8 @@ fn openssl(folder: &Path, arguments: &[&str]) {
 
 /// A certificate for 127.0.0.1 and the authority that vouches for it
 /// (`ca.pem`); both are in the folder that is returned.
-fn certificates(world: &World) -> PathBuf {
-    let tls = world.path("tls");
+fn certificates(sandbox: &Sandbox) -> PathBuf {
+    let tls = sandbox.path("tls");
     fs::create_dir_all(&tls).unwrap();
     let key = [
         "-newkey",
@@ -141,49 +141,49 @@ fn certificates(world: &World) -> PathBuf {
 
 /// nginx over the repository by https, and its URL; `more` are lines of its
 /// configuration.
-fn nginx_tls(world: &World, tls: &Path, more: &str) -> (Daemon, String) {
+fn nginx_tls(sandbox: &Sandbox, tls: &Path, more: &str) -> (Daemon, String) {
     let address = free_address();
     let lines = format!(
         "ssl_certificate {tls}/server.pem; ssl_certificate_key {tls}/server.key;\n{more}",
         tls = tls.display()
     );
-    let place = world.path(&format!("nginx-{}", address.replace(':', "-")));
-    let nginx = nginx(world, &world.repository(), &place, &address, &lines);
+    let place = sandbox.path(&format!("nginx-{}", address.replace(':', "-")));
+    let nginx = nginx(sandbox, &sandbox.repository(), &place, &address, &lines);
     (nginx, format!("https://{address}"))
 }
 
 /// An authority of a company's own, and a server that it vouches for.
 #[test]
 fn a_private_authority() {
-    let world = World::with_update();
-    let tls = certificates(&world);
-    let (_nginx, url) = nginx_tls(&world, &tls, "");
-    world.point_to(&url);
-    assert_eq!(world.start_version(), "1.0");
-    let log = world.log();
+    let sandbox = Sandbox::with_update();
+    let tls = certificates(&sandbox);
+    let (_nginx, url) = nginx_tls(&sandbox, &tls, "");
+    sandbox.point_to(&url);
+    assert_eq!(sandbox.start_version(), "1.0");
+    let log = sandbox.log();
     assert!(
         log.contains("(unavailable): cannot reach https://"),
         "{log}"
     );
-    world.add_settings("ca_file = \"company.pem\"");
-    assert_eq!(world.start_version(), "1.0");
-    assert!(world.log().contains("(local)"), "{}", world.log());
-    fs::copy(tls.join("ca.pem"), world.path("install/company.pem")).unwrap();
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    sandbox.add_settings("ca_file = \"company.pem\"");
+    assert_eq!(sandbox.start_version(), "1.0");
+    assert!(sandbox.log().contains("(local)"), "{}", sandbox.log());
+    fs::copy(tls.join("ca.pem"), sandbox.path("install/company.pem")).unwrap();
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }
 
 /// Whoever has got at a server could otherwise have everything fetched in
 /// clear.
 #[test]
 fn https_is_not_left_by_a_redirect() {
-    let world = World::with_update();
-    let tls = certificates(&world);
-    fs::copy(tls.join("ca.pem"), world.path("install/company.pem")).unwrap();
-    world.add_settings("ca_file = \"company.pem\"");
-    let plain = world.url();
+    let sandbox = Sandbox::with_update();
+    let tls = certificates(&sandbox);
+    fs::copy(tls.join("ca.pem"), sandbox.path("install/company.pem")).unwrap();
+    sandbox.add_settings("ca_file = \"company.pem\"");
+    let plain = sandbox.url();
     let mut daemons = Vec::new();
     let mut by_tls = |more: String| {
-        let (daemon, url) = nginx_tls(&world, &tls, &more);
+        let (daemon, url) = nginx_tls(&sandbox, &tls, &more);
         daemons.push(daemon);
         url
     };
@@ -194,36 +194,36 @@ fn https_is_not_left_by_a_redirect() {
         "location /targets/ {{ return 301 {plain}$request_uri; }}"
     ));
     // What begins in clear does not leave https again either.
-    let clear = FaultyServer::start(&world.repository(), "/", Fault::Redirect(all.clone()));
-    let server = world.server.as_ref().unwrap();
+    let clear = FaultyServer::start(&sandbox.repository(), "/", Fault::Redirect(all.clone()));
+    let server = sandbox.server.as_ref().unwrap();
     for url in [&all, &hop, &targets, &clear.url] {
         server.requests();
-        world.point_to(url);
-        assert_eq!(world.start_version(), "1.0");
+        sandbox.point_to(url);
+        assert_eq!(sandbox.start_version(), "1.0");
         assert_eq!(server.requests(), Vec::<String>::new(), "{url}");
-        let log = world.log();
+        let log = sandbox.log();
         assert!(log.contains("which is not https"), "{log}");
     }
     // Other redirects are followed: relative ones, to another server, to https.
     let relative = by_tls(format!(
         "absolute_redirect off; location /moved/ {{ alias {}/; }}\n\
          location /metadata/ {{ return 308 /moved$request_uri; }}",
-        world.repository().display()
+        sandbox.repository().display()
     ));
     let other = by_tls(format!("return 303 {relative}$request_uri;"));
-    let from_clear = FaultyServer::start(&world.repository(), "/", Fault::Redirect(other));
-    world.point_to(&from_clear.url);
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    let from_clear = FaultyServer::start(&sandbox.repository(), "/", Fault::Redirect(other));
+    sandbox.point_to(&from_clear.url);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
     assert_eq!(server.requests(), Vec::<String>::new());
 }
 
 /// tinyproxy, which asks for a password.
 #[test]
 fn a_proxy_with_a_password() {
-    let world = World::with_update();
+    let sandbox = Sandbox::with_update();
     let address = free_address();
     let port = address.rsplit(':').next().unwrap();
-    let place = world.path("proxy");
+    let place = sandbox.path("proxy");
     fs::create_dir_all(&place).unwrap();
     let log = place.join("log");
     let configuration = format!(
@@ -235,15 +235,15 @@ fn a_proxy_with_a_password() {
     let mut proxy = Command::new("tinyproxy");
     let _proxy = Daemon::start(proxy.arg("-d").arg("-c").arg(place.join("conf")), &address);
     let through = |proxy: &str| {
-        let mut command = world.stub();
+        let mut command = sandbox.stub();
         let command = command.env("HTTP_PROXY", proxy).env("NO_PROXY", "");
         json(command)["version"].clone()
     };
     assert_eq!(through(&format!("http://{address}")), "1.0");
-    let told = world.log();
+    let told = sandbox.log();
     assert!(told.contains("asks for a name and a password"), "{told}");
     assert_eq!(through(&format!("http://someone:secret@{address}")), "1.1");
-    assert!(!world.log().contains("secret"), "{}", world.log());
+    assert!(!sandbox.log().contains("secret"), "{}", sandbox.log());
     let used = fs::read_to_string(log).unwrap();
     assert!(used.contains("127.0.0.1"), "{used}");
 }
@@ -252,16 +252,16 @@ fn a_proxy_with_a_password() {
 /// #3708): http goes through it as it is, and https by CONNECT.
 #[test]
 fn a_proxy_for_each_scheme() {
-    let world = World::with_update();
-    let tls = certificates(&world);
-    fs::copy(tls.join("ca.pem"), world.path("install/company.pem")).unwrap();
-    world.add_settings("ca_file = \"company.pem\"");
-    let (_nginx, https) = nginx_tls(&world, &tls, "");
+    let sandbox = Sandbox::with_update();
+    let tls = certificates(&sandbox);
+    fs::copy(tls.join("ca.pem"), sandbox.path("install/company.pem")).unwrap();
+    sandbox.add_settings("ca_file = \"company.pem\"");
+    let (_nginx, https) = nginx_tls(&sandbox, &tls, "");
     let port = https.rsplit(':').next().unwrap();
-    let plain = tinyproxy(&world, "plain", "ConnectPort 443\n");
-    let connecting = tinyproxy(&world, "connecting", &format!("ConnectPort {port}\n"));
+    let plain = tinyproxy(&sandbox, "plain", "ConnectPort 443\n");
+    let connecting = tinyproxy(&sandbox, "connecting", &format!("ConnectPort {port}\n"));
     let check = |variables: &[(&str, &str)]| {
-        let mut command = world.stub();
+        let mut command = sandbox.stub();
         command.args(["--updater", "check", "--json"]);
         command.env_remove("NO_PROXY").env_remove("no_proxy");
         let output = run(command.envs(variables.iter().copied()));
@@ -301,17 +301,17 @@ fn a_proxy_for_each_scheme() {
         assert_eq!(said["update"] == "1.1", found, "{variables:?}: {said}");
     }
     assert!(
-        world
+        sandbox
             .log()
             .contains("names a proxy of a kind that cannot be used")
     );
-    assert!(!world.log().contains("secret"), "{}", world.log());
+    assert!(!sandbox.log().contains("secret"), "{}", sandbox.log());
     assert!(
         plain
             .log()
-            .contains(&format!("GET {}/metadata/timestamp.json", world.url()))
+            .contains(&format!("GET {}/metadata/timestamp.json", sandbox.url()))
     );
-    world.point_to(&https);
+    sandbox.point_to(&https);
     for (variables, found) in [
         (vec![("https_proxy", connecting.url.as_str())], true),
         (
@@ -325,18 +325,18 @@ fn a_proxy_for_each_scheme() {
         let said = check(&variables);
         assert_eq!(said["update"] == "1.1", found, "{variables:?}: {said}");
     }
-    assert!(world.log().contains("answers 403"), "{}", world.log());
+    assert!(sandbox.log().contains("answers 403"), "{}", sandbox.log());
     assert!(
         connecting
             .log()
             .contains(&format!("CONNECT 127.0.0.1:{port}"))
     );
     // All of the update, by both ways.
-    let mut start = world.stub();
+    let mut start = sandbox.stub();
     start
         .env("HTTPS_PROXY", &connecting.url)
         .env_remove("NO_PROXY");
-    assert_eq!(json(&mut start)["version"], "1.1", "{}", world.log());
+    assert_eq!(json(&mut start)["version"], "1.1", "{}", sandbox.log());
 }
 
 struct Tinyproxy {
@@ -351,16 +351,16 @@ impl Tinyproxy {
     }
 }
 
-fn tinyproxy(world: &World, name: &str, more: &str) -> Tinyproxy {
+fn tinyproxy(sandbox: &Sandbox, name: &str, more: &str) -> Tinyproxy {
     let address = free_address();
     let port = address.rsplit(':').next().unwrap();
-    let log = world.path(&format!("{name}.log"));
+    let log = sandbox.path(&format!("{name}.log"));
     let configuration = format!(
         "Port {port}\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n\
          LogFile \"{}\"\nLogLevel Connect\n{more}",
         log.display()
     );
-    let path = world.path(&format!("{name}.conf"));
+    let path = sandbox.path(&format!("{name}.conf"));
     fs::write(&path, configuration).unwrap();
     let mut command = Command::new("tinyproxy");
     Tinyproxy {
@@ -371,15 +371,15 @@ fn tinyproxy(world: &World, name: &str, more: &str) -> Tinyproxy {
 }
 
 /// The install as it was shipped, again and again.
-struct Fresh<'a>(&'a World);
+struct Fresh<'a>(&'a Sandbox);
 
 impl<'a> Fresh<'a> {
-    fn new(world: &'a World) -> Self {
+    fn new(sandbox: &'a Sandbox) -> Self {
         // Each place gets its share of this.
-        world.set("deadline", "6.0");
-        world.add_settings(&format!("mirrors = [\"{}\"]", world.url()));
-        copy_tree(&world.path("install"), &world.path("shipped"));
-        Fresh(world)
+        sandbox.set("deadline", "6.0");
+        sandbox.add_settings(&format!("mirrors = [\"{}\"]", sandbox.url()));
+        copy_tree(&sandbox.path("install"), &sandbox.path("shipped"));
+        Fresh(sandbox)
     }
 
     /// Starts it, with `url` as the first place; the version that started.
@@ -408,8 +408,8 @@ impl<'a> Fresh<'a> {
 /// nefarius/vicius PR #152, and all else that a first place can answer.
 #[test]
 fn a_mirror_is_used_whatever_is_wrong_with_the_metadata() {
-    let world = World::with_update();
-    let fresh = Fresh::new(&world);
+    let sandbox = Sandbox::with_update();
+    let fresh = Fresh::new(&sandbox);
     let portal = Fault::Leads("/login?from=secret".into());
     for (what, fault, said) in [
         (
@@ -441,17 +441,17 @@ fn a_mirror_is_used_whatever_is_wrong_with_the_metadata() {
         ("timestamp", Fault::Dripping, "sends too slowly"),
     ] {
         let case = format!("{what}: {fault:?}");
-        let server = FaultyServer::start(&world.repository(), what, fault);
+        let server = FaultyServer::start(&sandbox.repository(), what, fault);
         let log = fresh.updates_by_mirror(&server.url, &case, said);
         assert!(!log.contains("secret"), "{log}");
     }
     // Where the mirror does no better, the first place's error is told.
-    let page = FaultyServer::start(&world.repository(), "metadata/", Fault::Portal);
-    world.set("mirrors", "[\"http://127.0.0.1:9\"]");
-    fs::remove_dir_all(world.path("shipped")).unwrap();
-    copy_tree(&world.path("install"), &world.path("shipped"));
+    let page = FaultyServer::start(&sandbox.repository(), "metadata/", Fault::Portal);
+    sandbox.set("mirrors", "[\"http://127.0.0.1:9\"]");
+    fs::remove_dir_all(sandbox.path("shipped")).unwrap();
+    copy_tree(&sandbox.path("install"), &sandbox.path("shipped"));
     assert_eq!(fresh.start_with(&page.url), "1.1");
-    let log = world.log();
+    let log = sandbox.log();
     let log = log.lines().last().unwrap();
     assert!(
         log.contains("(refused): timestamp metadata is malformed"),
@@ -462,9 +462,9 @@ fn a_mirror_is_used_whatever_is_wrong_with_the_metadata() {
 
 #[test]
 fn a_mirror_is_used_whatever_is_wrong_with_the_files() {
-    let world = World::with_update();
-    world.set("stall", "4.0");
-    let fresh = Fresh::new(&world);
+    let sandbox = Sandbox::with_update();
+    sandbox.set("stall", "4.0");
+    let fresh = Fresh::new(&sandbox);
     let portal = Fault::Leads("/login".into());
     for (fault, said) in [
         (Fault::Portal, "sends a web page instead of the file"),
@@ -481,51 +481,51 @@ fn a_mirror_is_used_whatever_is_wrong_with_the_files() {
         (Fault::Dripping, "sends too slowly"),
     ] {
         let case = format!("{fault:?}");
-        let server = FaultyServer::start(&world.repository(), "targets/", fault);
+        let server = FaultyServer::start(&sandbox.repository(), "targets/", fault);
         let log = fresh.updates_by_mirror(&server.url, &case, said);
         assert!(log.contains("by 1 patch"), "{case}: {log}");
     }
     // Some servers say of a .gz that it is compressed, and send it as it is.
-    let server = FaultyServer::start(&world.repository(), "", Fault::Labelled);
+    let server = FaultyServer::start(&sandbox.repository(), "", Fault::Labelled);
     assert_eq!(fresh.start_with(&server.url), "1.1");
-    assert!(!world.log().contains("mirror"), "{}", world.log());
+    assert!(!sandbox.log().contains("mirror"), "{}", sandbox.log());
 }
 
 /// As broken networks do (ureq #1150, pi-hole #6542).
 #[cfg(target_os = "linux")]
 #[test]
 fn a_place_that_swallows_packets() {
-    let world = World::with_update();
+    let sandbox = Sandbox::with_update();
     let hole = Hole::new();
-    world.point_to(&format!("http://127.0.0.1:{}", hole.port()));
-    assert_eq!(world.start_version(), "1.0");
+    sandbox.point_to(&format!("http://127.0.0.1:{}", hole.port()));
+    assert_eq!(sandbox.start_version(), "1.0");
     assert!(
-        world.log().contains("no answer from 127.0.0.1:"),
+        sandbox.log().contains("no answer from 127.0.0.1:"),
         "{}",
-        world.log()
+        sandbox.log()
     );
     // What goes on behind the application has the lock, until it gives up too.
-    world.settle();
-    world.add_settings(&format!("mirrors = [\"{}\"]", world.url()));
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    sandbox.settle();
+    sandbox.add_settings(&format!("mirrors = [\"{}\"]", sandbox.url()));
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }
 
 /// The same with one of the addresses of a name, the first.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_address_that_swallows_packets() {
-    let world = World::with_update();
+    let sandbox = Sandbox::with_update();
     let hole = Hole::new();
     let port = hole.port();
     let address = format!("127.0.0.77:{port}");
     let _nginx = nginx(
-        &world,
-        &world.repository(),
-        &world.path("nginx"),
+        &sandbox,
+        &sandbox.repository(),
+        &sandbox.path("nginx"),
         &address,
         "",
     );
-    let hosts = world.path("hosts");
+    let hosts = sandbox.path("hosts");
     let lines = "127.0.0.1 localhost\n127.0.0.1 updates.test\n127.0.0.77 updates.test\n";
     fs::write(&hosts, lines).unwrap();
     let with_hosts = || {
@@ -548,71 +548,71 @@ fn an_address_that_swallows_packets() {
     let mut addresses: Vec<_> = addresses.collect();
     addresses.dedup();
     assert_eq!(addresses, ["127.0.0.1", "127.0.0.77"], "{found}");
-    world.point_to(&format!("http://updates.test:{port}"));
-    let started = json(with_hosts().arg(world.path("install/program")));
-    assert_eq!(started["version"], "1.1", "{}", world.log());
+    sandbox.point_to(&format!("http://updates.test:{port}"));
+    let started = json(with_hosts().arg(sandbox.path("install/program")));
+    assert_eq!(started["version"], "1.1", "{}", sandbox.log());
 }
 
 #[test]
 fn a_connection_that_was_just_closed_is_made_again() {
-    let world = World::with_update();
-    let server = ClosingServer::start(&world.repository());
-    world.point_to(&server.url);
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    let sandbox = Sandbox::with_update();
+    let server = ClosingServer::start(&sandbox.repository());
+    sandbox.point_to(&server.url);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
     // For metadata, and for the patch.
     assert!(server.closed.load(Ordering::Relaxed) > 1);
-    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    assert!(sandbox.log().contains("by 1 patch"), "{}", sandbox.log());
 }
 
 /// A copy that is not up to date takes nothing back, and its error is not
 /// what is told.
 #[test]
 fn an_old_mirror_is_not_believed() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    copy_tree(&world.repository(), &world.path("old"));
-    world.release("1.1", &[]);
-    assert_eq!(world.start_version(), "1.1");
-    let old = Server::start(&world.path("old"));
-    world.add_settings(&format!("mirrors = [\"{}\"]", old.url));
-    world.point_to("http://127.0.0.1:9");
-    assert_eq!(world.start_version(), "1.1");
-    let log = world.log();
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    copy_tree(&sandbox.repository(), &sandbox.path("old"));
+    sandbox.release("1.1", &[]);
+    assert_eq!(sandbox.start_version(), "1.1");
+    let old = Server::start(&sandbox.path("old"));
+    sandbox.add_settings(&format!("mirrors = [\"{}\"]", old.url));
+    sandbox.point_to("http://127.0.0.1:9");
+    assert_eq!(sandbox.start_version(), "1.1");
+    let log = sandbox.log();
     assert!(log.contains("is older than version"), "{log}");
     let last = log.lines().last().unwrap();
     assert!(last.contains("(unavailable): cannot reach"), "{log}");
     // Once it is, it is used.
-    fs::remove_dir_all(world.path("old")).unwrap();
-    copy_tree(&world.repository(), &world.path("old"));
-    assert_eq!(world.start_version(), "1.1");
-    assert!(world.log().ends_with("up to date\n"), "{}", world.log());
+    fs::remove_dir_all(sandbox.path("old")).unwrap();
+    copy_tree(&sandbox.repository(), &sandbox.path("old"));
+    assert_eq!(sandbox.start_version(), "1.1");
+    assert!(sandbox.log().ends_with("up to date\n"), "{}", sandbox.log());
 }
 
 /// A name and a password in a URL come into logs, which users attach to their
 /// reports.
 #[test]
 fn a_password_in_a_url_is_refused_and_not_shown() {
-    let world = World::with_update();
-    let settings = world.path("install/notsotuf.toml");
+    let sandbox = Sandbox::with_update();
+    let settings = sandbox.path("install/notsotuf.toml");
     let good = fs::read_to_string(&settings).unwrap();
-    let with = world.url().replace("http://", "http://me:S3cret@");
-    let metadata = good.replace(&world.url(), &with);
+    let with = sandbox.url().replace("http://", "http://me:S3cret@");
+    let metadata = good.replace(&sandbox.url(), &with);
     let mirror = format!("mirrors = [\"{with}\"]\n{good}");
     let hidden = good.replace("http://", "http://me%3AS3cret%40");
     let torn = metadata.replace("/metadata\"", "/metadata");
     for text in [metadata, mirror, hidden, torn] {
         fs::write(&settings, &text).unwrap();
-        assert_eq!(world.start_version(), "1.0");
+        assert_eq!(sandbox.start_version(), "1.0");
         for command in ["status", "check", "update"] {
             for json in [&[][..], &["--json"]] {
-                let output = run(world.stub().args(["--updater", command]).args(json));
+                let output = run(sandbox.stub().args(["--updater", command]).args(json));
                 assert_eq!(output.status.code(), Some(5), "{output:?}");
                 assert!(!format!("{output:?}").contains("S3cret"), "{output:?}");
             }
         }
     }
-    let log = world.log();
+    let log = sandbox.log();
     assert!(
         log.contains("[[authorization]]") && !log.contains("S3cret"),
         "{log}"
@@ -623,11 +623,11 @@ fn a_password_in_a_url_is_refused_and_not_shown() {
         good.replace("/metadata\"", "/metadata?token=S3cret\""),
     )
     .unwrap();
-    assert_eq!(world.start_version(), "1.0");
-    let status = run(world.stub().args(["--updater", "status"]));
+    assert_eq!(sandbox.start_version(), "1.0");
+    let status = run(sandbox.stub().args(["--updater", "status"]));
     assert!(status.status.success());
-    let said = format!("{status:?}{}", world.log());
+    let said = format!("{status:?}{}", sandbox.log());
     assert!(!said.contains("S3cret"), "{said}");
     fs::write(&settings, good).unwrap();
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }

@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use notsotuf_tests::{World, bundle, json, run, write_script};
+use notsotuf_tests::{Sandbox, bundle, json, run, write_script};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -11,30 +11,30 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a broken version 1.1 does instead of working.
-fn world_with(script: &str) -> World {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    release_broken(&world, "1.1", script);
-    world
+fn sandbox_with(script: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    release_broken(&sandbox, "1.1", script);
+    sandbox
 }
 
 /// The real bundle, whose program is a script.
-fn release_broken(world: &World, version: &str, script: &str) {
-    let folder = world.path(&format!("broken-{version}"));
+fn release_broken(sandbox: &Sandbox, version: &str, script: &str) {
+    let folder = sandbox.path(&format!("broken-{version}"));
     let done = run(Command::new("cp").arg("-a").arg(bundle("1.1")).arg(&folder));
     assert!(done.status.success(), "{done:?}");
     write_script(&folder.join("program"), script);
-    world.add(version, &folder, &[]);
-    world.bundler(&["publish"]);
+    sandbox.add(version, &folder, &[]);
+    sandbox.bundler(&["publish"]);
 }
 
-fn status(world: &World) -> Value {
-    json(world.stub().args(["--updater", "status", "--json"]))
+fn status(sandbox: &Sandbox) -> Value {
+    json(sandbox.stub().args(["--updater", "status", "--json"]))
 }
 
-fn installed(world: &World) -> String {
-    status(world)["installed"]["version"]
+fn installed(sandbox: &Sandbox) -> String {
+    status(sandbox)["installed"]["version"]
         .as_str()
         .unwrap()
         .to_owned()
@@ -47,9 +47,9 @@ fn a_version_that_fails_is_replaced_by_the_one_before_in_the_same_run() {
         ("kill -SEGV $$", "signal 11"),
         ("exec /no/such/program", "exit code 127"),
     ] {
-        let world = world_with(script);
-        fs::write(world.path("install/app/own"), "mine").unwrap();
-        let output = run(world.stub().args(["a", "b c"]));
+        let sandbox = sandbox_with(script);
+        fs::write(sandbox.path("install/app/own"), "mine").unwrap();
+        let output = run(sandbox.stub().args(["a", "b c"]));
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(said["version"], "1.0", "{script}");
         assert_eq!(said["args"], json!(["a", "b c"]));
@@ -58,162 +58,166 @@ fn a_version_that_fails_is_replaced_by_the_one_before_in_the_same_run() {
             told.contains(&format!("version 1.1 did not work ({why})")),
             "{told}"
         );
-        let status = status(&world);
+        let status = status(&sandbox);
         assert_eq!(status["failed"], json!(["1.1"]));
         assert_eq!(status["previous"], Value::Null, "it failed");
-        let own = fs::read_to_string(world.path("install/app/own")).unwrap();
+        let own = fs::read_to_string(sandbox.path("install/app/own")).unwrap();
         assert_eq!(own, "mine");
         // It is not installed again, until there is a newer one.
-        assert_eq!(world.start_version(), "1.0");
+        assert_eq!(sandbox.start_version(), "1.0");
         assert!(
-            world.log().contains("version 1.1 is passed over"),
+            sandbox.log().contains("version 1.1 is passed over"),
             "{}",
-            world.log()
+            sandbox.log()
         );
-        world.release("1.2", &[]);
-        assert_eq!(world.start_version(), "1.2", "{}", world.log());
+        sandbox.release("1.2", &[]);
+        assert_eq!(sandbox.start_version(), "1.2", "{}", sandbox.log());
     }
 }
 
 #[test]
 fn a_program_that_cannot_even_be_started() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let folder = world.path("broken");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let folder = sandbox.path("broken");
     let done = run(Command::new("cp").arg("-a").arg(bundle("1.1")).arg(&folder));
     assert!(done.status.success(), "{done:?}");
     fs::write(folder.join("program"), "for another kind of computer").unwrap();
-    world.add("1.1", &folder, &[]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.0", "{}", world.log());
-    assert_eq!(status(&world)["failed"], json!(["1.1"]));
+    sandbox.add("1.1", &folder, &[]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.0", "{}", sandbox.log());
+    assert_eq!(status(&sandbox)["failed"], json!(["1.1"]));
 }
 
 #[test]
 fn a_version_that_damages_shared_files_before_it_fails() {
     // Both versions have this file, so on disk it is one file.
     let script = "for f in app/_internal/lib*.so*; do echo broken >> $f; break; done; exit 1";
-    let world = world_with(script);
-    let mut command = world.stub();
-    command.current_dir(world.path("install"));
+    let sandbox = sandbox_with(script);
+    let mut command = sandbox.stub();
+    command.current_dir(sandbox.path("install"));
     // Whether 1.0 works with that is another matter.
     run(&mut command);
-    assert_eq!(installed(&world), "1.0", "{}", world.log());
-    assert!(world.log().contains("was changed since it was installed"));
-    let repaired = json(world.stub().args(["--updater", "repair", "--json"]));
+    assert_eq!(installed(&sandbox), "1.0", "{}", sandbox.log());
+    assert!(sandbox.log().contains("was changed since it was installed"));
+    let repaired = json(sandbox.stub().args(["--updater", "repair", "--json"]));
     assert_eq!(repaired["damaged"].as_array().unwrap().len(), 1);
-    assert_eq!(world.start_version(), "1.0", "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.0", "{}", sandbox.log());
 }
 
 #[test]
 fn many_instances_fail_at_once() {
-    let world = world_with("sleep 0.2; exit 1");
+    let sandbox = sandbox_with("sleep 0.2; exit 1");
     let all: Vec<_> = (0..8)
-        .map(|_| world.stub().stdout(Stdio::piped()).spawn().unwrap())
+        .map(|_| sandbox.stub().stdout(Stdio::piped()).spawn().unwrap())
         .collect();
     for child in all {
         // Some may have seen others run, and so could not go back themselves.
         child.wait_with_output().unwrap();
     }
     for _ in 0..2 {
-        assert_eq!(world.start_version(), "1.0", "{}", world.log());
-        assert_eq!(status(&world)["failed"], json!(["1.1"]));
+        assert_eq!(sandbox.start_version(), "1.0", "{}", sandbox.log());
+        assert_eq!(status(&sandbox)["failed"], json!(["1.1"]));
     }
 }
 
 #[test]
 fn what_the_version_before_does_too_is_not_the_new_ones_fault() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &[]);
-    let output = run(world.stub().env("E2E_EXIT", "1"));
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &[]);
+    let output = run(sandbox.stub().env("E2E_EXIT", "1"));
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(installed(&world), "1.1");
-    assert_eq!(status(&world)["failed"], json!([]));
-    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(installed(&sandbox), "1.1");
+    assert_eq!(status(&sandbox)["failed"], json!([]));
+    assert_eq!(sandbox.start_version(), "1.1");
 }
 
 #[test]
 fn a_version_that_says_it_is_ready_may_end_as_it_likes() {
-    let world = world_with("touch \"$NOTSOTUF_READY_FILE\"; exit 3");
-    let output = run(&mut world.stub());
+    let sandbox = sandbox_with("touch \"$NOTSOTUF_READY_FILE\"; exit 3");
+    let output = run(&mut sandbox.stub());
     assert_eq!(output.status.code(), Some(3));
-    assert_eq!(installed(&world), "1.1");
-    assert_eq!(status(&world)["probation"], false);
-    assert!(!world.path("install/.notsotuf/ready").exists());
+    assert_eq!(installed(&sandbox), "1.1");
+    assert_eq!(status(&sandbox)["probation"], false);
+    assert!(!sandbox.path("install/.notsotuf/ready").exists());
 }
 
 #[test]
 fn a_version_that_lives_is_sound_while_it_still_runs() {
-    let world = world_with("exec sleep 60");
-    world.set("probation", "0.5");
-    let mut running = world.stub().stdout(Stdio::null()).spawn().unwrap();
+    let sandbox = sandbox_with("exec sleep 60");
+    sandbox.set("probation", "0.5");
+    let mut running = sandbox.stub().stdout(Stdio::null()).spawn().unwrap();
     let start = Instant::now();
-    while !world.log().contains("version 1.1 works") {
-        assert!(start.elapsed() < Duration::from_secs(60), "{}", world.log());
+    while !sandbox.log().contains("version 1.1 works") {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{}",
+            sandbox.log()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(!world.path("install/.notsotuf/probation").exists());
+    assert!(!sandbox.path("install/.notsotuf/probation").exists());
     let pid = running.id().to_string();
     assert!(run(Command::new("kill").arg(&pid)).status.success());
     // The signal went on to the application, and its end came back.
     assert_eq!(running.wait().unwrap().signal(), Some(15));
-    assert_eq!(installed(&world), "1.1");
+    assert_eq!(installed(&sandbox), "1.1");
 }
 
 /// Starts 1.1, which hangs, and ends it with a signal.
-fn started_and_ended(world: &World, signal: &str) {
-    let mut running = world.stub().stdout(Stdio::piped()).spawn().unwrap();
+fn started_and_ended(sandbox: &Sandbox, signal: &str) {
+    let mut running = sandbox.stub().stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     let out = running.stdout.take().unwrap();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
-    assert_eq!(line, "hung\n", "{}", world.log());
+    assert_eq!(line, "hung\n", "{}", sandbox.log());
     let pid = running.id().to_string();
     let done = run(Command::new("kill").args([signal, &pid]));
     assert!(done.status.success());
     running.wait().unwrap();
-    assert_eq!(installed(world), "1.1");
-    assert_eq!(status(world)["probation"], true);
+    assert_eq!(installed(sandbox), "1.1");
+    assert_eq!(status(sandbox)["probation"], true);
 }
 
 /// A logout, a service that is restarted: nothing against the version.
 #[test]
 fn a_version_that_is_asked_to_end_has_as_many_tries_as_that_takes() {
-    let world = world_with("echo hung; exec sleep 60");
-    world.set("probation", "3600.0");
+    let sandbox = sandbox_with("echo hung; exec sleep 60");
+    sandbox.set("probation", "3600.0");
     for signal in ["-TERM", "-HUP", "-TERM", "-INT", "-TERM"] {
-        started_and_ended(&world, signal);
+        started_and_ended(&sandbox, signal);
     }
-    assert_eq!(status(&world)["failed"], json!([]));
+    assert_eq!(status(&sandbox)["failed"], json!([]));
 }
 
 #[test]
 fn a_version_that_hangs_and_is_killed_has_three_tries() {
-    let world = world_with("echo hung; exec sleep 60");
-    world.set("probation", "3600.0");
+    let sandbox = sandbox_with("echo hung; exec sleep 60");
+    sandbox.set("probation", "3600.0");
     for _ in 0..3 {
-        started_and_ended(&world, "-KILL");
+        started_and_ended(&sandbox, "-KILL");
     }
-    assert_eq!(world.start_version(), "1.0", "{}", world.log());
-    assert_eq!(status(&world)["failed"], json!(["1.1"]));
+    assert_eq!(sandbox.start_version(), "1.0", "{}", sandbox.log());
+    assert_eq!(status(&sandbox)["failed"], json!(["1.1"]));
 }
 
 #[test]
 fn without_probation_the_user_is_on_his_own() {
-    let world = world_with("exit 1");
-    world.set("probation", "0.0");
-    assert_eq!(run(&mut world.stub()).status.code(), Some(1));
-    assert_eq!(installed(&world), "1.1");
+    let sandbox = sandbox_with("exit 1");
+    sandbox.set("probation", "0.0");
+    assert_eq!(run(&mut sandbox.stub()).status.code(), Some(1));
+    assert_eq!(installed(&sandbox), "1.1");
     // But can go back.
-    let back = json(world.stub().args(["--updater", "rollback", "--json"]));
+    let back = json(sandbox.stub().args(["--updater", "rollback", "--json"]));
     assert_eq!(back, json!({"result": "updated", "version": "1.0"}));
-    assert_eq!(world.start_version(), "1.0");
-    let none = json(world.stub().args(["--updater", "check", "--json"]));
+    assert_eq!(sandbox.start_version(), "1.0");
+    let none = json(sandbox.stub().args(["--updater", "check", "--json"]));
     assert_eq!(none["update"], Value::Null);
     let again = json(
-        world
+        sandbox
             .stub()
             .args(["--updater", "update", "--retry", "--json"]),
     );
@@ -222,27 +226,27 @@ fn without_probation_the_user_is_on_his_own() {
 
 #[test]
 fn there_may_be_nothing_to_go_back_to() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let output = run(world.stub().args(["--updater", "rollback"]));
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let output = run(sandbox.stub().args(["--updater", "rollback"]));
     assert_eq!(output.status.code(), Some(5));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("no earlier version"), "{told}");
-    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
 }
 
 #[test]
 fn damaged_and_missing_files_are_restored() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
     let repair = |args: &[&str]| {
-        let mut command = world.stub();
+        let mut command = sandbox.stub();
         json(command.args(["--updater", "repair", "--json"]).args(args))
     };
     assert_eq!(repair(&[])["result"], "up-to-date");
-    let app = world.path("install/app");
+    let app = sandbox.path("install/app");
     let library = app.join("_internal/base_library.zip");
     fs::write(&library, "damaged").unwrap();
     fs::remove_file(app.join("program")).unwrap();
@@ -258,15 +262,15 @@ fn damaged_and_missing_files_are_restored() {
         fs::read(bundle("1.0").join("_internal/base_library.zip")).unwrap()
     );
     assert_eq!(fs::read_to_string(app.join("own")).unwrap(), "mine");
-    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
     assert_eq!(repair(&[])["result"], "up-to-date");
 }
 
 #[test]
 fn users_changes_to_shipped_files_are_kept_where_the_settings_say_so() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     let release = |version: &str, shipped: &str| {
-        let folder = world.path(&format!("bundle-{version}"));
+        let folder = sandbox.path(&format!("bundle-{version}"));
         let done = run(Command::new("cp")
             .arg("-a")
             .arg(bundle(version))
@@ -276,83 +280,90 @@ fn users_changes_to_shipped_files_are_kept_where_the_settings_say_so() {
         for name in ["edited.ini", "same.ini", "other.txt"] {
             fs::write(folder.join("config").join(name), shipped).unwrap();
         }
-        world.add(version, &folder, &[]);
-        world.bundler(&["publish"]);
+        sandbox.add(version, &folder, &[]);
+        sandbox.bundler(&["publish"]);
     };
     release("1.0", "shipped");
-    world.ship("1.0");
-    world.set("preserve", "[\"config/*.ini\"]");
-    let config = world.path("install/app/config");
+    sandbox.ship("1.0");
+    sandbox.set("preserve", "[\"config/*.ini\"]");
+    let config = sandbox.path("install/app/config");
     let text = |name: &str| fs::read_to_string(config.join(name)).unwrap();
     fs::write(config.join("edited.ini"), "mine").unwrap();
     // Not touched by this release: a patch does.
     release("1.1", "shipped");
-    assert_eq!(world.start_version(), "1.1");
-    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.1");
+    assert!(sandbox.log().contains("by 1 patch"), "{}", sandbox.log());
     assert_eq!(text("edited.ini"), "mine");
     // Touched by this one.
     release("1.2", "newly shipped");
     fs::write(config.join("other.txt"), "mine").unwrap();
-    assert_eq!(world.start_version(), "1.2");
+    assert_eq!(sandbox.start_version(), "1.2");
     assert_eq!(text("edited.ini"), "mine");
     assert_eq!(text("same.ini"), "newly shipped");
     assert_eq!(text("other.txt"), "newly shipped");
     // And it is no damage.
-    let repair = json(world.stub().args(["--updater", "repair", "--json"]));
+    let repair = json(sandbox.stub().args(["--updater", "repair", "--json"]));
     assert_eq!(repair["result"], "up-to-date");
 }
 
 #[test]
 fn in_the_background_the_application_starts_at_once_and_the_update_comes_next_time() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.set("mode", "\"background\"");
-    world.release("1.1", &[]);
-    let mut running = world
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.set("mode", "\"background\"");
+    sandbox.release("1.1", &[]);
+    let mut running = sandbox
         .stub()
         .arg("--sleep")
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let start = Instant::now();
-    while !world.log().contains("will be installed at the next start") {
-        assert!(start.elapsed() < Duration::from_secs(60), "{}", world.log());
+    while !sandbox
+        .log()
+        .contains("will be installed at the next start")
+    {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{}",
+            sandbox.log()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(installed(&world), "1.0");
+    assert_eq!(installed(&sandbox), "1.0");
     let pid = running.id().to_string();
     assert!(run(Command::new("kill").arg(&pid)).status.success());
     running.wait().unwrap();
-    world.server.as_ref().unwrap().requests();
-    assert_eq!(world.start_version(), "1.1");
-    world.set("mode", "\"off\"");
-    world.release("1.2", &[]);
-    world.server.as_ref().unwrap().requests();
-    assert_eq!(world.start_version(), "1.1");
-    assert_eq!(world.server.as_ref().unwrap().requests(), [""; 0]);
+    sandbox.server.as_ref().unwrap().requests();
+    assert_eq!(sandbox.start_version(), "1.1");
+    sandbox.set("mode", "\"off\"");
+    sandbox.release("1.2", &[]);
+    sandbox.server.as_ref().unwrap().requests();
+    assert_eq!(sandbox.start_version(), "1.1");
+    assert_eq!(sandbox.server.as_ref().unwrap().requests(), [""; 0]);
 }
 
-fn own_version(world: &World) -> String {
-    let said = json(world.stub().args(["--updater", "version", "--json"]));
+fn own_version(sandbox: &Sandbox) -> String {
+    let said = json(sandbox.stub().args(["--updater", "version", "--json"]));
     said["updater"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn the_stub_replaces_itself() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let before = own_version(&world);
-    let newer = world.stub_of_version("9.1");
-    let added = world.bundler(&["add-stub", newer.to_str().unwrap()]);
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let before = own_version(&sandbox);
+    let newer = sandbox.stub_of_version("9.1");
+    let added = sandbox.bundler(&["add-stub", newer.to_str().unwrap()]);
     assert_eq!(added["version"], "9.1");
     assert_eq!(added["archive"]["path"], "app-stub-9.1.tar.gz");
     // A release that the old stub cannot install; the new one can.
-    world.add("1.1", &bundle("1.1"), &["--min-stub", "9"]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.0");
-    let log = world.log();
+    sandbox.add("1.1", &bundle("1.1"), &["--min-stub", "9"]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.0");
+    let log = sandbox.log();
     assert!(
         log.contains(&format!(
             "version 1.1 needs version 9 of the updater, and this is version {before}"
@@ -360,36 +371,36 @@ fn the_stub_replaces_itself() {
         "{log}"
     );
     assert!(log.contains("updated the updater to version 9.1"), "{log}");
-    assert_eq!(own_version(&world), "9.1");
-    let old = world.path("install/.notsotuf/old-stub");
+    assert_eq!(own_version(&sandbox), "9.1");
+    let old = sandbox.path("install/.notsotuf/old-stub");
     assert!(old.exists(), "kept until the new one has launched");
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
     assert!(!old.exists());
-    assert_eq!(world.start_version(), "1.1");
-    let verified = world.bundler(&["verify"]);
+    assert_eq!(sandbox.start_version(), "1.1");
+    let verified = sandbox.bundler(&["verify"]);
     assert_eq!(verified["problems"], json!([]), "{verified}");
 }
 
 #[test]
 fn a_stub_that_does_not_run_here_is_not_taken() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let before = own_version(&world);
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let before = own_version(&sandbox);
     // As one for another platform would be.
-    let foreign = world.path("foreign");
+    let foreign = sandbox.path("foreign");
     fs::write(&foreign, "\x7fELF notsotuf stub version 9.2\n").unwrap();
-    world.bundler(&["add-stub", foreign.to_str().unwrap()]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.0");
-    let log = world.log();
+    sandbox.bundler(&["add-stub", foreign.to_str().unwrap()]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.0");
+    let log = sandbox.log();
     assert!(log.contains("does not run on this computer"), "{log}");
-    assert_eq!(own_version(&world), before);
+    assert_eq!(own_version(&sandbox), before);
     // It is not fetched over and over.
-    world.server.as_ref().unwrap().requests();
-    assert_eq!(world.start_version(), "1.0");
-    let requests = world.server.as_ref().unwrap().requests();
+    sandbox.server.as_ref().unwrap().requests();
+    assert_eq!(sandbox.start_version(), "1.0");
+    let requests = sandbox.server.as_ref().unwrap().requests();
     assert!(!requests.iter().any(|r| r.contains("stub")), "{requests:?}");
-    world.release("1.1", &[]);
-    assert_eq!(world.start_version(), "1.1");
+    sandbox.release("1.1", &[]);
+    assert_eq!(sandbox.start_version(), "1.1");
 }

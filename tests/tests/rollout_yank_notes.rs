@@ -1,84 +1,84 @@
 //! What is done with releases that are out: rolling out step by step,
 //! withdrawing, notes.
 
-use notsotuf_tests::{World, bundle, json, run};
+use notsotuf_tests::{Sandbox, bundle, json, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
-fn check(world: &World) -> Value {
-    json(world.stub().args(["--updater", "check", "--json"]))
+fn check(sandbox: &Sandbox) -> Value {
+    json(sandbox.stub().args(["--updater", "check", "--json"]))
 }
 
 #[test]
 fn a_release_is_rolled_out_step_by_step() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &["--rollout", "0%"]);
-    assert_eq!(world.start_version(), "1.0");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &["--rollout", "0%"]);
+    assert_eq!(sandbox.start_version(), "1.0");
     let percent = |percent: &str| {
-        let set = world.bundler(&["rollout", "1.1", percent]);
+        let set = sandbox.bundler(&["rollout", "1.1", percent]);
         assert_eq!(set["app"], "app");
-        world.bundler(&["publish"]);
+        sandbox.bundler(&["publish"]);
     };
     // By the id of this install it is in or out, and stays in.
-    let id = world.path("install/.notsotuf/id");
+    let id = sandbox.path("install/.notsotuf/id");
     let stored = fs::read_to_string(&id).unwrap();
     let mut seen = Vec::new();
     for step in ["1%", "25", "50%", "75%", "99%"] {
         percent(step);
-        seen.push(check(&world)["update"] == "1.1");
+        seen.push(check(&sandbox)["update"] == "1.1");
     }
     assert!(seen.is_sorted(), "{seen:?}");
     assert_eq!(fs::read_to_string(&id).unwrap(), stored);
     percent("100%");
-    assert_eq!(world.start_version(), "1.1");
-    let output = run(&mut world.command(&["rollout", "1.1", "101%"]));
+    assert_eq!(sandbox.start_version(), "1.1");
+    let output = run(&mut sandbox.command(&["rollout", "1.1", "101%"]));
     assert_eq!(output.status.code(), Some(2));
-    let output = run(&mut world.command(&["rollout", "7.0", "1%"]));
+    let output = run(&mut sandbox.command(&["rollout", "7.0", "1%"]));
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
 fn a_required_release_is_for_all_whatever_the_percentage() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &["--required", "--rollout", "0"]);
-    assert_eq!(world.start_version(), "1.1");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &["--required", "--rollout", "0"]);
+    assert_eq!(sandbox.start_version(), "1.1");
 }
 
 #[test]
 fn clients_leave_a_withdrawn_release() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.release("1.1", &[]);
-    world.ship("1.1");
-    fs::write(world.path("install/app/own"), "mine").unwrap();
-    assert_eq!(world.start_version(), "1.1");
-    world.release("1.2", &[]);
-    world.bundler(&["yank", "1.2"]);
-    world.bundler(&["yank", "1.1"]);
-    world.bundler(&["publish"]);
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.release("1.1", &[]);
+    sandbox.ship("1.1");
+    fs::write(sandbox.path("install/app/own"), "mine").unwrap();
+    assert_eq!(sandbox.start_version(), "1.1");
+    sandbox.release("1.2", &[]);
+    sandbox.bundler(&["yank", "1.2"]);
+    sandbox.bundler(&["yank", "1.1"]);
+    sandbox.bundler(&["publish"]);
     // 1.1 and what leads to and from it are gone.
-    let targets: Vec<_> = fs::read_dir(world.repository().join("targets"))
+    let targets: Vec<_> = fs::read_dir(sandbox.repository().join("targets"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(targets.len(), 1, "{targets:?}");
     assert!(targets[0].ends_with("app-1.0.tar.gz"), "{targets:?}");
-    assert_eq!(world.start_version(), "1.0", "{}", world.log());
-    assert!(world.log().contains("was withdrawn"), "{}", world.log());
-    let own = fs::read_to_string(world.path("install/app/own"));
+    assert_eq!(sandbox.start_version(), "1.0", "{}", sandbox.log());
+    assert!(sandbox.log().contains("was withdrawn"), "{}", sandbox.log());
+    let own = fs::read_to_string(sandbox.path("install/app/own"));
     assert_eq!(own.unwrap(), "mine");
     // The next one is for all again.
-    world.release("1.3", &[]);
-    assert_eq!(world.start_version(), "1.3", "{}", world.log());
-    let only = run(&mut world.command(&["yank", "9.9"]));
+    sandbox.release("1.3", &[]);
+    assert_eq!(sandbox.start_version(), "1.3", "{}", sandbox.log());
+    let only = run(&mut sandbox.command(&["yank", "9.9"]));
     assert_eq!(only.status.code(), Some(1));
     assert_eq!(
-        world.bundler(&["verify"])["problems"],
+        sandbox.bundler(&["verify"])["problems"],
         json!([]),
         "what is left is sound"
     );
@@ -86,9 +86,9 @@ fn clients_leave_a_withdrawn_release() {
 
 #[test]
 fn the_only_release_cannot_be_withdrawn() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    let output = run(&mut world.command(&["yank", "1.0"]));
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let output = run(&mut sandbox.command(&["yank", "1.0"]));
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned()
         + &String::from_utf8_lossy(&output.stdout);
@@ -97,14 +97,14 @@ fn the_only_release_cannot_be_withdrawn() {
 
 #[test]
 fn notes_are_shown_from_what_is_installed_on() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for (version, notes) in [("1.0", "First."), ("1.1", "Faster."), ("1.2", "*Nicer*.")] {
-        let path = world.path("notes.md");
+        let path = sandbox.path("notes.md");
         fs::write(&path, notes).unwrap();
-        world.release(version, &["--notes", path.to_str().unwrap()]);
+        sandbox.release(version, &["--notes", path.to_str().unwrap()]);
     }
-    world.ship("1.0");
-    let notes = check(&world)["notes"].clone();
+    sandbox.ship("1.0");
+    let notes = check(&sandbox)["notes"].clone();
     assert_eq!(
         notes,
         json!([
@@ -113,62 +113,62 @@ fn notes_are_shown_from_what_is_installed_on() {
         ])
     );
     // And are there afterwards, for the application to show.
-    assert_eq!(world.start_version(), "1.2");
-    let status = json(world.stub().args(["--updater", "status", "--json"]));
+    assert_eq!(sandbox.start_version(), "1.2");
+    let status = json(sandbox.stub().args(["--updater", "status", "--json"]));
     assert_eq!(status["notes"], notes);
-    let words = run(world.stub().args(["--updater", "status"]));
+    let words = run(sandbox.stub().args(["--updater", "status"]));
     let words = String::from_utf8(words.stdout).unwrap();
     assert!(words.contains("\n1.1\nFaster.\n"), "{words}");
     // Not those of a version that is not there (any more).
-    world.release("1.3", &[]);
-    json(world.stub().args(["--updater", "rollback", "--json"]));
-    let status = json(world.stub().args(["--updater", "status", "--json"]));
+    sandbox.release("1.3", &[]);
+    json(sandbox.stub().args(["--updater", "rollback", "--json"]));
+    let status = json(sandbox.stub().args(["--updater", "status", "--json"]));
     assert_eq!(status["notes"], json!([]));
     // All since the one that is left.
-    assert_eq!(world.start_version(), "1.3");
-    let status = json(world.stub().args(["--updater", "status", "--json"]));
+    assert_eq!(sandbox.start_version(), "1.3");
+    let status = json(sandbox.stub().args(["--updater", "status", "--json"]));
     assert_eq!(status["notes"], notes);
 }
 
 #[test]
 fn applications_in_one_repository_do_not_disturb_each_other() {
-    let world = World::with(&["--app", "other"]);
+    let sandbox = Sandbox::with(&["--app", "other"]);
     let add = |app: &str, version: &str, bundle_version: &str, more: &[&str]| {
-        world.add(
+        sandbox.add(
             version,
             &bundle(bundle_version),
             &[&["--app", app], more].concat(),
         );
-        world.bundler(&["publish"]);
+        sandbox.bundler(&["publish"]);
     };
     add("app", "1.0", "1.0", &[]);
     add("other", "7.0", "1.1", &[]);
-    world.ship_with(&["--app", "app"]);
-    let other = world.path("other");
+    sandbox.ship_with(&["--app", "app"]);
+    let other = sandbox.path("other");
     let output = other.to_str().unwrap();
-    world.bundler(&["ship", "--app", "other", "--output", output]);
+    sandbox.bundler(&["ship", "--app", "other", "--output", output]);
     let start_other = || notsotuf_tests::json(&mut Command::new(other.join("program")));
-    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
     assert_eq!(start_other()["version"], "1.1");
 
     add("other", "8.0", "1.2", &["--required"]);
-    assert_eq!(world.start_version(), "1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
     assert_eq!(start_other()["version"], "1.2");
     add("app", "1.1", "1.3", &["--rollout", "0%"]);
-    world.bundler(&["yank", "8.0", "--app", "other"]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.0");
+    sandbox.bundler(&["yank", "8.0", "--app", "other"]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.0");
     assert_eq!(start_other()["version"], "1.1");
-    world.bundler(&["rollout", "1.1", "100%", "--app", "app"]);
-    world.bundler(&["prune", "--keep", "1", "--app", "app"]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.3");
+    sandbox.bundler(&["rollout", "1.1", "100%", "--app", "app"]);
+    sandbox.bundler(&["prune", "--keep", "1", "--app", "app"]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.3");
     assert_eq!(
-        world.bundler(&["verify"])["problems"],
+        sandbox.bundler(&["verify"])["problems"],
         serde_json::json!([])
     );
     // Which one is meant must be said.
-    let unclear = notsotuf_tests::run(&mut world.command(&["yank", "7.0"]));
+    let unclear = notsotuf_tests::run(&mut sandbox.command(&["yank", "7.0"]));
     assert_eq!(unclear.status.code(), Some(1));
     let said = String::from_utf8_lossy(&unclear.stderr).into_owned();
     assert!(said.contains("name one with --app"), "{said}");

@@ -6,7 +6,7 @@
 
 use notsotuf_tests::faulty_server::{Fault, FaultyServer};
 use notsotuf_tests::forge::Forge;
-use notsotuf_tests::{World, copy_tree, is_root, json, run, set_mode, write_script};
+use notsotuf_tests::{Sandbox, copy_tree, is_root, json, run, set_mode, write_script};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -23,28 +23,28 @@ fn write_bundle(folder: &Path, version: &str, script: &str) {
     write_script(&folder.join("program"), &script);
 }
 
-fn release(world: &World, version: &str, script: &str) {
-    let folder = world.path(&format!("script-{version}"));
+fn release(sandbox: &Sandbox, version: &str, script: &str) {
+    let folder = sandbox.path(&format!("script-{version}"));
     write_bundle(&folder, version, script);
-    world.add(version, &folder, &[]);
-    world.bundler(&["publish"]);
+    sandbox.add(version, &folder, &[]);
+    sandbox.bundler(&["publish"]);
 }
 
 /// An install of 1.0; 1.1 is in the repository. Both are scripts.
-fn scripts(first: &str, second: &str) -> World {
-    let world = World::new();
-    release(&world, "1.0", first);
-    world.ship_with(&["--version", "1.0", "--executable", "program"]);
-    release(&world, "1.1", second);
-    world
+fn scripts(first: &str, second: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0", first);
+    sandbox.ship_with(&["--version", "1.0", "--executable", "program"]);
+    release(&sandbox, "1.1", second);
+    sandbox
 }
 
 fn said(command: &mut Command) -> String {
     String::from_utf8(run(command).stdout).unwrap()
 }
 
-fn wait_for(world: &World, what: &str) {
-    wait_until(|| world.log().contains(what), || world.log());
+fn wait_for(sandbox: &Sandbox, what: &str) {
+    wait_until(|| sandbox.log().contains(what), || sandbox.log());
 }
 
 fn wait_until(done: impl Fn() -> bool, tell: impl Fn() -> String) {
@@ -55,8 +55,8 @@ fn wait_until(done: impl Fn() -> bool, tell: impl Fn() -> String) {
     }
 }
 
-fn status(world: &World) -> Value {
-    json(world.stub().args(["--updater", "status", "--json"]))
+fn status(sandbox: &Sandbox) -> Value {
+    json(sandbox.stub().args(["--updater", "status", "--json"]))
 }
 
 const READY: &str = "version 1.1 is ready and will be installed at the next start";
@@ -64,76 +64,76 @@ const READY: &str = "version 1.1 is ready and will be installed at the next star
 /// An attacker, or a telephone line, sends just enough not to be given up.
 #[test]
 fn a_start_waits_no_longer_than_the_settings_say_and_a_command_gets_through() {
-    let world = World::with_update();
-    let server = FaultyServer::start(&world.repository(), "targets/", Fault::Dripping);
-    world.point_to(&server.url);
-    world.set("stall", "3600.0");
-    world.add_settings("wait = 1.0");
-    assert_eq!(world.start_version(), "1.0");
-    wait_for(&world, "the update takes longer than the user is to wait");
+    let sandbox = Sandbox::with_update();
+    let server = FaultyServer::start(&sandbox.repository(), "targets/", Fault::Dripping);
+    sandbox.point_to(&server.url);
+    sandbox.set("stall", "3600.0");
+    sandbox.add_settings("wait = 1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
+    wait_for(&sandbox, "the update takes longer than the user is to wait");
     // It goes on, and another start does not wait for it.
     wait_until(
-        || world.log().matches("found version 1.1").count() == 2,
-        || world.log(),
+        || sandbox.log().matches("found version 1.1").count() == 2,
+        || sandbox.log(),
     );
-    assert_eq!(world.start_version(), "1.0");
-    let log = world.log();
+    assert_eq!(sandbox.start_version(), "1.0");
+    let log = sandbox.log();
     assert!(log.contains("another instance is updating"), "{log}");
     // What the user asks for goes before it.
-    world.point_to(&world.url());
-    let done = json(world.stub().args(["--updater", "update", "--json"]));
-    assert_eq!(done["version"], "1.1", "{}", world.log());
-    world.settle();
-    assert_eq!(world.start_version(), "1.1");
+    sandbox.point_to(&sandbox.url());
+    let done = json(sandbox.stub().args(["--updater", "update", "--json"]));
+    assert_eq!(done["version"], "1.1", "{}", sandbox.log());
+    sandbox.settle();
+    assert_eq!(sandbox.start_version(), "1.1");
 }
 
 #[test]
 fn an_update_that_takes_too_long_goes_on_behind_the_application() {
-    let world = World::with_update();
-    fs::remove_file(world.path("install/app/.notsotuf-release")).unwrap();
-    world.add_settings("max_rate = 6000000\nwait = 1.0");
-    assert_eq!(world.start_version(), "1.0");
-    wait_for(&world, "the update takes longer than the user is to wait");
-    wait_for(&world, READY);
-    world.settle();
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    let sandbox = Sandbox::with_update();
+    fs::remove_file(sandbox.path("install/app/.notsotuf-release")).unwrap();
+    sandbox.add_settings("max_rate = 6000000\nwait = 1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
+    wait_for(&sandbox, "the update takes longer than the user is to wait");
+    wait_for(&sandbox, READY);
+    sandbox.settle();
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }
 
 #[test]
 fn a_network_that_is_slower_than_the_deadline_still_brings_updates() {
-    let world = World::with_update();
-    world.set("deadline", "0.001");
-    assert_eq!(world.start_version(), "1.0");
-    wait_for(&world, "within the deadline");
-    wait_for(&world, READY);
-    world.settle();
+    let sandbox = Sandbox::with_update();
+    sandbox.set("deadline", "0.001");
+    assert_eq!(sandbox.start_version(), "1.0");
+    wait_for(&sandbox, "within the deadline");
+    wait_for(&sandbox, READY);
+    sandbox.settle();
     // Now there is nothing to ask for.
-    world.set("deadline", "3.0");
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    sandbox.set("deadline", "3.0");
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }
 
 #[test]
 fn a_command_of_a_moment_is_updated_in_the_background() {
-    let world = scripts("", "");
-    world.set("mode", "\"background\"");
-    assert_eq!(said(&mut world.stub()), "version 1.0\n");
-    wait_for(&world, READY);
-    world.settle();
-    assert_eq!(said(&mut world.stub()), "version 1.1\n");
+    let sandbox = scripts("", "");
+    sandbox.set("mode", "\"background\"");
+    assert_eq!(said(&mut sandbox.stub()), "version 1.0\n");
+    wait_for(&sandbox, READY);
+    sandbox.settle();
+    assert_eq!(said(&mut sandbox.stub()), "version 1.1\n");
     // One that is started all the time does not look each time.
-    world.server.as_ref().unwrap().requests();
+    sandbox.server.as_ref().unwrap().requests();
     let looked = File::options()
         .write(true)
-        .open(world.path("install/.notsotuf/behind.lock"))
+        .open(sandbox.path("install/.notsotuf/behind.lock"))
         .unwrap();
     looked.set_modified(SystemTime::now()).unwrap();
-    assert_eq!(said(&mut world.stub()), "version 1.1\n");
-    assert_eq!(world.server.as_ref().unwrap().requests(), [""; 0]);
+    assert_eq!(said(&mut sandbox.stub()), "version 1.1\n");
+    assert_eq!(sandbox.server.as_ref().unwrap().requests(), [""; 0]);
     let long_ago = SystemTime::now() - Duration::from_secs(60);
     looked.set_modified(long_ago).unwrap();
-    assert_eq!(said(&mut world.stub()), "version 1.1\n");
-    let asked = || world.server.as_ref().unwrap().requests();
-    wait_until(|| !asked().is_empty(), || world.log());
+    assert_eq!(said(&mut sandbox.stub()), "version 1.1\n");
+    let asked = || sandbox.server.as_ref().unwrap().requests();
+    wait_until(|| !asked().is_empty(), || sandbox.log());
 }
 
 /// Whoever reads them may be gone (BedrockOnLinux #261, github/app #633), or
@@ -147,11 +147,11 @@ fn streams_that_take_nothing_are_no_trouble() {
     };
     let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
     for stream in [gone as fn() -> Stdio, full] {
-        let world = scripts("", "exit 3");
-        let mut command = world.stub();
+        let sandbox = scripts("", "exit 3");
+        let mut command = sandbox.stub();
         let output = command.stderr(stream()).output().unwrap();
         let out = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(out, "version 1.1\nversion 1.0\n", "{}", world.log());
+        assert_eq!(out, "version 1.1\nversion 1.0\n", "{}", sandbox.log());
         assert_eq!(output.status.code(), Some(0));
         for arguments in [
             &["status"][..],
@@ -165,7 +165,7 @@ fn streams_that_take_nothing_are_no_trouble() {
             &["nonsense"],
         ] {
             for both in [true, false] {
-                let mut command = world.stub();
+                let mut command = sandbox.stub();
                 command.arg("--updater").args(arguments).stderr(stream());
                 command.stdout(if both { stream() } else { Stdio::null() });
                 let code = command.status().unwrap().code();
@@ -178,13 +178,13 @@ fn streams_that_take_nothing_are_no_trouble() {
 /// `exec >&- 2>&- <&-` of daemons.
 #[test]
 fn streams_that_are_closed_are_no_trouble() {
-    let world = scripts("", "exit 3");
-    let stub = world.path("install/program");
+    let sandbox = scripts("", "exit 3");
+    let stub = sandbox.path("install/program");
     let mut command = Command::new("sh");
     let closed = "exec \"$0\" <&- >&- 2>&-";
     let output = run(command.args(["-c", closed]).arg(&stub));
-    assert_eq!(output.status.code(), Some(0), "{}", world.log());
-    let log = world.log();
+    assert_eq!(output.status.code(), Some(0), "{}", sandbox.log());
+    let log = sandbox.log();
     assert!(log.contains("going back to version 1.0"), "{log}");
     let strange = log.lines().find(|line| line.starts_with("version"));
     assert_eq!(strange, None, "it is no stream: {log}");
@@ -195,12 +195,12 @@ fn streams_that_are_closed_are_no_trouble() {
 #[test]
 fn the_application_ends_with_the_process_that_was_started() {
     let sleep = "echo $$; exec sleep 1000";
-    let world = scripts(sleep, sleep);
+    let sandbox = scripts(sleep, sleep);
     // On probation; then not any more; then with an update behind it.
     for mode in ["before-launch", "before-launch", "background"] {
-        world.set("mode", &format!("\"{mode}\""));
-        world.set("probation", "0.2");
-        let mut child = world.stub().stdout(Stdio::piped()).spawn().unwrap();
+        sandbox.set("mode", &format!("\"{mode}\""));
+        sandbox.set("probation", "0.2");
+        let mut child = sandbox.stub().stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "version 1.1");
         let id = lines.next().unwrap().unwrap();
@@ -218,8 +218,8 @@ fn the_application_ends_with_the_process_that_was_started() {
 fn the_application_finds_its_own_process_id_in_listen_pid() {
     let script = "echo $$ $LISTEN_PID $WATCHDOG_PID ${LISTEN_PIDFDID-none} $SYSTEMD_EXEC_PID; \
                   cat <&3; printf '<%s>' \"$@\"";
-    let world = scripts(script, script);
-    let stub = world.path("install/program");
+    let sandbox = scripts(script, script);
+    let stub = sandbox.path("install/program");
     let start = || {
         let mut command = Command::new("sh");
         let set = "LISTEN_PID=$$ WATCHDOG_PID=$$ LISTEN_PIDFDID=7 SYSTEMD_EXEC_PID=1 \
@@ -238,8 +238,8 @@ fn the_application_finds_its_own_process_id_in_listen_pid() {
     check(&start(), "none");
     check(&start(), "7");
     // What is said of another process stays.
-    world.set("mode", "\"off\"");
-    let mut other = world.stub();
+    sandbox.set("mode", "\"off\"");
+    let mut other = sandbox.stub();
     let other = other.env("LISTEN_PID", "1").env("SYSTEMD_EXEC_PID", "2");
     let output = said(other.env_remove("WATCHDOG_PID"));
     assert!(
@@ -251,47 +251,52 @@ fn the_application_finds_its_own_process_id_in_listen_pid() {
 /// Somebody released what `notsotuf ship` made, stub and settings and all.
 #[test]
 fn a_release_with_a_stub_in_it_is_refused() {
-    let world = scripts("", "");
-    let shipped = world.path("shipped");
-    copy_tree(&world.path("install"), &shipped);
+    let sandbox = scripts("", "");
+    let shipped = sandbox.path("shipped");
+    copy_tree(&sandbox.path("install"), &shipped);
     fs::remove_file(shipped.join("app/.notsotuf-release")).unwrap();
     // `add` refuses it; older versions did not.
     let mut tar = Command::new("tar");
     tar.args(["-cz", "-C"]).arg(&shipped);
     let packed = run(tar.args(["program", "notsotuf.toml", "root.json", "app"]));
     assert!(packed.status.success(), "{packed:?}");
-    let mut forge = Forge::new(&world);
+    let mut forge = Forge::new(&sandbox);
     forge.add("app-1.2.tar.gz", &packed.stdout);
     forge.publish(&|_, _, file| file);
     // It is refused, and then passed over for the one before it.
     for version in ["1.0", "1.1"] {
-        let started = said(&mut world.stub());
-        assert_eq!(started, format!("version {version}\n"), "{}", world.log());
-        let log = world.log();
+        let started = said(&mut sandbox.stub());
+        assert_eq!(started, format!("version {version}\n"), "{}", sandbox.log());
+        let log = sandbox.log();
         assert!(
             log.contains("version 1.2 holds this updater in place of the application"),
             "{log}"
         );
-        assert!(!world.path("install/.notsotuf/staging").exists());
+        assert!(!sandbox.path("install/.notsotuf/staging").exists());
     }
     // The next one is an application again.
-    let next = world.path("script-1.3");
+    let next = sandbox.path("script-1.3");
     write_bundle(&next, "1.3", "");
-    world.add("1.3", &next, &["--skip-patch"]);
-    world.bundler(&["publish"]);
-    assert_eq!(said(&mut world.stub()), "version 1.3\n", "{}", world.log());
+    sandbox.add("1.3", &next, &["--skip-patch"]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(
+        said(&mut sandbox.stub()),
+        "version 1.3\n",
+        "{}",
+        sandbox.log()
+    );
 }
 
 /// The same, as an older stub may have installed it.
 #[test]
 fn a_stub_that_is_installed_as_the_application_is_passed_by() {
-    let world = scripts("", "");
-    world.point_to("http://127.0.0.1:9");
-    let (app, shipped) = (world.path("install/app"), world.path("shipped"));
+    let sandbox = scripts("", "");
+    sandbox.point_to("http://127.0.0.1:9");
+    let (app, shipped) = (sandbox.path("install/app"), sandbox.path("shipped"));
     let nest = |name: &str| {
         fs::create_dir(&shipped).unwrap();
         for file in ["program", "notsotuf.toml", "root.json"] {
-            fs::copy(world.path("install").join(file), shipped.join(file)).unwrap();
+            fs::copy(sandbox.path("install").join(file), shipped.join(file)).unwrap();
         }
         let settings = fs::read_to_string(shipped.join("notsotuf.toml")).unwrap();
         let settings = settings.replace("name = \"app\"", &format!("name = \"{name}\""));
@@ -301,19 +306,19 @@ fn a_stub_that_is_installed_as_the_application_is_passed_by() {
     };
     let outer = |output: &str| output.lines().last().map(str::to_owned);
     nest("app");
-    let output = run(&mut world.stub());
-    assert_eq!(output.stdout, b"version 1.0\n", "{}", world.log());
+    let output = run(&mut sandbox.stub());
+    assert_eq!(output.stdout, b"version 1.0\n", "{}", sandbox.log());
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("released the folder"), "{told}");
     // An outer stub that knows nothing of this: the inner one does not update
     // itself, and where it is waited for whether it works, it does not.
     let inner = || {
         let mut inner = Command::new(app.join("program"));
-        inner.env("NOTSOTUF_STUB", world.path("install/program"));
+        inner.env("NOTSOTUF_STUB", sandbox.path("install/program"));
         inner
     };
     assert_eq!(outer(&said(&mut inner())), Some("version 1.0".into()));
-    let tried = run(inner().env("NOTSOTUF_READY_FILE", world.path("ready")));
+    let tried = run(inner().env("NOTSOTUF_READY_FILE", sandbox.path("ready")));
     assert_eq!((tried.status.code(), tried.stdout), (Some(3), Vec::new()));
     assert!(!app.join(".notsotuf/downloads").exists());
     // Another application's stub is a program like any other.
@@ -324,30 +329,30 @@ fn a_stub_that_is_installed_as_the_application_is_passed_by() {
         settings.replace("name = \"app\"", "name = \"other\""),
     )
     .unwrap();
-    let output = run(&mut world.stub());
-    assert_eq!(output.stdout, b"version 1.0\n", "{}", world.log());
+    let output = run(&mut sandbox.stub());
+    assert_eq!(output.stdout, b"version 1.0\n", "{}", sandbox.log());
     assert!(output.stderr.is_empty(), "{output:?}");
 }
 
 #[test]
 fn the_working_directory_is_handed_on_also_where_it_is_in_the_bundle() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for (version, folder) in [("1.0", "gone/deep"), ("1.1", "other")] {
-        let bundle = world.path(&format!("script-{version}"));
+        let bundle = sandbox.path(&format!("script-{version}"));
         write_bundle(&bundle, version, "pwd -P");
         for folder in ["stays", folder] {
             fs::create_dir_all(bundle.join(folder)).unwrap();
             fs::write(bundle.join(folder).join("file"), version).unwrap();
         }
-        world.add(version, &bundle, &[]);
-        world.bundler(&["publish"]);
+        sandbox.add(version, &bundle, &[]);
+        sandbox.bundler(&["publish"]);
         if version == "1.0" {
-            world.ship_with(&["--executable", "program"]);
-            copy_tree(&world.path("install"), &world.path("install-2"));
+            sandbox.ship_with(&["--executable", "program"]);
+            copy_tree(&sandbox.path("install"), &sandbox.path("install-2"));
         }
     }
     let start = |install: &str, folder: &str| {
-        let install = world.path(install).canonicalize().unwrap();
+        let install = sandbox.path(install).canonicalize().unwrap();
         let mut command = Command::new(install.join("program"));
         let output = said(command.current_dir(install.join(folder)));
         let place = output.lines().nth(1).unwrap();
@@ -361,12 +366,12 @@ fn the_working_directory_is_handed_on_also_where_it_is_in_the_bundle() {
     assert_eq!(start("install-2", "app/other"), expected("app/other"));
     assert_eq!(start("install-2", ""), expected(""));
     // One that is not there at all.
-    let nowhere = world.path("nowhere");
+    let nowhere = sandbox.path("nowhere");
     let mut command = Command::new("sh");
     let script = "mkdir \"$1\" && cd \"$1\" && rmdir \"$1\" && exec \"$0\"";
     command
         .args(["-c", script])
-        .arg(world.path("install/program"));
+        .arg(sandbox.path("install/program"));
     let output = said(command.arg(&nowhere));
     assert!(output.starts_with("version 1.1\n"), "{output}");
 }
@@ -389,10 +394,10 @@ fn a_program_with_data_on_its_input_is_not_started_a_second_time() {
     assert_eq!(status(&pipe)["installed"]["version"], "1.0");
     assert_eq!(status(&pipe)["failed"], json!(["1.1"]));
     let with_file = |content: &str| {
-        let world = scripts(script, failing);
-        fs::write(world.path("input"), content).unwrap();
-        let mut command = world.stub();
-        command.stdin(File::open(world.path("input")).unwrap());
+        let sandbox = scripts(script, failing);
+        fs::write(sandbox.path("input"), content).unwrap();
+        let mut command = sandbox.stub();
+        command.stdin(File::open(sandbox.path("input")).unwrap());
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
     assert_eq!(with_file("data\n"), "version 1.1\ndata\n");
@@ -407,9 +412,9 @@ fn a_program_with_data_on_its_input_is_not_started_a_second_time() {
 
 #[test]
 fn status_answers_in_a_folder_with_a_name_that_is_no_unicode() {
-    let world = scripts("", "");
-    let folder = world.path("").join(OsStr::from_bytes(b"caf\xe9"));
-    fs::rename(world.path("install"), &folder).unwrap();
+    let sandbox = scripts("", "");
+    let folder = sandbox.path("").join(OsStr::from_bytes(b"caf\xe9"));
+    fs::rename(sandbox.path("install"), &folder).unwrap();
     let stub = || Command::new(folder.join("program"));
     assert_eq!(said(&mut stub()), "version 1.1\n");
     let status = json(stub().args(["--updater", "status", "--json"]));
@@ -421,16 +426,16 @@ fn status_answers_in_a_folder_with_a_name_that_is_no_unicode() {
 
 #[test]
 fn status_answers_everybody_who_can_start_the_application() {
-    let world = scripts("", "");
-    assert_eq!(said(&mut world.stub()), "version 1.1\n");
-    assert_eq!(status(&world)["readable"], true);
+    let sandbox = scripts("", "");
+    assert_eq!(said(&mut sandbox.stub()), "version 1.1\n");
+    assert_eq!(status(&sandbox)["readable"], true);
     if !is_root() {
         eprintln!("skipped: to be somebody else takes root");
         return;
     }
-    set_mode(&world.path(""), 0o755);
+    set_mode(&sandbox.path(""), 0o755);
     let other = || {
-        let mut command = world.stub();
+        let mut command = sandbox.stub();
         command.uid(65534).gid(65534).env("HOME", "/nonexistent");
         command.env_remove("XDG_STATE_HOME");
         command
@@ -452,35 +457,35 @@ fn without_proc_the_application_starts_and_is_updated_but_not_under_it() {
         eprintln!("skipped: taking /proc away takes root");
         return;
     }
-    let world = scripts("[ -z \"$1\" ] || exec sleep 1000", "");
+    let sandbox = scripts("[ -z \"$1\" ] || exec sleep 1000", "");
     let start = || {
         let mut command = Command::new("unshare");
         let script = "umount -l /proc && exec \"$0\" \"$@\"";
         command.args(["-m", "sh", "-c", script]);
-        command.arg(world.path("install/program"));
+        command.arg(sandbox.path("install/program"));
         command
     };
-    world.set("mode", "\"off\"");
+    sandbox.set("mode", "\"off\"");
     let mut running = start().arg("x").stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     let out = running.stdout.as_mut().unwrap();
     BufReader::new(out).read_line(&mut line).unwrap();
     assert_eq!(line, "version 1.0\n");
-    world.set("mode", "\"before-launch\"");
-    assert_eq!(said(&mut start()), "version 1.0\n", "{}", world.log());
+    sandbox.set("mode", "\"before-launch\"");
+    assert_eq!(said(&mut start()), "version 1.0\n", "{}", sandbox.log());
     running.kill().unwrap();
     running.wait().unwrap();
-    assert_eq!(said(&mut start()), "version 1.1\n", "{}", world.log());
+    assert_eq!(said(&mut start()), "version 1.1\n", "{}", sandbox.log());
 }
 
 #[test]
 fn the_log_says_as_much_as_is_asked_for() {
-    let world = scripts("", "");
+    let sandbox = scripts("", "");
     let lines = |level: Option<&str>, set: &str| {
-        let log = world.path("install/.notsotuf/log");
+        let log = sandbox.path("install/.notsotuf/log");
         fs::write(&log, "").unwrap();
-        world.set("log_level", set);
-        let mut command = world.stub();
+        sandbox.set("log_level", set);
+        let mut command = sandbox.stub();
         match level {
             Some(level) => command.env("NOTSOTUF_LOG", level),
             None => command.env_remove("NOTSOTUF_LOG"),
@@ -488,9 +493,9 @@ fn the_log_says_as_much_as_is_asked_for() {
         assert!(said(&mut command).starts_with("version 1."));
         fs::read_to_string(&log).unwrap()
     };
-    world.add_settings("log_level = \"info\"");
-    world.set("mode", "\"off\"");
-    assert_eq!(said(&mut world.stub()), "version 1.0\n");
+    sandbox.add_settings("log_level = \"info\"");
+    sandbox.set("mode", "\"off\"");
+    assert_eq!(said(&mut sandbox.stub()), "version 1.0\n");
     assert!(lines(None, "\"info\"").contains("app started"));
     assert_eq!(lines(None, "\"warn\""), "");
     assert_eq!(lines(Some("off"), "\"info\""), "");
@@ -504,25 +509,25 @@ fn the_log_says_as_much_as_is_asked_for() {
 #[test]
 fn a_panic_is_told_in_the_log_that_is_used() {
     const TOLD: &str = "the program has an error at";
-    let world = scripts("", "");
-    world.add_settings("log_level = \"info\"");
+    let sandbox = scripts("", "");
+    sandbox.add_settings("log_level = \"info\"");
     let panicked = || {
-        let mut command = world.stub();
+        let mut command = sandbox.stub();
         command.env("NOTSOTUF_TEST_PANIC", "main");
-        command.env("XDG_STATE_HOME", world.path("home"));
+        command.env("XDG_STATE_HOME", sandbox.path("home"));
         assert_eq!(said(&mut command), "version 1.0\n");
     };
     panicked();
-    assert!(world.log().contains(TOLD), "{}", world.log());
-    let log = world.path("install/.notsotuf/log");
+    assert!(sandbox.log().contains(TOLD), "{}", sandbox.log());
+    let log = sandbox.path("install/.notsotuf/log");
     fs::write(&log, "").unwrap();
-    world.set("log_level", "\"off\"");
+    sandbox.set("log_level", "\"off\"");
     panicked();
-    assert_eq!(world.log(), "");
-    world.set("log_level", "\"info\"");
-    fs::remove_dir_all(world.path("install/.notsotuf")).unwrap();
-    fs::write(world.path("install/.notsotuf"), "no folder").unwrap();
+    assert_eq!(sandbox.log(), "");
+    sandbox.set("log_level", "\"info\"");
+    fs::remove_dir_all(sandbox.path("install/.notsotuf")).unwrap();
+    fs::write(sandbox.path("install/.notsotuf"), "no folder").unwrap();
     panicked();
-    let log = fs::read_to_string(world.path("home/notsotuf/app/log")).unwrap();
+    let log = fs::read_to_string(sandbox.path("home/notsotuf/app/log")).unwrap();
     assert!(log.contains(TOLD), "{log}");
 }

@@ -6,7 +6,7 @@
 //! what they want, and do not look for gaps.
 
 use notsotuf_tests::{
-    Server, World, bundle, bundler_in, copy_tree, json as run_json, root, run, text,
+    Sandbox, Server, bundle, bundler_in, copy_tree, json as run_json, root, run, text,
     write_version_script,
 };
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use std::process::Command;
 
 /// A repository that one version of tufup made, and its clients.
 struct Field {
-    world: World,
+    sandbox: Sandbox,
     python: PathBuf,
     server: Server,
 }
@@ -38,12 +38,12 @@ impl Field {
             println!("left out: tufup {version} could not be installed (scripts/test tries)");
             return None;
         }
-        let world = World::new();
-        let repository = world.path("theirs/repository");
+        let sandbox = Sandbox::new();
+        let repository = sandbox.path("theirs/repository");
         fs::create_dir_all(&repository).unwrap();
         let server = Server::start(&repository);
         let field = Field {
-            world,
+            sandbox,
             python,
             server,
         };
@@ -57,12 +57,12 @@ impl Field {
     }
 
     fn theirs(&self) -> PathBuf {
-        self.world.path("theirs")
+        self.sandbox.path("theirs")
     }
 
     /// With a script that tells its version, and enough for patches to pay.
     fn bundle(&self, version: &str) -> PathBuf {
-        let folder = self.world.path("bundles").join(version);
+        let folder = self.sandbox.path("bundles").join(version);
         write_version_script(&folder.join("program"), version);
         let data = bundle("1.0").join("_internal/base_library.zip");
         fs::copy(data, folder.join("data")).unwrap();
@@ -92,16 +92,16 @@ impl Field {
     /// what is installed then.
     fn update(&self, name: &str, has: &str, channel: Option<&str>) -> String {
         let repository = self.theirs().join("repository");
-        let kept = self.world.path(&format!("app-{has}.tar.gz"));
+        let kept = self.sandbox.path(&format!("app-{has}.tar.gz"));
         let archive = repository.join(format!("targets/app-{has}.tar.gz"));
         if archive.exists() {
             fs::copy(archive, &kept).unwrap();
         }
-        let first = self.world.path("first-root.json");
+        let first = self.sandbox.path("first-root.json");
         if !first.exists() {
             fs::copy(repository.join("metadata/1.root.json"), &first).unwrap();
         }
-        let folder = self.world.path(name);
+        let folder = self.sandbox.path(name);
         let args = [
             "client",
             &self.server.url,
@@ -249,7 +249,7 @@ fn a_repository_that_is_not_as_it_should_be_is_mended_or_named() {
     let one = theirs.join("repository/metadata/1.root.json");
     fs::remove_file(&one).unwrap();
     // What tufup signs on top of what is signed here is not what lists say.
-    let saved = field.world.path("saved");
+    let saved = field.sandbox.path("saved");
     copy_tree(&theirs, &saved);
     let imported = field.bundler(&["import", "tufup", "--url", &field.server.url]);
     assert_eq!(imported["apps"], json!(["app", "other"]));
@@ -297,7 +297,7 @@ fn a_repository_that_is_not_as_it_should_be_is_mended_or_named() {
     fails(&["1.root.json is missing", "backup"]);
     // Others make patches that nobody else can.
     let root = theirs.join("repository/metadata/root.json");
-    fs::copy(Path::new(&field.world.path("first-root.json")), &one).unwrap();
+    fs::copy(Path::new(&field.sandbox.path("first-root.json")), &one).unwrap();
     assert!(root.exists());
     let mut config: Value = serde_json::from_str(&tufup).unwrap();
     config["binary_diff"] = "my.module.Diff".into();

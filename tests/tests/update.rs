@@ -1,13 +1,13 @@
 //! The main job on real PyInstaller bundles, over real HTTP.
 
-use notsotuf_tests::{World, bundle, json, run};
+use notsotuf_tests::{Sandbox, bundle, json, run};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 /// An instance of the application that says it is there, and stays.
-fn started(world: &World) -> Child {
-    let mut running = world
+fn started(sandbox: &Sandbox) -> Child {
+    let mut running = sandbox
         .stub()
         .arg("--sleep")
         .stdout(Stdio::piped())
@@ -22,63 +22,63 @@ fn started(world: &World) -> Child {
 
 #[test]
 fn one_patch() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    assert_eq!(world.start_version(), "1.0");
-    let added = world.release("1.1", &[]);
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
+    let added = sandbox.release("1.1", &[]);
     assert_eq!(added["patch"]["from"], "1.0");
-    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(sandbox.start_version(), "1.1");
     assert!(
-        world.log().contains("updated to version 1.1 by 1 patch"),
+        sandbox.log().contains("updated to version 1.1 by 1 patch"),
         "{}",
-        world.log()
+        sandbox.log()
     );
-    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(sandbox.start_version(), "1.1");
     assert!(
-        world.log().trim_end().ends_with("up to date"),
+        sandbox.log().trim_end().ends_with("up to date"),
         "{}",
-        world.log()
+        sandbox.log()
     );
 }
 
 #[test]
 fn three_patches_at_once() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
     for version in ["1.1", "1.2", "1.3"] {
-        world.release(version, &[]);
+        sandbox.release(version, &[]);
     }
-    assert_eq!(world.start_version(), "1.3");
-    assert!(world.log().contains("by 3 patches"), "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.3");
+    assert!(sandbox.log().contains("by 3 patches"), "{}", sandbox.log());
 }
 
 #[test]
 fn the_full_archive_where_there_is_no_patch() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &["--skip-patch"]);
-    assert_eq!(world.start_version(), "1.1");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &["--skip-patch"]);
+    assert_eq!(sandbox.start_version(), "1.1");
     assert!(
-        world.log().contains("by the full archive"),
+        sandbox.log().contains("by the full archive"),
         "{}",
-        world.log()
+        sandbox.log()
     );
 }
 
 #[test]
 fn a_patch_that_fails_is_replaced_by_the_full_archive_in_the_same_run() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &[]);
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &[]);
     // A file of the install was changed, so the patch has nothing to go by.
-    let library = world.path("install/app/_internal/base_library.zip");
+    let library = sandbox.path("install/app/_internal/base_library.zip");
     fs::write(&library, "damaged").unwrap();
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
-    let log = world.log();
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+    let log = sandbox.log();
     assert!(log.contains("taking the full archive instead"), "{log}");
     assert!(
         log.contains("updated to version 1.1 by the full archive"),
@@ -89,53 +89,53 @@ fn a_patch_that_fails_is_replaced_by_the_full_archive_in_the_same_run() {
 
 #[test]
 fn a_required_release_on_the_way_is_not_skipped() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &["--required"]);
-    world.release("1.2", &[]);
-    assert_eq!(world.start_version(), "1.1");
-    assert_eq!(world.start_version(), "1.2");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &["--required"]);
+    sandbox.release("1.2", &[]);
+    assert_eq!(sandbox.start_version(), "1.1");
+    assert_eq!(sandbox.start_version(), "1.2");
 }
 
 #[test]
 fn pre_releases_are_for_those_who_want_them() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.add("1.1b1", &bundle("1.1"), &[]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.0");
-    world.set("channel", "\"rc\"");
-    assert_eq!(world.start_version(), "1.0");
-    world.set("channel", "\"b\"");
-    assert_eq!(world.start_version(), "1.1");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.add("1.1b1", &bundle("1.1"), &[]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.0");
+    sandbox.set("channel", "\"rc\"");
+    assert_eq!(sandbox.start_version(), "1.0");
+    sandbox.set("channel", "\"b\"");
+    assert_eq!(sandbox.start_version(), "1.1");
 }
 
 #[test]
 fn a_one_file_bundle() {
-    let world = World::new();
-    world.add("1.0", &bundle("onefile-1.0"), &[]);
-    world.bundler(&["publish"]);
-    world.ship("1.0");
-    assert_eq!(world.start_version(), "1.0");
-    world.add("1.1", &bundle("onefile-1.1"), &[]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.1");
+    let sandbox = Sandbox::new();
+    sandbox.add("1.0", &bundle("onefile-1.0"), &[]);
+    sandbox.bundler(&["publish"]);
+    sandbox.ship("1.0");
+    assert_eq!(sandbox.start_version(), "1.0");
+    sandbox.add("1.1", &bundle("onefile-1.1"), &[]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.1");
 }
 
 #[test]
 fn everything_passes_through_and_the_applications_files_stay() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &[]);
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &[]);
     // Else the exit code, in the first run of 1.1, would be a failure of it.
-    world.set("probation", "0.0");
-    fs::write(world.path("install/app/settings.ini"), "mine").unwrap();
-    let cwd = world.path("elsewhere");
+    sandbox.set("probation", "0.0");
+    fs::write(sandbox.path("install/app/settings.ini"), "mine").unwrap();
+    let cwd = sandbox.path("elsewhere");
     fs::create_dir_all(&cwd).unwrap();
-    let mut child = world
+    let mut child = sandbox
         .stub()
         .args(["a", "b c", "--updater", ""])
         .current_dir(&cwd)
@@ -157,84 +157,86 @@ fn everything_passes_through_and_the_applications_files_stay() {
     assert_eq!(said["stdin"], "input");
     assert_eq!(said["variable"], "value");
     assert_eq!(said["cwd"], cwd.canonicalize().unwrap().to_str().unwrap());
-    let kept = fs::read_to_string(world.path("install/app/settings.ini"));
+    let kept = fs::read_to_string(sandbox.path("install/app/settings.ini"));
     assert_eq!(kept.unwrap(), "mine");
 }
 
 #[test]
 fn offline_the_installed_version_starts() {
-    let mut world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.server = None;
-    assert_eq!(world.start_version(), "1.0");
+    let mut sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.server = None;
+    assert_eq!(sandbox.start_version(), "1.0");
     assert!(
-        world.log().contains("no update (unavailable)"),
+        sandbox.log().contains("no update (unavailable)"),
         "{}",
-        world.log()
+        sandbox.log()
     );
 }
 
 #[test]
 fn a_running_instance_keeps_its_files_and_the_update_comes_at_the_next_start() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let mut running = started(&world);
-    world.release("1.1", &[]);
-    assert_eq!(world.start_version(), "1.0");
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let mut running = started(&sandbox);
+    sandbox.release("1.1", &[]);
+    assert_eq!(sandbox.start_version(), "1.0");
     assert!(
-        world.log().contains("will be installed at the next start"),
+        sandbox
+            .log()
+            .contains("will be installed at the next start"),
         "{}",
-        world.log()
+        sandbox.log()
     );
-    let status = json(world.stub().args(["--updater", "status", "--json"]));
+    let status = json(sandbox.stub().args(["--updater", "status", "--json"]));
     assert_eq!(status["staged"]["version"], "1.1");
     running.kill().unwrap();
     running.wait().unwrap();
-    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(sandbox.start_version(), "1.1");
 }
 
 #[test]
 fn the_latest_release_can_be_taken_back() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.release("1.1", &[]);
-    world.bundler(&["remove-latest"]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.0");
-    let targets = fs::read_dir(world.path("project/repository/targets")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &[]);
+    sandbox.bundler(&["remove-latest"]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.0");
+    let targets = fs::read_dir(sandbox.path("project/repository/targets")).unwrap();
     assert_eq!(targets.count(), 1);
-    let older = world.command(&["add", "1.0", "x"]).output().unwrap();
+    let older = sandbox.command(&["add", "1.0", "x"]).output().unwrap();
     assert_eq!(older.status.code(), Some(1));
     // The number is used up: somebody may have that one.
     let again = bundle("1.1");
-    let mut again = world.command(&["add", "1.1", again.to_str().unwrap()]);
+    let mut again = sandbox.command(&["add", "1.1", again.to_str().unwrap()]);
     let again = again.output().unwrap();
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(said.contains("was published before"), "{said}");
-    world.release("1.2", &[]);
-    assert_eq!(world.start_version(), "1.2");
+    sandbox.release("1.2", &[]);
+    assert_eq!(sandbox.start_version(), "1.2");
 }
 
 #[cfg(unix)]
 #[test]
 fn links_and_modes_are_kept_by_archives_and_patches() {
     use std::os::unix::fs::{PermissionsExt, symlink};
-    let world = World::new();
+    let sandbox = Sandbox::new();
     let with = |version: &str, mode: u32, target: &str| {
-        let copy = world.path(&format!("bundle-{version}"));
+        let copy = sandbox.path(&format!("bundle-{version}"));
         let done = run(Command::new("cp").arg("-a").arg(bundle(version)).arg(&copy));
         assert!(done.status.success(), "{done:?}");
         fs::write(copy.join("tool.sh"), "#!/bin/sh\n").unwrap();
         fs::set_permissions(copy.join("tool.sh"), fs::Permissions::from_mode(mode)).unwrap();
         symlink(target, copy.join("_internal/link")).unwrap();
-        world.add(version, &copy, &[]);
-        world.bundler(&["publish"]);
+        sandbox.add(version, &copy, &[]);
+        sandbox.bundler(&["publish"]);
     };
     let installed = || {
-        let app = world.path("install/app");
+        let app = sandbox.path("install/app");
         let mode = fs::metadata(app.join("tool.sh"))
             .unwrap()
             .permissions()
@@ -243,14 +245,14 @@ fn links_and_modes_are_kept_by_archives_and_patches() {
         (mode & 0o777, link.to_str().unwrap().to_owned())
     };
     with("1.0", 0o754, "../tool.sh");
-    world.ship_with(&["--executable", "program"]);
+    sandbox.ship_with(&["--executable", "program"]);
     assert_eq!(installed(), (0o754, "../tool.sh".into()));
     with("1.1", 0o700, "base_library.zip");
-    assert_eq!(world.start_version(), "1.1");
-    assert!(world.log().contains("by 1 patch"), "{}", world.log());
+    assert_eq!(sandbox.start_version(), "1.1");
+    assert!(sandbox.log().contains("by 1 patch"), "{}", sandbox.log());
     assert_eq!(installed(), (0o700, "base_library.zip".into()));
     // The bundle that was there before has its own permissions still.
-    let previous = world.path("install/.notsotuf/previous/tool.sh");
+    let previous = sandbox.path("install/.notsotuf/previous/tool.sh");
     let mode = fs::metadata(previous).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o754);
 }
@@ -259,10 +261,10 @@ fn links_and_modes_are_kept_by_archives_and_patches() {
 #[test]
 fn signals_reach_the_application() {
     use std::os::unix::process::ExitStatusExt;
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    let mut running = started(&world);
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let mut running = started(&sandbox);
     let pid = running.id().to_string();
     assert!(
         run(Command::new("kill").args(["-TERM", &pid]))
@@ -275,13 +277,13 @@ fn signals_reach_the_application() {
 
 #[test]
 fn an_up_to_date_check_transfers_next_to_nothing() {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship("1.0");
-    world.start();
-    world.server.as_ref().unwrap().requests();
-    world.start();
-    let requests = world.server.as_ref().unwrap().requests();
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.start();
+    sandbox.server.as_ref().unwrap().requests();
+    sandbox.start();
+    let requests = sandbox.server.as_ref().unwrap().requests();
     assert_eq!(
         requests,
         [

@@ -2,7 +2,7 @@
 //! then get from there.
 
 use notsotuf_tests::daemons::{Daemon, S3, free_address, nginx};
-use notsotuf_tests::{Server, World, bundle, bundler_in, copy_tree, root, run, text};
+use notsotuf_tests::{Sandbox, Server, bundle, bundler_in, copy_tree, root, run, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,13 +31,13 @@ fn assert_order(uploaded: &[String]) {
 }
 
 /// Uploads 1.0 and 1.1 to `to` and returns what the second upload said.
-fn two_releases(world: &World, upload: &dyn Fn(&[&str]) -> Value) -> Value {
-    world.release("1.0", &[]);
+fn two_releases(sandbox: &Sandbox, upload: &dyn Fn(&[&str]) -> Value) -> Value {
+    sandbox.release("1.0", &[]);
     let first = upload(&[]);
     let uploaded = list(&first["uploaded"]);
     assert_order(&uploaded);
     assert!(uploaded.iter().any(|path| path.ends_with("app-1.0.tar.gz")));
-    world.release("1.1", &[]);
+    sandbox.release("1.1", &[]);
     let dry = upload(&["--dry-run"]);
     let second = upload(&[]);
     assert_eq!(dry["uploaded"], second["uploaded"]);
@@ -82,34 +82,34 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn to_a_folder_and_by_rsync() {
     for prefix in ["", "rsync:"] {
-        let world = World::new();
-        let folder = world.path("published");
+        let sandbox = Sandbox::new();
+        let folder = sandbox.path("published");
         let to = format!("{prefix}{}", folder.display());
-        let upload = |more: &[&str]| world.bundler(&[&["upload", &to], more].concat());
-        two_releases(&world, &upload);
-        assert_same_files(&world.repository(), &folder);
+        let upload = |more: &[&str]| sandbox.bundler(&[&["upload", &to], more].concat());
+        two_releases(&sandbox, &upload);
+        assert_same_files(&sandbox.repository(), &folder);
         // Nothing new, by content.
         assert_eq!(upload(&[])["uploaded"], json!([]));
-        world.bundler(&["remove-latest"]);
-        world.bundler(&["publish"]);
+        sandbox.bundler(&["remove-latest"]);
+        sandbox.bundler(&["publish"]);
         // What `--dry-run` names is what is removed, and it removes nothing.
         let before = files(&folder);
         let dry = upload(&["--delete", "--dry-run"]);
         assert_eq!(files(&folder), before);
         assert!(!list(&dry["removed"]).is_empty());
         assert_eq!(upload(&["--delete"])["removed"], dry["removed"]);
-        assert_same_files(&world.repository(), &folder);
+        assert_same_files(&sandbox.repository(), &folder);
     }
 }
 
 #[test]
 fn without_a_destination_it_says_what_to_do() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for (arguments, told) in [
         (&["upload"][..], "where to?"),
         (&["upload", "ftp://host/x"], "is no destination"),
     ] {
-        let output = run(&mut world.command(arguments));
+        let output = run(&mut sandbox.command(arguments));
         assert_eq!(output.status.code(), Some(1));
         let said = String::from_utf8_lossy(&output.stderr).into_owned()
             + &String::from_utf8_lossy(&output.stdout);
@@ -122,23 +122,26 @@ const KEYS: [&str; 2] = ["AKEXAMPLE", "secret-example"];
 
 #[test]
 fn to_an_s3_compatible_store() {
-    let world = World::new();
-    let folder = world.path("store");
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("store");
     let s3 = S3::start(&folder, Some(KEYS));
     let with_secret = |secret: &str, more: &[&str]| {
-        let mut command = world.command(&[&["upload", "s3://bucket/my/updates"], more].concat());
+        let mut command = sandbox.command(&[&["upload", "s3://bucket/my/updates"], more].concat());
         s3.point(&mut command).env("AWS_ACCESS_KEY_ID", KEYS[0]);
         command.env("AWS_SECRET_ACCESS_KEY", secret);
         command
     };
     let upload = |more: &[&str]| notsotuf_tests::json(&mut with_secret(KEYS[1], more));
-    two_releases(&world, &upload);
+    two_releases(&sandbox, &upload);
     let there = folder.join("bucket/my/updates");
     assert_same_files(
-        &world.repository().join("metadata"),
+        &sandbox.repository().join("metadata"),
         &there.join("metadata"),
     );
-    assert_same_files(&world.repository().join("targets"), &there.join("targets"));
+    assert_same_files(
+        &sandbox.repository().join("targets"),
+        &there.join("targets"),
+    );
     // An interrupted upload is gone on with.
     let lost = fs::read_dir(there.join("targets")).unwrap().next().unwrap();
     let lost = lost.unwrap();
@@ -156,7 +159,7 @@ fn to_an_s3_compatible_store() {
     assert!(said.contains("Credentials are taken from"), "{said}");
     assert!(!said.contains("wrong-secret"), "{said}");
     // By a profile, as the tools of Amazon have them.
-    let aws = world.path(".aws");
+    let aws = sandbox.path(".aws");
     fs::create_dir(&aws).unwrap();
     let keys = "[ci]\naws_access_key_id = AKEXAMPLE\naws_secret_access_key = secret-example\n";
     fs::write(aws.join("credentials"), keys).unwrap();
@@ -165,16 +168,18 @@ fn to_an_s3_compatible_store() {
         s3.url
     );
     fs::write(aws.join("config"), config).unwrap();
-    let mut command = world.command(&["upload", "s3://bucket/my/updates"]);
-    command.env("HOME", world.path("")).env("AWS_PROFILE", "ci");
+    let mut command = sandbox.command(&["upload", "s3://bucket/my/updates"]);
+    command
+        .env("HOME", sandbox.path(""))
+        .env("AWS_PROFILE", "ci");
     command.env("AWS_ALLOW_HTTP", "true");
     let by_profile = notsotuf_tests::json(&mut command);
     assert_eq!(by_profile["uploaded"], json!([]));
     // A client updates from what was uploaded.
-    world.ship("1.0");
+    sandbox.ship("1.0");
     let server = notsotuf_tests::Server::start(&there);
-    world.point_to(&server.url);
-    assert_eq!(world.start_version(), "1.1", "{}", world.log());
+    sandbox.point_to(&server.url);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }
 
 /// The client for Google Cloud Storage uses an interface that is that of S3 but for
@@ -182,17 +187,17 @@ fn to_an_s3_compatible_store() {
 /// one, behind nginx, which takes Google's signature away.
 #[test]
 fn to_google_cloud_storage() {
-    let world = World::new();
-    let folder = world.path("store");
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("store");
     let s3 = S3::start(&folder, None);
-    let (address, place) = (free_address(), world.path("nginx"));
+    let (address, place) = (free_address(), sandbox.path("nginx"));
     let more = format!(
         "client_max_body_size 0; location / {{ proxy_set_header Authorization \"\";\n\
          proxy_set_header Host $http_host; proxy_pass {}; }}\n",
         s3.url
     );
-    let _nginx = nginx(&world, &folder, &place, &address, &more);
-    let account = world.path("account.json");
+    let _nginx = nginx(&sandbox, &folder, &place, &address, &more);
+    let account = sandbox.path("account.json");
     let text = json!({
         "gcs_base_url": format!("http://{address}"),
         "disable_oauth": true,
@@ -202,21 +207,21 @@ fn to_google_cloud_storage() {
     });
     fs::write(&account, text.to_string()).unwrap();
     let upload = |more: &[&str]| {
-        let mut command = world.command(&[&["upload", "gs://bucket/my/updates"], more].concat());
+        let mut command = sandbox.command(&[&["upload", "gs://bucket/my/updates"], more].concat());
         command.env("GOOGLE_SERVICE_ACCOUNT", &account);
         notsotuf_tests::json(&mut command)
     };
-    two_releases(&world, &upload);
+    two_releases(&sandbox, &upload);
     let there = folder.join("bucket/my/updates");
     for part in ["metadata", "targets"] {
-        assert_same_files(&world.repository().join(part), &there.join(part));
+        assert_same_files(&sandbox.repository().join(part), &there.join(part));
     }
 }
 
 #[test]
 #[ignore = "scripts/test-clouds"]
 fn to_azure_blob_storage() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     let program = root().join(".work/tools/azurite/node_modules/.bin/azurite-blob");
     let address = free_address();
     let port = address.rsplit(':').next().unwrap();
@@ -224,7 +229,7 @@ fn to_azure_blob_storage() {
     command
         .args(["--blobHost", "127.0.0.1", "--blobPort", port])
         .args(["--skipApiVersionCheck", "--silent", "--location"])
-        .arg(world.path("azurite"));
+        .arg(sandbox.path("azurite"));
     let _azurite = Daemon::start(&mut command, &address);
     let url = format!("http://{address}");
     let mut container = Command::new(root().join(".venv/bin/python"));
@@ -232,14 +237,15 @@ fn to_azure_blob_storage() {
     let made = run(container.args([&url, "container"]));
     assert!(made.status.success(), "{made:?}");
     let command = |more: &[&str]| {
-        let mut command = world.command(&[&["upload", "az://container/my/updates"], more].concat());
+        let mut command =
+            sandbox.command(&[&["upload", "az://container/my/updates"], more].concat());
         command
             .env("AZURE_STORAGE_USE_EMULATOR", "true")
             .env("AZURITE_BLOB_STORAGE_URL", &url)
             .env("AZURE_ALLOW_HTTP", "true");
         command
     };
-    two_releases(&world, &|more| notsotuf_tests::json(&mut command(more)));
+    two_releases(&sandbox, &|more| notsotuf_tests::json(&mut command(more)));
     // With the wrong key it says where credentials come from.
     let wrong = "d3Jvbmcga2V5";
     let refused = run(command(&[]).env("AZURE_STORAGE_ACCOUNT_KEY", wrong));
@@ -255,8 +261,8 @@ fn to_azure_blob_storage() {
         notsotuf_tests::json(&mut command(&[]))["uploaded"],
         json!([])
     );
-    world.bundler(&["remove-latest"]);
-    world.bundler(&["publish"]);
+    sandbox.bundler(&["remove-latest"]);
+    sandbox.bundler(&["publish"]);
     let done = notsotuf_tests::json(&mut command(&["--delete"]));
     let removed = list(&done["removed"]);
     assert!(
@@ -269,24 +275,24 @@ fn to_azure_blob_storage() {
 /// its own entity tags and ranges.
 #[test]
 fn served_by_nginx() {
-    let world = World::new();
-    let folder = world.path("published");
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("published");
     let to = folder.to_str().unwrap().to_owned();
-    two_releases(&world, &|more| {
-        world.bundler(&[&["upload", &to], more].concat())
+    two_releases(&sandbox, &|more| {
+        sandbox.bundler(&[&["upload", &to], more].concat())
     });
-    world.ship("1.0");
-    let (address, place) = (free_address(), world.path("nginx"));
-    let nginx = nginx(&world, &folder, &place, &address, "");
-    world.point_to(&format!("http://{address}"));
-    let first = world.start_version();
-    let second = world.start_version();
+    sandbox.ship("1.0");
+    let (address, place) = (free_address(), sandbox.path("nginx"));
+    let nginx = nginx(&sandbox, &folder, &place, &address, "");
+    sandbox.point_to(&format!("http://{address}"));
+    let first = sandbox.start_version();
+    let second = sandbox.start_version();
     drop(nginx);
     assert_eq!(
         (first.as_str(), second.as_str()),
         ("1.1", "1.1"),
         "{}",
-        world.log()
+        sandbox.log()
     );
     let log = fs::read_to_string(place.join("log")).unwrap();
     assert!(log.contains("timestamp.json HTTP/1.1\" 304"), "{log}");
@@ -297,24 +303,24 @@ fn served_by_nginx() {
 /// A project with a release that is uploaded, and jobs that start from a
 /// checkout of it.
 struct Jobs {
-    world: World,
+    sandbox: Sandbox,
     web: PathBuf,
 }
 
 impl Jobs {
     fn new() -> Self {
-        let world = World::new();
-        let web = world.path("web");
-        let jobs = Jobs { world, web };
-        jobs.world.release("1.0", &[]);
-        jobs.world.bundler(&["upload", text(&jobs.web)]);
+        let sandbox = Sandbox::new();
+        let web = sandbox.path("web");
+        let jobs = Jobs { sandbox, web };
+        jobs.sandbox.release("1.0", &[]);
+        jobs.sandbox.bundler(&["upload", text(&jobs.web)]);
         jobs
     }
 
     fn path(&self, job: &str) -> PathBuf {
         match job {
-            "" => self.world.path("project"),
-            job => self.world.path(job),
+            "" => self.sandbox.path("project"),
+            job => self.sandbox.path(job),
         }
     }
 
@@ -425,7 +431,7 @@ fn what_is_pending_loses_nothing_that_others_published() {
     jobs.checkout("third");
     jobs.fetch("third", &[]);
     for job in ["", "third"] {
-        let name = jobs.world.path(&format!("bundle-{job}"));
+        let name = jobs.sandbox.path(&format!("bundle-{job}"));
         copy_tree(&bundle("1.3"), &name);
         fs::write(name.join("who"), job).unwrap();
         jobs.does(job, &["add", "1.3", text(&name), "--skip-patch"]);
@@ -439,7 +445,7 @@ fn what_is_pending_loses_nothing_that_others_published() {
 #[test]
 fn another_repository_is_left_alone() {
     let jobs = Jobs::new();
-    let other = World::new();
+    let other = Sandbox::new();
     other.release("1.0", &[]);
     let before = files(&jobs.web);
     let output = run(&mut other.command(&["upload", text(&jobs.web)]));
@@ -466,7 +472,7 @@ fn a_thin_checkout_removes_nothing_that_is_listed() {
     // What is neither here nor there is told before anything is written.
     fs::remove_dir_all(jobs.web.join("targets")).unwrap();
     jobs.refused("thin", &["upload", text(&jobs.web)], 1, "app-1.0.tar.gz");
-    let nowhere = jobs.world.path("nowhere");
+    let nowhere = jobs.sandbox.path("nowhere");
     jobs.refused(
         "thin",
         &["upload", text(&nowhere), "--dry-run"],
@@ -568,7 +574,7 @@ fn a_download_is_gone_on_with() {
 #[test]
 fn nothing_is_fetched_that_the_keys_did_not_sign_or_that_is_old() {
     let jobs = Jobs::new();
-    let old = jobs.world.path("old");
+    let old = jobs.sandbox.path("old");
     copy_tree(&jobs.web, &old);
     jobs.add("", "1.1");
     jobs.does("", &["publish"]);
@@ -585,7 +591,7 @@ fn nothing_is_fetched_that_the_keys_did_not_sign_or_that_is_old() {
     let forced = jobs.does("job", &["fetch", text(&old), "--force"]);
     assert_eq!(forced["versions"]["timestamp"], 1);
     // Somebody else's, and nothing at all.
-    let other = World::new();
+    let other = Sandbox::new();
     other.release("1.0", &[]);
     jobs.refused(
         "job",
@@ -593,7 +599,7 @@ fn nothing_is_fetched_that_the_keys_did_not_sign_or_that_is_old() {
         3,
         "keys of this project",
     );
-    let nothing = jobs.world.path("nothing");
+    let nothing = jobs.sandbox.path("nothing");
     jobs.refused("job", &["fetch", text(&nothing)], 1, "nothing is published");
     assert!(!nothing.exists());
     // Each file, changed by one who has no key.

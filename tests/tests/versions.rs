@@ -2,34 +2,34 @@
 //! metadata stays as small as clients read it.
 #![cfg(unix)]
 
-use notsotuf_tests::{World, noise, python_in, run, text, write_version_script};
+use notsotuf_tests::{Sandbox, noise, python_in, run, text, write_version_script};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// A bundle with a script that tells its version, and data that patches keep.
-fn bundle(world: &World, version: &str) -> PathBuf {
-    let folder = world.path("bundles").join(version);
+fn bundle(sandbox: &Sandbox, version: &str) -> PathBuf {
+    let folder = sandbox.path("bundles").join(version);
     write_version_script(&folder.join("program"), version);
     fs::write(folder.join("data"), noise(20_000)).unwrap();
     folder
 }
 
-fn add(world: &World, version: &str) -> Value {
-    world.add(version, &bundle(world, version), &[])
+fn add(sandbox: &Sandbox, version: &str) -> Value {
+    sandbox.add(version, &bundle(sandbox, version), &[])
 }
 
-fn release(world: &World, version: &str) -> Value {
-    let added = add(world, version);
-    world.bundler(&["publish"]);
+fn release(sandbox: &Sandbox, version: &str) -> Value {
+    let added = add(sandbox, version);
+    sandbox.bundler(&["publish"]);
     added
 }
 
-fn refused(world: &World, version: &str, more: &[&str]) -> String {
-    let bundle = bundle(world, version);
+fn refused(sandbox: &Sandbox, version: &str, more: &[&str]) -> String {
+    let bundle = bundle(sandbox, version);
     let args = [&["add", version, text(&bundle)], more].concat();
-    let output = run(&mut world.command(&args));
+    let output = run(&mut sandbox.command(&args));
     assert!(!output.status.success(), "{version} is accepted");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -37,71 +37,71 @@ fn refused(world: &World, version: &str, more: &[&str]) -> String {
 /// sparkle-project/Sparkle#1287, #1415: clients would go to and fro.
 #[test]
 fn a_withdrawn_number_is_not_used_again_whatever_becomes_of_the_others() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for version in ["1.0", "1.1", "1.2"] {
-        release(&world, version);
+        release(&sandbox, version);
     }
-    world.bundler(&["yank", "1.2"]);
-    let withdrawn = |world: &World| {
+    sandbox.bundler(&["yank", "1.2"]);
+    let withdrawn = |sandbox: &Sandbox| {
         for more in [&[][..], &["--force"]] {
-            let said = refused(world, "1.2", more);
+            let said = refused(sandbox, "1.2", more);
             assert!(
                 said.contains("was withdrawn") && said.contains("higher"),
                 "{said}"
             );
         }
     };
-    withdrawn(&world);
-    world.bundler(&["publish"]);
-    withdrawn(&world);
+    withdrawn(&sandbox);
+    sandbox.bundler(&["publish"]);
+    withdrawn(&sandbox);
     // The release that says so goes: another one says it then.
-    world.bundler(&["yank", "1.1"]);
-    world.bundler(&["publish"]);
-    withdrawn(&world);
-    release(&world, "1.3");
-    world.bundler(&["prune", "--keep", "1"]);
-    world.bundler(&["publish"]);
-    world.bundler(&["remove-latest"]);
-    let said = refused(&world, "1.3", &[]);
+    sandbox.bundler(&["yank", "1.1"]);
+    sandbox.bundler(&["publish"]);
+    withdrawn(&sandbox);
+    release(&sandbox, "1.3");
+    sandbox.bundler(&["prune", "--keep", "1"]);
+    sandbox.bundler(&["publish"]);
+    sandbox.bundler(&["remove-latest"]);
+    let said = refused(&sandbox, "1.3", &[]);
     assert!(said.contains("was published before"), "{said}");
 }
 
 #[test]
 fn a_published_number_is_not_used_again_and_an_added_one_is() {
-    let world = World::new();
-    release(&world, "1.0");
-    add(&world, "1.1");
-    let said = refused(&world, "1.1", &[]);
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0");
+    add(&sandbox, "1.1");
+    let said = refused(&sandbox, "1.1", &[]);
     assert!(
         said.contains("remove-latest"),
         "it is not published: {said}"
     );
-    world.bundler(&["remove-latest"]);
-    release(&world, "1.1");
-    let said = refused(&world, "1.1", &[]);
+    sandbox.bundler(&["remove-latest"]);
+    release(&sandbox, "1.1");
+    let said = refused(&sandbox, "1.1", &[]);
     assert!(!said.contains("remove-latest"), "{said}");
-    world.bundler(&["remove-latest"]);
+    sandbox.bundler(&["remove-latest"]);
     for _ in 0..3 {
-        let said = refused(&world, "1.1", &[]);
+        let said = refused(&sandbox, "1.1", &[]);
         assert!(
             said.contains("higher") && said.contains("--force"),
             "{said}"
         );
         // The same number, however it is written.
-        assert!(refused(&world, "1.1.0", &[]).contains("was published before"));
-        world.bundler(&["publish"]);
+        assert!(refused(&sandbox, "1.1.0", &[]).contains("was published before"));
+        sandbox.bundler(&["publish"]);
     }
     // What was withdrawn before it was published, nobody has.
-    add(&world, "1.2");
-    world.bundler(&["yank", "1.2"]);
-    add(&world, "1.2");
-    world.bundler(&["remove-latest"]);
+    add(&sandbox, "1.2");
+    sandbox.bundler(&["yank", "1.2"]);
+    add(&sandbox, "1.2");
+    sandbox.bundler(&["remove-latest"]);
     // For who knows that nobody has it.
-    let bundle = bundle(&world, "1.1");
-    world.add("1.1", &bundle, &["--force"]);
-    world.bundler(&["publish"]);
+    let bundle = bundle(&sandbox, "1.1");
+    sandbox.add("1.1", &bundle, &["--force"]);
+    sandbox.bundler(&["publish"]);
     // Even where no release is left to say so.
-    let other = World::new();
+    let other = Sandbox::new();
     release(&other, "1.0");
     other.bundler(&["remove-latest"]);
     other.bundler(&["publish"]);
@@ -114,26 +114,26 @@ fn a_published_number_is_not_used_again_and_an_added_one_is() {
 /// The list of withdrawn versions went with the last release.
 #[test]
 fn a_withdrawn_number_stays_used_when_no_release_is_left() {
-    let world = World::new();
-    release(&world, "1.0");
-    release(&world, "1.1");
-    world.bundler(&["yank", "1.1"]);
-    world.bundler(&["publish"]);
-    world.bundler(&["remove-latest"]);
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0");
+    release(&sandbox, "1.1");
+    sandbox.bundler(&["yank", "1.1"]);
+    sandbox.bundler(&["publish"]);
+    sandbox.bundler(&["remove-latest"]);
     for _ in 0..4 {
-        world.bundler(&["publish"]);
-        refused(&world, "1.1", &[]);
+        sandbox.bundler(&["publish"]);
+        refused(&sandbox, "1.1", &[]);
     }
 }
 
 /// obsproject/obs-studio#12332, sparkle-project/Sparkle#1643.
 #[test]
 fn a_bug_fix_comes_beside_a_pre_release() {
-    let world = World::new();
-    release(&world, "1.4.0");
-    world.ship("1.4.0");
-    let tester = world.path("tester");
-    world.bundler(&["ship", "--output", text(&tester)]);
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.4.0");
+    sandbox.ship("1.4.0");
+    let tester = sandbox.path("tester");
+    sandbox.bundler(&["ship", "--output", text(&tester)]);
     let settings = fs::read_to_string(tester.join("notsotuf.toml")).unwrap();
     fs::write(
         tester.join("notsotuf.toml"),
@@ -144,70 +144,74 @@ fn a_bug_fix_comes_beside_a_pre_release() {
         let said = notsotuf_tests::json(&mut Command::new(tester.join("program")));
         said["version"].as_str().unwrap().to_owned()
     };
-    release(&world, "2.0b1");
+    release(&sandbox, "2.0b1");
     assert_eq!(
-        (test().as_str(), world.start_version().as_str()),
+        (test().as_str(), sandbox.start_version().as_str()),
         ("2.0b1", "1.4.0")
     );
-    assert_eq!(release(&world, "1.4.1")["patch"]["from"], "1.4.0");
+    assert_eq!(release(&sandbox, "1.4.1")["patch"]["from"], "1.4.0");
     assert_eq!(
-        (test().as_str(), world.start_version().as_str()),
+        (test().as_str(), sandbox.start_version().as_str()),
         ("2.0b1", "1.4.1")
     );
-    assert!(world.log().contains("1.4.1 by 1 patch"), "{}", world.log());
+    assert!(
+        sandbox.log().contains("1.4.1 by 1 patch"),
+        "{}",
+        sandbox.log()
+    );
     for version in ["1.4.1", "1.3", "1.4.1b1", "2.0b1"] {
-        assert!(refused(&world, version, &[]).contains("is not newer than"));
+        assert!(refused(&sandbox, version, &[]).contains("is not newer than"));
     }
-    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
     // What was added last goes, not what has the highest number.
-    assert_eq!(world.bundler(&["remove-latest"])["removed"], "1.4.1");
-    assert_eq!(add(&world, "1.4.2")["patch"]["from"], "1.4.0");
-    world.bundler(&["publish"]);
+    assert_eq!(sandbox.bundler(&["remove-latest"])["removed"], "1.4.1");
+    assert_eq!(add(&sandbox, "1.4.2")["patch"]["from"], "1.4.0");
+    sandbox.bundler(&["publish"]);
     // Those who have the bug fix go on by a patch; testers come, too.
-    let fixed = world.path("fixed");
-    world.bundler(&["ship", "--version", "1.4.2", "--output", text(&fixed)]);
-    assert_eq!(release(&world, "2.0")["patch"]["from"], "1.4.2");
-    assert_eq!(world.bundler(&["explain", "2.0"])["from"], "1.4.2");
+    let fixed = sandbox.path("fixed");
+    sandbox.bundler(&["ship", "--version", "1.4.2", "--output", text(&fixed)]);
+    assert_eq!(release(&sandbox, "2.0")["patch"]["from"], "1.4.2");
+    assert_eq!(sandbox.bundler(&["explain", "2.0"])["from"], "1.4.2");
     assert_eq!(test(), "2.0");
     let said = notsotuf_tests::json(&mut Command::new(fixed.join("program")));
     assert_eq!(said["version"], "2.0");
     let log = fs::read_to_string(fixed.join(".notsotuf/log")).unwrap();
     assert!(log.contains("2.0 by 1 patch"), "{log}");
-    assert_eq!(world.bundler(&["verify"])["problems"], json!([]));
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
     // Without a bug fix in between, patches go through the pre-release.
-    release(&world, "3.0b1");
-    assert_eq!(release(&world, "3.0")["patch"]["from"], "3.0b1");
+    release(&sandbox, "3.0b1");
+    assert_eq!(release(&sandbox, "3.0")["patch"]["from"], "3.0b1");
 }
 
 #[test]
 fn a_bug_fix_comes_beside_a_release_that_few_have() {
-    let world = World::new();
-    release(&world, "1.0");
-    world.ship("1.0");
-    world.add("2.0", &bundle(&world, "2.0"), &["--rollout", "0%"]);
-    release(&world, "1.0.1");
-    assert_eq!(world.start_version(), "1.0.1");
-    world.bundler(&["rollout", "2.0", "100%"]);
-    world.bundler(&["publish"]);
-    assert!(refused(&world, "1.0.2", &[]).contains("is not newer than 2.0"));
-    assert_eq!(world.start_version(), "2.0");
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0");
+    sandbox.ship("1.0");
+    sandbox.add("2.0", &bundle(&sandbox, "2.0"), &["--rollout", "0%"]);
+    release(&sandbox, "1.0.1");
+    assert_eq!(sandbox.start_version(), "1.0.1");
+    sandbox.bundler(&["rollout", "2.0", "100%"]);
+    sandbox.bundler(&["publish"]);
+    assert!(refused(&sandbox, "1.0.2", &[]).contains("is not newer than 2.0"));
+    assert_eq!(sandbox.start_version(), "2.0");
 }
 
 #[test]
 fn patches_of_before_go_off_the_list_where_no_new_ones_are_made() {
-    let world = World::new();
-    release(&world, "1.0");
-    release(&world, "1.1");
-    let settings = world.path("project/notsotuf-project.toml");
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0");
+    release(&sandbox, "1.1");
+    let settings = sandbox.path("project/notsotuf-project.toml");
     let text = fs::read_to_string(&settings).unwrap();
     fs::write(&settings, text.replace("\"notsotuf-1\"\n", "\"none\"\n")).unwrap();
-    world.add("1.2", &bundle(&world, "1.2"), &["--skip-patch"]);
-    let published = world.bundler(&["publish"]);
+    sandbox.add("1.2", &bundle(&sandbox, "1.2"), &["--skip-patch"]);
+    let published = sandbox.bundler(&["publish"]);
     assert_eq!(published["removed"], json!(["app-1.1.patch"]));
 }
 
-fn metadata(world: &World) -> Vec<String> {
-    let files = fs::read_dir(world.repository().join("metadata")).unwrap();
+fn metadata(sandbox: &Sandbox) -> Vec<String> {
+    let files = fs::read_dir(sandbox.repository().join("metadata")).unwrap();
     let mut names: Vec<String> = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -217,15 +221,15 @@ fn metadata(world: &World) -> Vec<String> {
 
 #[test]
 fn metadata_that_no_client_needs_goes_and_roots_stay() {
-    let world = World::new();
-    release(&world, "1.0");
-    world.ship("1.0");
-    world.bundler(&["renew", "--root"]);
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0");
+    sandbox.ship("1.0");
+    sandbox.bundler(&["renew", "--root"]);
     for version in ["1.1", "1.2", "1.3"] {
-        release(&world, version);
+        release(&sandbox, version);
     }
-    world.bundler(&["renew"]);
-    let names = metadata(&world);
+    sandbox.bundler(&["renew"]);
+    let names = metadata(&sandbox);
     let of = |role: &str| {
         names
             .iter()
@@ -235,73 +239,77 @@ fn metadata_that_no_client_needs_goes_and_roots_stay() {
     assert_eq!(of("root"), 2, "{names:?}");
     assert_eq!(of("snapshot"), 2, "{names:?}");
     assert!((1..=2).contains(&of("targets")), "{names:?}");
-    assert_eq!(world.start_version(), "1.3");
+    assert_eq!(sandbox.start_version(), "1.3");
 }
 
 /// python-tuf's clients and go-tuf's have the same bound.
 #[test]
 fn metadata_that_clients_would_refuse_is_not_published_and_can_be_mended() {
-    let world = World::new();
-    release(&world, "1.0");
-    world.ship("1.0");
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0");
+    sandbox.ship("1.0");
     let folders = [
-        world.repository().join("metadata"),
-        world.path("project/keystore"),
+        sandbox.repository().join("metadata"),
+        sandbox.path("project/keystore"),
     ];
     let [metadata, keystore] = [text(&folders[0]), text(&folders[1])];
     let grow = |bytes: u64| {
         let bytes = bytes.to_string();
-        let grown = python_in(&world.path(""), &["grow", metadata, keystore, &bytes]);
+        let grown = python_in(&sandbox.path(""), &["grow", metadata, keystore, &bytes]);
         grown["size"].as_u64().unwrap()
     };
     grow(2900000);
     let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     fs::write(
-        world
+        sandbox
             .repository()
             .join(format!("targets/{hash}.manual.pdf")),
         "",
     )
     .unwrap();
-    assert_eq!(add(&world, "1.1")["warnings"], json!([]));
-    assert_eq!(world.bundler(&["publish"])["warnings"], json!([]));
+    assert_eq!(add(&sandbox, "1.1")["warnings"], json!([]));
+    assert_eq!(sandbox.bundler(&["publish"])["warnings"], json!([]));
     grow(3500000);
-    let added = add(&world, "1.2")["warnings"].to_string();
+    let added = add(&sandbox, "1.2")["warnings"].to_string();
     assert!(added.contains("70 %") && added.contains("prune"), "{added}");
-    let published = world.bundler(&["publish"])["warnings"].to_string();
+    let published = sandbox.bundler(&["publish"])["warnings"].to_string();
     assert!(published.contains("70 %"), "{published}");
     // One release more than fits.
     let size = grow(4_900_000);
     assert_eq!(grow(4_900_000 + (4_999_900 - size)), 4_999_900);
-    assert_eq!(world.start_version(), "1.2");
-    add(&world, "1.3");
-    let output = run(&mut world.command(&["publish"]));
+    assert_eq!(sandbox.start_version(), "1.2");
+    add(&sandbox, "1.3");
+    let output = run(&mut sandbox.command(&["publish"]));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         !output.status.success() && said.contains("notsotuf prune"),
         "{said}"
     );
-    world.bundler(&["remove-latest"]);
-    world.bundler(&["publish"]);
+    sandbox.bundler(&["remove-latest"]);
+    sandbox.bundler(&["publish"]);
     // It is too large already, as others or older versions made it.
     grow(5100000);
-    world.bundler(&["status"]);
-    world.bundler(&["renew"]);
-    let verified = run(&mut world.command(&["verify", "--metadata-only"]));
+    sandbox.bundler(&["status"]);
+    sandbox.bundler(&["renew"]);
+    let verified = run(&mut sandbox.command(&["verify", "--metadata-only"]));
     let verified = String::from_utf8_lossy(&verified.stdout).into_owned();
     assert!(verified.contains("targets.json has 51"), "{verified}");
-    let bundle = bundle(&world, "1.4");
-    world.add("1.4", &bundle, &["--skip-patch"]);
-    assert!(!run(&mut world.command(&["publish"])).status.success());
-    world.bundler(&["remove-latest"]);
+    let bundle = bundle(&sandbox, "1.4");
+    sandbox.add("1.4", &bundle, &["--skip-patch"]);
+    assert!(!run(&mut sandbox.command(&["publish"])).status.success());
+    sandbox.bundler(&["remove-latest"]);
     assert_eq!(
-        world.bundler(&["prune", "--keep", "1"])["removed"],
+        sandbox.bundler(&["prune", "--keep", "1"])["removed"],
         json!(["1.0", "1.1"])
     );
     // Smaller, and still too large: that does no more harm.
-    world.bundler(&["publish"]);
+    sandbox.bundler(&["publish"]);
     grow(1000);
-    world.add("1.5", &bundle, &[]);
-    world.bundler(&["publish"]);
-    assert_eq!(world.start_version(), "1.4", "what the bundle of 1.5 says");
+    sandbox.add("1.5", &bundle, &[]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(
+        sandbox.start_version(),
+        "1.4",
+        "what the bundle of 1.5 says"
+    );
 }

@@ -5,30 +5,30 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::desktop::Desktop;
-use notsotuf_tests::{World, run, write_script};
+use notsotuf_tests::{Sandbox, run, write_script};
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
 /// An install that has the full archive to fetch, slowly, with notes.
-fn slow_update() -> World {
+fn slow_update() -> Sandbox {
     with_notes("Opens *large* pictures twice as fast")
 }
 
-fn with_notes(first: &str) -> World {
-    let world = World::new();
-    world.release("1.0", &[]);
-    world.ship_with(&["--version", "1.0", "--title", "Photo Desk"]);
-    let notes = world.path("notes.md");
+fn with_notes(first: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship_with(&["--version", "1.0", "--title", "Photo Desk"]);
+    let notes = sandbox.path("notes.md");
     fs::write(&notes, format!("# 1.1\n\n- {first}\n")).unwrap();
-    world.release("1.1", &["--notes", notes.to_str().unwrap()]);
-    fs::remove_file(world.path("install/app/.notsotuf-release")).unwrap();
-    world.add_settings("max_rate = 3000000");
-    world
+    sandbox.release("1.1", &["--notes", notes.to_str().unwrap()]);
+    fs::remove_file(sandbox.path("install/app/.notsotuf-release")).unwrap();
+    sandbox.add_settings("max_rate = 3000000");
+    sandbox
 }
 
 /// The stub, as a click in a menu starts it.
-fn start(world: &World, desktop: &Desktop, more: &[(&str, &str)]) -> Child {
-    let mut command = world.stub();
+fn start(sandbox: &Sandbox, desktop: &Desktop, more: &[(&str, &str)]) -> Child {
+    let mut command = sandbox.stub();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.envs(desktop.environment());
     command.env("LANG", "en_US.UTF-8");
@@ -45,23 +45,23 @@ fn version(child: Child) -> String {
 
 const TITLE: &str = "Updating Photo Desk to 1.1";
 
-fn goes_on_without(world: &World, desktop: &Desktop, kind: &[(&str, &str)], picture: &str) {
+fn goes_on_without(sandbox: &Sandbox, desktop: &Desktop, kind: &[(&str, &str)], picture: &str) {
     // The user looks, and waits.
-    let mut child = start(world, desktop, kind);
+    let mut child = start(sandbox, desktop, kind);
     desktop.wait_for(TITLE, &mut child);
     desktop.picture(TITLE, picture);
     assert_eq!(version(child), "1.1");
     desktop.wait_until_gone(TITLE);
-    let log = world.log();
+    let log = sandbox.log();
     assert!(log.contains("updated to version 1.1"), "{log}");
 }
 
-fn can_be_cancelled(world: &World, desktop: &Desktop, kind: &[(&str, &str)]) {
-    let mut child = start(world, desktop, kind);
+fn can_be_cancelled(sandbox: &Sandbox, desktop: &Desktop, kind: &[(&str, &str)]) {
+    let mut child = start(sandbox, desktop, kind);
     let window = desktop.wait_for(TITLE, &mut child);
     desktop.press(&window, "Escape");
     assert_eq!(version(child), "1.0");
-    let log = world.log();
+    let log = sandbox.log();
     assert!(
         log.contains("the update was cancelled by the user"),
         "{log}"
@@ -69,12 +69,12 @@ fn can_be_cancelled(world: &World, desktop: &Desktop, kind: &[(&str, &str)]) {
     assert!(!log.contains("updated to version"), "{log}");
     desktop.wait_until_gone(TITLE);
     // What was downloaded is not lost, and where nobody looks there is no window.
-    let partial: u64 = fs::read_dir(world.path("install/.notsotuf/downloads"))
+    let partial: u64 = fs::read_dir(sandbox.path("install/.notsotuf/downloads"))
         .unwrap()
         .map(|file| file.unwrap().metadata().unwrap().len())
         .sum();
     assert!(partial > 0);
-    assert_eq!(world.start_version(), "1.1");
+    assert_eq!(sandbox.start_version(), "1.1");
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn zenity_shows_an_update() {
     can_be_cancelled(&slow_update(), &desktop, &[]);
     goes_on_without(&slow_update(), &desktop, &[], "zenity");
     // Signs that would mean something to it.
-    let world = with_notes("<b>1 & 2</b> \\n %s größer");
-    let mut child = start(&world, &desktop, &german);
+    let sandbox = with_notes("<b>1 & 2</b> \\n %s größer");
+    let mut child = start(&sandbox, &desktop, &german);
     let title = "Photo Desk wird auf 1.1 aktualisiert";
     desktop.wait_for(title, &mut child);
     desktop.picture(title, "zenity-de");
@@ -104,33 +104,33 @@ fn kdialog_shows_an_update() {
 fn there_is_no_window_where_none_is_wanted() {
     let desktop = Desktop::start();
     for setting in ["quiet", "window"] {
-        let world = slow_update();
+        let sandbox = slow_update();
         if setting == "quiet" {
-            world.set("quiet", "true");
+            sandbox.set("quiet", "true");
         } else {
-            world.set("window", "false");
+            sandbox.set("window", "false");
         }
-        let mut child = start(&world, &desktop, &[]);
+        let mut child = start(&sandbox, &desktop, &[]);
         while child.try_wait().unwrap().is_none() {
             assert_eq!(desktop.find(TITLE), None, "{setting}");
         }
         assert_eq!(version(child), "1.1");
     }
     // Nor where there is nothing to make one with.
-    let world = slow_update();
-    let child = start(&world, &desktop, &[("PATH", "/nowhere")]);
+    let sandbox = slow_update();
+    let child = start(&sandbox, &desktop, &[("PATH", "/nowhere")]);
     assert_eq!(version(child), "1.1");
     // A window that cannot be shown is not one that was closed.
-    let world = slow_update();
-    let child = start(&world, &desktop, &[("DISPLAY", ":4711")]);
+    let sandbox = slow_update();
+    let child = start(&sandbox, &desktop, &[("DISPLAY", ":4711")]);
     assert_eq!(version(child), "1.1");
 }
 
 /// `script` gives it a terminal.
 #[test]
 fn a_terminal_shows_an_update() {
-    let world = slow_update();
-    let stub = world.path("install/program");
+    let sandbox = slow_update();
+    let stub = sandbox.path("install/program");
     let mut command = Command::new("script");
     command
         .args([
@@ -162,14 +162,14 @@ fn a_terminal_shows_an_update() {
 }
 
 /// The programs that show windows, replaced by others. There is no display.
-fn with_programs(programs: &[(&str, &str)], desktop: &str) -> (World, String) {
-    let world = slow_update();
-    let bin = world.path("bin");
+fn with_programs(programs: &[(&str, &str)], desktop: &str) -> (Sandbox, String) {
+    let sandbox = slow_update();
+    let bin = sandbox.path("bin");
     for (name, script) in programs {
         write_script(&bin.join(name), script);
     }
     let path = std::env::var("PATH").unwrap();
-    let mut command = world.stub();
+    let mut command = sandbox.stub();
     command
         .env("PATH", format!("{}:{path}", bin.display()))
         .env("DISPLAY", ":4711")
@@ -177,7 +177,7 @@ fn with_programs(programs: &[(&str, &str)], desktop: &str) -> (World, String) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let said = version(command.spawn().unwrap());
-    (world, said)
+    (sandbox, said)
 }
 
 #[test]
@@ -196,8 +196,8 @@ fn a_window_that_hangs_or_dies_changes_nothing() {
         (&[("kdialog", window), ("dbus-send", "exit 1")], "KDE"),
         (&[("kdialog", "exit 0"), ("zenity", "exit 0")], "KDE"),
     ] {
-        let (world, said) = with_programs(programs, desktop);
-        assert_eq!(said, "1.1", "{programs:?}: {}", world.log());
+        let (sandbox, said) = with_programs(programs, desktop);
+        assert_eq!(said, "1.1", "{programs:?}: {}", sandbox.log());
         // Nothing of it is left behind.
         let left = run(Command::new("pgrep").args(["-f", &format!("^{sleep}$")]));
         assert_eq!(left.status.code(), Some(1), "{programs:?}: {left:?}");
@@ -207,7 +207,7 @@ fn a_window_that_hangs_or_dies_changes_nothing() {
 /// Ctrl-S, or a terminal whose other end nobody reads.
 #[test]
 fn a_terminal_that_is_stopped_changes_nothing() {
-    let world = slow_update();
+    let sandbox = slow_update();
     let script = "import os, pty, subprocess, sys\n\
         there, here = pty.openpty()\n\
         os.set_blocking(here, False)\n\
@@ -217,7 +217,7 @@ fn a_terminal_that_is_stopped_changes_nothing() {
     let mut command = Command::new(notsotuf_tests::root().join(".venv/bin/python"));
     command
         .args(["-c", script])
-        .arg(world.path("install/program"));
+        .arg(sandbox.path("install/program"));
     let said = notsotuf_tests::json(&mut command);
-    assert_eq!(said["version"], "1.1", "{}", world.log());
+    assert_eq!(said["version"], "1.1", "{}", sandbox.log());
 }

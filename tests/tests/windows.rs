@@ -4,7 +4,7 @@
 
 use notsotuf_tests::desktop::Desktop;
 use notsotuf_tests::wine::{built, kill_all, wine};
-use notsotuf_tests::{World, copy_tree, json, program, root, run};
+use notsotuf_tests::{Sandbox, copy_tree, json, program, root, run};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ fn compile(version: &str, more: &[&str], to: &Path) {
 
 /// A bundle: the program, a large file, one with a path that is longer than
 /// 260 characters, one whose name is not ASCII.
-fn bundle(world: &World, version: &str, more: &[&str]) -> PathBuf {
-    let folder = world.path(&format!("bundle-{version}"));
+fn bundle(sandbox: &Sandbox, version: &str, more: &[&str]) -> PathBuf {
+    let folder = sandbox.path(&format!("bundle-{version}"));
     let deep = ["long name of a folder"; 12].join("/");
     fs::create_dir_all(folder.join("_internal").join(&deep)).unwrap();
     compile(version, more, &folder.join("myapp.exe"));
@@ -46,31 +46,31 @@ fn bundle(world: &World, version: &str, more: &[&str]) -> PathBuf {
 
 /// An install of 1.0, in a folder whose name has spaces and other letters.
 struct Install {
-    world: World,
+    sandbox: Sandbox,
     folder: PathBuf,
 }
 
 impl Install {
     fn new() -> Self {
-        let world = World::new();
-        let folder = world.path("Prögramme (x86)/My App");
-        let first = bundle(&world, "1.0", &[]);
-        world.add("1.0", &first, &[]);
-        world.bundler(&["publish"]);
-        world.bundler(&[
+        let sandbox = Sandbox::new();
+        let folder = sandbox.path("Prögramme (x86)/My App");
+        let first = bundle(&sandbox, "1.0", &[]);
+        sandbox.add("1.0", &first, &[]);
+        sandbox.bundler(&["publish"]);
+        sandbox.bundler(&[
             "ship",
             "--stub",
             built("notsotuf-stub.exe").to_str().unwrap(),
             "--output",
             folder.to_str().unwrap(),
         ]);
-        Install { world, folder }
+        Install { sandbox, folder }
     }
 
     fn release(&self, version: &str, more: &[&str], add: &[&str]) {
-        let next = bundle(&self.world, version, more);
-        self.world.add(version, &next, add);
-        self.world.bundler(&["publish"]);
+        let next = bundle(&self.sandbox, version, more);
+        self.sandbox.add(version, &next, add);
+        self.sandbox.bundler(&["publish"]);
     }
 
     fn stub(&self) -> Command {
@@ -148,11 +148,11 @@ fn command_line_folder_and_exit_code_pass_through() {
     // the stub gets quotes and backslashes in it.
     let words = ["a", "b c", "", "quote\"d", "back\\slash\\", "größe"];
     let mut direct = wine(&install.folder.join("app/myapp.exe"));
-    let direct = run(direct.args(words).current_dir(install.world.path("")));
+    let direct = run(direct.args(words).current_dir(install.sandbox.path("")));
     let mut command = install.stub();
     let output = run(command
         .args(words)
-        .current_dir(install.world.path(""))
+        .current_dir(install.sandbox.path(""))
         .env("E2E_EXIT", "42"));
     assert_eq!(output.status.code(), Some(42));
     let tail = |text: &str| {
@@ -201,7 +201,7 @@ fn a_running_instance_keeps_its_files() {
 fn a_file_that_another_program_has_locked() {
     let install = Install::new();
     assert_eq!(install.start(), "1.0");
-    let other = install.world.path("other.exe");
+    let other = install.sandbox.path("other.exe");
     compile("0", &[], &other);
     let mut command = wine(&other);
     command
@@ -266,12 +266,12 @@ fn the_stub_replaces_itself() {
     let mark = b"notsotuf stub version ";
     let at = stub.windows(mark.len()).position(|w| w == mark).unwrap() + mark.len();
     stub[at..at + 4].copy_from_slice(b"9.1\n");
-    let newer = install.world.path("newer.exe");
+    let newer = install.sandbox.path("newer.exe");
     fs::write(&newer, stub).unwrap();
     install
-        .world
+        .sandbox
         .bundler(&["add-stub", newer.to_str().unwrap()]);
-    install.world.bundler(&["publish"]);
+    install.sandbox.bundler(&["publish"]);
     assert_eq!(install.start(), "1.0", "{}", install.log());
     let version = install.updater(&["version"]);
     assert_eq!(version["updater"], "9.1", "{}", install.log());
@@ -294,7 +294,7 @@ fn offline_and_repair() {
     let repaired = install.updater(&["repair"]);
     assert_eq!(repaired["damaged"][0], "_internal/data.bin");
     assert_eq!(fs::read(&data).unwrap(), sound);
-    install.world.server = None;
+    install.sandbox.server = None;
     assert_eq!(install.start(), "1.0");
     assert!(install.log().contains("no update (unavailable)"));
 }
@@ -302,10 +302,10 @@ fn offline_and_repair() {
 #[test]
 #[ignore = "scripts/test-windows"]
 fn the_bundler_makes_the_same_archive_there() {
-    let world = World::new();
-    let folder = bundle(&world, "1.0", &[]);
-    let here = world.add("1.0", &folder, &[]);
-    let project = world.path("there");
+    let sandbox = Sandbox::new();
+    let folder = bundle(&sandbox, "1.0", &[]);
+    let here = sandbox.add("1.0", &folder, &[]);
+    let project = sandbox.path("there");
     let there = |arguments: &[&str]| {
         let mut command = wine(&built("notsotuf.exe"));
         command.arg("--json").arg("-C").arg(&project);
@@ -336,14 +336,14 @@ fn the_bundler_makes_the_same_archive_there() {
 fn a_window_shows_an_update_that_takes_longer() {
     let desktop = Desktop::start();
     let install = Install::new();
-    let prefix = install.world.path("prefix");
+    let prefix = install.sandbox.path("prefix");
     let made = std::env::var("WINEPREFIX").expect("scripts/test-windows sets it");
     copy_tree(Path::new(&made), &prefix);
     let settings = install.folder.join("notsotuf.toml");
     let text = fs::read_to_string(&settings).unwrap();
     let more = "max_rate = 40000\ntitle = 'Photo Desk'\n";
     fs::write(&settings, format!("{more}{text}")).unwrap();
-    let notes = install.world.path("notes.md");
+    let notes = install.sandbox.path("notes.md");
     fs::write(&notes, "# 1.1\n\n- Opens *large* pictures twice as fast\n").unwrap();
     let notes = notes.to_str().unwrap();
     install.release("1.1", &[], &["--skip-patch", "--notes", notes]);

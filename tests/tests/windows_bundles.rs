@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::wine::{built, windows_bundle, wine};
-use notsotuf_tests::{World, run, text};
+use notsotuf_tests::{Sandbox, run, text};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -16,17 +16,17 @@ const SOME_DATA: &str = "1307990e6ba5ca145eb35e99182a9bec46531bc54ddf656a602c780
 
 /// An install of version 1.0 of one kind of bundle.
 struct Install {
-    world: World,
+    sandbox: Sandbox,
     kind: &'static str,
     folder: PathBuf,
 }
 
 impl Install {
     fn new(kind: &'static str) -> Self {
-        let world = World::new();
-        let folder = world.path("Programs/My App");
+        let sandbox = Sandbox::new();
+        let folder = sandbox.path("Programs/My App");
         let install = Install {
-            world,
+            sandbox,
             kind,
             folder,
         };
@@ -34,14 +34,14 @@ impl Install {
         let stub = built("notsotuf-stub.exe");
         let arguments = ["ship", "--stub", text(&stub), "--output"];
         let output = [text(&install.folder)];
-        install.world.bundler(&[&arguments[..], &output].concat());
+        install.sandbox.bundler(&[&arguments[..], &output].concat());
         install
     }
 
     fn release(&self, version: &str, add: &[&str]) {
-        self.world
+        self.sandbox
             .add(version, &windows_bundle(version, self.kind), add);
-        self.world.bundler(&["publish"]);
+        self.sandbox.bundler(&["publish"]);
     }
 
     fn program(&self) -> String {
@@ -51,7 +51,7 @@ impl Install {
     /// Starts the application with `some data` on its standard input; its exit code, and
     /// what it says of itself.
     fn start(&self, adjust: impl FnOnce(&mut Command)) -> (Option<i32>, Value) {
-        let report = self.world.path("report");
+        let report = self.sandbox.path("report");
         fs::write(&report, "").unwrap();
         let mut command = wine(&self.folder.join(self.program()));
         // A windowed program may leave wine's desktop behind, which would hold a pipe.
@@ -110,7 +110,7 @@ fn updates(kind: &'static str) {
     let (code, said) = install.start(|command| {
         command
             .args(["--read", "a b", "größe"])
-            .current_dir(install.world.path(""))
+            .current_dir(install.sandbox.path(""))
             .env("PROGRAM_EXIT", "0");
     });
     let log = install.log();
@@ -119,7 +119,10 @@ fn updates(kind: &'static str) {
     assert!(log.contains("1.2 by the full archive"), "{log}");
     assert_eq!(said["args"], serde_json::json!(["--read", "a b", "größe"]));
     assert_eq!(said["stdin"], SOME_DATA);
-    let folder = format!("Z:{}", text(&install.world.path("")).trim_end_matches('/'));
+    let folder = format!(
+        "Z:{}",
+        text(&install.sandbox.path("")).trim_end_matches('/')
+    );
     assert_eq!(said["cwd"], folder.replace('/', "\\"));
     assert_eq!(said["told"]["NOTSOTUF_VERSION"], "1.2");
     let bundle = windows_bundle("1.2", kind);

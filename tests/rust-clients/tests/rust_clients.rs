@@ -3,7 +3,7 @@
 //! these errors means that docs/decisions/own-tuf-workflow.md is out of date.
 
 use futures_util::{AsyncReadExt, TryStreamExt};
-use notsotuf_tests::{World, bundle, forge::Forge, python_in, run, text, write_script};
+use notsotuf_tests::{Sandbox, bundle, forge::Forge, python_in, run, text, write_script};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,13 +18,13 @@ use tuf::repository::{EphemeralRepository, FileSystemRepository};
 use url::Url;
 
 /// A published project with two releases and the patch between them.
-fn published() -> World {
-    let world = World::new();
-    world.release("1.0", &[]);
+fn published() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
     let meta = r#"{"notes": ["é", 1]}"#;
-    world.add("1.1", &bundle("1.1"), &["--meta", meta]);
-    world.bundler(&["publish"]);
-    world
+    sandbox.add("1.1", &bundle("1.1"), &["--meta", meta]);
+    sandbox.bundler(&["publish"]);
+    sandbox
 }
 
 fn run_async<T>(work: impl Future<Output = T>) -> T {
@@ -44,8 +44,8 @@ fn chain(error: &dyn Error) -> String {
 }
 
 /// A repository of tufup with one release.
-fn published_by_tufup(world: &World) -> PathBuf {
-    let folder = world.path("tufup");
+fn published_by_tufup(sandbox: &Sandbox) -> PathBuf {
+    let folder = sandbox.path("tufup");
     fs::create_dir_all(&folder).expect("a folder");
     let bundle = bundle("1.0");
     python_in(&folder, &["release", "app", "1.0", text(&bundle)]);
@@ -87,11 +87,11 @@ async fn load_with_tough(
 
 #[test]
 fn tough_reads_our_repository_and_follows_its_roots() {
-    let world = published();
-    world.bundler(&["keys", "create", "online-2", "--plain"]);
-    world.bundler(&["keys", "replace", "timestamp", "online-2"]);
-    world.bundler(&["publish"]);
-    let ours = world.repository();
+    let sandbox = published();
+    sandbox.bundler(&["keys", "create", "online-2", "--plain"]);
+    sandbox.bundler(&["keys", "replace", "timestamp", "online-2"]);
+    sandbox.bundler(&["publish"]);
+    let ours = sandbox.repository();
     let (root, listed, read) = run_async(async {
         let repository = load_with_tough(&ours, None).await.expect("it loads");
         let mut read = BTreeMap::new();
@@ -117,18 +117,18 @@ fn tough_reads_our_repository_and_follows_its_roots() {
 /// The ids of its keys are not the hashes that `tough` calculates.
 #[test]
 fn tough_refuses_the_key_ids_of_tufup() {
-    let world = World::new();
-    let theirs = published_by_tufup(&world);
+    let sandbox = Sandbox::new();
+    let theirs = published_by_tufup(&sandbox);
     let said = run_async(load_with_tough(&theirs, None)).expect_err("a refusal");
     let refusal = "Failed to parse trusted root metadata: Invalid key ID";
     assert!(said.starts_with(refusal), "{said}");
 }
 
 /// Replaces the key of `targets` by one that openssl made on that curve.
-fn replace_targets_key(world: &World, curve: &str, digest: &str) {
+fn replace_targets_key(sandbox: &Sandbox, curve: &str, digest: &str) {
     let (private, public) = (
-        world.path("hardware.key"),
-        world.path("project/keystore/hardware.pub"),
+        sandbox.path("hardware.key"),
+        sandbox.path("project/keystore/hardware.pub"),
     );
     let openssl = |args: &[&str]| {
         let done = run(Command::new("openssl").args(args));
@@ -152,18 +152,18 @@ fn replace_targets_key(world: &World, curve: &str, digest: &str) {
         "-out",
         text(&public),
     ]);
-    let script = world.path("sign");
+    let script = sandbox.path("sign");
     write_script(
         &script,
         &format!("exec openssl dgst -{digest} -sign '{}'", private.display()),
     );
-    let settings = world.path("project/notsotuf-project.toml");
+    let settings = sandbox.path("project/notsotuf-project.toml");
     let before = fs::read_to_string(&settings).expect("settings");
     let signer =
         format!("\n[[signers]]\nkey = \"keystore/hardware.pub\"\ncommand = [{script:?}]\n");
     fs::write(&settings, before + &signer).expect("settings");
-    world.bundler(&["keys", "replace", "targets", "hardware"]);
-    world.bundler(&["publish"]);
+    sandbox.bundler(&["keys", "replace", "targets", "hardware"]);
+    sandbox.bundler(&["publish"]);
 }
 
 #[test]
@@ -176,9 +176,9 @@ fn tough_knows_p256_keys_and_no_p384_keys() {
             Some("Failed to parse root metadata: Invalid SubjectPublicKeyInfo document"),
         ),
     ] {
-        let world = published();
-        replace_targets_key(&world, curve, digest);
-        let loaded = run_async(load_with_tough(&world.repository(), None));
+        let sandbox = published();
+        replace_targets_key(&sandbox, curve, digest);
+        let loaded = run_async(load_with_tough(&sandbox.repository(), None));
         match (loaded, refusal) {
             (Ok(_), None) => {}
             (Err(said), Some(refusal)) => assert!(said.contains(refusal), "{said}"),
@@ -208,10 +208,10 @@ fn refusal_by_tuf(repository: &Path) -> String {
 
 #[test]
 fn tuf_refuses_every_spec_version_but_1_0_and_1_0_0() {
-    let world = published();
-    let ours = refusal_by_tuf(&world.repository());
+    let sandbox = published();
+    let ours = refusal_by_tuf(&sandbox.repository());
     assert_eq!(ours, r#"Encoding("Unknown spec version 1.0.31")"#);
-    let theirs = refusal_by_tuf(&published_by_tufup(&world));
+    let theirs = refusal_by_tuf(&published_by_tufup(&sandbox));
     assert!(
         theirs.starts_with(r#"Encoding("Unknown spec version 1.0."#),
         "{theirs}"
@@ -220,9 +220,9 @@ fn tuf_refuses_every_spec_version_but_1_0_and_1_0_0() {
 
 /// Signs all metadata again, with the one version of the specification that
 /// the crate `tuf` takes.
-fn sign_as_1_0_0(world: &World) {
-    let forge = Forge::new(world);
-    for entry in fs::read_dir(world.repository().join("metadata")).expect("metadata") {
+fn sign_as_1_0_0(sandbox: &Sandbox) {
+    let forge = Forge::new(sandbox);
+    for entry in fs::read_dir(sandbox.repository().join("metadata")).expect("metadata") {
         let path = entry.expect("an entry").path();
         let mut file: Value =
             serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
@@ -240,9 +240,9 @@ fn sign_as_1_0_0(world: &World) {
 
 #[test]
 fn tuf_reads_our_repository_but_for_its_spec_version() {
-    let world = published();
-    sign_as_1_0_0(&world);
-    let ours = world.repository();
+    let sandbox = published();
+    sign_as_1_0_0(&sandbox);
+    let ours = sandbox.repository();
     let read = run_async(async {
         let mut client = client_of_tuf(&ours).await.expect("a client");
         assert!(client.update().await.expect("verified"));
@@ -264,12 +264,12 @@ fn tuf_reads_our_repository_but_for_its_spec_version() {
 /// them, so the signature over such a root is not one to it.
 #[test]
 fn tuf_reads_no_root_that_lists_a_key_in_pem() {
-    let world = published();
-    replace_targets_key(&world, "P-256", "sha256");
+    let sandbox = published();
+    replace_targets_key(&sandbox, "P-256", "sha256");
     // Both roots, for the new one is signed by the same key as the first.
-    let forge = Forge::new(&world);
+    let forge = Forge::new(&sandbox);
     for number in [1, 2] {
-        let path = world
+        let path = sandbox
             .repository()
             .join(format!("metadata/{number}.root.json"));
         let mut file: Value =
@@ -279,7 +279,7 @@ fn tuf_reads_no_root_that_lists_a_key_in_pem() {
         fs::write(&path, forge.sign("root", &bytes)).expect("written");
     }
     let said = run_async(async {
-        let mut client = match client_of_tuf(&world.repository()).await {
+        let mut client = match client_of_tuf(&sandbox.repository()).await {
             Ok(client) => client,
             Err(error) => return chain(&error),
         };
@@ -293,8 +293,8 @@ fn tuf_reads_no_root_that_lists_a_key_in_pem() {
 
 /// The holder of the timestamp key alone leads clients back to the snapshot
 /// before: section 5.4.3.2 of the specification forbids it.
-fn roll_back_the_snapshot(world: &World) {
-    let path = world.repository().join("metadata/timestamp.json");
+fn roll_back_the_snapshot(sandbox: &Sandbox) {
+    let path = sandbox.repository().join("metadata/timestamp.json");
     let file: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
     let mut signed = file["signed"].clone();
     let add = |value: &Value, more: i64| json!(value.as_i64().expect("a version") + more);
@@ -302,22 +302,24 @@ fn roll_back_the_snapshot(world: &World) {
     let listed = &mut signed["meta"]["snapshot.json"];
     *listed = json!({ "version": add(&listed["version"], -1) });
     let bytes = serde_json::to_vec(&signed).expect("JSON");
-    fs::write(&path, Forge::new(world).sign("timestamp", &bytes)).expect("written");
+    fs::write(&path, Forge::new(sandbox).sign("timestamp", &bytes)).expect("written");
 }
 
 #[test]
 fn tuf_follows_a_rollback_of_the_snapshot() {
-    let world = published();
-    sign_as_1_0_0(&world);
+    let sandbox = published();
+    sign_as_1_0_0(&sandbox);
     let version = |client: &TufClient| {
         let snapshot = client.database().trusted_snapshot().expect("a snapshot");
         snapshot.version()
     };
     let (before, after) = run_async(async {
-        let mut client = client_of_tuf(&world.repository()).await.expect("a client");
+        let mut client = client_of_tuf(&sandbox.repository())
+            .await
+            .expect("a client");
         client.update().await.expect("verified");
         let before = version(&client);
-        roll_back_the_snapshot(&world);
+        roll_back_the_snapshot(&sandbox);
         client.update().await.expect("the attack is not seen");
         (before, version(&client))
     });
@@ -326,12 +328,12 @@ fn tuf_follows_a_rollback_of_the_snapshot() {
 
 #[test]
 fn tough_refuses_a_rollback_of_the_snapshot() {
-    let world = published();
-    let datastore = world.path("datastore");
+    let sandbox = published();
+    let datastore = sandbox.path("datastore");
     fs::create_dir_all(&datastore).expect("a folder");
-    let load = || run_async(load_with_tough(&world.repository(), Some(&datastore)));
+    let load = || run_async(load_with_tough(&sandbox.repository(), Some(&datastore)));
     load().expect("it loads");
-    roll_back_the_snapshot(&world);
+    roll_back_the_snapshot(&sandbox);
     let said = load().expect_err("an attack");
     assert_eq!(
         said,
