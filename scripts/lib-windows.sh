@@ -6,9 +6,14 @@ export WINEDLLOVERRIDES='mscoree,mshtml=;winedbg.exe=d'
 unset DISPLAY WAYLAND_DISPLAY
 
 # wine for 64-bit programs, and a compiler for the little that it lacks.
+want_wine() {
+  want_debian_file wine64 "$wine"
+  want_debian gcc-mingw-w64-x86-64 x86_64-w64-mingw32-gcc
+}
+
 need_wine() {
-  need_debian_file wine64 "$wine"
-  need_debian gcc-mingw-w64-x86-64 x86_64-w64-mingw32-gcc
+  want_wine
+  get_wanted
 }
 
 # Waits until nothing runs in the prefix.

@@ -6,24 +6,129 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # Where cargo puts what it builds.
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
-need_cargo() {
-  command -v cargo >/dev/null || die "cargo is missing: install Rust 1.89 or newer (https://rustup.rs)"
+# What is missing of what a script needs: functions called want_… note it, get_wanted
+# installs all of it or names all of it. Functions called need_… do so at once.
+missing=() packages=() hints=()
+
+# want_debian PACKAGES COMMAND: notes the Debian packages of a command that is missing.
+want_debian() {
+  command -v "$2" >/dev/null || note_missing "$1" "$2"
 }
 
-# A virtual environment in the work tree with PyInstaller, tufup and python-tuf.
-need_python() {
+# want_debian_file PACKAGE FILE: notes a Debian package of which a file is missing.
+want_debian_file() {
+  [ -e "$2" ] || note_missing "$1" "$2"
+}
+
+note_missing() { # PACKAGES WHAT
+  local package
+  # Two needs may be of one command, and two commands of one package.
+  [[ " ${missing[*]-} " == *" $2 "* ]] || missing+=("$2")
+  for package in $1; do
+    [[ " ${packages[*]-} " == *" $package "* ]] || packages+=("$package")
+  done
+}
+
+note_elsewhere() { # WHAT HINT: what is missing and no package of Debian
+  missing+=("$1")
+  hints+=("$1: $2")
+}
+
+want_cargo() {
+  want_debian "gcc libc6-dev" cc
+  command -v cargo >/dev/null || note_elsewhere cargo "install Rust 1.89 or newer (https://rustup.rs)"
+}
+
+# What a virtual environment in the work tree with PyInstaller, tufup and python-tuf
+# takes; need_python makes it.
+want_python() {
   # PyInstaller looks into libraries with objdump.
-  need_debian binutils objdump
+  want_debian binutils objdump
+  want_debian python3 python3
+  cmp -s scripts/requirements.txt .venv/.requirements && return
+  # Debian has a part of it in a package of its own.
+  python3 -c 'import ensurepip' 2>/dev/null || note_missing python3-venv "python3 -m venv"
+}
+
+# A desktop that nobody looks at, with what shows windows on it.
+want_desktop() {
+  want_debian xvfb Xvfb
+  want_debian dbus dbus-daemon
+  want_debian xdotool xdotool
+  want_debian zenity zenity
+  want_debian kdialog kdialog
+  want_debian_file fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+}
+
+# The nightly compiler, which alone can fuzz.
+want_nightly() {
+  cargo +nightly --version >/dev/null 2>&1 && return
+  note_elsewhere "cargo +nightly" "rustup toolchain install nightly"
+}
+
+# cargo nextest, for scripts that choose tests by its language of filters.
+want_nextest() {
+  want_cargo
+  has_nextest && return
+  note_elsewhere "cargo nextest" "cargo install --locked cargo-nextest"
+}
+
+has_nextest() {
+  cargo nextest --version >/dev/null 2>&1
+}
+
+# What scripts/build-windows takes.
+want_windows_build() {
+  want_debian gcc-mingw-w64-x86-64 x86_64-w64-mingw32-gcc
+  has_rustup_target x86_64-pc-windows-gnu || want_debian_rust
+}
+
+has_rustup_target() {
+  rustup target list --installed 2>/dev/null | grep -qx "$1"
+}
+
+# Debian's Rust and the sources of its standard library, for systems that rustup
+# may have no target of.
+want_debian_rust() {
+  want_debian_file rustc-web /usr/bin/rustc
+  want_debian_file cargo-web /usr/bin/cargo
+  want_debian_file rust-web-src /usr/lib/rustlib/src/rust/library/std/Cargo.toml
+}
+
+# Installs the Debian packages that were noted, as root on Debian and all in one go;
+# ends with a list of everything that is missing where it cannot.
+get_wanted() {
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ ${#packages[@]} -gt 0 ] && [ ${#hints[@]} = 0 ] &&
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing Debian packages: ${packages[*]}"
+    if apt_update_once && apt_patiently install -y -qq --no-install-recommends "${packages[@]}" >/dev/null; then
+      missing=() packages=()
+      return
+    fi
+  fi
+  {
+    printf 'error: %s\n' "what this needs is missing:"
+    printf '  %s\n' "${missing[@]}"
+    [ ${#packages[@]} = 0 ] || printf 'On Debian: apt-get install %s\n' "${packages[*]}"
+    [ ${#hints[@]} = 0 ] || printf '%s\n' "${hints[@]}"
+  } >&2
+  exit 1
+}
+
+# The environment that want_python is about.
+need_python() {
+  want_python
+  get_wanted
   need_venv .venv scripts/requirements.txt || die "pip cannot install scripts/requirements.txt"
 }
 
 # need_venv FOLDER REQUIREMENTS: a virtual environment with those packages.
 need_venv() {
-  command -v python3 >/dev/null || die "python3 is missing: install Python 3.9 or newer"
   cmp -s "$2" "$1/.requirements" && return
   say "installing Python packages into $1"
   rm -rf "$1"
-  python3 -m venv "$1" || die "python3 -m venv failed: on Debian, apt-get install python3-venv"
+  python3 -m venv "$1" || die "python3 -m venv failed"
   "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2" || return
   cp "$2" "$1/.requirements"
 }
@@ -46,12 +151,6 @@ need_old_tufups() {
     rm -rf ".work/venv-tufup-$version"
     say "tufup $version cannot be installed with $(python3 --version): its test is left out"
   done
-}
-
-# need_debian_file PACKAGE FILE: installs a Debian package where a file of it is missing.
-need_debian_file() {
-  [ -e "$2" ] && return
-  need_debian "$1" "$2"
 }
 
 # apt-get, which waits while another program has the package manager's lock: on a
@@ -79,26 +178,6 @@ apt_patiently() {
 apt_update_once() {
   [ -n "${apt_updated:-}" ] && return
   apt_patiently update -qq && export apt_updated=yes
-}
-
-# need_debian PACKAGE COMMAND: installs a Debian package where a command is missing.
-need_debian() {
-  command -v "$2" >/dev/null && return
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "installing the Debian package $1"
-    apt_update_once && apt_patiently install -y -qq --no-install-recommends "$1" >/dev/null && return
-  fi
-  die "$2 is missing: install it (Debian: apt-get install $1)"
-}
-
-# A desktop that nobody looks at, with what shows windows on it.
-need_desktop() {
-  need_debian xvfb Xvfb
-  need_debian dbus dbus-daemon
-  need_debian xdotool xdotool
-  need_debian zenity zenity
-  need_debian kdialog kdialog
-  need_debian_file fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 }
 
 # need_tool NAME VERSION OPTION...: a program from crates.io, in .work/tools/bin.
