@@ -46,7 +46,7 @@ impl Client<'_> {
 }
 
 #[test]
-fn init_refresh_and_download() {
+fn init_and_refresh_and_download_do_what_the_suite_expects() {
     let sandbox = Sandbox::new();
     sandbox.add("1.0", &bundle("onefile-1.0"), &[]);
     sandbox.bundler(&["publish"]);
@@ -87,7 +87,7 @@ fn init_refresh_and_download() {
 }
 
 #[test]
-fn several_targets_up_to_the_first_that_fails() {
+fn targets_are_downloaded_up_to_the_first_that_fails() {
     let sandbox = Sandbox::new();
     sandbox.add("1.0", &bundle("onefile-1.0"), &[]);
     sandbox.add("1.1", &bundle("onefile-1.1"), &["--skip-patch"]);

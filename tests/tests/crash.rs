@@ -214,7 +214,7 @@ fn killed_while_updating_where_folders_cannot_be_exchanged() {
 }
 
 #[test]
-fn killed_while_rolling_back() {
+fn a_rollback_that_is_killed_at_any_call_leaves_a_whole_version() {
     let case = Case::new(&[]);
     let updated = run(&mut stub(&case.fresh, &["--updater", "update"]));
     assert!(updated.status.success(), "{updated:?}");
@@ -253,7 +253,7 @@ fn killed_while_rolling_back() {
 /// Both bundles are the same release then, and the own files are in one of
 /// them.
 #[test]
-fn killed_while_repairing() {
+fn a_repair_that_is_killed_at_any_call_leaves_a_whole_version() {
     let case = Case::new(&[]);
     let damaged = case.fresh.join("app/_internal/stays");
     fs::write(damaged, "damaged").unwrap();
@@ -315,7 +315,7 @@ fn killed_while_the_stub_replaces_itself() {
 }
 
 #[test]
-fn killed_at_random_times() {
+fn an_update_that_is_killed_at_any_time_is_completed() {
     let case = Case::new(&[]);
     let mut killed = 0;
     for round in 0..60u64 {

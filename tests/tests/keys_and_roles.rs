@@ -161,7 +161,7 @@ fn a_key_is_made_where_it_stays() {
 }
 
 #[test]
-fn targets_of_two_people() {
+fn two_people_sign_targets_one_after_the_other() {
     let sandbox = sandbox(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
     let away = sandbox.path("bob.pem");
     let here = sandbox.path("project/keystore/bob.pem");
@@ -272,7 +272,7 @@ fn keys_are_added_and_revoked_with_their_thresholds() {
 }
 
 #[test]
-fn renewal_and_monitoring() {
+fn status_fails_before_expiry_until_metadata_is_renewed() {
     let sandbox = sandbox(&["--timestamp-days", "2", "--targets-days", "30"]);
     publish(&sandbox);
     sandbox.ship("1.0");
@@ -485,7 +485,7 @@ fn an_external_signer_with_a_key_in_a_pkcs11_token() {
 }
 
 #[test]
-fn real_bundles_too() {
+fn a_real_bundle_updates_after_its_keys_were_replaced() {
     let sandbox = Sandbox::with(&["--snapshot-keys", "online", "--timestamp-keys", "online"]);
     sandbox.release("1.0", &[]);
     sandbox.ship("1.0");

@@ -154,7 +154,7 @@ fn nginx_tls(sandbox: &Sandbox, tls: &Path, more: &str) -> (Daemon, String) {
 
 /// An authority of a company's own, and a server that it vouches for.
 #[test]
-fn a_private_authority() {
+fn an_authority_of_a_company_is_believed_if_the_settings_name_it() {
     let sandbox = Sandbox::with_update();
     let tls = certificates(&sandbox);
     let (_nginx, url) = nginx_tls(&sandbox, &tls, "");

@@ -21,7 +21,7 @@ fn started(sandbox: &Sandbox) -> Child {
 }
 
 #[test]
-fn one_patch() {
+fn an_update_of_one_release_takes_one_patch() {
     let sandbox = Sandbox::new();
     sandbox.release("1.0", &[]);
     sandbox.ship("1.0");
@@ -43,7 +43,7 @@ fn one_patch() {
 }
 
 #[test]
-fn three_patches_at_once() {
+fn an_update_of_three_releases_takes_three_patches() {
     let sandbox = Sandbox::new();
     sandbox.release("1.0", &[]);
     sandbox.ship("1.0");
@@ -55,7 +55,7 @@ fn three_patches_at_once() {
 }
 
 #[test]
-fn the_full_archive_where_there_is_no_patch() {
+fn the_full_archive_is_taken_where_there_is_no_patch() {
     let sandbox = Sandbox::new();
     sandbox.release("1.0", &[]);
     sandbox.ship("1.0");
@@ -113,7 +113,7 @@ fn pre_releases_are_for_those_who_want_them() {
 }
 
 #[test]
-fn a_one_file_bundle() {
+fn a_one_file_bundle_updates_itself() {
     let sandbox = Sandbox::new();
     sandbox.add("1.0", &bundle("onefile-1.0"), &[]);
     sandbox.bundler(&["publish"]);

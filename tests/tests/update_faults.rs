@@ -81,27 +81,27 @@ fn downloads_are_missing() {
 }
 
 #[test]
-fn metadata_without_end() {
+fn metadata_without_end_is_refused() {
     launches_with("timestamp", Fault::Endless, "(refused)");
 }
 
 #[test]
-fn the_server_says_nothing() {
+fn a_server_that_says_nothing_is_given_up() {
     launches_with("timestamp", Fault::Stalled, "(unavailable)");
 }
 
 #[test]
-fn the_download_stalls() {
+fn a_download_that_stalls_is_given_up() {
     launches_with("targets/", Fault::Stalled, "(unavailable)");
 }
 
 #[test]
-fn more_than_was_signed() {
+fn more_than_was_signed_is_refused() {
     launches_with("targets/", Fault::Longer, "(refused)");
 }
 
 #[test]
-fn another_part_than_was_asked_for() {
+fn another_part_than_was_asked_for_is_refused() {
     launches_with(
         "targets/",
         Fault::WrongRange,
@@ -110,7 +110,7 @@ fn another_part_than_was_asked_for() {
 }
 
 #[test]
-fn a_host_that_does_not_exist() {
+fn a_host_that_does_not_exist_is_named() {
     let sandbox = Sandbox::with_update();
     sandbox.point_to("http://no-such-host.invalid");
     assert_eq!(sandbox.start_version(), "1.0");
@@ -138,7 +138,7 @@ fn a_proxy_that_asks_for_a_password() {
 }
 
 #[test]
-fn twenty_at_once() {
+fn of_twenty_starts_at_once_one_updates() {
     let sandbox = Sandbox::with_update();
     let start = |_| sandbox.stub().stdout(std::process::Stdio::piped()).spawn();
     let all: Vec<_> = (0..20).map(start).collect();
@@ -175,7 +175,7 @@ fn a_clock_that_is_wrong_by_years() {
 }
 
 #[test]
-fn slow_retrieval() {
+fn a_download_that_drips_is_given_up() {
     launches_with("targets/", Fault::Dripping, "sends too slowly");
 }
 
@@ -352,7 +352,7 @@ fn another_repository_is_not_trusted() {
 }
 
 #[test]
-fn expired_metadata() {
+fn expired_metadata_names_its_date_and_the_clock() {
     let sandbox = Sandbox::with_update();
     let metadata = sandbox.repository().join("metadata");
     let key = sandbox.path("project/keystore/timestamp.pem");
@@ -385,7 +385,7 @@ fn settings_that_cannot_be_read() {
 }
 
 #[test]
-fn state_that_is_damaged() {
+fn damaged_state_is_made_anew() {
     let sandbox = Sandbox::with_update();
     assert_eq!(
         json(sandbox.stub().args(["--updater", "check", "--json"]))["update"],
@@ -401,7 +401,7 @@ fn state_that_is_damaged() {
 
 #[cfg(unix)]
 #[test]
-fn a_read_only_install() {
+fn a_read_only_install_starts_and_logs_elsewhere() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
     let sandbox = Sandbox::with_update();
@@ -426,7 +426,7 @@ fn a_read_only_install() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk() {
+fn an_update_that_does_not_fit_on_the_disk_is_not_fetched() {
     use std::process::Command;
     let sandbox = Sandbox::new();
     sandbox.release("1.0", &[]);

@@ -186,7 +186,7 @@ fn to_an_s3_compatible_store() {
 /// who signs how. There is no server of Google's to be had, so this is the other
 /// one, behind nginx, which takes Google's signature away.
 #[test]
-fn to_google_cloud_storage() {
+fn an_upload_to_google_cloud_storage_is_complete() {
     let sandbox = Sandbox::new();
     let folder = sandbox.path("store");
     let s3 = S3::start(&folder, None);
@@ -220,7 +220,7 @@ fn to_google_cloud_storage() {
 
 #[test]
 #[ignore = "scripts/test-clouds"]
-fn to_azure_blob_storage() {
+fn an_upload_to_azure_blob_storage_is_complete() {
     let sandbox = Sandbox::new();
     let program = root().join(".work/tools/azurite/node_modules/.bin/azurite-blob");
     let address = free_address();
@@ -274,7 +274,7 @@ fn to_azure_blob_storage() {
 /// nginx over what was uploaded to a folder: another server than ours, with
 /// its own entity tags and ranges.
 #[test]
-fn served_by_nginx() {
+fn clients_update_from_nginx() {
     let sandbox = Sandbox::new();
     let folder = sandbox.path("published");
     let to = folder.to_str().unwrap().to_owned();

@@ -119,7 +119,7 @@ fn end(mut child: Child, image: &Path) {
 
 #[test]
 #[ignore = "scripts/test-windows"]
-fn patch_archive_and_chain() {
+fn updates_by_patch_archive_and_chain_leave_nothing_behind() {
     let install = Install::new();
     assert_eq!(install.start(), "1.0");
     install.release("1.1", &[], &[]);
@@ -286,7 +286,7 @@ fn the_stub_replaces_itself() {
 
 #[test]
 #[ignore = "scripts/test-windows"]
-fn offline_and_repair() {
+fn a_damaged_file_is_repaired_and_without_a_network_the_application_starts() {
     let mut install = Install::new();
     let data = install.folder.join("app/_internal/data.bin");
     let sound = fs::read(&data).unwrap();

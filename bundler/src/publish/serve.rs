@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges() {
+    fn one_range_to_the_end_is_served_and_others_are_ignored() {
         assert_eq!(parse_range("bytes=0-", 10), Some((0, 10)));
         assert_eq!(parse_range("bytes=4-5", 10), Some((4, 2)));
         assert_eq!(parse_range("bytes=4-99", 10), Some((4, 6)));

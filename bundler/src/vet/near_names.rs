@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_between_names() {
+    fn the_distance_of_names_counts_changed_letters() {
         for (one, other, expected) in [
             ("hello", "hello", 0),
             ("helo", "hello", 1),

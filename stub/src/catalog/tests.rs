@@ -137,7 +137,7 @@ fn names_are_taken_apart_as_tufup_does() {
 }
 
 #[test]
-fn newest_on_the_channel() {
+fn the_newest_release_on_the_channel_is_chosen() {
     let all = [
         ("1.0", false),
         ("1.1.dev1", false),

@@ -104,7 +104,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_else_is() {
+    fn links_pipes_and_folders_are_not_opened() {
         use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().unwrap();
         let victim = folder.path().join("victim");

@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certificates_that_are_none() {
+    fn a_file_without_certificates_is_an_error() {
         for pem in [
             "",
             "-----BEGIN CERTIFICATE-----\n???\n-----END CERTIFICATE-----\n",

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_proxies() {
+    fn a_proxy_is_an_address_with_or_without_a_scheme() {
         let parsed = |text| Proxy::parse("HTTP_PROXY", text).unwrap();
         for (text, tls, address) in [
             ("p", false, "p:80"),
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions() {
+    fn hosts_of_no_proxy_are_reached_directly() {
         let direct = |list: &str, url: &str| {
             let proxies = proxies(&[("ALL_PROXY", "p:1"), ("NO_PROXY", list)]);
             host_for(&proxies, url).is_none()

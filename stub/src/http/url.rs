@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_settings() {
+    fn a_url_in_the_settings_has_a_host_and_no_password() {
         for good in [
             "https://h",
             "http://h:80/a/",
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn redirects() {
+    fn a_redirect_is_resolved_against_the_url_that_answered() {
         let base = "https://h:8/a/b/c.json?x=1";
         for (location, expected) in [
             ("https://o/x?y#z", "https://o/x?y"),

@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn judges_by_the_end() {
+    fn the_end_of_a_new_version_tells_whether_it_works() {
         assert_eq!(verdict(AppExit::Code(0), false), Verdict::Healthy);
         assert_eq!(verdict(AppExit::Code(1), false), Verdict::Failed);
         assert_eq!(verdict(AppExit::Code(1), true), Verdict::Healthy);

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_and_back() {
+    fn an_origin_is_read_back_as_it_was_written() {
         let target = Why::Target {
             path: "some folder/app-1.0.tar.gz".into(),
             algorithm: "sha256".into(),

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn it_must_be_newer() {
+    fn what_is_staged_must_be_newer_than_what_is_installed() {
         assert_eq!(check(("1.1", 11), None, None, false), Ok(Vouched::Listed));
         assert_eq!(
             check(("1.1", 11), None, Some("1.0"), false),

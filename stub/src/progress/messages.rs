@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn languages_and_values() {
+    fn a_message_is_in_the_users_language_with_its_values() {
         for (locale, start) in [
             ("de_CH.UTF-8", "Jetzt starten"),
             ("pt-BR", "Iniciar agora"),

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_update() {
+    fn the_view_follows_an_update_from_download_to_installing() {
         let s = Duration::from_secs;
         let mut tale = ProgressModel::new(Messages::english());
         let notes = "# 1.1\n\n* **Faster** start\x1b[2J\n* more\n";

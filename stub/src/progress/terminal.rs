@@ -103,7 +103,7 @@ mod tests {
     use crate::progress::ProgressView;
 
     #[test]
-    fn bars() {
+    fn a_bar_is_filled_in_proportion() {
         assert_eq!(bar(0.0, 24), "[........................]   0 %");
         assert_eq!(bar(0.5, 8), "[####....]  50 %");
         assert_eq!(bar(1.0, 8), "[########] 100 %");

@@ -4,7 +4,7 @@ const LEAST: &str = "name = 'app'\nmetadata_url = 'https://x/m'\n\
     targets_url = 'https://x/t/'\nexecutable = 'app'\n";
 
 #[test]
-fn defaults_and_unknown_keys() {
+fn what_is_not_set_has_a_default_and_unknown_keys_are_ignored() {
     let settings = Settings::parse(&format!("\u{feff}{LEAST}from_the_future = 1\n")).unwrap();
     assert_eq!(settings.mode, Mode::BeforeLaunch);
     assert_eq!(settings.channel, Channel::Final);
@@ -18,7 +18,7 @@ fn defaults_and_unknown_keys() {
 }
 
 #[test]
-fn names_passwords_and_tokens() {
+fn credentials_become_a_header_for_their_origin() {
     let settings = |rest: &str| Settings::parse(&format!("{LEAST}[[authorization]]\n{rest}"));
     let basic = settings("origin = 'https://a'\nuser = 'me'\npassword = 'secret'\n").unwrap();
     let expected = ("https://a".to_owned(), "Basic bWU6c2VjcmV0".to_owned());

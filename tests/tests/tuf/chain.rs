@@ -68,7 +68,7 @@ fn remembered(roots: &[&SelfSignedRoot]) -> RootChain {
 const KEPT: Shipped = Shipped::Newer(RootChange::KeysKept);
 
 #[test]
-fn of_the_same_chain() {
+fn a_root_of_the_same_chain_is_known_or_newer() {
     for rotation in [Rotation::None, Rotation::All, Rotation::OneByOne] {
         let roots = roots(rotation);
         let nothing = RootChain::default();
@@ -102,7 +102,7 @@ fn of_the_same_chain() {
 }
 
 #[test]
-fn of_another_chain() {
+fn a_root_of_another_chain_is_told_apart() {
     for rotation in [Rotation::None, Rotation::All] {
         let (old, new) = (roots(rotation), roots(rotation));
         for stored in 0..5 {
