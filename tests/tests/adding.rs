@@ -248,7 +248,7 @@ fn a_bundle_must_have_the_program_that_installs_start() {
     fs::rename(bundle.join("inner/program"), bundle.join("program")).unwrap();
     fs::remove_dir(bundle.join("inner")).unwrap();
     is_fine(&sandbox, &bundle);
-    // As actions/upload-artifact brings it (kuzudb/kuzu#2880).
+    // As actions/upload-artifact brings it: <https://github.com/kuzudb/kuzu/issues/2880>.
     for path in ["program", "programs"] {
         set_mode(&bundle.join(path), 0o644);
     }
@@ -328,7 +328,9 @@ fn what_ship_makes_is_released_under_another_name_only() {
     assert!(said.contains("updater is a stub"), "{said}");
 }
 
-/// Names of others: mon/ifstools#18, imagej/imagej-updater#12.
+/// Names that others stumbled over:
+/// <https://github.com/mon/ifstools/issues/18>,
+/// <https://github.com/imagej/imagej-updater/issues/12>
 #[test]
 fn names_must_suit_the_system_that_the_bundle_is_for() {
     let sandbox = Sandbox::new();

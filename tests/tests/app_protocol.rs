@@ -55,9 +55,10 @@ fn an_application_stages_an_update_and_restarts_into_it() {
     );
 }
 
-/// One-file bundles (pyinstaller #9233, #9338 are about such restarts): a
-/// loader in `app/` waits for the application, which then is another program's
-/// affair. Here the loader is a shell.
+/// One-file bundles: a loader in `app/` waits for the application, which then
+/// is another program's affair. Here the loader is a shell. About such restarts:
+/// <https://github.com/pyinstaller/pyinstaller/issues/9233>,
+/// <https://github.com/pyinstaller/pyinstaller/issues/9338>
 fn release_one_file(sandbox: &Sandbox, version: &str, script: &str) {
     let folder = sandbox.path(&format!("bundle-{version}"));
     fs::create_dir_all(&folder).unwrap();

@@ -399,8 +399,8 @@ fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
     finds("is missing or damaged");
 }
 
-/// electron-userland/electron-builder#1618: the bucket is private, and nobody
-/// says so.
+/// The bucket is private, and nobody says so.
+/// <https://github.com/electron-userland/electron-builder/issues/1618>
 #[test]
 fn a_private_bucket_is_not_an_empty_one() {
     let sandbox = Sandbox::new();
@@ -422,7 +422,9 @@ fn a_private_bucket_is_not_an_empty_one() {
     assert!(sandbox.log().contains("answers 403"), "{}", sandbox.log());
 }
 
-/// sktelecom/onot#84, NativePHP/electron#145: several at once.
+/// Several at once.
+/// <https://github.com/sktelecom/onot/issues/84>,
+/// <https://github.com/NativePHP/electron/issues/145>
 #[test]
 fn what_is_added_at_once_is_all_published() {
     let apps = ["a", "b", "c", "d"];
@@ -474,7 +476,7 @@ fn who_waits_is_told_for_whom() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// moby/moby#19309: a volume, another disk.
+/// A volume, another disk. <https://github.com/moby/moby/issues/19309>
 #[cfg(target_os = "linux")]
 #[test]
 fn the_repository_may_be_on_another_disk() {

@@ -83,8 +83,9 @@ fn assert_as_released(sandbox: &Sandbox, what: &str) {
     assert!(damaged.is_empty(), "{what}: {damaged:?}\n{}", sandbox.log());
 }
 
-// calibre PR 849, nextdns PR 596: after an update under a strict umask nobody
-// else could start the program.
+/// After an update under a strict umask nobody else could start the program.
+/// <https://github.com/kovidgoyal/calibre/pull/849>,
+/// <https://github.com/nextdns/nextdns/pull/596>
 #[test]
 fn a_release_has_its_modes_whatever_the_umask() {
     for umask in ["077", "000", "027"] {
@@ -110,7 +111,9 @@ fn a_release_has_its_modes_whatever_the_umask() {
     }
 }
 
-// NAppUpdate 43, Tdarr 1265: folders of the application lose their modes.
+/// Files and folders of the application lose their modes.
+/// <https://github.com/synhershko/NAppUpdate/issues/43>,
+/// <https://github.com/HaveAGitGat/Tdarr/issues/1265>
 #[test]
 fn what_the_application_made_keeps_mode_owner_and_times() {
     let sandbox = sandbox();
@@ -188,7 +191,9 @@ fn a_folder_of_the_release_stays_with_its_owner() {
     assert_eq!(owner("program"), 0);
 }
 
-// wow.export 442, AntaREST 1397: the program has lost its x bit.
+/// The program has lost its x bit.
+/// <https://github.com/Kruithne/wow.export/issues/442>,
+/// <https://github.com/AntaresSimulatorTeam/AntaREST/issues/1397>
 #[test]
 fn repair_restores_permissions_without_a_download() {
     let sandbox = sandbox();

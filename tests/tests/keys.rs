@@ -401,8 +401,9 @@ fn the_commands_that_errors_name_work() {
     }
 }
 
-/// The reports fleetdm/fleet#13314 and notaryproject/notary#1648: the root has
-/// expired, and what is named does not mend it.
+/// The root has expired, and the command that is named must renew it.
+/// <https://github.com/fleetdm/fleet/issues/13314>,
+/// <https://github.com/notaryproject/notary/issues/1648>
 #[test]
 fn an_expired_root_is_renewed_by_what_is_named() {
     let later = |desk: &Desk, args: &[&str]| {

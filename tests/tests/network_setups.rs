@@ -248,8 +248,10 @@ fn a_proxy_with_a_password() {
     assert!(used.contains("127.0.0.1"), "{used}");
 }
 
-/// The proxy's own rules allow CONNECT to port 443 only (ureq PR #587, synapse
-/// #3708): http goes through it as it is, and https by CONNECT.
+/// The proxy's own rules allow CONNECT to port 443 only: http goes through it
+/// as it is, and https by CONNECT.
+/// <https://github.com/algesten/ureq/pull/587>,
+/// <https://github.com/vertexproject/synapse/issues/3708>
 #[test]
 fn a_proxy_for_each_scheme() {
     let sandbox = Sandbox::with_update();
@@ -405,7 +407,8 @@ impl<'a> Fresh<'a> {
     }
 }
 
-/// nefarius/vicius PR #152, and all else that a first place can answer.
+/// A page instead of metadata, and all else that a primary repository can
+/// answer. <https://github.com/nefarius/vicius/pull/152>
 #[test]
 fn a_mirror_is_used_whatever_is_wrong_with_the_metadata() {
     let sandbox = Sandbox::with_update();
@@ -491,7 +494,9 @@ fn a_mirror_is_used_whatever_is_wrong_with_the_files() {
     assert!(!sandbox.log().contains("mirror"), "{}", sandbox.log());
 }
 
-/// As broken networks do (ureq #1150, pi-hole #6542).
+/// As networks with broken IPv6 do.
+/// <https://github.com/algesten/ureq/issues/1150>,
+/// <https://github.com/pi-hole/pi-hole/issues/6542>
 #[cfg(target_os = "linux")]
 #[test]
 fn a_place_that_swallows_packets() {

@@ -136,8 +136,9 @@ fn a_command_of_a_moment_is_updated_in_the_background() {
     wait_until(|| !asked().is_empty(), || sandbox.log());
 }
 
-/// Whoever reads them may be gone (BedrockOnLinux #261, github/app #633), or
-/// the disk may be full.
+/// Whoever reads them may be gone, or the disk may be full.
+/// <https://github.com/Wyze3306/BedrockOnLinux/issues/261>,
+/// <https://github.com/github/app/issues/633>
 #[test]
 fn streams_that_take_nothing_are_no_trouble() {
     let gone = || {
@@ -190,8 +191,9 @@ fn streams_that_are_closed_are_no_trouble() {
     assert_eq!(strange, None, "it is no stream: {log}");
 }
 
-/// A supervisor, or the system when memory runs out (usestrix/strix #1282,
-/// pyinstaller #9016).
+/// A supervisor ends it, or the system when memory runs out.
+/// <https://github.com/usestrix/strix/pull/1282>,
+/// <https://github.com/pyinstaller/pyinstaller/issues/9016>
 #[test]
 fn the_application_ends_with_the_process_that_was_started() {
     let sleep = "echo $$; exec sleep 1000";
@@ -213,7 +215,7 @@ fn the_application_ends_with_the_process_that_was_started() {
 }
 
 /// Sockets that systemd has opened are for the process with the id that it
-/// says (pyinstaller #2345 was alike).
+/// says. <https://github.com/pyinstaller/pyinstaller/issues/2345> was alike.
 #[test]
 fn the_application_finds_its_own_process_id_in_listen_pid() {
     let script = "echo $$ $LISTEN_PID $WATCHDOG_PID ${LISTEN_PIDFDID-none} $SYSTEMD_EXEC_PID; \

@@ -360,8 +360,10 @@ impl Jobs {
     }
 }
 
-/// sigstore/root-signing#171, repository-service-tuf-worker#491, cleanunicorn/earheart#10:
-/// two who start from one state; the second is refused, and goes on by `fetch`.
+/// Two who start from one state: the second is refused, and goes on by `fetch`.
+/// <https://github.com/sigstore/root-signing/issues/171>,
+/// <https://github.com/repository-service-tuf/repository-service-tuf-worker/issues/491>,
+/// <https://github.com/cleanunicorn/earheart/issues/10>
 #[test]
 fn of_two_jobs_the_second_is_refused_and_goes_on() {
     let jobs = Jobs::new();
@@ -455,7 +457,8 @@ fn another_repository_is_left_alone() {
     assert_eq!(files(&jobs.web), before);
 }
 
-/// velopack/velopack#205: from a checkout without the targets.
+/// From a checkout without the targets.
+/// <https://github.com/velopack/velopack/issues/205>
 #[test]
 fn a_thin_checkout_removes_nothing_that_is_listed() {
     let jobs = Jobs::new();

@@ -34,7 +34,9 @@ fn refused(sandbox: &Sandbox, version: &str, more: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// sparkle-project/Sparkle#1287, #1415: clients would go to and fro.
+/// Clients would go to and fro.
+/// <https://github.com/sparkle-project/Sparkle/issues/1287>,
+/// <https://github.com/sparkle-project/Sparkle/issues/1415>
 #[test]
 fn a_withdrawn_number_is_not_used_again_whatever_becomes_of_the_others() {
     let sandbox = Sandbox::new();
@@ -126,7 +128,8 @@ fn a_withdrawn_number_stays_used_when_no_release_is_left() {
     }
 }
 
-/// obsproject/obs-studio#12332, sparkle-project/Sparkle#1643.
+/// <https://github.com/obsproject/obs-studio/issues/12332>,
+/// <https://github.com/sparkle-project/Sparkle/issues/1643>
 #[test]
 fn a_bug_fix_comes_beside_a_pre_release() {
     let sandbox = Sandbox::new();

@@ -225,7 +225,8 @@ fn diamond(signed_by: &[usize]) -> (Simulator, Client) {
     (simulator, client)
 }
 
-// TUF conformance suite: test_cached_role_is_verified_against_current_delegator.
+// `test_cached_role_is_verified_against_current_delegator` of
+// <https://github.com/theupdateframework/tuf-conformance>.
 #[test]
 fn a_role_is_believed_only_for_the_delegator_through_which_it_is_reached() {
     for (signed_by, a, b) in [
@@ -270,7 +271,8 @@ fn what_a_role_delegates_counts_only_where_the_role_itself_does() {
     assert!(find("a/deep").unwrap().is_some());
 }
 
-// TUF conformance suite: test_delegation_not_in_snapshot.
+// `test_delegation_not_in_snapshot` of
+// <https://github.com/theupdateframework/tuf-conformance>.
 #[test]
 fn what_the_snapshot_does_not_list_is_not_asked_for() {
     let (mut simulator, mut client) = delegated(&[("targets", "A", json!({ "paths": ["*"] }))]);
