@@ -2,4 +2,5 @@
 //! clients of tufup.
 
 pub mod bsdiff4;
+pub mod members;
 pub mod per_file;

@@ -1,6 +1,7 @@
 //! Reads the settings file of a project.
 
 use crate::keys::External;
+use notsotuf_stub::bundle::patch::Format;
 use notsotuf_stub::catalog::{Channel, is_name};
 use notsotuf_stub::settings::Mode;
 use serde::Deserialize;
@@ -40,10 +41,13 @@ impl ExpiresDays {
 /// How patches are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum PatchFormat {
-    /// Per file: small, quick, for the stub.
+    /// Per file, with the members of files compared as plain bytes.
     #[default]
+    #[serde(rename = "notsotuf-2")]
+    Notsotuf2,
+    /// Per file, for stubs that know no better.
     #[serde(rename = "notsotuf-1")]
-    PerFile,
+    Notsotuf1,
     /// tufup's: over the whole uncompressed archive, for clients that still
     /// are tufup's.
     #[serde(rename = "bsdiff4")]
@@ -56,10 +60,20 @@ pub enum PatchFormat {
 }
 
 impl PatchFormat {
+    /// The stub's name for it; `None` if no patches are made for the stub.
+    pub fn per_file(self) -> Option<Format> {
+        match self {
+            PatchFormat::Notsotuf2 => Some(Format::Two),
+            PatchFormat::Notsotuf1 => Some(Format::One),
+            PatchFormat::Bsdiff4 | PatchFormat::None => None,
+        }
+    }
+
     /// As the settings name it.
     pub fn name(self) -> &'static str {
         match self {
-            PatchFormat::PerFile => "notsotuf-1",
+            PatchFormat::Notsotuf2 => Format::Two.name(),
+            PatchFormat::Notsotuf1 => Format::One.name(),
             PatchFormat::Bsdiff4 => "bsdiff4",
             PatchFormat::None => "none",
         }

@@ -8,6 +8,7 @@ use crate::patch::per_file::{self, Summary};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::temporary;
+use notsotuf_stub::bundle::patch::Format;
 use pep440_rs::Version;
 use std::collections::BTreeMap;
 
@@ -52,7 +53,10 @@ pub fn explain(
     };
     let (old, new) = (unpacked(&releases[from], "old")?, unpacked(to, "new")?);
     let (old, new) = (old.tree(), new.tree());
-    let (summary, parts) = per_file::explain(old, new, |n| progress.bar("comparing", n))?;
+    let format = project.settings.patch_format.per_file();
+    let format = format.unwrap_or(Format::Two);
+    let bar = |n| progress.bar("comparing", n);
+    let (summary, parts) = per_file::explain(old, new, format, bar)?;
     Ok(PatchReport {
         from: from.clone(),
         summary,

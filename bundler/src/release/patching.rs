@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::vet::{self, Previous, Vetting};
 use indicatif::HumanDuration;
-use notsotuf_stub::bundle::patch::{self, PatchError, apply_patch};
+use notsotuf_stub::bundle::patch::{Format, PatchError, apply_patch};
 use notsotuf_stub::bundle::{Rules, TreeHash};
 use notsotuf_stub::catalog::TargetKind;
 use notsotuf_stub::catalog::custom::{self, PatchCustom};
@@ -148,7 +148,7 @@ pub fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseError> {
         patches.why_none = Some("it is the first release".into());
         return Ok(patches);
     };
-    let format = bases.project.settings.patch_format;
+    let wanted = bases.project.settings.patch_format;
     if base.tree == Some(making.new.manifest.tree_hash()) {
         patches.warnings.push(unchanged(&base.version));
     }
@@ -156,15 +156,15 @@ pub fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseError> {
         patches.why_none = Some("as asked".into());
         return Ok(patches);
     }
-    if format == PatchFormat::None {
+    if wanted == PatchFormat::None {
         patches.why_none = Some("patch_format is \"none\"".into());
         return Ok(patches);
     }
     let old = bases.archive(base)?;
     patches.from = Some(base.version.clone());
-    let made = match format {
-        PatchFormat::Bsdiff4 => bsdiff_patch(bases, base, &old, making, &mut patches),
-        _ => patch_per_file(bases, base, &old, making, &mut patches),
+    let made = match wanted.per_file() {
+        None => bsdiff_patch(bases, base, &old, making, &mut patches),
+        Some(format) => patch_per_file(bases, base, &old, making, format, &mut patches),
     };
     match made {
         Err(ReleaseError::Diff(DiffError::Budget) | ReleaseError::Bsdiff(BsdiffError::Budget)) => {
@@ -198,6 +198,7 @@ fn patch_per_file(
     base: &Release,
     old: &Path,
     making: &Making,
+    format: Format,
     patches: &mut Patches,
 ) -> Result<(), ReleaseError> {
     let old = open_old(old, &making.work.join("old"), making.progress)?;
@@ -206,9 +207,9 @@ fn patch_per_file(
         patches.warnings.push(unchanged(&base.version));
     }
     let file = making.work.join("patch");
-    let (summary, heaviest) = make_checked(&old, making, &file)?;
+    let (summary, heaviest) = make_checked(&old, making, format, &file)?;
     let custom = PatchCustom {
-        format: Some(patch::FORMAT.into()),
+        format: Some(format.name().into()),
         from: Some(base.version.clone()),
         from_tree: Some(from_tree),
         tree: Some(tree),
@@ -311,12 +312,13 @@ fn compressed(heaviest: &Heaviest, making: &Making, patch: u64) -> Option<String
 fn make_checked(
     old: &Unpacked,
     making: &Making,
+    format: Format,
     patch: &Path,
 ) -> Result<(Summary, Option<Heaviest>), ReleaseError> {
     let (new, progress) = (&making.new, making.progress);
     let expected = new.manifest.tree_hash();
     let (before, after) = (old.tree(), new.tree());
-    let made = per_file::diff(before, after, patch, making.budget, |n| {
+    let made = per_file::diff(before, after, patch, format, making.budget, |n| {
         progress.bar("making the patch", n)
     })?;
     let check = making.work.join("check");

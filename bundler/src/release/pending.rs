@@ -285,7 +285,7 @@ impl<'a> PendingTargets<'a> {
 /// The file system's.
 pub fn settle(project: &Project, pending: &mut PendingTargets, app: &str) -> Result<(), FsError> {
     match project.settings.patch_format {
-        PatchFormat::PerFile => pending.save(),
+        PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 => pending.save(),
         PatchFormat::Bsdiff4 => {
             let gone = numbers::misleading(&pending.line(app));
             pending.drop_patches(app, |version| gone.contains(version))?;

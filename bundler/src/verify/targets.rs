@@ -176,7 +176,8 @@ impl TargetCheck<'_> {
         fs::remove_file_if_exists(&to)?;
         // tufup's are over the whole archive; their hashes match.
         let fetched = self.fetch(&patch.path, &patch.file, &to)?;
-        if fetched && patch.format.as_deref() == Some(patch::FORMAT) {
+        let format = patch.format.as_deref().and_then(patch::Format::named);
+        if fetched && format.is_some() {
             let found = apply(patch, &to, version, catalog, open, self.work.path())?;
             if let Finding::Problem(reason) = found {
                 self.report

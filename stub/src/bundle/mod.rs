@@ -7,6 +7,7 @@ pub mod manifest;
 pub mod manifest_text;
 pub mod patch;
 pub mod path_rules;
+pub mod recompress;
 mod tree_check;
 pub mod unpack;
 

@@ -78,7 +78,8 @@ fn chain<'a>(
     // without gaps is the only one that can come out.
     while at != base {
         let patch = catalog.patches.get(at).ok_or(FullArchiveReason::Gap)?;
-        let known = patch.format.as_deref() == Some(patch::FORMAT) && patch.tree.is_some();
+        let format = patch.format.as_deref().and_then(patch::Format::named);
+        let known = format.is_some() && patch.tree.is_some();
         let from = patch
             .from
             .as_ref()
@@ -137,7 +138,7 @@ mod tests {
         Patch {
             path: format!("app-{n}.0.patch"),
             file: file(length),
-            format: Some(patch::FORMAT.into()),
+            format: Some(patch::Format::Two.name().into()),
             from: Some(v(n - 1)),
             from_tree: Some(TreeHash([n - 1; 32])),
             tree: Some(TreeHash([n; 32])),

@@ -5,6 +5,7 @@ use super::error::DiffError;
 use super::steps::{Content, Step};
 use super::tree::Tree;
 use indicatif::ProgressBar;
+use notsotuf_stub::bundle::patch::Format;
 use std::sync::{Condvar, Mutex};
 
 /// What comparing files at the same time may take in memory. One file that
@@ -16,6 +17,7 @@ pub fn compare(
     steps: &[Step],
     old: Tree,
     new: Tree,
+    format: Format,
     budget: Budget,
     bar: &ProgressBar,
 ) -> Result<Vec<Content>, DiffError> {
@@ -33,7 +35,7 @@ pub fn compare(
         while let Some((index, memory)) = take(&queue, &freed, |n| {
             steps[n].memory(old.manifest, new.manifest)
         }) {
-            let content = steps[index].content(old, new, budget);
+            let content = steps[index].content(old, new, format, budget);
             let mut queue = queue.lock().expect("no thread panics");
             queue.free += memory;
             queue.failed |= content.is_err();

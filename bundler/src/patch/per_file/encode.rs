@@ -1,13 +1,18 @@
 //! The difference of two files, as the streams of a patch have it.
 
 use super::budget::Budget;
+use super::container;
 use super::program;
 use super::search::{Match, search};
 use super::streams::{Runs, number, zigzag};
+use super::view::View;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
-use notsotuf_stub::bundle::patch::references::{Predictor, References};
-use notsotuf_stub::bundle::patch::{BLOCK, Cover, MAX_COVERS};
+use notsotuf_stub::bundle::patch::parts::{Part, Prediction, Unit};
+use notsotuf_stub::bundle::patch::references::References;
+use notsotuf_stub::bundle::patch::{
+    BLOCK, Cover, Format, MAX_COVERS, MAX_DIFF_SIZE, PartPredictor,
+};
 use std::convert::Infallible;
 use std::io::Write;
 
@@ -28,36 +33,131 @@ pub struct FileDiff {
     pub literals: Vec<u8>,
     /// If predicting references pays.
     pub references: Option<References>,
+    /// If members of it are looked into.
+    pub parts: Option<(Vec<Unit>, Vec<Part>)>,
 }
 
 /// The way from `old` to `new`; `None` if the new content itself is likely
 /// smaller once compressed, or once the budget is spent.
-pub fn difference(old: &[u8], new: &[u8], budget: Budget) -> Option<FileDiff> {
+pub fn difference(old: &[u8], new: &[u8], format: Format, budget: Budget) -> Option<FileDiff> {
     // The suffix array cannot be made of nothing.
     if old.is_empty() || new.is_empty() {
         return None;
+    }
+    if format >= Format::Two {
+        let changed = container::changed(old, new, budget);
+        if !changed.new.is_empty() {
+            return of_parts(View::new(old, new, &changed), budget);
+        }
+        if let Some(module) = container::module(old)
+            && container::module(new) == Some(module)
+        {
+            return of_parts(View::of_module(old, new, module), budget);
+        }
     }
     let matches = merge(search(old, new, budget));
     if matches.len() as u64 >= MAX_COVERS || budget.is_spent() {
         return None;
     }
-    let covers = covers(&matches);
-    let mut found = instructions(new, &matches, &covers);
-    (found.runs, found.differences) = differences(old, new, &matches, None);
-    if let Some(references) = program::references(old, new) {
-        let described = 20 + references.regions.len() * 6;
-        let mut predictor = Predictor::new(&references, &covers);
-        let (runs, differences) = differences(old, new, &matches, Some(&mut predictor));
-        let size = described + estimate(&runs) + estimate(&differences);
-        if size < estimate(&found.runs) + estimate(&found.differences) {
-            (found.runs, found.differences) = (runs, differences);
-            found.references = Some(references);
-        }
+    let prediction = match program::references(old, new) {
+        Some(references) => Prediction::Native(Box::new(references)),
+        None => Prediction::Nothing,
+    };
+    let sides = Sides {
+        old,
+        new,
+        module: &[],
+        starts: (0, 0),
+    };
+    let (mut found, prediction) = part(&sides, &matches, prediction);
+    if let Prediction::Native(references) = prediction {
+        found.references = Some(*references);
     }
     let size = found.estimate();
     // A difference that small is worth it whatever the file is.
     let small = new.len() > 4096 && size < new.len() / 20;
     (small || size < estimate(new)).then_some(found)
+}
+
+/// The same, part by part.
+fn of_parts(mut view: View, budget: Budget) -> Option<FileDiff> {
+    let limit = MAX_DIFF_SIZE as usize;
+    if view.old.len() >= limit || view.new.len() >= limit {
+        return None;
+    }
+    let matches = {
+        let (old, new) = view.normalized();
+        search(&old, &new, budget)
+    };
+    let mut matches = matches.into_iter().peekable();
+    let mut all = FileDiff::default();
+    for (range, described) in &mut view.parts {
+        let mut within = Vec::new();
+        // What goes across the end of a part goes on in the next one.
+        while let Some(found) = matches.peek_mut().filter(|found| found.new < range.end) {
+            let length = found.length.min(range.end - found.new);
+            within.push(Match { length, ..*found });
+            if length == found.length {
+                matches.next();
+            } else {
+                found.old += length;
+                found.new += length;
+                found.length -= length;
+                break;
+            }
+        }
+        let within = merge(within);
+        if within.len() as u64 >= MAX_COVERS || budget.is_spent() {
+            return None;
+        }
+        let piece = view.pieces[described.piece].clone();
+        let prediction = std::mem::take(&mut described.prediction);
+        let sides = Sides {
+            old: &view.old,
+            new: &view.new[range.clone()],
+            module: &view.old[piece.clone()],
+            starts: (piece.start, range.start),
+        };
+        let (found, prediction) = part(&sides, &within, prediction);
+        described.prediction = prediction;
+        all.append(found);
+    }
+    let parts = view.parts.into_iter().map(|(_, part)| part).collect();
+    all.parts = Some((view.units, parts));
+    Some(all)
+}
+
+/// What a part is made from.
+struct Sides<'a> {
+    /// The whole old view.
+    old: &'a [u8],
+    /// The new part.
+    new: &'a [u8],
+    /// The old piece that it is like.
+    module: &'a [u8],
+    /// Where that piece and that part begin in their views.
+    starts: (usize, usize),
+}
+
+/// The difference of one part, with what is predicted if that pays.
+fn part(sides: &Sides, matches: &[Match], prediction: Prediction) -> (FileDiff, Prediction) {
+    let (piece, start) = sides.starts;
+    let covers = covers(matches, piece, start);
+    let mut found = instructions(sides.new, matches, start, &covers);
+    let nothing = Prediction::Nothing;
+    (found.runs, found.differences) = differences(sides, matches, &covers, &nothing);
+    let described = match &prediction {
+        Prediction::Nothing => return (found, nothing),
+        Prediction::Native(references) => 20 + references.regions.len() * 6,
+        Prediction::Marshal(_) => 1,
+    };
+    let (runs, differences) = differences(sides, matches, &covers, &prediction);
+    let size = described + estimate(&runs) + estimate(&differences);
+    if size < estimate(&found.runs) + estimate(&found.differences) {
+        (found.runs, found.differences) = (runs, differences);
+        return (found, prediction);
+    }
+    (found, nothing)
 }
 
 fn merge(matches: Vec<Match>) -> Vec<Match> {
@@ -78,8 +178,9 @@ fn merge(matches: Vec<Match>) -> Vec<Match> {
     merged
 }
 
-fn covers(matches: &[Match]) -> Vec<Cover> {
-    let (mut old_end, mut new_end) = (0, 0);
+/// Relative to where the piece and the part begin.
+fn covers(matches: &[Match], piece: usize, start: usize) -> Vec<Cover> {
+    let (mut old_end, mut new_end) = (piece, start);
     let cover = |m: &Match| {
         let cover = Cover {
             literal: (m.new - new_end) as u64,
@@ -92,8 +193,8 @@ fn covers(matches: &[Match]) -> Vec<Cover> {
     matches.iter().map(cover).collect()
 }
 
-/// Covers and literals.
-fn instructions(new: &[u8], matches: &[Match], covers: &[Cover]) -> FileDiff {
+/// Covers and literals of the part `new`, which begins at `start`.
+fn instructions(new: &[u8], matches: &[Match], start: usize, covers: &[Cover]) -> FileDiff {
     let mut out = FileDiff::default();
     number(&mut out.covers, covers.len() as u64);
     for cover in covers {
@@ -103,33 +204,37 @@ fn instructions(new: &[u8], matches: &[Match], covers: &[Cover]) -> FileDiff {
     }
     let mut end = 0;
     for found in matches {
-        out.literals.extend_from_slice(&new[end..found.new]);
-        end = found.new + found.length;
+        let at = found.new - start;
+        out.literals.extend_from_slice(&new[end..at]);
+        end = at + found.length;
     }
     out.literals.extend_from_slice(&new[end..]);
     out
 }
 
-/// Runs and differences, with the references predicted or without.
+/// Runs and differences of a part.
 fn differences(
-    old: &[u8],
-    new: &[u8],
+    sides: &Sides,
     matches: &[Match],
-    mut predictor: Option<&mut Predictor>,
+    covers: &[Cover],
+    prediction: &Prediction,
 ) -> (Vec<u8>, Vec<u8>) {
+    let (piece, start) = sides.starts;
+    let predictor = PartPredictor::new(prediction, covers, sides.module, u64::MAX);
+    let (mut predictor, _) = predictor.expect("there is no bound");
     let mut runs = Runs::default();
     let mut block = Vec::with_capacity(BLOCK);
+    let mut end = 0;
     for found in matches {
+        let first = found.new - start;
+        predictor.literal(&sides.new[end..first]);
+        end = first + found.length;
         for at in (0..found.length).step_by(BLOCK) {
             let length = BLOCK.min(found.length - at);
-            let (old_at, new_at) = (found.old + at, found.new + at);
-            let mut actual = &new[new_at..new_at + length];
-            let Some(predictor) = &mut predictor else {
-                runs.add(&old[old_at..old_at + length], actual);
-                continue;
-            };
+            let (old_at, new_at) = (found.old + at, first + at);
+            let mut actual = &sides.new[new_at..new_at + length];
             block.clear();
-            block.extend_from_slice(&old[old_at..old_at + length]);
+            block.extend_from_slice(&sides.old[old_at..old_at + length]);
             let mut settle = |bytes: &mut [u8]| {
                 let (here, rest) = actual.split_at(bytes.len());
                 runs.add(bytes, here);
@@ -137,16 +242,25 @@ fn differences(
                 actual = rest;
                 Ok::<(), Infallible>(())
             };
-            match predictor.run(&mut block, old_at as u64, new_at as u64, &mut settle) {
+            let old_at = (old_at as u64).wrapping_sub(piece as u64);
+            match predictor.run(&mut block, old_at, new_at as u64, &mut settle) {
                 Ok(()) => {}
                 Err(never) => match never {},
             }
         }
     }
+    predictor.literal(&sides.new[end..]);
     runs.finish()
 }
 
 impl FileDiff {
+    fn append(&mut self, other: FileDiff) {
+        self.covers.extend_from_slice(&other.covers);
+        self.runs.extend_from_slice(&other.runs);
+        self.differences.extend_from_slice(&other.differences);
+        self.literals.extend_from_slice(&other.literals);
+    }
+
     fn estimate(&self) -> usize {
         let parts = [&self.covers, &self.runs, &self.differences, &self.literals];
         let described = self

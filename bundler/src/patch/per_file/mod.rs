@@ -3,14 +3,17 @@
 
 mod budget;
 mod compare;
+mod container;
 mod encode;
 mod error;
+mod module;
 mod pack;
 mod program;
 mod search;
 mod steps;
 mod streams;
 mod tree;
+mod view;
 
 pub use budget::Budget;
 pub use error::DiffError;
@@ -18,7 +21,7 @@ use steps::{Content, Step, plan};
 pub use tree::{Summary, Tree};
 
 use indicatif::ProgressBar;
-use notsotuf_stub::bundle::patch::MAGIC;
+use notsotuf_stub::bundle::patch::Format;
 use notsotuf_stub::fs;
 use std::io::{self, BufWriter};
 use std::path::Path;
@@ -42,6 +45,7 @@ pub fn diff(
     old: Tree,
     new: Tree,
     patch: &Path,
+    format: Format,
     budget: Budget,
     bar: impl FnOnce(u64) -> ProgressBar,
 ) -> Result<(Summary, Option<Heaviest>), DiffError> {
@@ -54,7 +58,7 @@ pub fn diff(
     };
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
-    let contents = compare::compare(&steps, old, new, budget, &bar)?;
+    let contents = compare::compare(&steps, old, new, format, budget, &bar)?;
     let heaviest = heaviest(&steps, &contents);
     let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut operations = Vec::new();
@@ -62,10 +66,10 @@ pub fn diff(
     for (step, content) in steps.iter().zip(&contents) {
         step.write(new.manifest, content, &mut operations, &mut summary);
     }
-    let parts = pack::pack(&operations, &contents, budget).map_err(written)?;
+    let parts = pack::pack(&operations, &contents, format, budget).map_err(written)?;
     drop(contents);
     let mut file = BufWriter::new(fs::create_new(patch)?);
-    streams::write(MAGIC, &parts, &mut file).map_err(written)?;
+    streams::write(format.magic(), &parts, &mut file).map_err(written)?;
     let file = file.into_inner().map_err(|e| written(e.into_error()))?;
     file.sync_all().map_err(written)?;
     bar.finish_and_clear();
@@ -111,11 +115,12 @@ pub struct Part {
 pub fn explain(
     old: Tree,
     new: Tree,
+    format: Format,
     bar: impl FnOnce(u64) -> ProgressBar,
 ) -> Result<(Summary, Vec<Part>), DiffError> {
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
-    let contents = compare::compare(&steps, old, new, Budget::UNLIMITED, &bar)?;
+    let contents = compare::compare(&steps, old, new, format, Budget::UNLIMITED, &bar)?;
     let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut parts = Vec::new();
     for (step, content) in steps.iter().zip(&contents) {
@@ -134,7 +139,8 @@ pub fn explain(
             source,
         };
         let content = std::slice::from_ref(content);
-        let streams = pack::pack(&operation, content, Budget::UNLIMITED).map_err(written)?;
+        let streams =
+            pack::pack(&operation, content, format, Budget::UNLIMITED).map_err(written)?;
         parts.push(Part {
             path: (*path).to_owned(),
             what,

@@ -3,7 +3,7 @@
 use super::budget::{Budget, Timed};
 use super::steps::Content;
 use super::streams;
-use notsotuf_stub::bundle::patch::{STREAMS, stream};
+use notsotuf_stub::bundle::patch::{Format, STREAMS, stream};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -11,9 +11,10 @@ use std::path::Path;
 pub fn pack(
     operations: &[u8],
     contents: &[Content],
+    format: Format,
     budget: Budget,
 ) -> io::Result<Vec<streams::Packed>> {
-    let part = |index: usize| -> io::Result<streams::Packed> {
+    let open = |index: usize| {
         let (mut size, mut readers): (u64, Vec<Box<dyn Read>>) = (0, Vec::new());
         if index == stream::OPERATIONS {
             size += operations.len() as u64;
@@ -39,7 +40,16 @@ pub fn pack(
             readers.push(Box::new(&bytes[..]));
         }
         readers.reverse();
-        streams::pack(index, size, Timed(Sequence(readers), budget))
+        (size, Timed(Sequence(readers), budget))
+    };
+    let part = |index: usize| -> io::Result<streams::Packed> {
+        let (size, content) = open(index);
+        let packed = streams::pack(index, size, content)?;
+        if format == Format::One || (packed.data.len() as u64) < size {
+            return Ok(packed);
+        }
+        // Compressing it would only cost time.
+        streams::store(size, open(index).1)
     };
     std::thread::scope(|scope| {
         let part = &part;

@@ -5,7 +5,7 @@ use super::encode::{self, FileDiff};
 use super::error::DiffError;
 use super::streams::{self, number, string};
 use super::tree::{Summary, Tree};
-use notsotuf_stub::bundle::patch::{MAX_DIFF_SIZE, op};
+use notsotuf_stub::bundle::patch::{Format, MAX_DIFF_SIZE, op};
 use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
 use notsotuf_stub::fs::{self, FsError};
 use std::collections::BTreeMap;
@@ -124,7 +124,13 @@ impl Step<'_> {
         }
     }
 
-    pub fn content(&self, old: Tree, new: Tree, budget: Budget) -> Result<Content, DiffError> {
+    pub fn content(
+        &self,
+        old: Tree,
+        new: Tree,
+        format: Format,
+        budget: Budget,
+    ) -> Result<Content, DiffError> {
         if budget.is_spent() {
             return Err(DiffError::Budget);
         }
@@ -141,7 +147,7 @@ impl Step<'_> {
                 }
                 let before = read(&fs::join(old.folder, from))?;
                 let after = read(&fs::join(new.folder, path))?;
-                let found = encode::difference(&before, &after, budget);
+                let found = encode::difference(&before, &after, format, budget);
                 // What is found when the time is over is not all there is.
                 if budget.is_spent() {
                     return Err(DiffError::Budget);
@@ -184,15 +190,18 @@ impl Step<'_> {
                 summary.moved += 1;
             }
             (Step::Change(path, from), Content::Diff(diff)) => {
-                operation(op::DIFF, path);
+                let code = if diff.parts.is_some() {
+                    op::PARTS
+                } else {
+                    op::DIFF
+                };
+                operation(code, path);
                 number(out, file_size(new, path));
-                string(out, from);
-                match &diff.references {
-                    None => out.push(0),
-                    Some(references) => {
-                        out.push(1);
-                        streams::references(out, references);
-                    }
+                if let Some((units, parts)) = &diff.parts {
+                    streams::parts(out, from, units, parts);
+                } else {
+                    string(out, from);
+                    streams::optional_references(out, diff.references.as_ref());
                 }
                 summary.changed += 1;
             }

@@ -1,9 +1,11 @@
 //! The streams of a patch, as bytes.
 
 use lzma_rust2::{LzmaOptions, LzmaWriter};
-use notsotuf_stub::bundle::patch::MAX_DICTIONARY;
+use notsotuf_stub::bundle::patch::parts::{Packing, Part, Prediction, Unit};
 use notsotuf_stub::bundle::patch::references::{ReferenceKind, References, Segment};
 use notsotuf_stub::bundle::patch::stream;
+use notsotuf_stub::bundle::patch::{MAX_DICTIONARY, STORED};
+use notsotuf_stub::bundle::recompress::Recipe;
 use std::io::{self, Read, Write};
 
 /// A run of zeros shorter than this is cheaper among the differences.
@@ -27,6 +29,62 @@ pub fn zigzag(value: i64) -> u64 {
 pub fn string(out: &mut Vec<u8>, text: &str) {
     number(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
+}
+
+/// A description of references, or that there is none.
+pub fn optional_references(out: &mut Vec<u8>, found: Option<&References>) {
+    out.push(u8::from(found.is_some()));
+    if let Some(found) = found {
+        references(out, found);
+    }
+}
+
+/// An old file with its units, and the parts that are made of it.
+pub fn parts(out: &mut Vec<u8>, path: &str, units: &[Unit], parts: &[Part]) {
+    number(out, 1);
+    string(out, path);
+    number(out, units.len() as u64);
+    for unit in units {
+        number(out, unit.gap);
+        let packing = match unit.packing {
+            Packing::Stored => 0,
+            Packing::Deflate => 1,
+            Packing::Zlib => 2,
+        };
+        number(out, unit.size << 2 | packing);
+    }
+    number(out, parts.len() as u64);
+    let mut next = 0;
+    for part in parts {
+        let known = match &part.prediction {
+            Prediction::Nothing => 0,
+            Prediction::Native(_) => 1,
+            Prediction::Marshal(_) => 2,
+        };
+        out.push(part.recipe.map_or(0, Recipe::byte) | known << 6);
+        number(out, zigzag(part.piece as i64 - next));
+        let unit = units.get(part.piece / 2);
+        number(
+            out,
+            match unit {
+                Some(unit) => {
+                    let old = if part.piece % 2 == 0 {
+                        unit.gap
+                    } else {
+                        unit.size
+                    };
+                    zigzag(part.size as i64 - old as i64)
+                }
+                None => part.size,
+            },
+        );
+        match &part.prediction {
+            Prediction::Nothing => {}
+            Prediction::Native(found) => references(out, found),
+            Prediction::Marshal(module) => out.push(module.byte()),
+        }
+        next = part.piece as i64 + 1;
+    }
 }
 
 /// A description of references.
@@ -163,6 +221,19 @@ pub fn pack(index: usize, size: u64, mut content: impl Read) -> io::Result<Packe
     }
     let data = lzma.finish()?;
     let mut entry = vec![options.get_props(), dictionary.trailing_zeros() as u8];
+    number(&mut entry, data.len() as u64);
+    number(&mut entry, size);
+    Ok(Packed { entry, data })
+}
+
+/// Keeps a stream of `size` bytes as it is.
+///
+/// # Errors
+/// What reading it said.
+pub fn store(size: u64, mut content: impl Read) -> io::Result<Packed> {
+    let mut data = Vec::new();
+    io::copy(&mut content, &mut data)?;
+    let mut entry = vec![STORED, 0];
     number(&mut entry, data.len() as u64);
     number(&mut entry, size);
     Ok(Packed { entry, data })

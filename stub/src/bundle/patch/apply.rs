@@ -5,10 +5,12 @@ use crate::bundle::manifest::{Manifest, Tree, TreeHash};
 use crate::bundle::patch::budget::Budget;
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::file_digest::verify;
+use crate::bundle::patch::format::MAX_DIFF_SIZE;
 use crate::bundle::patch::operation::Operation;
+use crate::bundle::patch::output::Output;
+use crate::bundle::patch::plain_view::PlainView;
 use crate::bundle::patch::reader::Patch;
-use crate::bundle::patch::rebuild;
-use crate::bundle::patch::rebuild::Output;
+use crate::bundle::patch::rebuild::rebuild;
 use crate::bundle::patch::tree_overlay::{FileSource, Made, Source, TreeOverlay};
 use crate::bundle::path_rules::Rules;
 use crate::fs::{self, FsError};
@@ -110,12 +112,20 @@ impl TreeOverlay {
                 mode,
                 size,
                 old,
-                references,
+                parts,
                 ..
             } => {
-                let old = self.old(old)?.path;
+                let old = old
+                    .iter()
+                    .map(|file| Ok((self.old(&file.path)?.path, file)));
+                let old = old.collect::<Result<Vec<_>, PatchError>>()?;
+                let work = built.parent().unwrap_or(built);
+                let view = PlainView::open(&old, work, observer)?;
+                if *size > MAX_DIFF_SIZE {
+                    return Err(PatchError::Malformed("a file is too large to be patched"));
+                }
                 let mut out = Output::create(built, *size, *mode, observer)?;
-                rebuild::rebuild(&old, references.as_deref(), *size, source, &mut out)?;
+                rebuild(&view, parts, source, &mut out)?;
                 let (size, sha256) = (*size, out.finish()?);
                 let place = FileSource::built(built, *mode);
                 (EntryKind::File { size, sha256 }, *mode, Some(place))

@@ -6,11 +6,43 @@ use crate::bundle::path_rules::MAX_TOTAL;
 /// and what belongs to one file at a time.
 pub const MEMORY: u64 = 50 << 20;
 
-/// The first bytes of a patch in this format.
-pub const MAGIC: &[u8; 8] = b"NSTFPT1\n";
+/// A format of patches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// `notsotuf-1`, which compares files as they are.
+    One,
+    /// `notsotuf-2`, which looks into compressed members of files.
+    Two,
+}
 
-/// The name of this format in targets metadata.
-pub const FORMAT: &str = "notsotuf-1";
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 2] = [Format::One, Format::Two];
+
+    /// The first bytes of a patch in this format.
+    pub fn magic(self) -> &'static [u8; 8] {
+        match self {
+            Format::One => b"NSTFPT1\n",
+            Format::Two => b"NSTFPT2\n",
+        }
+    }
+
+    /// The name of this format in targets metadata.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::One => "notsotuf-1",
+            Format::Two => "notsotuf-2",
+        }
+    }
+
+    /// The format of this name; `None` if this version knows none.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
+/// In the place of the LZMA properties: the stream is stored as it is.
+pub const STORED: u8 = 0xff;
 
 /// How many streams a patch has.
 pub const STREAMS: usize = 5;
@@ -27,6 +59,13 @@ pub const MAX_COVERS: u64 = 1 << 19;
 
 /// The largest file that is patched; larger ones are brought whole.
 pub const MAX_DIFF_SIZE: u64 = 1 << 31;
+
+/// The members of a file have at most so many times its bytes, and some more,
+/// while they are plain: compressing takes time.
+pub const MAX_PLAIN_RATIO: u64 = 64;
+
+/// So many more.
+pub const MIN_PLAIN: u64 = 1 << 20;
 
 /// Bytes of the first and last parts of the header, and the most bytes of a
 /// stream's entry in it.
@@ -65,6 +104,8 @@ pub mod op {
     pub const FULL: u8 = 3;
     pub const DIFF: u8 = 4;
     pub const COPY: u8 = 5;
+    /// Not in `notsotuf-1`.
+    pub const PARTS: u8 = 6;
 }
 
 /// The streams, in their order.

@@ -12,8 +12,23 @@ use std::io::{BufReader, Read};
 /// One stream, decompressed on the way.
 pub(super) struct Stream {
     /// `None` once its end was reached.
-    pub(super) reader: Option<BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>>,
+    pub(super) reader: Option<Content>,
     pub(super) left: u64,
+}
+
+/// Where the bytes of a stream come from.
+pub(super) enum Content {
+    Lzma(BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>),
+    Stored(BufReader<io::Take<File>>),
+}
+
+impl Content {
+    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        match self {
+            Content::Lzma(reader) => reader.read_exact(buffer),
+            Content::Stored(reader) => reader.read_exact(buffer),
+        }
+    }
 }
 
 impl Stream {
@@ -23,7 +38,7 @@ impl Stream {
             .checked_sub(buffer.len() as u64)
             .ok_or(PatchError::Malformed("a stream is too short"))?;
         match &mut self.reader {
-            Some(reader) => reader.read_exact(buffer).map_err(PatchError::Read),
+            Some(reader) => reader.fill(buffer).map_err(PatchError::Read),
             None => Ok(()),
         }
     }
@@ -65,10 +80,10 @@ impl Stream {
         String::from_utf8(bytes).map_err(|_| PatchError::Malformed("a path is not UTF-8"))
     }
 
-    fn many<T>(
+    pub(super) fn many<T>(
         &mut self,
         limit: usize,
-        one: impl Fn(&mut Self) -> Result<T, PatchError>,
+        mut one: impl FnMut(&mut Self) -> Result<T, PatchError>,
     ) -> Result<Vec<T>, PatchError> {
         let count = self.count(limit)?;
         (0..count).map(|_| one(self)).collect()

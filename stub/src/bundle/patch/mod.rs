@@ -7,8 +7,14 @@ mod error;
 mod file_digest;
 mod format;
 mod input_stream;
+pub mod marshal;
 mod materialize;
 mod operation;
+mod output;
+mod part_predictor;
+pub mod parts;
+mod parts_reader;
+mod plain_view;
 mod reader;
 mod rebuild;
 pub mod references;
@@ -21,7 +27,8 @@ pub use tree_overlay::TreeOverlay;
 
 pub use covers::{Cover, Start};
 pub use format::{
-    FORMAT, MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_STREAM, MEMORY, STREAMS, op,
-    stream,
+    Format, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_PLAIN_RATIO, MAX_STREAM, MEMORY,
+    MIN_PLAIN, STORED, STREAMS, op, stream,
 };
+pub use part_predictor::PartPredictor;
 pub use rebuild::BLOCK;

@@ -1,7 +1,7 @@
 //! What a patch does with one entry of the bundle.
 
 use crate::bundle::patch::format::OPERATION_WEIGHT;
-use crate::bundle::patch::references::References;
+use crate::bundle::patch::parts::{OldFile, Part};
 
 pub(super) enum Operation {
     Remove(String),
@@ -18,12 +18,13 @@ pub(super) enum Operation {
         mode: u32,
         size: u64,
     },
+    /// One part after the other, from old files.
     Diff {
         path: String,
         mode: u32,
         size: u64,
-        old: String,
-        references: Option<Box<References>>,
+        old: Vec<OldFile>,
+        parts: Vec<Part>,
     },
     Copy {
         path: String,
@@ -63,11 +64,15 @@ impl Operation {
             + match self {
                 Operation::Link { target, .. } => 2 * target.len(),
                 Operation::Copy { old, .. } => 2 * old.len(),
-                Operation::Diff {
-                    old, references, ..
-                } => old.len() + references.as_ref().map_or(0, |r| r.weight()),
                 _ => 0,
             };
-        texts as u64 + OPERATION_WEIGHT
+        let parts = match self {
+            Operation::Diff { old, parts, .. } => {
+                let old = old.iter().map(OldFile::weight);
+                old.chain(parts.iter().map(Part::weight)).sum()
+            }
+            _ => 0,
+        };
+        texts as u64 + parts + OPERATION_WEIGHT
     }
 }

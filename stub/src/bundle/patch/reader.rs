@@ -5,11 +5,12 @@ use super::budget::Budget;
 use super::covers::Cover;
 use crate::bundle::patch::error::unused;
 use crate::bundle::patch::format::{
-    MAGIC, MAX_COVERS, MAX_DICTIONARY, MAX_HEADER, MAX_STREAM, STREAM_WEIGHT, STREAMS, op, stream,
-    unzigzag, varint,
+    Format, MAX_COVERS, MAX_DICTIONARY, MAX_HEADER, MAX_STREAM, STORED, STREAM_WEIGHT, STREAMS, op,
+    stream, unzigzag, varint,
 };
-use crate::bundle::patch::input_stream::Stream;
+use crate::bundle::patch::input_stream::{Content, Stream};
 use crate::bundle::patch::operation::Operation;
+use crate::bundle::patch::parts::{OldFile, Part, Prediction};
 use crate::bundle::path_rules::{MAX_ENTRIES, MAX_TOTAL, PathError, Rules};
 use crate::fs::{self, FsError};
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -17,6 +18,7 @@ use std::path::Path;
 
 /// A patch that is being read.
 pub(super) struct Patch {
+    format: Format,
     streams: [Stream; STREAMS],
     /// What the stream of operations takes in memory.
     first: u64,
@@ -33,16 +35,22 @@ fn open_stream(path: &Path, at: u64, entry: &Entry) -> Result<Stream, PatchError
     let mut file = fs::open(path)?;
     file.seek(SeekFrom::Start(at))
         .map_err(|e| FsError::new("read", path, e))?;
-    let lzma = lzma_rust2::LzmaReader::new_with_props(
-        BufReader::with_capacity(BUFFER, file.take(entry.compressed)),
-        entry.size,
-        entry.props,
-        entry.window(),
-        None,
-    );
-    let lzma = lzma.map_err(PatchError::Read)?;
+    let stored = BufReader::with_capacity(BUFFER, file.take(entry.compressed));
+    let reader = if entry.props == STORED {
+        Content::Stored(stored)
+    } else {
+        let lzma = lzma_rust2::LzmaReader::new_with_props(
+            stored,
+            entry.size,
+            entry.props,
+            entry.window(),
+            None,
+        );
+        let lzma = lzma.map_err(PatchError::Read)?;
+        Content::Lzma(BufReader::with_capacity(BUFFER, lzma))
+    };
     Ok(Stream {
-        reader: Some(BufReader::with_capacity(BUFFER, lzma)),
+        reader: Some(reader),
         left: entry.size,
     })
 }
@@ -60,10 +68,10 @@ impl Patch {
             .take(MAX_HEADER as u64)
             .read_to_end(&mut head)
             .map_err(|e| FsError::new("read", path, e))?;
-        if !head.starts_with(MAGIC) {
-            return Err(PatchError::Format);
-        }
-        let mut rest = &head[MAGIC.len()..];
+        let known = |format: &Format| head.starts_with(format.magic());
+        let format = Format::ALL.into_iter().find(known);
+        let format = format.ok_or(PatchError::Format)?;
+        let mut rest = &head[format.magic().len()..];
         let mut entries = Vec::new();
         for _ in 0..STREAMS {
             entries.push(entry(&mut rest).ok_or(PatchError::Malformed("its header is cut"))?);
@@ -79,6 +87,9 @@ impl Patch {
             if entry.dictionary > limit || entry.size > MAX_STREAM {
                 return Err(PatchError::Malformed("a stream is too large"));
             }
+            if entry.props == STORED && (format == Format::One || entry.compressed != entry.size) {
+                return Err(PatchError::Malformed("a stream's header is wrong"));
+            }
             budget.take(entry.weight())?;
             streams.push(open_stream(path, at, &entry)?);
             at = at.saturating_add(entry.compressed);
@@ -90,6 +101,7 @@ impl Patch {
             return Err(PatchError::Malformed("its header is cut"));
         };
         Ok(Patch {
+            format,
             streams,
             first,
             total: 0,
@@ -110,7 +122,9 @@ impl Patch {
         }
         let mut operations = Vec::new();
         for _ in 0..count {
-            let operation = self.operation(rules)?;
+            // What has many parts counts them while they are read.
+            let mut left = *budget;
+            let operation = self.operation(rules, &mut left)?;
             budget.take(operation.weight())?;
             operations.push(operation);
         }
@@ -123,7 +137,7 @@ impl Patch {
         Ok(operations)
     }
 
-    fn operation(&mut self, rules: Rules) -> Result<Operation, PatchError> {
+    fn operation(&mut self, rules: Rules, budget: &mut Budget) -> Result<Operation, PatchError> {
         let total = &mut self.total;
         let input = &mut self.streams[stream::OPERATIONS];
         let kind = input.byte()?;
@@ -157,17 +171,38 @@ impl Patch {
                 mode,
                 size: size(input)?,
             },
-            op::DIFF => Operation::Diff {
-                path,
-                mode,
-                size: size(input)?,
-                old: input.string()?,
-                references: match input.byte()? {
-                    0 => None,
-                    1 => Some(Box::new(input.references()?)),
-                    _ => return Err(PatchError::Malformed("an operation is unknown")),
-                },
-            },
+            op::DIFF => {
+                let size = size(input)?;
+                let old = vec![OldFile::whole(input.string()?)];
+                let part = Part {
+                    piece: 0,
+                    size,
+                    recipe: None,
+                    prediction: match input.byte()? {
+                        0 => Prediction::Nothing,
+                        1 => Prediction::Native(Box::new(input.references()?)),
+                        _ => return Err(PatchError::Malformed("an operation is unknown")),
+                    },
+                };
+                Operation::Diff {
+                    path,
+                    mode,
+                    size,
+                    old,
+                    parts: vec![part],
+                }
+            }
+            op::PARTS if self.format >= Format::Two => {
+                let size = size(input)?;
+                let (old, parts) = input.parts(size, budget)?;
+                Operation::Diff {
+                    path,
+                    mode,
+                    size,
+                    old,
+                    parts,
+                }
+            }
             op::COPY => Operation::Copy {
                 path,
                 mode,
@@ -283,6 +318,9 @@ impl Entry {
 
     /// About how many bytes of memory decoding takes.
     fn weight(&self) -> u64 {
+        if self.props == STORED {
+            return STREAM_WEIGHT;
+        }
         // Two bytes for each probability of a literal: the properties say how
         // many contexts they have.
         let (lc, lp) = (self.props % 9, self.props / 9 % 5);

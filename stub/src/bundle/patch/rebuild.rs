@@ -1,16 +1,17 @@
-//! Making a new file of an old one.
+//! Making a new file of old ones.
 
-use super::PatchError;
-use super::format::MAX_DIFF_SIZE;
-use super::references::{Predictor, References};
-use super::tree_overlay::Source as From;
-use crate::fs::{self, FsError};
-use ring::digest;
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use crate::bundle::patch::budget::Budget;
+use crate::bundle::patch::covers::Cover;
+use crate::bundle::patch::error::PatchError;
+use crate::bundle::patch::marshal::MarshalPredictor;
+use crate::bundle::patch::output::Output;
+use crate::bundle::patch::part_predictor::PartPredictor;
+use crate::bundle::patch::parts::{Part, Prediction};
+use crate::bundle::patch::plain_view::{Piece, PlainView};
+use crate::bundle::patch::reader::Patch;
+use crate::bundle::patch::tree_overlay::Source as From;
+use crate::bundle::recompress::{RECOMPRESSOR_WEIGHT, Recipe, Recompressor};
+use crate::fs::FsError;
 
 /// Covers are worked on in blocks of so many bytes, from their start on; no
 /// reference goes across the end of one. Part of the format.
@@ -19,75 +20,152 @@ pub const BLOCK: usize = 1 << 17;
 /// What writing a new file takes in memory: its buffers, and that of a block.
 const OUTPUT_WEIGHT: u64 = 8 << 17;
 
-/// Makes the next file of the patch in `from`, of `size` bytes, from the one
-/// at `old`.
+/// Makes the next file of the patch in `from`, part by part, from what `view`
+/// holds.
 pub(super) fn rebuild(
-    old: &Path,
-    references: Option<&References>,
-    size: u64,
+    view: &PlainView,
+    parts: &[Part],
     from: From,
     out: &mut Output,
 ) -> Result<(), PatchError> {
     let From { patch, mut budget } = from;
     budget.take(OUTPUT_WEIGHT)?;
-    let covers = patch.covers(size, &mut budget)?;
-    let mut predictor = match references {
-        Some(references) => {
-            let most = budget.left().saturating_sub(Source::LEAST);
-            let (predictor, weight) =
-                Predictor::within(references, &covers, most).ok_or(PatchError::Memory)?;
-            budget.take(weight)?;
-            Some(predictor)
-        }
-        None => None,
+    for part in parts {
+        let piece = view.piece(part.piece);
+        let piece = piece.ok_or(PatchError::Malformed("a part has no old piece"))?;
+        let mut to = PartOutput::new(out, part.recipe);
+        rebuild_part(view, piece, part, patch, budget, &mut to)?;
+        to.finish()?;
+    }
+    Ok(())
+}
+
+fn rebuild_part(
+    view: &PlainView,
+    piece: Piece,
+    part: &Part,
+    patch: &mut Patch,
+    mut budget: Budget,
+    out: &mut PartOutput,
+) -> Result<(), PatchError> {
+    if part.recipe.is_some() {
+        budget.take(RECOMPRESSOR_WEIGHT)?;
+    }
+    let covers = patch.covers(part.size, &mut budget)?;
+    check(&covers, piece, view.size())?;
+    let old = match part.prediction {
+        Prediction::Marshal(_) => module(view, piece, &mut budget)?,
+        _ => Vec::new(),
     };
-    let mut source = Source::open(old, budget.left())?;
-    if size > MAX_DIFF_SIZE || source.size > MAX_DIFF_SIZE {
-        return Err(PatchError::Malformed("a file is too large to be patched"));
-    }
-    let (mut old_end, mut new_end) = (0, 0);
-    for cover in &covers {
-        let start = cover.start(&mut old_end, &mut new_end);
-        if start.old > source.size || cover.length > source.size - start.old {
-            return Err(PatchError::Malformed("it needs more than the old file has"));
-        }
-    }
+    let most = budget.left().saturating_sub(Pages::LEAST);
+    let (mut predictor, weight) =
+        PartPredictor::new(&part.prediction, &covers, &old, most).ok_or(PatchError::Memory)?;
+    drop(old);
+    budget.take(weight)?;
+    let mut pages = Pages::new(view, budget.left())?;
     let mut buffer = Vec::new();
     let (mut old_end, mut new_end) = (0, 0);
+    let literals =
+        |patch: &mut Patch, size, predictor: &mut PartPredictor, out: &mut PartOutput| {
+            patch.literals(size, &mut |bytes| {
+                predictor.literal(bytes);
+                out.write(bytes)
+            })
+        };
     for cover in &covers {
-        patch.literals(cover.literal, &mut |bytes| out.write(bytes))?;
+        literals(patch, cover.literal, &mut predictor, out)?;
         let start = cover.start(&mut old_end, &mut new_end);
         let mut done = 0;
         while done < cover.length {
             let length = (cover.length - done).min(BLOCK as u64);
             buffer.resize(length as usize, 0);
-            let old_at = start.old + done;
-            source.read(old_at, &mut buffer)?;
-            match &mut predictor {
-                Some(predictor) => {
-                    predictor.run(&mut buffer, old_at, start.new + done, &mut |bytes| {
-                        patch.add(bytes)
-                    })?
-                }
-                None => patch.add(&mut buffer)?,
-            }
+            // Relative to the piece, and before it as well.
+            let old_at = start.old.wrapping_add(done);
+            pages.read(piece.start.wrapping_add(old_at), &mut buffer)?;
+            predictor.run(&mut buffer, old_at, start.new + done, &mut |bytes| {
+                patch.add(bytes)
+            })?;
             out.write(&buffer)?;
             done += length;
         }
     }
-    patch.literals(size - new_end, &mut |bytes| out.write(bytes))
+    literals(patch, part.size - new_end, &mut predictor, out)
 }
 
-/// The old file, with the pages of it that were read last.
-struct Source<'a> {
-    file: File,
-    path: &'a Path,
-    size: u64,
+/// Whether the covers of a part are within a view of `size` bytes.
+fn check(covers: &[Cover], piece: Piece, size: u64) -> Result<(), PatchError> {
+    let (mut old_end, mut new_end) = (0, 0);
+    for cover in covers {
+        let start = cover.start(&mut old_end, &mut new_end);
+        let old = piece.start.wrapping_add(start.old);
+        if old > size || cover.length > size - old {
+            return Err(PatchError::Malformed("it needs more than the old file has"));
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of an old module; it is given back to the budget once it is read.
+fn module(view: &PlainView, piece: Piece, budget: &mut Budget) -> Result<Vec<u8>, PatchError> {
+    if piece.size > MarshalPredictor::MAX_SIZE {
+        return Err(PatchError::Malformed(
+            "a module is too large to be predicted",
+        ));
+    }
+    budget.take(piece.size)?;
+    let mut old = vec![0; piece.size as usize];
+    view.read(piece.start, &mut old)?;
+    Ok(old)
+}
+
+/// Where the bytes of a part go.
+struct PartOutput<'o, 'a> {
+    out: &'o mut Output<'a>,
+    recompressor: Option<Recompressor>,
+    compressed: Vec<u8>,
+}
+
+impl<'o, 'a> PartOutput<'o, 'a> {
+    fn new(out: &'o mut Output<'a>, recipe: Option<Recipe>) -> Self {
+        let mut compressed = Vec::new();
+        PartOutput {
+            recompressor: recipe.map(|recipe| Recompressor::new(recipe, &mut compressed)),
+            out,
+            compressed,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), PatchError> {
+        let Some(recompressor) = &mut self.recompressor else {
+            return self.out.write(bytes);
+        };
+        // It may take long until something comes out.
+        self.out.go_on()?;
+        for piece in bytes.chunks(BLOCK) {
+            recompressor.write(piece, &mut self.compressed);
+            self.out.write(&self.compressed)?;
+            self.compressed.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), PatchError> {
+        if let Some(recompressor) = self.recompressor.take() {
+            recompressor.finish(&mut self.compressed);
+            self.out.write(&self.compressed)?;
+        }
+        Ok(())
+    }
+}
+
+/// The view, with the pages of it that were read last.
+struct Pages<'a> {
+    view: &'a PlainView,
     /// The page in each slot, and which one that is.
     slots: Vec<Option<(u64, Box<[u8]>)>>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> Pages<'a> {
     const PAGE: u64 = 1 << 16;
     /// 16 MiB of pages at most: code and data that went somewhere else are
     /// asked for in another order than they stand in.
@@ -96,26 +174,19 @@ impl<'a> Source<'a> {
     const LEAST: u64 = 16 * Self::PAGE;
 
     /// Keeps pages of `memory` bytes at the most.
-    fn open(path: &'a Path, memory: u64) -> Result<Self, PatchError> {
+    fn new(view: &'a PlainView, memory: u64) -> Result<Self, PatchError> {
         if memory < Self::LEAST {
             return Err(PatchError::Memory);
         }
-        let file = fs::open(path)?;
-        let size = file
-            .metadata()
-            .map_err(|e| FsError::new("inspect", path, e))?
-            .len();
         let most = (memory / Self::PAGE).min(Self::SLOTS);
-        let slots = size.div_ceil(Self::PAGE).clamp(1, most);
-        Ok(Source {
-            file,
-            path,
-            size,
+        let slots = view.size().div_ceil(Self::PAGE).clamp(1, most);
+        Ok(Pages {
+            view,
             slots: (0..slots).map(|_| None).collect(),
         })
     }
 
-    /// Fills `buffer` from bytes that the file has.
+    /// Fills `buffer` from bytes that the view has.
     fn read(&mut self, mut at: u64, mut buffer: &mut [u8]) -> Result<(), FsError> {
         while !buffer.is_empty() {
             let page = self.page(at / Self::PAGE)?;
@@ -134,132 +205,13 @@ impl<'a> Source<'a> {
         let (holds, mut page) = slot.take().unwrap_or((u64::MAX, Box::default()));
         if holds != number {
             let at = number * Self::PAGE;
-            let length = Self::PAGE.min(self.size - at) as usize;
+            let length = Self::PAGE.min(self.view.size() - at) as usize;
             if page.len() != length {
                 page = vec![0; length].into();
             }
-            fs::read_exact_at(&self.file, self.path, at, &mut page)?;
+            self.view.read(at, &mut page)?;
         }
         let (_, page) = slot.insert((number, page));
         Ok(page)
     }
-}
-
-/// A new file. A thread of its own hashes and writes what is made here.
-pub(super) struct Output<'a> {
-    left: u64,
-    buffer: Vec<u8>,
-    observer: &'a mut dyn FnMut(u64) -> bool,
-    full: Option<SyncSender<Vec<u8>>>,
-    empty: Receiver<Vec<u8>>,
-    writer: Option<JoinHandle<Result<[u8; 32], FsError>>>,
-}
-
-impl<'a> Output<'a> {
-    const BUFFER: usize = 1 << 17;
-    /// How many buffers may wait for being written.
-    const WAITING: usize = 4;
-
-    pub(super) fn create(
-        path: &Path,
-        size: u64,
-        mode: u32,
-        observer: &'a mut dyn FnMut(u64) -> bool,
-    ) -> Result<Self, PatchError> {
-        let file = fs::create_new(path)?;
-        let (full, buffers) = sync_channel::<Vec<u8>>(Self::WAITING);
-        let (give_back, empty) = sync_channel(Self::WAITING + 2);
-        let place = path.to_owned();
-        let write = move || write(&file, &place, mode, &buffers, &give_back);
-        let writer = std::thread::Builder::new()
-            .spawn(write)
-            .map_err(|e| FsError::new("start writing", path, e))?;
-        Ok(Output {
-            left: size,
-            buffer: Vec::with_capacity(Self::BUFFER),
-            observer,
-            full: Some(full),
-            empty,
-            writer: Some(writer),
-        })
-    }
-
-    pub(super) fn write(&mut self, mut bytes: &[u8]) -> Result<(), PatchError> {
-        self.left = self
-            .left
-            .checked_sub(bytes.len() as u64)
-            .ok_or(PatchError::Malformed("a file comes out too long"))?;
-        while !bytes.is_empty() {
-            let room = Self::BUFFER - self.buffer.len();
-            let (here, rest) = bytes.split_at(room.min(bytes.len()));
-            self.buffer.extend_from_slice(here);
-            bytes = rest;
-            if self.buffer.len() == Self::BUFFER {
-                self.pass_on()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn pass_on(&mut self) -> Result<(), PatchError> {
-        let next = self.empty.try_recv().unwrap_or_default();
-        let buffer = std::mem::replace(&mut self.buffer, next);
-        let length = buffer.len() as u64;
-        let full = self.full.as_ref().expect("not finished");
-        if full.send(buffer).is_err() {
-            // It stopped early, and says why.
-            self.end()?;
-        }
-        match (self.observer)(length) {
-            true => Ok(()),
-            false => Err(PatchError::Stopped),
-        }
-    }
-
-    /// The file must have its size by now. Returns its hash.
-    pub(super) fn finish(mut self) -> Result<[u8; 32], PatchError> {
-        if self.left != 0 {
-            return Err(PatchError::Malformed("a file comes out too short"));
-        }
-        self.pass_on()?;
-        Ok(self.end()?)
-    }
-
-    fn end(&mut self) -> Result<[u8; 32], FsError> {
-        drop(self.full.take());
-        let writer = self.writer.take().expect("ended once");
-        writer.join().expect("the writer does not panic")
-    }
-}
-
-impl Drop for Output<'_> {
-    /// After an error: nothing is written any more once this returns.
-    fn drop(&mut self) {
-        drop(self.full.take());
-        if let Some(writer) = self.writer.take()
-            && let Ok(Err(e)) = writer.join()
-        {
-            log::debug!("{e}");
-        }
-    }
-}
-
-fn write(
-    mut file: &File,
-    path: &Path,
-    mode: u32,
-    buffers: &Receiver<Vec<u8>>,
-    give_back: &SyncSender<Vec<u8>>,
-) -> Result<[u8; 32], FsError> {
-    let mut hash = digest::Context::new(&digest::SHA256);
-    for mut buffer in buffers {
-        hash.update(&buffer);
-        file.write_all(&buffer)
-            .map_err(|e| FsError::new("write", path, e))?;
-        buffer.clear();
-        // If nobody wants it any more, it may go.
-        drop(give_back.try_send(buffer));
-    }
-    fs::set_mode(file, path, mode)?;
-    Ok(hash.finish().as_ref().try_into().expect("32 bytes"))
 }

@@ -1,0 +1,50 @@
+//! PyInstaller's archive at the end of a program.
+//!
+//! The format is that of `PyInstaller/archive/writers.py`: members, a table of
+//! them, and a cookie that says where both are.
+
+use super::{Member, big, bytes, pyz};
+use notsotuf_stub::bundle::patch::parts::Packing;
+
+const COOKIE: &[u8; 8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
+const COOKIE_SIZE: usize = 88;
+/// An entry of the table before the name: its length, offset, stored and plain
+/// size, whether it is compressed, and its kind.
+const ENTRY_SIZE: usize = 18;
+/// The kind of the archive of modules.
+const PYZ: u8 = b'z';
+
+pub(super) fn members(file: &[u8]) -> Option<Vec<Member>> {
+    // It may be followed by a signature.
+    let at = memchr::memmem::rfind(file, COOKIE)?;
+    let start = (at + COOKIE_SIZE).checked_sub(big(file, at + 8)?)?;
+    let table = start.checked_add(big(file, at + 12)?)?;
+    let table = bytes(file, table, big(file, at + 16)?)?;
+    let mut found = Vec::new();
+    let mut rest = table;
+    while !rest.is_empty() {
+        let length = big(rest, 0)?;
+        let entry = rest.get(..length).filter(|_| length >= ENTRY_SIZE)?;
+        rest = &rest[length..];
+        let offset = start.checked_add(big(entry, 4)?)?;
+        let stored = offset..offset.checked_add(big(entry, 8)?)?;
+        let content = file.get(stored.clone())?;
+        let name = entry[ENTRY_SIZE..].split(|byte| *byte == 0).next()?;
+        let name = String::from_utf8_lossy(name).into_owned();
+        let packing = if entry[16] == 0 {
+            Packing::Stored
+        } else {
+            Packing::Zlib
+        };
+        if entry[17] == PYZ && packing == Packing::Stored {
+            found.extend(pyz::members(content, &name, stored.start));
+        } else {
+            found.push(Member {
+                name,
+                stored,
+                packing,
+            });
+        }
+    }
+    Some(found)
+}

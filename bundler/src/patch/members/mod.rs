@@ -1,0 +1,62 @@
+//! Finds the members of container files by their structure: what PyInstaller
+//! appends to programs (CArchive, with a PYZ of modules in it), and zip files.
+//!
+//! Nothing needs to be right here: a member is used only if it inflates, and
+//! only if the stub's own code compresses it again to the same bytes.
+
+mod carchive;
+mod pyz;
+mod zip;
+
+use notsotuf_stub::bundle::patch::parts::Packing;
+use std::ops::Range;
+
+/// A stretch of a file that holds one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// What the container calls it; names of nested ones begin with that of
+    /// the container.
+    pub name: String,
+    /// Where its bytes are, as stored.
+    pub stored: Range<usize>,
+    /// How.
+    pub packing: Packing,
+}
+
+/// The members of a file, in its order and apart from each other; none if it
+/// is no container that is known.
+pub fn find(file: &[u8]) -> Vec<Member> {
+    let mut members = carchive::members(file).unwrap_or_default();
+    if members.is_empty() {
+        members = zip::members(file).unwrap_or_default();
+    }
+    members.retain(|member| !member.stored.is_empty());
+    members.sort_by_key(|member| (member.stored.start, member.stored.end));
+    let mut end = 0;
+    members.retain(|member| {
+        let apart = member.stored.start >= end;
+        if apart {
+            end = member.stored.end;
+        }
+        apart
+    });
+    members
+}
+
+/// Bytes at a place of a file, as far as it has them.
+fn bytes(file: &[u8], at: usize, size: usize) -> Option<&[u8]> {
+    file.get(at..at.checked_add(size)?)
+}
+
+fn big(file: &[u8], at: usize) -> Option<usize> {
+    let bytes = bytes(file, at, 4)?.try_into().ok()?;
+    usize::try_from(u32::from_be_bytes(bytes)).ok()
+}
+
+fn little(file: &[u8], at: usize, size: usize) -> Option<usize> {
+    let bytes = bytes(file, at, size)?.iter().rev();
+    Some(bytes.fold(0, |value, &byte| value << 8 | usize::from(byte)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Pairs the members of an old and a new file that are to be compared as plain
+//! bytes, and finds out how they were compressed.
+
+use super::budget::Budget;
+use crate::patch::members::{self, Member};
+use notsotuf_stub::bundle::patch::marshal::{Layout, Module, Walker};
+use notsotuf_stub::bundle::patch::parts::Packing;
+use notsotuf_stub::bundle::patch::{MAX_PLAIN_RATIO, MIN_PLAIN};
+use notsotuf_stub::bundle::recompress::{Compressor, Recipe, Recompressor};
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+
+/// A member that is looked into.
+pub struct Plain {
+    /// Where it is stored.
+    pub member: Member,
+    /// Its plain bytes.
+    pub bytes: Vec<u8>,
+    /// How to compress them again: only of a new one that is compressed.
+    pub recipe: Option<Recipe>,
+    /// Number of the old one that it is like: only of a new one.
+    pub twin: Option<usize>,
+}
+
+/// The members of two files that changed, in their order.
+#[derive(Default)]
+pub struct Changed {
+    pub old: Vec<Plain>,
+    pub new: Vec<Plain>,
+    /// Names of members that could not be compressed again, and stay as they
+    /// are.
+    pub flat: Vec<String>,
+}
+
+/// What changed among the members of two files. Nothing did if one of them is
+/// no container.
+pub fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
+    let mut changed = Changed::default();
+    let (old_members, new_members) = (members::find(old), members::find(new));
+    if old_members.is_empty() || new_members.is_empty() {
+        return changed;
+    }
+    // What is in both files is copied as it is, wherever it went.
+    let contents = |file, members: &[Member]| -> HashSet<&[u8]> { set(file, members) };
+    let (old_contents, new_contents) = (contents(old, &old_members), contents(new, &new_members));
+    let mut most = (new.len() as u64).saturating_mul(MAX_PLAIN_RATIO);
+    let mut likely = Vec::new();
+    for member in new_members {
+        let stored = &new[member.stored.clone()];
+        if old_contents.contains(stored) || budget.is_spent() {
+            continue;
+        }
+        let Some(bytes) = plain(stored, member.packing, most) else {
+            changed.flat.push(member.name);
+            continue;
+        };
+        let recipe = match member.packing {
+            Packing::Stored => None,
+            packing => match recipe(&bytes, stored, packing, &mut likely) {
+                None => {
+                    changed.flat.push(member.name);
+                    continue;
+                }
+                recipe => recipe,
+            },
+        };
+        most -= bytes.len() as u64;
+        changed.new.push(Plain {
+            member,
+            bytes,
+            recipe,
+            twin: None,
+        });
+    }
+    add_old(&mut changed, old, old_members, &new_contents);
+    changed
+}
+
+fn set<'a>(file: &'a [u8], members: &[Member]) -> HashSet<&'a [u8]> {
+    let content = |member: &Member| &file[member.stored.clone()];
+    members.iter().map(content).collect()
+}
+
+/// The old members that new ones may be made of: those of the same name, and
+/// those that are gone.
+fn add_old(changed: &mut Changed, old: &[u8], members: Vec<Member>, new_contents: &HashSet<&[u8]>) {
+    let flat: HashSet<&str> = changed.flat.iter().map(String::as_str).collect();
+    let mut most = (old.len() as u64)
+        .saturating_mul(MAX_PLAIN_RATIO)
+        .saturating_add(MIN_PLAIN);
+    let mut found = Vec::new();
+    for member in members {
+        let stored = &old[member.stored.clone()];
+        if new_contents.contains(stored) || flat.contains(&member.name[..]) {
+            continue;
+        }
+        let Some(bytes) = plain(stored, member.packing, most) else {
+            continue;
+        };
+        most -= bytes.len() as u64;
+        found.push(Plain {
+            member,
+            bytes,
+            recipe: None,
+            twin: None,
+        });
+    }
+    let names: HashMap<&str, usize> = found
+        .iter()
+        .enumerate()
+        .map(|(n, old)| (&old.member.name[..], n))
+        .collect();
+    for new in &mut changed.new {
+        new.twin = names.get(&new.member.name[..]).copied();
+    }
+    changed.old = found;
+}
+
+/// A member's plain bytes; `None` if it does not inflate, or to more than that.
+fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let (read, used) = match packing {
+        Packing::Stored => return Some(stored.to_vec()).filter(|b| b.len() as u64 <= most),
+        Packing::Zlib => {
+            let mut inflate = flate2::bufread::ZlibDecoder::new(stored);
+            let read = (&mut inflate).take(most).read_to_end(&mut bytes);
+            (read, inflate.total_in())
+        }
+        Packing::Deflate => {
+            let mut inflate = flate2::bufread::DeflateDecoder::new(stored);
+            let read = (&mut inflate).take(most).read_to_end(&mut bytes);
+            (read, inflate.total_in())
+        }
+    };
+    (read.is_ok() && used == stored.len() as u64).then_some(bytes)
+}
+
+/// How `stored` was made of `plain`; `None` if that is not found out. Recipes
+/// that were right before, the last one first, are tried before others.
+fn recipe(
+    plain: &[u8],
+    stored: &[u8],
+    packing: Packing,
+    likely: &mut Vec<Recipe>,
+) -> Option<Recipe> {
+    let wrapped = packing == Packing::Zlib;
+    let levels = [6, 9, 1, 5, 4, 3, 2, 7, 8];
+    let all = [Compressor::Zlib, Compressor::ZlibNg].into_iter();
+    let all = all.flat_map(|compressor| {
+        levels.map(|level| Recipe {
+            compressor,
+            level,
+            wrapped,
+        })
+    });
+    let tried: Vec<Recipe> = likely
+        .iter()
+        .rev()
+        .copied()
+        .filter(|r| r.wrapped == wrapped)
+        .collect();
+    let others = all.filter(|recipe| !tried.contains(recipe));
+    let found = tried
+        .iter()
+        .copied()
+        .chain(others)
+        .find(|&recipe| makes(recipe, plain, stored))?;
+    likely.retain(|recipe| *recipe != found);
+    likely.push(found);
+    Some(found)
+}
+
+/// Whether a recipe makes `stored` of `plain`.
+fn makes(recipe: Recipe, plain: &[u8], stored: &[u8]) -> bool {
+    const PIECE: usize = 1 << 16;
+    let mut output = Vec::new();
+    let mut done = 0;
+    let mut stream = Recompressor::new(recipe, &mut output);
+    if !stored.starts_with(&output) {
+        return false;
+    }
+    for piece in plain.chunks(PIECE) {
+        stream.write(piece, &mut output);
+        let rest = &stored[done..];
+        if rest.get(..output.len()) != Some(&output[..]) {
+            return false;
+        }
+        done += output.len();
+        output.clear();
+    }
+    stream.finish(&mut output);
+    stored[done..] == output
+}
+
+/// What is known of a marshalled module; `None` if `bytes` are none.
+pub fn module(bytes: &[u8]) -> Option<Module> {
+    const PYC_HEADER: usize = 16;
+    let is_code = |at: usize| bytes.get(at).is_some_and(|first| first & 0x7f == b'c');
+    // The magic number of a file ends with a line.
+    let is_file = bytes.get(2..4) == Some(b"\r\n") && is_code(PYC_HEADER);
+    if !is_file && !is_code(0) {
+        return None;
+    }
+    let modules = Layout::ALL.map(|layout| Module { layout, is_file });
+    modules.into_iter().find(|&module| {
+        let mut walker = Walker::new(module);
+        for &byte in bytes {
+            walker.feed(byte);
+        }
+        walker.is_complete()
+    })
+}

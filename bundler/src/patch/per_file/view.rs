@@ -1,0 +1,167 @@
+//! Two files as they are compared: with their members inflated that changed.
+
+use super::container::{self, Changed, Plain};
+use super::module;
+use super::program;
+use notsotuf_stub::bundle::patch::marshal::Module;
+use notsotuf_stub::bundle::patch::parts::{Part, Prediction, Unit};
+use std::ops::Range;
+
+/// Two files, as plain bytes.
+pub struct View {
+    /// The old one's units.
+    pub units: Vec<Unit>,
+    pub old: Vec<u8>,
+    pub new: Vec<u8>,
+    /// Where the old one's pieces are in it.
+    pub pieces: Vec<Range<usize>>,
+    /// The new one's parts, and where they are in it.
+    pub parts: Vec<(Range<usize>, Part)>,
+}
+
+impl View {
+    /// Of files of which these members changed.
+    pub fn new(old: &[u8], new: &[u8], changed: &Changed) -> Self {
+        let mut view = View {
+            units: Vec::new(),
+            old: Vec::new(),
+            new: Vec::new(),
+            pieces: Vec::new(),
+            parts: Vec::new(),
+        };
+        view.add_old(old, &changed.old);
+        view.add_new(new, &changed.new);
+        view.add_program(old, new);
+        view
+    }
+
+    /// Of two marshalled modules, which are what these files are.
+    pub fn of_module(old: &[u8], new: &[u8], module: Module) -> Self {
+        let part = Part {
+            piece: 0,
+            size: new.len() as u64,
+            recipe: None,
+            prediction: Prediction::Marshal(module),
+        };
+        View {
+            units: Vec::new(),
+            old: old.to_vec(),
+            new: new.to_vec(),
+            pieces: vec![0..old.len()],
+            parts: vec![(0..new.len(), part)],
+        }
+    }
+
+    /// The same bytes as they are best searched, old and new: what refers to
+    /// the same thing is alike.
+    pub fn normalized(&self) -> (Vec<u8>, Vec<u8>) {
+        let (mut old, mut new) = (self.old.clone(), self.new.clone());
+        for (range, part) in &self.parts {
+            if let Prediction::Marshal(known) = part.prediction {
+                module::normalize(&mut new[range.clone()], known);
+                module::normalize(&mut old[self.pieces[part.piece].clone()], known);
+            }
+        }
+        (old, new)
+    }
+
+    fn add_old(&mut self, old: &[u8], members: &[Plain]) {
+        let mut piece = |bytes: &[u8]| {
+            let start = self.old.len();
+            self.old.extend_from_slice(bytes);
+            self.pieces.push(start..self.old.len());
+        };
+        let mut end = 0;
+        for Plain { member, bytes, .. } in members {
+            let gap = &old[end..member.stored.start];
+            piece(gap);
+            piece(bytes);
+            end = member.stored.end;
+            self.units.push(Unit {
+                gap: gap.len() as u64,
+                size: bytes.len() as u64,
+                packing: member.packing,
+            });
+        }
+        piece(&old[end..]);
+    }
+
+    fn add_new(&mut self, new: &[u8], members: &[Plain]) {
+        let mut end = 0;
+        // The piece behind that of the last part.
+        let mut next = 0;
+        for new_member in members {
+            let stored = &new_member.member.stored;
+            self.add_part(&new[end..stored.start], &mut next, None);
+            end = stored.end;
+            if let Some(twin) = new_member.twin {
+                next = 2 * twin + 1;
+            }
+            self.add_part(&new_member.bytes, &mut next, Some(new_member));
+        }
+        self.add_part(&new[end..], &mut next, None);
+    }
+
+    fn add_part(&mut self, bytes: &[u8], next: &mut usize, member: Option<&Plain>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let piece = (*next).min(self.pieces.len() - 1);
+        let old = &self.old[self.pieces[piece].clone()];
+        let prediction = match member {
+            Some(member) if member.twin.is_none() => Prediction::Nothing,
+            Some(_) => prediction(old, bytes),
+            None => Prediction::Nothing,
+        };
+        let part = Part {
+            piece,
+            size: bytes.len() as u64,
+            recipe: member.and_then(|member| member.recipe),
+            prediction,
+        };
+        let start = self.new.len();
+        self.new.extend_from_slice(bytes);
+        self.parts.push((start..self.new.len(), part));
+        *next = piece + 1;
+    }
+
+    /// The program that a container begins with. Its headers may name places in
+    /// or behind the members, so they are read in the whole files.
+    fn add_program(&mut self, old: &[u8], new: &[u8]) {
+        let Some((range, part)) = self.parts.first_mut() else {
+            return;
+        };
+        if part.piece != 0 || part.recipe.is_some() {
+            return;
+        }
+        let Some(mut references) = program::references(old, new) else {
+            return;
+        };
+        let (old, new) = (self.pieces[0].len() as u64, range.len() as u64);
+        references
+            .regions
+            .retain(|region| region.offset + region.size <= old);
+        references
+            .old_segments
+            .retain(|segment| segment.offset + segment.size <= old);
+        references
+            .new_segments
+            .retain(|segment| segment.offset + segment.size <= new);
+        if !references.regions.is_empty() && references.is_valid() {
+            part.prediction = Prediction::Native(Box::new(references));
+        }
+    }
+}
+
+/// What may be known of a part and of what it is like.
+fn prediction(old: &[u8], new: &[u8]) -> Prediction {
+    if let Some(known) = container::module(old)
+        && container::module(new) == Some(known)
+    {
+        return Prediction::Marshal(known);
+    }
+    match program::references(old, new) {
+        Some(references) => Prediction::Native(Box::new(references)),
+        None => Prediction::Nothing,
+    }
+}
