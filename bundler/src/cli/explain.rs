@@ -4,12 +4,14 @@ use super::app::App;
 use super::context::Context;
 use super::error::Error;
 use crate::metadata::Published;
+use crate::patch::per_file::{MemberPart, Part};
 use crate::release as releases;
 use clap::Args;
 use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
 use pep440_rs::Version;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -49,6 +51,7 @@ pub fn run(args: &Explain, context: &Context) -> Result<(), Error> {
         let of = bytes(part.size);
         let (takes, what, path) = (bytes(part.bytes), part.what, &part.path);
         text.line(format!("{takes:>10}  {what:<8} {path} ({of})"));
+        members(part, args.all, &mut text);
     }
     let rest = &parts[shown..];
     if !rest.is_empty() {
@@ -57,9 +60,45 @@ pub fn run(args: &Explain, context: &Context) -> Result<(), Error> {
     }
     let list: Vec<Value> = parts
         .iter()
-        .map(|part| json!({ "path": part.path, "what": part.what, "bytes": part.bytes, "size": part.size }))
+        .map(|part| {
+            let members = part.members.iter();
+            let member = |m: &MemberPart| {
+                json!({ "name": m.name, "how": m.how, "bytes": m.bytes, "size": m.size })
+            };
+            json!({
+                "path": part.path, "what": part.what, "bytes": part.bytes, "size": part.size,
+                "members": members.map(member).collect::<Vec<_>>(),
+            })
+        })
         .collect();
     let json = json!({ "app": app, "version": args.version.to_string(), "from": explained.from.to_string(), "files": list });
     context.output.say(text, &json);
     Ok(())
+}
+
+/// The members of a container, those that take most first.
+fn members(part: &Part, all: bool, text: &mut Lines) {
+    const SHOWN: usize = 10;
+    let mut members: Vec<&MemberPart> = part.members.iter().collect();
+    // What could not be compared comes first: something can be done about it.
+    members.sort_by_key(|member| Reverse(member.bytes.unwrap_or(u64::MAX)));
+    let shown = if all {
+        members.len()
+    } else {
+        members.len().min(SHOWN)
+    };
+    for member in &members[..shown] {
+        let takes = member.bytes.map_or("?".into(), bytes);
+        let (path, name, how) = (&part.path, &member.name, &member.how);
+        let size = match member.size {
+            0 => String::new(),
+            size => format!("{}, ", bytes(size)),
+        };
+        text.line(format!("{takes:>12}  {path}!{name} ({size}{how})"));
+    }
+    let rest = &members[shown..];
+    if !rest.is_empty() {
+        let sum = bytes(rest.iter().filter_map(|member| member.bytes).sum());
+        text.line(format!("{sum:>12}  {} more members", rest.len()));
+    }
 }

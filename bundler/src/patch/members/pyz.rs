@@ -21,6 +21,11 @@ pub(super) fn members(pyz: &[u8], name: &str, start: usize) -> Vec<Member> {
         at,
         counted: Vec::new(),
     };
+    found.push(Member {
+        name: format!("{name}!"),
+        stored: start + at..start + pyz.len(),
+        packing: Packing::Stored,
+    });
     // What is between a name and its numbers, and between those of two modules,
     // says how many objects there are, which shows anyway.
     let mut name_before = None;

@@ -195,7 +195,8 @@ fn makes(recipe: Recipe, plain: &[u8], stored: &[u8]) -> bool {
 /// What is known of a marshalled module; `None` if `bytes` are none.
 pub fn module(bytes: &[u8]) -> Option<Module> {
     const PYC_HEADER: usize = 16;
-    let is_code = |at: usize| bytes.get(at).is_some_and(|first| first & 0x7f == b'c');
+    // A module, or a table of them.
+    let is_code = |at: usize| matches!(bytes.get(at).map(|first| first & 0x7f), Some(b'c' | b'['));
     // The magic number of a file ends with a line.
     let is_file = bytes.get(2..4) == Some(b"\r\n") && is_code(PYC_HEADER);
     if !is_file && !is_code(0) {

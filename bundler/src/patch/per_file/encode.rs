@@ -34,7 +34,22 @@ pub struct FileDiff {
     /// If predicting references pays.
     pub references: Option<References>,
     /// If members of it are looked into.
-    pub parts: Option<(Vec<Unit>, Vec<Part>)>,
+    pub parts: Option<Parts>,
+}
+
+/// A file that is made part by part.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Of the old file.
+    pub units: Vec<Unit>,
+    /// Of the new one.
+    pub parts: Vec<Part>,
+    /// What the container calls the parts that are members of it.
+    pub names: Vec<Option<String>>,
+    /// Where each part ends in covers, runs, differences, and literals.
+    pub ends: Vec<[usize; 4]>,
+    /// Members that could not be compressed again, and are compared as they are.
+    pub flat: Vec<String>,
 }
 
 /// The way from `old` to `new`; `None` if the new content itself is likely
@@ -47,7 +62,7 @@ pub fn difference(old: &[u8], new: &[u8], format: Format, budget: Budget) -> Opt
     if format >= Format::Two {
         let changed = container::changed(old, new, budget);
         if !changed.new.is_empty() {
-            return of_parts(View::new(old, new, &changed), budget);
+            return of_parts(View::new(old, new, changed), budget);
         }
         if let Some(module) = container::module(old)
             && container::module(new) == Some(module)
@@ -91,6 +106,7 @@ fn of_parts(mut view: View, budget: Budget) -> Option<FileDiff> {
     };
     let mut matches = matches.into_iter().peekable();
     let mut all = FileDiff::default();
+    let mut ends = Vec::new();
     for (range, described) in &mut view.parts {
         let mut within = Vec::new();
         // What goes across the end of a part goes on in the next one.
@@ -121,9 +137,15 @@ fn of_parts(mut view: View, budget: Budget) -> Option<FileDiff> {
         let (found, prediction) = part(&sides, &within, prediction);
         described.prediction = prediction;
         all.append(found);
+        ends.push(all.lengths());
     }
-    let parts = view.parts.into_iter().map(|(_, part)| part).collect();
-    all.parts = Some((view.units, parts));
+    all.parts = Some(Parts {
+        units: view.units,
+        parts: view.parts.into_iter().map(|(_, part)| part).collect(),
+        names: view.names,
+        ends,
+        flat: view.flat,
+    });
     Some(all)
 }
 
@@ -254,6 +276,24 @@ fn differences(
 }
 
 impl FileDiff {
+    fn lengths(&self) -> [usize; 4] {
+        [&self.covers, &self.runs, &self.differences, &self.literals].map(Vec::len)
+    }
+
+    /// What the streams hold for one of the parts.
+    pub fn of_part(&self, parts: &Parts, number: usize) -> FileDiff {
+        let starts = number.checked_sub(1).map_or([0; 4], |n| parts.ends[n]);
+        let ends = parts.ends[number];
+        let slice = |stream: &[u8], n: usize| stream[starts[n]..ends[n]].to_vec();
+        FileDiff {
+            covers: slice(&self.covers, 0),
+            runs: slice(&self.runs, 1),
+            differences: slice(&self.differences, 2),
+            literals: slice(&self.literals, 3),
+            ..FileDiff::default()
+        }
+    }
+
     fn append(&mut self, other: FileDiff) {
         self.covers.extend_from_slice(&other.covers);
         self.runs.extend_from_slice(&other.runs);

@@ -16,6 +16,7 @@ mod tree;
 mod view;
 
 pub use budget::Budget;
+use encode::FileDiff;
 pub use error::DiffError;
 use steps::{Content, Step, plan};
 pub use tree::{Summary, Tree};
@@ -106,6 +107,22 @@ pub struct Part {
     pub bytes: u64,
     /// What it takes on disk.
     pub size: u64,
+    /// If it is a container that was looked into, what changed in it.
+    pub members: Vec<MemberPart>,
+}
+
+/// What one member of a container adds to a patch.
+#[derive(Debug)]
+pub struct MemberPart {
+    /// What the container calls it.
+    pub name: String,
+    /// How it is compared, or why it is not.
+    pub how: String,
+    /// What it takes in the patch, compressed by itself; `None` if that is not
+    /// known apart from the file.
+    pub bytes: Option<u64>,
+    /// Plain bytes; 0 if they are not known.
+    pub size: u64,
 }
 
 /// Compares two trees as [`diff`] does, and tells what the patch would hold.
@@ -138,6 +155,10 @@ pub fn explain(
             path: fs::join(new.folder, path),
             source,
         };
+        let members = match content {
+            Content::Diff(diff) => members(diff, format).map_err(written)?,
+            _ => Vec::new(),
+        };
         let content = std::slice::from_ref(content);
         let streams =
             pack::pack(&operation, content, format, Budget::UNLIMITED).map_err(written)?;
@@ -146,10 +167,41 @@ pub fn explain(
             what,
             bytes: streams.iter().map(|stream| stream.data.len() as u64).sum(),
             size: step.size(new.manifest),
+            members,
         });
     }
     bar.finish_and_clear();
     Ok((summary, parts))
+}
+
+/// The members of a file that were looked into, and those that could not be.
+fn members(diff: &FileDiff, format: Format) -> io::Result<Vec<MemberPart>> {
+    let mut members = Vec::new();
+    let Some(parts) = &diff.parts else {
+        return Ok(members);
+    };
+    for (n, (part, name)) in parts.parts.iter().zip(&parts.names).enumerate() {
+        let Some(name) = name else { continue };
+        let content = [Content::Diff(diff.of_part(parts, n))];
+        let streams = pack::pack(&[], &content, format, Budget::UNLIMITED)?;
+        members.push(MemberPart {
+            name: name.clone(),
+            how: match part.recipe {
+                None => "stored".into(),
+                Some(recipe) => recipe.to_string(),
+            },
+            bytes: Some(streams.iter().map(|stream| stream.data.len() as u64).sum()),
+            size: part.size,
+        });
+    }
+    let flat = parts.flat.iter().map(|name| MemberPart {
+        name: name.clone(),
+        how: "kept compressed: neither zlib nor zlib-ng compresses it to these bytes".into(),
+        bytes: None,
+        size: 0,
+    });
+    members.extend(flat);
+    Ok(members)
 }
 
 #[cfg(test)]

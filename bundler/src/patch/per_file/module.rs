@@ -12,8 +12,8 @@ pub fn normalize(bytes: &mut [u8], module: Module) {
     for (at, &byte) in bytes.iter().enumerate() {
         match walker.feed(byte) {
             Some(Meaning::Object(_)) => starts.push(at),
-            Some(Meaning::Reference) => fields.push((at + 1, true)),
-            Some(Meaning::Line) => fields.push((at, false)),
+            Some(Meaning::Reference) => fields.push((at, true)),
+            Some(Meaning::Line | Meaning::Number(_)) => fields.push((at, false)),
             None => {}
         }
     }

@@ -197,8 +197,8 @@ impl Step<'_> {
                 };
                 operation(code, path);
                 number(out, file_size(new, path));
-                if let Some((units, parts)) = &diff.parts {
-                    streams::parts(out, from, units, parts);
+                if let Some(parts) = &diff.parts {
+                    streams::parts(out, from, &parts.units, &parts.parts);
                 } else {
                     string(out, from);
                     streams::optional_references(out, diff.references.as_ref());

@@ -17,17 +17,23 @@ pub struct View {
     pub pieces: Vec<Range<usize>>,
     /// The new one's parts, and where they are in it.
     pub parts: Vec<(Range<usize>, Part)>,
+    /// What the parts are called.
+    pub names: Vec<Option<String>>,
+    /// Members that stay as they are.
+    pub flat: Vec<String>,
 }
 
 impl View {
     /// Of files of which these members changed.
-    pub fn new(old: &[u8], new: &[u8], changed: &Changed) -> Self {
+    pub fn new(old: &[u8], new: &[u8], changed: Changed) -> Self {
         let mut view = View {
             units: Vec::new(),
             old: Vec::new(),
             new: Vec::new(),
             pieces: Vec::new(),
             parts: Vec::new(),
+            names: Vec::new(),
+            flat: changed.flat,
         };
         view.add_old(old, &changed.old);
         view.add_new(new, &changed.new);
@@ -49,6 +55,8 @@ impl View {
             new: new.to_vec(),
             pieces: vec![0..old.len()],
             parts: vec![(0..new.len(), part)],
+            names: vec![None],
+            flat: Vec::new(),
         }
     }
 
@@ -122,6 +130,8 @@ impl View {
         let start = self.new.len();
         self.new.extend_from_slice(bytes);
         self.parts.push((start..self.new.len(), part));
+        self.names
+            .push(member.map(|member| member.member.name.clone()));
         *next = piece + 1;
     }
 

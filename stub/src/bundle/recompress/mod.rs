@@ -76,6 +76,16 @@ impl Recipe {
     }
 }
 
+impl std::fmt::Display for Recipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let name = match self.compressor {
+            Compressor::Zlib => "zlib",
+            Compressor::ZlibNg => "zlib-ng",
+        };
+        write!(f, "{name} level {}", self.level)
+    }
+}
+
 /// A stream that is being compressed again.
 pub struct Recompressor {
     raw: Raw,

@@ -19,12 +19,21 @@ pub struct MarshalPredictor {
     new: Walker,
     /// Numbers of counted objects in the old module, and in the new one.
     numbers: BTreeMap<u32, u32>,
-    /// How far the last first line moved.
+    /// How far the last first line moved, and the last number of each place in
+    /// its tuple.
     moved: u32,
+    numbers_moved: [u32; PLACES],
 }
 
-/// Bytes of a reference, and of a first line.
+/// Bytes of a reference, of a first line, and of a number.
 const FIELD: usize = 4;
+
+/// Places in a tuple that are told apart.
+const PLACES: usize = 4;
+
+fn place(left: u32) -> usize {
+    left as usize % PLACES
+}
 
 impl MarshalPredictor {
     /// The largest module that is predicted, in bytes.
@@ -54,20 +63,14 @@ impl MarshalPredictor {
                 marks.reserve_exact(step);
             }
             let at = at as u32;
-            marks.push(match meaning {
-                // The field is behind the type.
-                Meaning::Reference => Mark {
-                    at: at + 1,
-                    meaning,
-                },
-                _ => Mark { at, meaning },
-            });
+            marks.push(Mark { at, meaning });
         }
         let new = MarshalPredictor {
             marks,
             new: Walker::new(module),
             numbers: BTreeMap::new(),
             moved: 0,
+            numbers_moved: [0; PLACES],
         };
         Some((new, weight))
     }
@@ -98,7 +101,7 @@ impl MarshalPredictor {
             let at = (u64::from(at) - old_at) as usize;
             let length = match meaning {
                 Meaning::Object(_) => 1,
-                Meaning::Reference | Meaning::Line => FIELD,
+                Meaning::Reference | Meaning::Line | Meaning::Number(_) => FIELD,
             };
             if at + length > bytes.len() {
                 break;
@@ -135,6 +138,7 @@ impl MarshalPredictor {
         let old = word(bytes);
         let predicted = match meaning {
             Meaning::Line => old.wrapping_add(self.moved),
+            Meaning::Number(left) => old.wrapping_add(self.numbers_moved[place(left)]),
             _ => self.number(old),
         };
         bytes.copy_from_slice(&predicted.to_le_bytes());
@@ -143,6 +147,7 @@ impl MarshalPredictor {
         let actual = word(bytes);
         match meaning {
             Meaning::Line => self.moved = actual.wrapping_sub(old),
+            Meaning::Number(left) => self.numbers_moved[place(left)] = actual.wrapping_sub(old),
             _ if actual != predicted => {
                 self.numbers.insert(old, actual);
             }

@@ -76,6 +76,9 @@ pub enum Meaning {
     Reference,
     /// The four bytes of a first line.
     Line,
+    /// The four bytes of a number in a table, of which so many items are left
+    /// in the tuple it is in, itself included.
+    Number(u32),
 }
 
 /// Objects may lie within each other so deep.
@@ -118,7 +121,8 @@ enum Next {
         value: u32,
         count: Count,
     },
-    Line(u8),
+    /// So many bytes of a field.
+    Field(u8, Meaning),
     /// There is nothing more, or it is not understood.
     End,
 }
@@ -172,12 +176,13 @@ impl Walker {
                 self.next = Next::Head(left - 1);
                 None
             }
-            Next::Line(left) => {
-                self.next = match left {
-                    1 => Next::Type,
-                    _ => Next::Line(left - 1),
-                };
-                (left == 4).then_some(Meaning::Line)
+            Next::Field(left, meaning) => {
+                match (left, meaning) {
+                    (1, Meaning::Line) => self.next = Next::Type,
+                    (1, _) => self.done(),
+                    _ => self.next = Next::Field(left - 1, meaning),
+                }
+                (left == 4).then_some(meaning)
             }
             Next::Number {
                 left,
@@ -261,14 +266,16 @@ impl Walker {
                 _ => self.lost(),
             },
             b'N' | b'F' | b'T' | b'S' | b'.' => self.done(),
-            b'i' => self.skip(4),
+            b'i' => match (self.open.first(), self.open.last()) {
+                // Those of modules are constants.
+                (Some(Open::Items(_)), Some(Open::Items(left))) => {
+                    self.next = Next::Field(4, Meaning::Number(*left));
+                }
+                _ => self.skip(4),
+            },
             b'I' | b'g' => self.skip(8),
             b'y' => self.skip(16),
-            b'r' => {
-                // Not the reference itself: what it begins comes next.
-                self.next = Next::Skip(4);
-                return Some(Meaning::Reference);
-            }
+            b'r' => self.next = Next::Field(4, Meaning::Reference),
             b'l' => self.number(4, Count::Digits),
             b's' | b'u' | b't' | b'a' | b'A' => self.number(4, Count::Bytes),
             b'z' | b'Z' | b'f' => self.number(1, Count::Bytes),
@@ -294,7 +301,7 @@ impl Walker {
                 Open::Dict => return,
                 Open::Code(1) => {
                     *open = Open::CodeTail(self.layout.tail());
-                    self.next = Next::Line(4);
+                    self.next = Next::Field(4, Meaning::Line);
                     return;
                 }
                 Open::Items(1) | Open::CodeTail(1) => self.open.pop(),
