@@ -36,7 +36,7 @@ note_elsewhere() { # WHAT HINT: what is missing and no package of Debian
 
 want_cargo() {
   want_debian "gcc libc6-dev" cc
-  command -v cargo >/dev/null || note_elsewhere cargo "install Rust 1.89 or newer (https://rustup.rs)"
+  command -v cargo >/dev/null || note_elsewhere cargo "install Rust 1.95 or newer (https://rustup.rs)"
 }
 
 # What a virtual environment in the work tree with PyInstaller, tufup and python-tuf
@@ -180,11 +180,12 @@ apt_update_once() {
   apt_patiently update -qq && export apt_updated=yes
 }
 
-# need_tool NAME VERSION OPTION...: a program from crates.io, in .work/tools/bin.
+# need_tool NAME VERSION OPTION...: a program from crates.io, in .work/tools/bin. Packages
+# named …-cli have a program without that.
 need_tool() {
   local name=$1 version=$2
   shift 2
-  [ -x ".work/tools/bin/$name" ] && return
+  [ -x ".work/tools/bin/${name%-cli}" ] && return
   say "building $name (once)"
   cargo install "$name" --version "$version" --locked --quiet --root .work/tools "$@"
 }
