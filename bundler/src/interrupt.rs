@@ -145,9 +145,10 @@ mod system {
                 .boxed_local()
             });
             let waits: Vec<_> = waits.collect();
-            match waits.is_empty() {
-                true => std::future::pending().await,
-                false => select_all(waits).await.0,
+            if waits.is_empty() {
+                std::future::pending().await
+            } else {
+                select_all(waits).await.0
             }
         }
     }

@@ -59,9 +59,10 @@ mod unix {
         // One of two names of a file: the other may be another user's.
         let alone = opened.st_nlink == 1;
         let theirs = ours(&opened) || opened.st_uid == found.st_uid;
-        match is_file(&opened) && alone && theirs {
-            true => Ok(log.into()),
-            false => Err(not_a_log()),
+        if is_file(&opened) && alone && theirs {
+            Ok(log.into())
+        } else {
+            Err(not_a_log())
         }
     }
 

@@ -74,7 +74,7 @@ pub fn user_folder(name: &str) -> Option<PathBuf> {
         } else {
             variable("XDG_STATE_HOME")
                 .map(PathBuf::from)
-                .or(home.map(|home| home.join(".local/state")))?
+                .or_else(|| home.map(|home| home.join(".local/state")))?
         }
     };
     let name: String = name

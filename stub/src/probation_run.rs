@@ -72,10 +72,13 @@ impl ProbationRun<'_> {
         }
         let fed = launch::has_input();
         match self.supervise() {
-            Err(e) => match self.go_back(&e.to_string()) {
-                true => start::start(self.layout, &self.settings.executable),
-                false => not_started(self.layout, &e),
-            },
+            Err(e) => {
+                if self.go_back(&e.to_string()) {
+                    start::start(self.layout, &self.settings.executable)
+                } else {
+                    not_started(self.layout, &e)
+                }
+            }
             Ok((end, proven)) => match launch::verdict(end, proven) {
                 Verdict::Healthy => {
                     self.mark_healthy();

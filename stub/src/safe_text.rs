@@ -30,9 +30,10 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_unsafe(c) {
-            true => safe.extend(c.escape_default()),
-            false => safe.push(c),
+        if is_unsafe(c) {
+            safe.extend(c.escape_default())
+        } else {
+            safe.push(c)
         }
     }
     safe.into()
@@ -107,10 +108,11 @@ pub fn json(value: &serde_json::Value) -> String {
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_unsafe(c) {
+        if is_unsafe(c) {
             // None of them is beyond the first 65,536.
-            true => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
-            false => safe.push(c),
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)))
+        } else {
+            safe.push(c)
         }
     }
     safe

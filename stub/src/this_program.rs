@@ -61,9 +61,10 @@ fn find_program() -> io::Result<PathBuf> {
     };
     // Not on Windows, where this yields a `\\?\` path that many programs do
     // not take; links to programs are rare there.
-    match cfg!(unix) {
-        true => program.canonicalize(),
-        false => Ok(program),
+    if cfg!(unix) {
+        program.canonicalize()
+    } else {
+        Ok(program)
     }
 }
 

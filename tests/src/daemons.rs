@@ -45,9 +45,10 @@ impl Drop for Daemon {
 pub fn nginx(sandbox: &Sandbox, folder: &Path, place: &Path, address: &str, more: &str) -> Daemon {
     std::fs::create_dir_all(place).expect("a folder");
     let (ssl, here, folder) = (
-        match more.contains("ssl_certificate") {
-            true => " ssl",
-            false => "",
+        if more.contains("ssl_certificate") {
+            " ssl"
+        } else {
+            ""
         },
         place.display(),
         folder.display(),

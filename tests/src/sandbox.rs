@@ -185,9 +185,10 @@ impl Sandbox {
     pub fn add_settings(&self, text: &str) {
         let path = self.path("install/notsotuf.toml");
         let before = std::fs::read_to_string(&path).expect("settings");
-        let after = match text.starts_with('[') {
-            true => format!("{before}\n{text}\n"),
-            false => format!("{text}\n{before}"),
+        let after = if text.starts_with('[') {
+            format!("{before}\n{text}\n")
+        } else {
+            format!("{text}\n{before}")
         };
         std::fs::write(path, after).expect("settings");
     }

@@ -380,15 +380,12 @@ fn names_must_suit_the_system_that_the_bundle_is_for() {
         fs::create_dir(bundle.join("a")).unwrap();
         fs::write(bundle.join("data.txt"), "one").unwrap();
         fs::write(bundle.join(name), "another").unwrap();
-        match fine {
-            true => {
-                sandbox.add("1.0", &bundle, &[]);
-                sandbox.bundler(&["remove-latest"]);
-            }
-            false => {
-                let said = refused(&sandbox, &["add", "1.0", text(&bundle)]);
-                assert!(said.contains(&format!("{name:?}")), "{system}: {said}");
-            }
+        if fine {
+            sandbox.add("1.0", &bundle, &[]);
+            sandbox.bundler(&["remove-latest"]);
+        } else {
+            let said = refused(&sandbox, &["add", "1.0", text(&bundle)]);
+            assert!(said.contains(&format!("{name:?}")), "{system}: {said}");
         }
         fs::remove_dir_all(&bundle).unwrap();
     }

@@ -299,9 +299,10 @@ fn the_reference_lists_every_setting_and_command() {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => sources += &std::fs::read_to_string(path).unwrap(),
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                sources += &std::fs::read_to_string(path).unwrap()
             }
         }
     }

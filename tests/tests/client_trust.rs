@@ -550,9 +550,10 @@ fn pipes_and_folders_in_the_place_of_files_do_not_stop_the_start() {
             if place.exists() {
                 fs::remove_file(&place).unwrap();
             }
-            match pipe {
-                true => assert!(run(Command::new("mkfifo").arg(&place)).status.success()),
-                false => fs::create_dir(&place).unwrap(),
+            if pipe {
+                assert!(run(Command::new("mkfifo").arg(&place)).status.success())
+            } else {
+                fs::create_dir(&place).unwrap()
             }
             for _ in 0..2 {
                 let done = start_with_a_limit(&sandbox, &[]);
@@ -568,9 +569,10 @@ fn the_fallback_log_is_not_written_through_a_link() {
     // Not a state dir, so the log is in the user's own folder.
     fs::write(sandbox.path("install/.notsotuf"), "").unwrap();
     let home = sandbox.path("home");
-    let folder = match cfg!(target_os = "macos") {
-        true => home.join("Library/Logs/notsotuf/app"),
-        false => home.join(".local/state/notsotuf/app"),
+    let folder = if cfg!(target_os = "macos") {
+        home.join("Library/Logs/notsotuf/app")
+    } else {
+        home.join(".local/state/notsotuf/app")
     };
     let start = || {
         let done = run(sandbox
@@ -588,9 +590,10 @@ fn the_fallback_log_is_not_written_through_a_link() {
     for hard in [false, true] {
         fs::remove_file(&log).unwrap();
         fs::write(&victim, "mine").unwrap();
-        match hard {
-            true => fs::hard_link(&victim, &log).unwrap(),
-            false => symlink(&victim, &log).unwrap(),
+        if hard {
+            fs::hard_link(&victim, &log).unwrap()
+        } else {
+            symlink(&victim, &log).unwrap()
         }
         start();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");

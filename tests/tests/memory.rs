@@ -347,9 +347,10 @@ fn metadata_takes_a_small_multiple_of_its_bytes() {
             let mut body = forge.signed(role).clone();
             body[key] = "here".into();
             let body = body.to_string().replace("\"here\"", &hostile);
-            match signed {
-                true => forge.sign(role, body.as_bytes()),
-                false => format!("{{\"signatures\":[],\"signed\":{body}}}").into(),
+            if signed {
+                forge.sign(role, body.as_bytes())
+            } else {
+                format!("{{\"signatures\":[],\"signed\":{body}}}").into()
             }
         });
         let what = format!("{role}, {key}, {}", &hostile[..20]);

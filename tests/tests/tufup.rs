@@ -26,9 +26,10 @@ impl Field {
     /// and need not be.
     fn of(version: &str) -> Option<Self> {
         let is_ours = version == "0.10.0";
-        let python = match is_ours {
-            true => root().join(".venv/bin/python"),
-            false => root().join(format!(".work/venv-tufup-{version}/bin/python")),
+        let python = if is_ours {
+            root().join(".venv/bin/python")
+        } else {
+            root().join(format!(".work/venv-tufup-{version}/bin/python"))
         };
         if !python.exists() {
             assert!(

@@ -126,12 +126,11 @@ fn updates(kind: &'static str) {
     assert_eq!(said["cwd"], folder.replace('/', "\\"));
     assert_eq!(said["told"]["NOTSOTUF_VERSION"], "1.2");
     let bundle = windows_bundle("1.2", kind);
-    match bundle.is_dir() {
-        true => same_tree(&bundle, &install.folder.join("app")),
-        false => {
-            let installed = fs::read(install.folder.join("app").join(install.program()));
-            assert!(installed.unwrap() == fs::read(bundle).unwrap());
-        }
+    if bundle.is_dir() {
+        same_tree(&bundle, &install.folder.join("app"))
+    } else {
+        let installed = fs::read(install.folder.join("app").join(install.program()));
+        assert!(installed.unwrap() == fs::read(bundle).unwrap());
     }
     // On probation no longer, so the exit code is the application's own affair.
     let (code, said) = install.start(|command| {

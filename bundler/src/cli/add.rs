@@ -166,13 +166,14 @@ pub fn add(project: &Project, args: Addable, context: &Context) -> Result<(), Er
         rollout: args.rollout,
         notes,
         budget: args.patch_budget,
-        vetting: match args.force {
-            true => Vetting::Forced {
+        vetting: if args.force {
+            Vetting::Forced {
                 key_dirs: &context.key_dirs,
-            },
-            false => Vetting::Checked {
+            }
+        } else {
+            Vetting::Checked {
                 key_dirs: &context.key_dirs,
-            },
+            }
         },
     };
     let added = releases::add(project, &published, &addition, context.progress)?;

@@ -33,7 +33,7 @@ impl Context<'_> {
 
     /// The folder where a project is to be.
     pub fn folder(&self) -> &Path {
-        self.named.as_deref().unwrap_or(Path::new("."))
+        self.named.as_deref().unwrap_or_else(|| Path::new("."))
     }
 
     /// The keys that are at hand for a project.

@@ -193,9 +193,10 @@ fn words(text: &str) -> Result<Vec<String>, String> {
 fn signer((key, command): &(String, Vec<String>), keystore: &Path) -> External {
     let named = key.contains(['/', '\\']) || key.ends_with(".pub");
     External {
-        key: match named {
-            true => key.into(),
-            false => keystore.join(format!("{key}.pub")),
+        key: if named {
+            key.into()
+        } else {
+            keystore.join(format!("{key}.pub"))
         },
         command: command.clone(),
         folder: PathBuf::new(),

@@ -77,7 +77,7 @@ pub fn run(args: &List, context: &Context) -> Result<(), Error> {
     }
     if rows.iter().any(|row| row.pending.is_some()) {
         text.push_str("next: `notsotuf publish`, which signs what is pending\n");
-    } else if rows.iter().any(|row| row.is_only_here()) {
+    } else if rows.iter().any(Row::is_only_here) {
         text.push_str(&format!("signed; next: {}\n", next_upload(project)));
     }
     let unknown = match &there {
@@ -169,7 +169,7 @@ impl Places<'_> {
             (Some((_, next)), Some((_, here))) if next != here => Some("changed"),
             _ => None,
         };
-        let shown = next.or(here).or(there.flatten());
+        let shown = next.or(here).or_else(|| there.flatten());
         let custom = shown.map(|(_, entry)| ArchiveCustom::of(&entry["custom"]));
         let custom = custom.unwrap_or_default();
         Row {
@@ -278,9 +278,12 @@ const HEADS: [&str; 7] = [
 
 fn table(rows: &[Row], with_app: bool) -> String {
     let mut lines: Vec<Vec<String>> = Vec::new();
-    let line = |app: &str, cells: Vec<String>| match with_app {
-        true => [vec![app.to_owned()], cells].concat(),
-        false => cells,
+    let line = |app: &str, cells: Vec<String>| {
+        if with_app {
+            [vec![app.to_owned()], cells].concat()
+        } else {
+            cells
+        }
     };
     lines.push(line("APP", HEADS.map(String::from).into()));
     lines.extend(rows.iter().map(|row| line(&row.app, row.cells())));

@@ -31,12 +31,13 @@ pub fn run(args: &Prune, context: &Context) -> Result<(), Error> {
     let published = Published::load(&project)?;
     let gone = remove::prune(&project, &published, app, args.keep as usize)?;
     let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
-    let text = match gone.is_empty() {
-        true => format!("{app} has nothing older; nothing to do"),
-        false => format!(
+    let text = if gone.is_empty() {
+        format!("{app} has nothing older; nothing to do")
+    } else {
+        format!(
             "dropped {app} {}; `notsotuf publish` makes it so",
             gone.join(", ")
-        ),
+        )
     };
     let json = json!({ "app": app, "removed": gone });
     context.output.say(text, &json);

@@ -27,9 +27,10 @@ pub fn confirm(what: &str, changes: &[String], yes: bool) -> Result<(), Error> {
     drop(write!(out, "Sign this? [y/N] ").and_then(|()| out.flush()));
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
-    match read.is_ok() && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
-        true => Ok(()),
-        false => Err(Error::Declined),
+    if read.is_ok() && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+        Ok(())
+    } else {
+        Err(Error::Declined)
     }
 }
 
@@ -122,7 +123,7 @@ fn other_fields(old: &Document, new: &Document, known: &[&str]) -> Vec<String> {
     let [old, new] = [old, new].map(|d| d.signed().as_object().unwrap_or(&empty));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let shown = |value: Option<&Value>| {
-        let text = value.map_or("nothing".into(), Value::to_string);
+        let text = value.map_or_else(|| "nothing".into(), Value::to_string);
         text.chars().take(200).collect::<String>()
     };
     names

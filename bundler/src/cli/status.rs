@@ -93,18 +93,20 @@ pub fn run(args: &Status, context: &Context) -> Result<(), Error> {
         text,
         &json!({ "roles": roles, "pending": pending, "expiring": soon }),
     );
-    match soon.is_empty() {
-        true => Ok(()),
-        false => Err(expiring(&soon)),
+    if soon.is_empty() {
+        Ok(())
+    } else {
+        Err(expiring(&soon))
     }
 }
 
 fn expiring(roles: &[&str]) -> Error {
     Error::Expiring {
         roles: roles.join(", "),
-        mend: match roles.contains(&"root") {
-            true => "`notsotuf renew --root` renews it, with the root keys at hand, and the others",
-            false => "`notsotuf renew` renews what the keys at hand can sign",
+        mend: if roles.contains(&"root") {
+            "`notsotuf renew --root` renews it, with the root keys at hand, and the others"
+        } else {
+            "`notsotuf renew` renews what the keys at hand can sign"
         },
     }
 }

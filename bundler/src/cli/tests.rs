@@ -137,7 +137,7 @@ fn options_of_every_command_come_after_its_own() {
             // In examples they may stand anywhere.
             let listed = help
                 .find(&format!("{option} <"))
-                .or(help.find(&format!("{option}\n")));
+                .or_else(|| help.find(&format!("{option}\n")));
             assert!(listed.is_none_or(|at| at > general), "{name}: {option}");
         }
     }

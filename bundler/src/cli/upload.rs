@@ -163,10 +163,7 @@ fn text_of(report: &Report, dry_run: bool) -> Lines {
     for path in &report.uploaded {
         text.line(path);
     }
-    let removed = match dry_run {
-        true => "to remove",
-        false => "removed",
-    };
+    let removed = if dry_run { "to remove" } else { "removed" };
     for path in &report.removed {
         text.line(format!("{removed} {path}"));
     }

@@ -222,7 +222,7 @@ pub fn create(
 /// # Errors
 /// The file system's, also if there is one of that name.
 pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let failed = |what| move |e| FsError::new(what, path, e);
     // Such files have mode 600.
     let mut file = tempfile::Builder::new()
@@ -239,9 +239,10 @@ pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
 
 /// The public half of a private key in a known form that needs no passphrase.
 pub fn plain_public(text: &str) -> Option<PublicKey> {
-    let seed = match text.trim_start().starts_with('{') {
-        true => securesystemslib::read_private(text, None),
-        false => pem::read_private(text, None),
+    let seed = if text.trim_start().starts_with('{') {
+        securesystemslib::read_private(text, None)
+    } else {
+        pem::read_private(text, None)
     };
     seed.ok().map(|seed| Signer::from_seed(&seed).public)
 }

@@ -193,9 +193,12 @@ mod tests {
             count.set(count.get() + 1);
             Ok(text.to_owned())
         };
-        let open = |text: &str| match text == right {
-            true => Ok(()),
-            false => Err(ReadError::Passphrase),
+        let open = |text: &str| {
+            if text == right {
+                Ok(())
+            } else {
+                Err(ReadError::Passphrase)
+            }
         };
         let failed = |_: ReadError, _: &str| KeyError::Random;
         let opened = passphrases.type_until(ask, open, failed);

@@ -86,9 +86,10 @@ pub fn is_encrypted(text: &str) -> bool {
 pub fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
     let form = |e: &dyn std::fmt::Display| ReadError::Form(e.to_string());
     if !text.contains("-----BEGIN ") {
-        let what = match text.trim().is_empty() {
-            true => "it is empty",
-            false => "it does not begin with -----BEGIN PRIVATE KEY-----",
+        let what = if text.trim().is_empty() {
+            "it is empty"
+        } else {
+            "it does not begin with -----BEGIN PRIVATE KEY-----"
         };
         return Err(form(&what));
     }

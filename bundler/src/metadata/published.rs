@@ -85,12 +85,13 @@ impl Published {
         let known = self
             .roots()
             .any(|(_, root)| root == bytes || same_signed(&path, root, &bytes).unwrap_or_default());
-        match known {
-            true => Ok(()),
-            false => Err(MetadataError::Untrusted {
+        if known {
+            Ok(())
+        } else {
+            Err(MetadataError::Untrusted {
                 folder: metadata.into(),
                 reason: "root.json is none of the project's roots".into(),
-            }),
+            })
         }
     }
 

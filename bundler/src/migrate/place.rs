@@ -39,7 +39,7 @@ impl Place<'_> {
         if !is_whole(&path) {
             return path;
         }
-        let here = PathBuf::from(path.file_name().unwrap_or("keystore".as_ref()));
+        let here = PathBuf::from(path.file_name().unwrap_or_else(|| "keystore".as_ref()));
         warnings.push(format!(
             "keys_dir is {named:?}, which is not on this machine; copy the keys to {:?}, or name \
              their folder with --key-dir",

@@ -263,9 +263,12 @@ fn name_here(name: &str, platform: &str) -> String {
         other => other,
     };
     let name = format!("{name}-{platform}");
-    let letter = |c: char| match c.is_alphanumeric() || c == '_' {
-        true => c,
-        false => '-',
+    let letter = |c: char| {
+        if c.is_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
     };
     name.chars().map(letter).collect()
 }
@@ -417,10 +420,7 @@ fn python_json(mut value: Value) -> Vec<u8> {
 struct Python;
 
 fn separator<W: ?Sized + Write>(out: &mut W, first: bool) -> io::Result<()> {
-    match first {
-        true => Ok(()),
-        false => out.write_all(b", "),
-    }
+    if first { Ok(()) } else { out.write_all(b", ") }
 }
 
 impl Formatter for Python {

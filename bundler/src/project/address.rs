@@ -66,9 +66,10 @@ fn without_scheme(text: &str, lower: &str) -> String {
         .or_else(|| lower.strip_prefix("http:"));
     let rest = bare.map_or(text, |bare| &text[text.len() - bare.len()..]);
     let rest = rest.trim_start_matches('/');
-    let hint = match rest.contains(':') && !rest.contains('.') || rest.contains("://") {
-        true => String::new(),
-        false => format!("; did you mean https://{rest}?"),
+    let hint = if rest.contains(':') && !rest.contains('.') || rest.contains("://") {
+        String::new()
+    } else {
+        format!("; did you mean https://{rest}?")
     };
     format!("{text:?} begins with neither https:// nor http://{hint}")
 }

@@ -23,9 +23,10 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, ProjectError> {
     for folder in current.ancestors().skip(1) {
         let settings = folder.join(FILE);
         if settings.is_file() {
-            return match is_trusted(&settings, &current) {
-                true => Ok(folder.into()),
-                false => Err(ProjectError::Foreign(settings)),
+            return if is_trusted(&settings, &current) {
+                Ok(folder.into())
+            } else {
+                Err(ProjectError::Foreign(settings))
             };
         }
     }

@@ -81,9 +81,10 @@ fn holder(path: &Path) -> String {
     let read = File::open(path).and_then(|file| file.take(200).read_to_string(&mut text));
     let line = text.lines().next().unwrap_or_default();
     let plain = !line.is_empty() && line.chars().all(|c| !c.is_control());
-    match read.is_ok() && plain {
-        true => line.to_owned(),
-        false => "another command".into(),
+    if read.is_ok() && plain {
+        line.to_owned()
+    } else {
+        "another command".into()
     }
 }
 

@@ -44,10 +44,11 @@ impl NewFile {
     }
 
     fn write(&self) -> Result<(), FsError> {
-        fs::create_dir_all(self.path.parent().unwrap_or(Path::new(".")))?;
-        match self.secret {
-            true => write_private_file(&self.path, &self.bytes),
-            false => fs::write_atomically(&self.path, &self.bytes),
+        fs::create_dir_all(self.path.parent().unwrap_or_else(|| Path::new(".")))?;
+        if self.secret {
+            write_private_file(&self.path, &self.bytes)
+        } else {
+            fs::write_atomically(&self.path, &self.bytes)
         }
     }
 
@@ -82,7 +83,7 @@ pub fn clear_up(root: &Path) -> Result<(), FsError> {
         if NewFile::is_there(path, hash)? {
             fs::remove_file_if_exists(path)?;
         }
-        fs::sweep(path.parent().unwrap_or(Path::new(".")))?;
+        fs::sweep(path.parent().unwrap_or_else(|| Path::new(".")))?;
     }
     fs::remove_file_if_exists(&journal)
 }
@@ -124,7 +125,7 @@ fn write_journal(path: &Path, text: &str) -> Result<(), FsError> {
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(|e| FsError::new("write", path, e))?;
-    fs::sync_dir(path.parent().unwrap_or(Path::new(".")))
+    fs::sync_dir(path.parent().unwrap_or_else(|| Path::new(".")))
 }
 
 /// What is to be in `.gitignore`: private keys, what is not published yet,

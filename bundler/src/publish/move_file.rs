@@ -14,7 +14,7 @@ pub fn move_file(from: &Path, to: &Path) -> Result<(), FsError> {
         Err(e) if e.source.kind() == ErrorKind::CrossesDevices => {}
         result => return result,
     }
-    let folder = to.parent().unwrap_or(Path::new("."));
+    let folder = to.parent().unwrap_or_else(|| Path::new("."));
     let mut copy = tempfile::Builder::new()
         .prefix(".tmp-")
         .tempfile_in(folder)

@@ -67,9 +67,10 @@ impl<'a> Bases<'a> {
         };
         let new = &addition.version;
         let tufup = project.settings.patch_format == PatchFormat::Bsdiff4;
-        let base = match tufup {
-            true => line.range(..new).next_back().map(|(version, _)| version),
-            false => numbers::base(&line, new),
+        let base = if tufup {
+            line.range(..new).next_back().map(|(version, _)| version)
+        } else {
+            numbers::base(&line, new)
         };
         let next = line.range(new..).next().filter(|_| tufup);
         let next = next.filter(|(_, listed)| listed.from.is_some());
@@ -297,9 +298,10 @@ fn compressed(heaviest: &Heaviest, making: &Making, patch: u64) -> Option<String
         vet::Packed::OneFile => true,
         vet::Packed::Modules => false,
     };
-    let advice = match one_file {
-        true => "with a folder in its place (without --onefile), patches are a fraction of that",
-        false => "with noarchive=True in the Analysis of the .spec file, patches are a fraction",
+    let advice = if one_file {
+        "with a folder in its place (without --onefile), patches are a fraction of that"
+    } else {
+        "with noarchive=True in the Analysis of the .spec file, patches are a fraction"
     };
     Some(format!(
         "the patch is large ({}), as most of it is {}, in which PyInstaller compresses what has \

@@ -158,7 +158,7 @@ impl<'a> PendingTargets<'a> {
         }
         let releases = self.releases(app);
         let is_final = |(version, _): &&(Version, String)| !version.any_prerelease();
-        let bearer = releases.iter().rfind(is_final).or(releases.last());
+        let bearer = releases.iter().rfind(is_final).or_else(|| releases.last());
         if let Some((_, path)) = bearer {
             let mut custom = self.custom(path);
             custom.withdrawn = withdrawn.into_iter().collect();

@@ -40,9 +40,10 @@ pub fn compare(target: &RepositorySource, here: &Published) -> Result<There, Ver
         timestamp.version(),
     );
     if there != version {
-        return Ok(match there < version {
-            true => There::Older(there),
-            false => There::Newer(there),
+        return Ok(if there < version {
+            There::Older(there)
+        } else {
+            There::Newer(there)
         });
     }
     for (file, ours) in &here.files {

@@ -43,8 +43,9 @@ pub enum VetError {
 
 pub fn did_you_mean(paths: &[PathBuf]) -> String {
     let list: Vec<String> = paths.iter().map(|path| format!("{path:?}")).collect();
-    match list.is_empty() {
-        true => String::new(),
-        false => format!("; did you mean {}?", list.join(" or ")),
+    if list.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean {}?", list.join(" or "))
     }
 }

@@ -11,10 +11,11 @@ pub fn near_names(missing: &Path) -> Result<Vec<PathBuf>, FsError> {
     let Some(name) = name.map(str::to_lowercase) else {
         return Ok(Vec::new());
     };
-    let folder = missing.parent().unwrap_or(Path::new(""));
-    let here = match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
+    let folder = missing.parent().unwrap_or_else(|| Path::new(""));
+    let here = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
     };
     let mut near = Vec::new();
     for place in [

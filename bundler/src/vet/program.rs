@@ -75,9 +75,12 @@ fn is_library(name: &str) -> bool {
 fn programs_of<'a>(files: impl Iterator<Item = (&'a str, Kind)> + Clone) -> Vec<String> {
     let exe = |name: &str, kind: Kind| kind == Kind::Pe && ends_with_exe(name);
     let windows = files.clone().any(|(name, kind)| exe(name, kind));
-    let wanted = |(name, kind): &(&str, Kind)| match windows {
-        true => exe(name, *kind),
-        false => *kind != Kind::Other && *kind != Kind::Pe,
+    let wanted = |(name, kind): &(&str, Kind)| {
+        if windows {
+            exe(name, *kind)
+        } else {
+            *kind != Kind::Other && *kind != Kind::Pe
+        }
     };
     files
         .filter(wanted)
@@ -107,9 +110,12 @@ pub fn programs(look: &Look, previous: Option<&Previous>) -> Result<Vec<Finding>
     let starts = |file: &&Found| file.kind != Kind::Other && !is_library(&file.name);
     // Whether what may be executed is of a kind that this system, and not that
     // of the users, knows is not for this program to say.
-    let runs = |file: &&Found| match windows {
-        true => starts(file),
-        false => file.executable && !is_library(&file.name),
+    let runs = |file: &&Found| {
+        if windows {
+            starts(file)
+        } else {
+            file.executable && !is_library(&file.name)
+        }
     };
     if !look.files.iter().any(|file| runs(&file)) {
         let lost = look.files.iter().filter(starts);
@@ -165,10 +171,11 @@ fn near(look: &Look, program: &str) -> Result<Option<String>, FsError> {
     if let Some(folder) = inside {
         return Ok(Some(format!("{folder:?}")));
     }
-    let parent = look.bundle.parent().unwrap_or(Path::new(""));
-    let parent = match parent.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => parent,
+    let parent = look.bundle.parent().unwrap_or_else(|| Path::new(""));
+    let parent = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
     };
     let mut places = fs::list(parent).unwrap_or_default();
     places.push(parent.to_path_buf());

@@ -56,9 +56,10 @@ impl Parser {
     pub fn line(&mut self, line: &str) -> Result<(), ManifestError> {
         self.lines += 1;
         if self.lines == 1 {
-            return match line == HEADER {
-                true => Ok(()),
-                false => Err(ManifestError::Version),
+            return if line == HEADER {
+                Ok(())
+            } else {
+                Err(ManifestError::Version)
             };
         }
         let (path, entry) = parse_line(line).ok_or(ManifestError::Line(self.lines))?;

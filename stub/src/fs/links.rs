@@ -83,7 +83,7 @@ pub fn symlink(target: &str, path: &Path) -> Result<()> {
     let result = {
         // Needs a privilege or developer mode; PyInstaller makes no links on
         // Windows.
-        let resolved = crate::fs::join(path.parent().unwrap_or(Path::new(".")), target);
+        let resolved = crate::fs::join(path.parent().unwrap_or_else(|| Path::new(".")), target);
         if resolved.is_dir() {
             std::os::windows::fs::symlink_dir(target.replace('/', "\\"), path)
         } else {

@@ -73,9 +73,10 @@ fn open_with(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
 
 fn check(found: &Metadata) -> io::Result<()> {
     // On Windows a link that was opened itself is not a file.
-    match found.is_file() {
-        true => Ok(()),
-        false => Err(not_plain()),
+    if found.is_file() {
+        Ok(())
+    } else {
+        Err(not_plain())
     }
 }
 

@@ -102,7 +102,7 @@ pub fn write_atomically_with(
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
     let _writing = WRITES.read().unwrap_or_else(PoisonError::into_inner);
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = temporary_in(folder)?;
     let mut buffered = io::BufWriter::new(&mut file);
     write(&mut buffered)
@@ -126,7 +126,7 @@ pub fn write_atomically_with(
 /// Renames within one file system, and waits until that is on disk.
 pub fn rename_durably(from: &Path, to: &Path) -> Result<()> {
     retry_while_locked(|| fs::rename(from, to)).named("rename", from)?;
-    sync_dir(to.parent().unwrap_or(Path::new(".")))
+    sync_dir(to.parent().unwrap_or_else(|| Path::new(".")))
 }
 
 /// Renames within one file system; to be synced with the rest of a tree.

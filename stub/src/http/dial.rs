@@ -227,12 +227,13 @@ fn resolve(host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>>
             let text = format!("the name service does not tell the address of {host} in time");
             io::Error::new(ErrorKind::TimedOut, text)
         })??;
-    match found.is_empty() {
-        true => Err(io::Error::new(
+    if found.is_empty() {
+        Err(io::Error::new(
             ErrorKind::NotFound,
             format!("{host} has no address"),
-        )),
-        false => Ok(found),
+        ))
+    } else {
+        Ok(found)
     }
 }
 

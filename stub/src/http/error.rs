@@ -245,9 +245,10 @@ impl HttpError {
     }
 
     fn proxy_password(url: &str) -> Self {
-        let variable = match url.starts_with("https:") {
-            true => "HTTPS_PROXY",
-            false => "HTTP_PROXY",
+        let variable = if url.starts_with("https:") {
+            "HTTPS_PROXY"
+        } else {
+            "HTTP_PROXY"
         };
         let url = shown(url);
         HttpError::ProxyPassword { url, variable }

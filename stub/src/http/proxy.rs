@@ -35,9 +35,10 @@ impl Proxies {
         #[cfg(windows)]
         let proxies = Proxies {
             // It looks at the environment first, where nothing is.
-            system: match proxies.http.is_none() && proxies.https.is_none() {
-                true => ureq::Proxy::try_from_env(),
-                false => None,
+            system: if proxies.http.is_none() && proxies.https.is_none() {
+                ureq::Proxy::try_from_env()
+            } else {
+                None
             },
             ..proxies
         };
@@ -140,9 +141,10 @@ impl Proxy {
 
     /// Its address, as it may be shown.
     pub(super) fn address(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
         }
     }
 }
@@ -220,9 +222,10 @@ impl Exception {
         }
         let begins = host.ends_with('*');
         let name = host.trim_matches('*').trim_start_matches('.');
-        let name = match begins {
-            true => name,
-            false => name.trim_end_matches('.'),
+        let name = if begins {
+            name
+        } else {
+            name.trim_end_matches('.')
         };
         let name = name.to_ascii_lowercase();
         (!name.is_empty()).then_some(Exception::Name { name, port, begins })

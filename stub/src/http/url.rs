@@ -44,7 +44,9 @@ fn is_host(host: &str) -> bool {
 /// Whether a URL of the settings can be used; else what is wrong with it, in
 /// words that do not repeat a password.
 pub fn check(url: &str) -> Result<(), String> {
-    let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
     let Some(rest) = rest else {
         return Err(format!("{:?} is not an http or https address", shown(url)));
     };

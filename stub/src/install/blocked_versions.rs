@@ -104,9 +104,10 @@ impl BlockedVersions {
                 changed = true;
             }
         }
-        match changed {
-            true => blocked.store(layout),
-            false => Ok(()),
+        if changed {
+            blocked.store(layout)
+        } else {
+            Ok(())
         }
     }
 
@@ -118,9 +119,10 @@ impl BlockedVersions {
         let mut blocked = Self::load(layout);
         let before = blocked.entries.len();
         blocked.entries.retain(|entry| !lifted(entry));
-        match blocked.entries.len() == before {
-            true => Ok(()),
-            false => blocked.store(layout),
+        if blocked.entries.len() == before {
+            Ok(())
+        } else {
+            blocked.store(layout)
         }
     }
 
@@ -143,9 +145,10 @@ impl BlockedVersions {
             .collect();
         let lines: String = lines.into_iter().map(|v| format!("{v}\n")).collect();
         // What must not run comes first, and is believed without the rest.
-        match lines.is_empty() {
-            true => fs::remove_file_if_exists(&layout.quarantine())?,
-            false => fs::write_atomically(&layout.quarantine(), lines.as_bytes())?,
+        if lines.is_empty() {
+            fs::remove_file_if_exists(&layout.quarantine())?
+        } else {
+            fs::write_atomically(&layout.quarantine(), lines.as_bytes())?
         }
         if self.entries.is_empty() {
             return fs::remove_file_if_exists(&layout.blocked());

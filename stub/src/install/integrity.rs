@@ -41,9 +41,10 @@ pub fn verify_installed_files(
 
 /// On Windows links are made with backslashes.
 fn slashes(target: &str) -> String {
-    match cfg!(windows) {
-        true => target.replace('\\', "/"),
-        false => target.into(),
+    if cfg!(windows) {
+        target.replace('\\', "/")
+    } else {
+        target.into()
     }
 }
 

@@ -144,7 +144,7 @@ fn is_inside(exe: &Path, app: &Path) -> bool {
         let text = |path: &Path| {
             let text = path.to_string_lossy().to_lowercase();
             text.strip_prefix(r"\\?\")
-                .map_or(text.clone(), str::to_owned)
+                .map_or_else(|| text.clone(), str::to_owned)
         };
         return Path::new(&text(exe)).starts_with(text(app));
     }

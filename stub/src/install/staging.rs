@@ -37,9 +37,10 @@ pub fn discard(layout: &Layout) -> Result<(), FsError> {
         fs::remove_file_if_exists(&Record::path(&layout.staged()))?;
     }
     fs::remove_tree_if_exists(&layout.staging())?;
-    match fs::list(&layout.downloads())?.is_empty() {
-        true => fs::remove_tree_if_exists(&layout.downloads()),
-        false => Ok(()),
+    if fs::list(&layout.downloads())?.is_empty() {
+        fs::remove_tree_if_exists(&layout.downloads())
+    } else {
+        Ok(())
     }
 }
 

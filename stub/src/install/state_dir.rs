@@ -117,9 +117,10 @@ fn check(path: &Path, found: &Metadata) -> Result<(), StateError> {
     if !found.is_dir() {
         return Err(StateError::NotAFolder(path.into()));
     }
-    match is_own(found) {
-        true => Ok(()),
-        false => Err(StateError::OtherOwner(path.into())),
+    if is_own(found) {
+        Ok(())
+    } else {
+        Err(StateError::OtherOwner(path.into()))
     }
 }
 
@@ -128,9 +129,10 @@ fn check(path: &Path, found: &Metadata) -> Result<(), StateError> {
     use std::os::windows::fs::MetadataExt;
     // A junction may count as a folder, and leads elsewhere.
     const REPARSE_POINT: u32 = 0x400;
-    match found.is_dir() && found.file_attributes() & REPARSE_POINT == 0 {
-        true => Ok(()),
-        false => Err(StateError::NotAFolder(path.into())),
+    if found.is_dir() && found.file_attributes() & REPARSE_POINT == 0 {
+        Ok(())
+    } else {
+        Err(StateError::NotAFolder(path.into()))
     }
 }
 
@@ -211,9 +213,10 @@ fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
     ] {
         // One that is strange itself is gone by now.
         for (entry, found) in fs::list_with_types(&folder)? {
-            let sound = match found.is_dir() {
-                true => !files.contains(&entry) && (!made_here.contains(&entry) || own(&entry)?),
-                false => found.is_file() && !folders.contains(&entry),
+            let sound = if found.is_dir() {
+                !files.contains(&entry) && (!made_here.contains(&entry) || own(&entry)?)
+            } else {
+                found.is_file() && !folders.contains(&entry)
             };
             if !sound {
                 fs::remove_any(&entry)?;

@@ -103,9 +103,10 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     }
     if fs::inspect(&app)?.is_none() {
         // Between two renames.
-        let forward = match is_update(&staged)? {
-            true => with_access(&[&staged], || fs::rename_durably(&staged, &app)).map(|()| true),
-            false => Ok(false),
+        let forward = if is_update(&staged)? {
+            with_access(&[&staged], || fs::rename_durably(&staged, &app)).map(|()| true)
+        } else {
+            Ok(false)
         };
         if !matches!(forward, Ok(true)) && fs::inspect(&previous)?.is_some() {
             fs::rename_durably(&previous, &app)?;

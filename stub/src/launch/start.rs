@@ -81,7 +81,7 @@ pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
             "macOS holds the program in quarantine; approve it in the system settings, Privacy & Security"
         );
     }
-    let stub = this_program::program().unwrap_or(Path::new("this program"));
+    let stub = this_program::program().unwrap_or_else(|_| Path::new("this program"));
     say::line(&error.to_string());
     say::line(&format!(
         "Try {stub:?} --updater repair, or install the application again; the log is {:?}.",

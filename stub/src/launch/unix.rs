@@ -58,9 +58,10 @@ fn end_with_this_process(command: &mut Command) {
                     return Err(io::Error::last_os_error());
                 }
                 // It may have been too late for that.
-                match std::os::unix::process::parent_id() == this {
-                    true => Ok(()),
-                    false => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+                if std::os::unix::process::parent_id() == this {
+                    Ok(())
+                } else {
+                    Err(io::Error::from_raw_os_error(libc::ESRCH))
                 }
             });
         }
@@ -289,9 +290,10 @@ pub(super) fn end_with_child() {
             // Somebody else has waited for it.
             -1 => std::process::exit(1),
             _ => {
-                let end = match libc::WIFSIGNALED(status) {
-                    true => AppExit::Signal(libc::WTERMSIG(status)),
-                    false => AppExit::Code(libc::WEXITSTATUS(status)),
+                let end = if libc::WIFSIGNALED(status) {
+                    AppExit::Signal(libc::WTERMSIG(status))
+                } else {
+                    AppExit::Code(libc::WEXITSTATUS(status))
                 };
                 exit_like(end);
             }

@@ -86,10 +86,7 @@ fn choose_newer(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
             continue;
         }
         if held.contains(version) {
-            match archive.required {
-                true => break,
-                false => continue,
-            }
+            if archive.required { break } else { continue }
         }
         let included = archive.rollout.as_ref().is_none_or(|r| r.includes(id));
         if !included && !archive.required {

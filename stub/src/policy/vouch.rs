@@ -118,9 +118,10 @@ fn check_content(staged: StagedBundle, catalog: &Catalog) -> Result<(), Unvouche
                 && matches!(&origin.why, Why::Target { path, algorithm, hash }
                     if *path == archive.path && archive.file.hashes.get(algorithm) == Some(hash))
         });
-    match from_archive {
-        true => Ok(()),
-        false => Err(Unvouched::OtherContent(version.clone())),
+    if from_archive {
+        Ok(())
+    } else {
+        Err(Unvouched::OtherContent(version.clone()))
     }
 }
 
@@ -198,9 +199,10 @@ mod tests {
             (("1.3", 13), false),
         ] {
             let found = check(staged, None, Some("1.0"), false);
-            match good {
-                true => assert_eq!(found, Ok(Vouched::Listed), "{staged:?}"),
-                false => assert_eq!(found, Err(Unvouched::OtherContent(version(staged.0)))),
+            if good {
+                assert_eq!(found, Ok(Vouched::Listed), "{staged:?}")
+            } else {
+                assert_eq!(found, Err(Unvouched::OtherContent(version(staged.0))))
             }
         }
         for unlisted in ["0.5", "9.9"] {

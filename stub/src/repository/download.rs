@@ -102,9 +102,10 @@ fn request_rest(
         let rest = Rest {
             from: received,
             length: target.length,
-            most: match wanted.anew {
-                true => wanted.most,
-                false => wanted.most.min(target.length - received),
+            most: if wanted.anew {
+                wanted.most
+            } else {
+                wanted.most.min(target.length - received)
             },
         };
         let had = received;

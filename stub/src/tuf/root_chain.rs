@@ -155,9 +155,10 @@ pub fn compare(stored: &SelfSignedRoot, shipped: &SelfSignedRoot, chain: &RootCh
         return Shipped::OtherChain;
     }
     if old == new {
-        return match stored.hash() == shipped.hash() {
-            true => Shipped::Known,
-            false => Shipped::OtherChain,
+        return if stored.hash() == shipped.hash() {
+            Shipped::Known
+        } else {
+            Shipped::OtherChain
         };
     }
     let one_chain = chain
@@ -175,9 +176,10 @@ pub fn compare(stored: &SelfSignedRoot, shipped: &SelfSignedRoot, chain: &RootCh
 /// Over more versions, all root keys may have been replaced, one after the
 /// other; then they look like strangers, and the shipped one is believed.
 fn are_related(one: &SelfSignedRoot, other: &SelfSignedRoot) -> bool {
-    let (earlier, later) = match one.version() < other.version() {
-        true => (one, other),
-        false => (other, one),
+    let (earlier, later) = if one.version() < other.version() {
+        (one, other)
+    } else {
+        (other, one)
     };
     if later.is_signed_by(earlier) {
         return true;

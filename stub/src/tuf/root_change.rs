@@ -17,9 +17,10 @@ pub enum RootChange {
 /// What a later root does to trust in files obtained under an earlier one.
 pub(super) fn root_change(old: &Root, new: &Root) -> RootChange {
     let mut roles = ["timestamp", "snapshot"].iter();
-    match roles.any(|role| keys_taken_away(old, new, role)) {
-        true => RootChange::KeysRotated,
-        false => RootChange::KeysKept,
+    if roles.any(|role| keys_taken_away(old, new, role)) {
+        RootChange::KeysRotated
+    } else {
+        RootChange::KeysKept
     }
 }
 

@@ -83,12 +83,13 @@ impl TrustedMetadataSet {
     /// [`TufError::NotListed`] if not: then it is not to be asked for.
     pub fn check_listed(&self, role: &str) -> Result<(), TufError> {
         let file = format!("{role}.json");
-        match self.snapshot().is_some_and(|s| s.meta.contains_key(&file)) {
-            true => Ok(()),
-            false => Err(TufError::NotListed {
+        if self.snapshot().is_some_and(|s| s.meta.contains_key(&file)) {
+            Ok(())
+        } else {
+            Err(TufError::NotListed {
                 role: role.into(),
                 by: "snapshot".into(),
-            }),
+            })
         }
     }
 

@@ -124,9 +124,10 @@ fn installed_release(layout: &Layout, settings: &Settings) -> Option<Release> {
 
 /// The id of this client, if there is a rollout that asks for it.
 fn client_id_for(catalog: &Catalog, layout: &Layout) -> String {
-    match catalog.archives.values().any(|a| a.rollout.is_some()) {
-        true => client_id(layout),
-        false => String::new(),
+    if catalog.archives.values().any(|a| a.rollout.is_some()) {
+        client_id(layout)
+    } else {
+        String::new()
     }
 }
 

@@ -64,11 +64,12 @@ pub fn update(
         Err(e) => return Err(failed(format!("cannot ask for more rights: {e}"))),
     }
     let installed = Record::load_release(&layout.app())?.ok_or(UpdateError::NoRecord)?;
-    match installed.version == version {
-        true => Ok(Outcome::Installed(installed)),
-        false => Ok(Outcome::Deferred {
+    if installed.version == version {
+        Ok(Outcome::Installed(installed))
+    } else {
+        Ok(Outcome::Deferred {
             version,
             instances: Vec::new(),
-        }),
+        })
     }
 }

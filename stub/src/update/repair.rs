@@ -40,9 +40,10 @@ impl<'a> Updater<'a> {
         let both: BTreeSet<String> = damaged.into_iter().chain(modes).collect();
         damaged = both.into_iter().collect();
         if only_modes {
-            let outcome = match damaged.is_empty() {
-                true => Outcome::UpToDate,
-                false => Outcome::Installed(record.release),
+            let outcome = if damaged.is_empty() {
+                Outcome::UpToDate
+            } else {
+                Outcome::Installed(record.release)
             };
             return Ok(Repaired { damaged, outcome });
         }

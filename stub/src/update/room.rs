@@ -28,14 +28,15 @@ impl<'a> Updater<'a> {
             there += fs::size(file)?;
         }
         let needed = downloads.saturating_sub(there).saturating_add(tree);
-        match needed > free {
-            true => Err(UpdateError::NoRoom {
+        if needed > free {
+            Err(UpdateError::NoRoom {
                 version: version.clone(),
                 needed,
                 free,
                 folder,
-            }),
-            false => Ok(()),
+            })
+        } else {
+            Ok(())
         }
     }
 
@@ -54,11 +55,12 @@ impl<'a> Updater<'a> {
         let unpacked = ArchiveCustom::of(&archive.file.custom.value())
             .size
             .or_else(|| tar().map(|tar| tar.size));
-        match attributes::has_hard_links(&self.layout.state()) {
-            true => unpacked
+        if attributes::has_hard_links(&self.layout.state()) {
+            unpacked
                 .zip(installed)
-                .map_or(0, |(new, old)| new.saturating_sub(old)),
-            false => unpacked.or(installed).unwrap_or(archive.file.length),
+                .map_or(0, |(new, old)| new.saturating_sub(old))
+        } else {
+            unpacked.or(installed).unwrap_or(archive.file.length)
         }
     }
 }

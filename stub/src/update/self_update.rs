@@ -121,9 +121,10 @@ pub fn drop_old(layout: &Layout) -> Result<(), FsError> {
     };
     // In the very run that replaced it, this still is the old one.
     let bytes = plain_file::read(&old, found.len())?.unwrap_or_default();
-    match version_of(&bytes) == Some(version()) {
-        true => Ok(()),
-        false => fs::remove_file_if_exists(&old),
+    if version_of(&bytes) == Some(version()) {
+        Ok(())
+    } else {
+        fs::remove_file_if_exists(&old)
     }
 }
 

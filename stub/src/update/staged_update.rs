@@ -140,21 +140,23 @@ impl<'a> Updater<'a> {
             return Err(error);
         }
         let dropped = self.note_failure(&version, None, &error, COMMIT_ATTEMPTS);
-        let then = match dropped {
-            true => "dropping it",
-            false => "trying again at the next start",
+        let then = if dropped {
+            "dropping it"
+        } else {
+            "trying again at the next start"
         };
         log::error!("version {version} cannot be installed: {error}; {then}");
         if dropped || error.is_for_room() {
             install::discard(self.layout)?;
         }
-        match error.is_for_room() {
-            true => Err(error),
-            false => Ok(StagedFailure {
+        if error.is_for_room() {
+            Err(error)
+        } else {
+            Ok(StagedFailure {
                 version,
                 error,
                 dropped,
-            }),
+            })
         }
     }
 

@@ -98,7 +98,7 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
     let _claim = at_once.then(|| behind::claim(layout));
     let result = match command {
         behind::COMMAND => return behind::main(layout, &settings),
-        "status" => status(layout, &settings, &log.unwrap_or(layout.log())),
+        "status" => status(layout, &settings, &log.unwrap_or_else(|| layout.log())),
         "check" => check(layout, &settings),
         "update" => update(layout, &settings, retry),
         "stage" => stage(layout, &settings),
@@ -189,9 +189,10 @@ impl OwnersView {
 /// the state dir, if this user may look into that.
 fn status(layout: &Layout, settings: &Settings, log: &Path) -> Result<Answer, UpdateError> {
     let current = installed(&layout.app());
-    let own = match is_readable(layout) {
-        true => Some(OwnersView::of(layout, current.as_ref())?),
-        false => None,
+    let own = if is_readable(layout) {
+        Some(OwnersView::of(layout, current.as_ref())?)
+    } else {
+        None
     };
     let own = own.as_ref();
     let on_probation = own.is_some_and(|own| own.on_probation);
@@ -314,7 +315,9 @@ fn add_skipped(text: &mut Lines, skipped: &[Skipped]) {
 
 fn skipped_versions(skipped: &[Skipped]) -> Value {
     let entry = |skipped: &Skipped| {
-        let why = skipped.why.map_or("rollout".into(), |why| json!(why));
+        let why = skipped
+            .why
+            .map_or_else(|| "rollout".into(), |why| json!(why));
         json!({
             "version": skipped.version.to_string(),
             "why": why,

@@ -242,12 +242,11 @@ fn a_role_is_believed_only_for_the_delegator_through_which_it_is_reached() {
                 for team in [first, second, first] {
                     let path = format!("{team}/file");
                     let found = client.find_in(&mut refresh, &mut simulator, &path);
-                    match (team == "a" && a) || (team == "b" && b) {
-                        true => assert!(found.unwrap().is_some(), "{signed_by:?} {team}"),
-                        false => {
-                            let error = found.unwrap_err();
-                            assert!(matches!(error, TufError::Unsigned { .. }), "{error}");
-                        }
+                    if (team == "a" && a) || (team == "b" && b) {
+                        assert!(found.unwrap().is_some(), "{signed_by:?} {team}")
+                    } else {
+                        let error = found.unwrap_err();
+                        assert!(matches!(error, TufError::Unsigned { .. }), "{error}");
                     }
                 }
             }

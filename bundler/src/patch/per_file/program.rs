@@ -41,7 +41,7 @@ pub fn references(old: &[u8], new: &[u8]) -> Option<References> {
         let Some((offset, size)) = section.file_range() else {
             continue;
         };
-        let other = other.map_or(section.address(), |other| other.address());
+        let other = other.map_or_else(|| section.address(), |other| other.address());
         let bases = (old.relative_address_base(), new.relative_address_base());
         let Some((skip, kind)) = kind(
             name,

@@ -59,9 +59,10 @@ impl Destination {
             return folder.map(Destination::Folder).ok_or_else(unknown);
         }
         if is_drive(text) {
-            return match cfg!(windows) {
-                true => Ok(Destination::Folder(text.into())),
-                false => Err(unknown()),
+            return if cfg!(windows) {
+                Ok(Destination::Folder(text.into()))
+            } else {
+                Err(unknown())
             };
         }
         let first = text.split(['/', '\\']).next().unwrap_or_default();

@@ -122,9 +122,10 @@ impl UploadError {
         let text = source.to_string();
         let nobody = OWN_CREDENTIALS.iter().any(|path| text.contains(path))
             || text.contains("Account must be specified");
-        match nobody {
-            true => UploadError::NoCredentials { place, source },
-            false => UploadError::Store { place, source },
+        if nobody {
+            UploadError::NoCredentials { place, source }
+        } else {
+            UploadError::Store { place, source }
         }
     }
 }
@@ -164,12 +165,13 @@ fn credentials_hint(place: &str, error: &object_store::Error) -> String {
     ]
     .iter()
     .any(|sign| text.contains(sign));
-    match refused {
-        true => format!(
+    if refused {
+        format!(
             ". Credentials are taken from the environment: {}",
             credentials(place)
-        ),
-        false => String::new(),
+        )
+    } else {
+        String::new()
     }
 }
 

@@ -111,12 +111,13 @@ pub fn check_targets(
             missing.push(path.clone());
         }
     }
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(UploadError::Missing {
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(UploadError::Missing {
             place: place.into(),
             files: missing,
-        }),
+        })
     }
 }
 

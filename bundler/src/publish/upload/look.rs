@@ -44,10 +44,13 @@ fn roots(here: &Published, there: &Metadata) -> Result<(), Conflict> {
     let next = file_name("root", here.root.version().saturating_add(1), true);
     match there.get(&next) {
         None => Ok(()),
-        Some(bytes) => match signed_by(&next, bytes, "root", &here.root) {
-            true => Err(Conflict::NewerRoot(next)),
-            false => Err(Conflict::NotOurs(next)),
-        },
+        Some(bytes) => {
+            if signed_by(&next, bytes, "root", &here.root) {
+                Err(Conflict::NewerRoot(next))
+            } else {
+                Err(Conflict::NotOurs(next))
+            }
+        }
     }
 }
 

@@ -349,9 +349,10 @@ impl Store {
             let payload = PutPayload::from(bytes.to_vec());
             self.store.put_opts(to, payload, options)
         };
-        let sent = match fresh {
-            true => put(PutMode::Create).await,
-            false => put(PutMode::Overwrite).await,
+        let sent = if fresh {
+            put(PutMode::Create).await
+        } else {
+            put(PutMode::Overwrite).await
         };
         match sent {
             Err(object_store::Error::AlreadyExists { .. }) => {
@@ -375,9 +376,10 @@ impl Store {
         if self.folder.is_some() {
             return Attributes::new();
         }
-        let caching = match plan::is_immutable(path) {
-            true => FOREVER,
-            false => SHORTLY,
+        let caching = if plan::is_immutable(path) {
+            FOREVER
+        } else {
+            SHORTLY
         };
         let content = if path.ends_with(".json") {
             "application/json"

@@ -152,9 +152,10 @@ impl Place {
         match self.attempt(path, stored, target, to, bar) {
             Err(UploadError::Tuf(e)) => {
                 fs::remove_file_if_exists(to)?;
-                match resumed {
-                    true => self.download(path, stored, target, to, bar),
-                    false => Err(e.into()),
+                if resumed {
+                    self.download(path, stored, target, to, bar)
+                } else {
+                    Err(e.into())
                 }
             }
             result => result,

@@ -43,9 +43,10 @@ pub fn is_immutable(path: &str) -> bool {
     let Some((first, rest)) = name.split_once('.') else {
         return false;
     };
-    match path.starts_with("targets/") {
-        true => first.len() == 64 && first.bytes().all(|c| c.is_ascii_hexdigit()),
-        false => !first.is_empty() && first.bytes().all(|c| c.is_ascii_digit()) && !rest.is_empty(),
+    if path.starts_with("targets/") {
+        first.len() == 64 && first.bytes().all(|c| c.is_ascii_hexdigit())
+    } else {
+        !first.is_empty() && first.bytes().all(|c| c.is_ascii_digit()) && !rest.is_empty()
     }
 }
 

@@ -154,9 +154,10 @@ impl Patch {
         let mut size = |input: &mut Stream| {
             let size = input.number()?;
             *total = total.saturating_add(size);
-            match *total > MAX_TOTAL {
-                true => Err(PatchError::from(PathError::TooLarge)),
-                false => Ok(size),
+            if *total > MAX_TOTAL {
+                Err(PatchError::from(PathError::TooLarge))
+            } else {
+                Ok(size)
             }
         };
         Ok(match kind {

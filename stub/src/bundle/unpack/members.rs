@@ -76,9 +76,10 @@ impl<R: Read> Members<R> {
         loop {
             self.skip()?;
             let Some(header) = self.header()? else {
-                return match found.is_empty() {
-                    true => Ok(None),
-                    false => Err(wrong("a long name belongs to nothing")),
+                return if found.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(wrong("a long name belongs to nothing"))
                 };
             };
             let size = header.entry_size().map_err(ArchiveError::Read)?;
@@ -188,17 +189,15 @@ impl<R: Read> Members<R> {
         let mut rest = (&mut self.from).take(left);
         let skipped = io::copy(&mut rest, &mut io::sink()).map_err(ArchiveError::Read)?;
         self.count(skipped)?;
-        match skipped == left {
-            true => Ok(()),
-            false => Err(cut()),
-        }
+        if skipped == left { Ok(()) } else { Err(cut()) }
     }
 
     fn count(&mut self, bytes: u64) -> Result<(), PathError> {
         self.total += bytes;
-        match self.total > MAX_TAR {
-            true => Err(PathError::TooLarge),
-            false => Ok(()),
+        if self.total > MAX_TAR {
+            Err(PathError::TooLarge)
+        } else {
+            Ok(())
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn run_elevated(program: &Path, parameters: &str) -> io::Result<Elevated> {
     }
     let mut code = 1;
     // SAFETY: the handle is this process's own, and closed once.
-    let result = unsafe {
+    unsafe {
         let done = WaitForSingleObject(info.hProcess, INFINITE) == WAIT_OBJECT_0
             && GetExitCodeProcess(info.hProcess, &raw mut code) != 0;
         let result = if done {
@@ -49,6 +49,5 @@ pub fn run_elevated(program: &Path, parameters: &str) -> io::Result<Elevated> {
         };
         CloseHandle(info.hProcess);
         result
-    };
-    result
+    }
 }

@@ -46,9 +46,10 @@ pub(crate) fn adopt_owners(
             folders.pop();
         }
         // What somebody made in the place of a new file does not count.
-        let wanted = match installed.is_none_or(|old| lists(old, path)) {
-            true => inspect(&fs::join(app, path))?,
-            false => None,
+        let wanted = if installed.is_none_or(|old| lists(old, path)) {
+            inspect(&fs::join(app, path))?
+        } else {
+            None
         };
         let wanted = wanted.or_else(|| folders.last().map(|(_, folder)| folder.clone()));
         let Some(wanted) = wanted else { continue };

@@ -26,9 +26,10 @@ impl Window {
         let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
         let zenity = || Zenity::open(view, texts, programs).map(Window::Zenity);
         let kdialog = || KDialog::open(view, texts, programs).map(Window::KDialog);
-        let opened = match desktop.contains("KDE") {
-            true => kdialog().or_else(|_| zenity()),
-            false => zenity().or_else(|_| kdialog()),
+        let opened = if desktop.contains("KDE") {
+            kdialog().or_else(|_| zenity())
+        } else {
+            zenity().or_else(|_| kdialog())
         };
         opened
             .inspect_err(|e| log::debug!("no window for the progress: {e}"))
@@ -228,11 +229,12 @@ impl KDialog {
         if let Some(error) = error {
             error.take(MOST).read_to_end(&mut said)?;
         }
-        match program.wait()?.success() {
-            true => Ok(String::from_utf8_lossy(&answer).into_owned()),
-            false => Err(io::Error::other(
+        if program.wait()?.success() {
+            Ok(String::from_utf8_lossy(&answer).into_owned())
+        } else {
+            Err(io::Error::other(
                 String::from_utf8_lossy(&said).into_owned(),
-            )),
+            ))
         }
     }
 

@@ -30,8 +30,8 @@ impl<'a> Envelope<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, JsonError> {
         let (mut reader, fields) = Reader::all(bytes)?;
         let missing = |name| JsonError::Field { name };
-        let signed = fields.signed.ok_or(missing("signed"))?;
-        let signatures = fields.signatures.ok_or(missing("signatures"))?;
+        let signed = fields.signed.ok_or_else(|| missing("signed"))?;
+        let signatures = fields.signatures.ok_or_else(|| missing("signatures"))?;
         reader.out.truncate(signed.canonical.end);
         reader.out.drain(..signed.canonical.start);
         reader.out.shrink_to_fit();

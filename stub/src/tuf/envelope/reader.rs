@@ -118,9 +118,10 @@ impl<'a> Reader<'a> {
 
     fn one_more(&mut self) -> Done {
         self.values += 1;
-        match self.values > MAX_VALUES.max(self.bytes.len() / BYTES_FOR_A_VALUE) {
-            true => Err(self.wrong("it has too many values")),
-            false => Ok(()),
+        if self.values > MAX_VALUES.max(self.bytes.len() / BYTES_FOR_A_VALUE) {
+            Err(self.wrong("it has too many values"))
+        } else {
+            Ok(())
         }
     }
 
@@ -173,9 +174,10 @@ impl<'a> Reader<'a> {
         }
         let text = std::str::from_utf8(&rest[..length]).unwrap_or_default();
         let leading = digits > 1 && text.trim_start_matches('-').starts_with('0');
-        let fits = match negative {
-            true => text.parse::<i64>().is_ok_and(|n| n < 0),
-            false => text.parse::<u64>().is_ok(),
+        let fits = if negative {
+            text.parse::<i64>().is_ok_and(|n| n < 0)
+        } else {
+            text.parse::<u64>().is_ok()
         };
         if leading || !fits {
             return Err(self.wrong("it has a number that is not an integer of at most 64 bits"));
@@ -264,9 +266,10 @@ impl<'a> Reader<'a> {
         let out = &self.out;
         let order = |a: &Member, b: &Member| {
             let key = |m: &Member| &out[m.start as usize + 1..m.key_end as usize - 1];
-            match a.escaped || b.escaped {
-                true => plain(key(a)).cmp(plain(key(b))),
-                false => key(a).cmp(key(b)),
+            if a.escaped || b.escaped {
+                plain(key(a)).cmp(plain(key(b)))
+            } else {
+                key(a).cmp(key(b))
             }
         };
         if members.is_sorted_by(|a, b| order(a, b).is_lt()) {
