@@ -7,9 +7,9 @@ use super::error::MetadataError;
 use super::state::{Known, State};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::hex::sha256_hex;
-use notsotuf_stub::tuf::{Limits, Refresh, Step, TrustedMetadataSet, TufError, UnixTime};
+use notsotuf_stub::tuf::{Limits, Refresh, RefreshIo, TrustedMetadataSet, TufError, UnixTime};
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Gives a metadata file of at most so many bytes, if it is there.
 type Read<'a, E> = &'a mut dyn FnMut(&str, u64) -> Result<Option<Vec<u8>>, E>;
@@ -185,59 +185,92 @@ pub fn walk<E: From<MetadataError> + From<TufError>>(
     pin: Option<&[u8]>,
     read: Read<'_, E>,
 ) -> Result<Published, E> {
-    let missing = |file: &str| MetadataError::Missing(PathBuf::from(file));
-    let first = read("1.root.json", BOUNDS.root)?.ok_or_else(|| missing("1.root.json"))?;
+    let first = read("1.root.json", BOUNDS.root)?
+        .ok_or_else(|| MetadataError::Missing("1.root.json".into()))?;
     let pin = pin.unwrap_or(&first);
     let mut files = vec![("1.root.json".to_owned(), first.clone())];
     roots_up_to(pin, first.clone(), &mut files, read)?;
     let mut client = Refresh::new(pin, BEFORE_ALL, BOUNDS)?;
-    let mut published = Published {
+    let published = Published {
         root: Document::parse(Path::new("root.json"), pin)?,
         targets: None,
         snapshot: None,
         timestamp: None,
-        files: Vec::new(),
+        files,
     };
-    let mut asked = String::new();
-    loop {
-        match client.next_step() {
-            Step::Done => break,
-            Step::Load { .. } => client.answer(None)?,
-            Step::Remove { .. } => {}
-            Step::Fetch {
-                file, max_length, ..
-            } => {
-                let bytes = read(&file, max_length)?;
-                if bytes.is_none() && file == "timestamp.json" {
-                    break;
-                }
-                if bytes.is_none() && !file.ends_with(".root.json") {
-                    return Err(missing(&file).into());
-                }
-                asked = file;
-                client.answer(bytes)?;
-            }
-            Step::Store { role, bytes } => {
-                let document = Document::parse(Path::new(&asked), &bytes)?;
-                match role.as_str() {
-                    "root" => published.root = document,
-                    "targets" => published.targets = Some(document),
-                    "snapshot" => published.snapshot = Some(document),
-                    _ => published.timestamp = Some(document),
-                }
-                files.push((asked.clone(), bytes));
-            }
-        }
+    let mut io = Collector {
+        read,
+        asked: String::new(),
+        published,
+    };
+    match client.run(&mut io) {
+        Ok(()) | Err(Ended::Unpublished) => {}
+        Err(Ended::Failed(e)) => return Err(e),
     }
+    let mut published = io.published;
     // Whoever sees a file finds what it leads to.
-    files.sort_by_key(|(file, _)| match file.as_str() {
-        file if file.ends_with("root.json") => 0,
-        file if file.ends_with("targets.json") => 1,
-        file if file.ends_with("snapshot.json") => 2,
-        _ => 3,
-    });
-    published.files = files;
+    published
+        .files
+        .sort_by_key(|(file, _)| match file.as_str() {
+            file if file.ends_with("root.json") => 0,
+            file if file.ends_with("targets.json") => 1,
+            file if file.ends_with("snapshot.json") => 2,
+            _ => 3,
+        });
     Ok(published)
+}
+
+/// Why a walk ended before its end.
+enum Ended<E> {
+    /// There is no timestamp: nothing but roots was published yet.
+    Unpublished,
+    /// Something is wrong.
+    Failed(E),
+}
+
+impl<E: From<TufError>> From<TufError> for Ended<E> {
+    fn from(error: TufError) -> Self {
+        Ended::Failed(error.into())
+    }
+}
+
+/// Collects what a client that stores nothing accepts.
+struct Collector<'a, E> {
+    read: Read<'a, E>,
+    /// The file that was fetched last.
+    asked: String,
+    published: Published,
+}
+
+impl<E: From<MetadataError> + From<TufError>> RefreshIo for Collector<'_, E> {
+    type Error = Ended<E>;
+
+    fn fetch(&mut self, _: &str, file: &str, most: u64) -> Result<Option<Vec<u8>>, Ended<E>> {
+        let bytes = (self.read)(file, most).map_err(Ended::Failed)?;
+        if bytes.is_none() && file == "timestamp.json" {
+            return Err(Ended::Unpublished);
+        }
+        if bytes.is_none() && !file.ends_with(".root.json") {
+            return Err(Ended::Failed(MetadataError::Missing(file.into()).into()));
+        }
+        self.asked = file.into();
+        Ok(bytes)
+    }
+
+    fn store(&mut self, role: &str, bytes: &[u8]) -> Result<(), Ended<E>> {
+        let document =
+            Document::parse(Path::new(&self.asked), bytes).map_err(|e| Ended::Failed(e.into()))?;
+        match role {
+            "root" => self.published.root = document,
+            "targets" => self.published.targets = Some(document),
+            "snapshot" => self.published.snapshot = Some(document),
+            _ => self.published.timestamp = Some(document),
+        }
+        self.published
+            .files
+            .push((self.asked.clone(), bytes.into()));
+        Ok(())
+    }
 }
 
 /// Walks from the first root to the pinned one.
