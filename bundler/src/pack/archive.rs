@@ -281,8 +281,8 @@ impl<W: Write> Write for Tee<W> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use notsotuf_stub::bundle::unpack;
-    use notsotuf_stub::bundle::{EntryKind, Rules};
+    use crate::pack::Unpacked;
+    use notsotuf_stub::bundle::EntryKind;
     use std::fs::{create_dir_all, write};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -309,7 +309,7 @@ mod tests {
         let out = folder.path().join("out");
         create_dir_all(&out).unwrap();
         let file = std::fs::File::open(&one).unwrap();
-        let tree = unpack::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
+        let tree = Unpacked::read(file, &out).unwrap().manifest;
         assert_eq!(tree.entries["app"].mode, 0o751);
         let link = EntryKind::Link {
             target: "../app".into(),
@@ -333,7 +333,7 @@ mod tests {
         let out = folder.path().join("out");
         create_dir_all(&out).unwrap();
         let file = std::fs::File::open(&archive).unwrap();
-        let tree = unpack::unpack(file, &out, None, Rules::host(), &mut |_| true).unwrap();
+        let tree = Unpacked::read(file, &out).unwrap().manifest;
         assert_eq!(tree.entries.keys().collect::<Vec<_>>(), ["app"]);
         let empty = pack(&out.join("none"), &folder.path().join("b"), |_| {
             ProgressBar::hidden()

@@ -2,3 +2,6 @@
 
 pub mod archive;
 pub mod parallel_gzip;
+mod unpacked;
+
+pub use unpacked::Unpacked;

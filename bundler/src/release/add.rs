@@ -5,9 +5,9 @@ use super::new_release::{AddReport, NewRelease};
 use super::patching::{self, Bases, Making};
 use super::pending::{PendingTargets, settle};
 use super::target_entry::entry;
-use super::{rollout, unpacked, version_check};
+use super::{rollout, version_check};
 use crate::metadata::{Published, limits};
-use crate::pack::archive;
+use crate::pack::{Unpacked, archive};
 use crate::patch::per_file::Budget;
 use crate::progress::Progress;
 use crate::project::Project;
@@ -49,7 +49,7 @@ pub fn add(
     let tar = archive::pack(addition.bundle, &archive_file, |n| {
         progress.bar("packing", n)
     })?;
-    let new = unpacked::open(&archive_file, &work.path().join("new"), progress)
+    let new = Unpacked::open(&archive_file, &work.path().join("new"), progress)
         .map_err(ReleaseError::NewArchive)?;
     let custom = archive_custom(&pending, addition, &new.manifest);
     let (archive_entry, archive_size) = entry(&archive_file, addition.meta.clone().into(), custom)?;

@@ -9,7 +9,7 @@ use notsotuf_stub::bundle::patch::PatchError;
 use notsotuf_stub::bundle::unpack::ArchiveError;
 use notsotuf_stub::fs::FsError;
 use pep440_rs::Version;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a release cannot be added or removed.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +140,15 @@ pub enum ReleaseError {
         /// The list.
         path: PathBuf,
     },
+}
+
+impl ReleaseError {
+    pub(super) fn old_archive(path: &Path) -> impl FnOnce(ArchiveError) -> Self {
+        move |source| ReleaseError::OldArchive {
+            path: path.into(),
+            source,
+        }
+    }
 }
 
 pub fn no_release(app: &str, version: &Version) -> ReleaseError {

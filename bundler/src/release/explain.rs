@@ -1,9 +1,10 @@
 //! Explains what makes a patch as large as it is, file by file.
 
 use super::error::ReleaseError;
+use super::numbers;
 use super::pending::PendingTargets;
-use super::{numbers, unpacked};
 use crate::metadata::Published;
+use crate::pack::Unpacked;
 use crate::patch::per_file::{self, Summary};
 use crate::progress::Progress;
 use crate::project::Project;
@@ -49,7 +50,8 @@ pub fn explain(
     let work = temporary::Folder::new()?;
     let unpacked = |path: &str, name: &str| {
         let file = pending.archive(path, published.consistent_snapshot())?;
-        unpacked::open_old(&file, &work.path().join(name), progress)
+        Unpacked::open(&file, &work.path().join(name), progress)
+            .map_err(ReleaseError::old_archive(&file))
     };
     let (old, new) = (unpacked(&releases[from], "old")?, unpacked(to, "new")?);
     let (old, new) = (old.tree(), new.tree());

@@ -11,7 +11,6 @@ pub mod rebase;
 pub mod remove;
 pub mod rollout;
 mod target_entry;
-mod unpacked;
 mod version_check;
 pub mod yank;
 

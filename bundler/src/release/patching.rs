@@ -3,9 +3,9 @@
 
 use super::numbers::{self, Line};
 use super::target_entry::entry;
-use super::unpacked::{Unpacked, open_old};
 use super::{NewRelease, PendingTargets, ReleaseError};
 use crate::metadata::Published;
+use crate::pack::Unpacked;
 use crate::pack::archive::Tar;
 use crate::patch::bsdiff4::{self, BsdiffError};
 use crate::patch::per_file::{self, Budget, DiffError, Heaviest, Summary};
@@ -202,7 +202,8 @@ fn patch_per_file(
     format: Format,
     patches: &mut Patches,
 ) -> Result<(), ReleaseError> {
-    let old = open_old(old, &making.work.join("old"), making.progress)?;
+    let old = Unpacked::open(old, &making.work.join("old"), making.progress)
+        .map_err(ReleaseError::old_archive(old))?;
     let (from_tree, tree) = (old.manifest.tree_hash(), making.new.manifest.tree_hash());
     if from_tree == tree && base.tree.is_none() {
         patches.warnings.push(unchanged(&base.version));

@@ -13,11 +13,11 @@ pub use stub_settings::check_settings;
 use stub_settings::merge_project_settings;
 
 use crate::metadata::Published;
+use crate::pack::Unpacked;
 use crate::project::Project;
 use crate::release::PendingTargets;
 use crate::temporary;
-use notsotuf_stub::bundle::unpack::unpack;
-use notsotuf_stub::bundle::{EntryKind, Manifest, Rules};
+use notsotuf_stub::bundle::{EntryKind, Manifest};
 use notsotuf_stub::catalog::Channel;
 use notsotuf_stub::install::{Layout, Record, Release};
 use notsotuf_stub::stub_version;
@@ -61,13 +61,11 @@ pub fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, ShipErr
     let layout = Layout::new(work.path().join("install"));
     fs::create_dir_all(&layout.app())?;
     let file = fs::open(&archive)?;
-    let manifest =
-        unpack(file, &layout.app(), None, Rules::host(), &mut |_| true).map_err(|source| {
-            ShipError::Archive {
-                path: archive,
-                source,
-            }
-        })?;
+    let unpacked = Unpacked::read(file, &layout.app()).map_err(|source| ShipError::Archive {
+        path: archive,
+        source,
+    })?;
+    let manifest = unpacked.manifest;
     let executable = program_of(&manifest, options)?;
     let release = Release {
         name: options.app.into(),

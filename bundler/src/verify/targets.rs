@@ -2,12 +2,12 @@
 
 use super::finding::Finding;
 use super::source::{RepositorySource, VerifyError};
+use crate::pack::Unpacked;
 use crate::progress::Progress;
 use crate::temporary;
 use indicatif::ProgressBar;
+use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::bundle::patch;
-use notsotuf_stub::bundle::unpack::unpack;
-use notsotuf_stub::bundle::{Manifest, Rules, Tree};
 use notsotuf_stub::catalog::{Archive, Catalog, Patch, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::{Refresh, TargetFile};
@@ -28,12 +28,6 @@ pub struct Report {
     pub others: usize,
     /// One sentence each.
     pub problems: Vec<String>,
-}
-
-/// An unpacked archive.
-pub struct Release {
-    folder: PathBuf,
-    manifest: Manifest,
 }
 
 /// Checks all targets that a refreshed client finds, and adds to the report.
@@ -107,7 +101,7 @@ impl TargetCheck<'_> {
 
     /// The archives and patches of an application, oldest first.
     fn app(&mut self, app: &str, catalog: &Catalog) -> Result<(), VerifyError> {
-        let mut open: BTreeMap<Version, Release> = BTreeMap::new();
+        let mut open: BTreeMap<Version, Unpacked> = BTreeMap::new();
         for (version, archive) in &catalog.archives {
             self.report.archives += 1;
             let to = self.work.path().join("archive");
@@ -143,19 +137,19 @@ impl TargetCheck<'_> {
         archive: &Archive,
         file: &Path,
         folder: PathBuf,
-    ) -> Result<Option<Release>, VerifyError> {
+    ) -> Result<Option<Unpacked>, VerifyError> {
         fs::create_dir_all(&folder)?;
         let file = fs::open(file)?;
-        match unpack(file, &folder, None, Rules::host(), &mut |_| true) {
-            Ok(manifest) => {
+        match Unpacked::read(file, &folder) {
+            Ok(release) => {
                 if archive
                     .tree
-                    .is_some_and(|tree| tree != manifest.tree_hash())
+                    .is_some_and(|tree| tree != release.manifest.tree_hash())
                 {
                     let problem = format!("{}: its content is another", archive.path);
                     self.report.problems.push(problem);
                 }
-                Ok(Some(Release { folder, manifest }))
+                Ok(Some(release))
             }
             Err(e) => {
                 self.report.problems.push(format!("{}: {e}", archive.path));
@@ -169,7 +163,7 @@ impl TargetCheck<'_> {
         patch: &Patch,
         version: &Version,
         catalog: &Catalog,
-        open: &BTreeMap<Version, Release>,
+        open: &BTreeMap<Version, Unpacked>,
     ) -> Result<(), VerifyError> {
         self.report.patches += 1;
         let to = self.work.path().join("patch");
@@ -191,7 +185,7 @@ impl TargetCheck<'_> {
 
 /// Removes the trees that no patch of a later version leads from.
 fn close(
-    open: &mut BTreeMap<Version, Release>,
+    open: &mut BTreeMap<Version, Unpacked>,
     version: &Version,
     catalog: &Catalog,
 ) -> Result<(), VerifyError> {
@@ -216,7 +210,7 @@ pub fn apply(
     file: &Path,
     version: &Version,
     catalog: &Catalog,
-    open: &BTreeMap<Version, Release>,
+    open: &BTreeMap<Version, Unpacked>,
     work: &Path,
 ) -> Result<Finding<()>, VerifyError> {
     let from = match &patch.from {
@@ -241,12 +235,9 @@ pub fn apply(
         return Ok(Finding::Problem("its archive is not sound".into()));
     };
     let into = work.join("patched");
-    let old = Tree {
-        folder: &old.folder,
-        manifest: &old.manifest,
-    };
     let expected = new.manifest.tree_hash();
-    let result = patch::apply_patch(old, file, expected, Rules::host(), &into, &mut |_| true);
+    let rules = Rules::host();
+    let result = patch::apply_patch(old.tree(), file, expected, rules, &into, &mut |_| true);
     fs::remove_tree_if_exists(&into)?;
     Ok(result.map(|_| ()).into())
 }

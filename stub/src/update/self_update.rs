@@ -5,8 +5,8 @@
 //! the one that the program carries ([`version`]), so the bundler can read it
 //! off programs for other platforms.
 
-use crate::bundle::unpack::unpack;
-use crate::bundle::{EntryKind, Rules};
+use crate::bundle::EntryKind;
+use crate::bundle::unpack::{UnpackOptions, unpack};
 use crate::fs::{self, FsError, plain_file};
 use crate::install::Layout;
 use crate::stub_version::{version, version_of};
@@ -61,7 +61,7 @@ pub fn replace(
     fs::remove_tree_if_exists(&folder)?;
     fs::create_dir_all(&folder)?;
     let bad = |reason: &str| SelfUpdateError::Archive(reason.into());
-    let manifest = unpack(gz, &folder, None, Rules::host(), &mut |_| true)
+    let manifest = unpack(gz, &folder, UnpackOptions::default())
         .map_err(|e| SelfUpdateError::Archive(e.to_string()))?;
     let mut entries = manifest.entries.iter();
     let (Some((name, entry)), None) = (entries.next(), entries.next()) else {

@@ -2,8 +2,8 @@
 
 use crate::bundle::patch::TreeOverlay;
 use crate::bundle::path_rules::RECORD;
-use crate::bundle::unpack::ArchiveError;
-use crate::bundle::{Manifest, TreeHash, unpack};
+use crate::bundle::unpack::{ArchiveError, UnpackOptions, unpack};
+use crate::bundle::{Manifest, TreeHash};
 use crate::catalog::{Archive, Patch};
 use crate::fs::attributes;
 use crate::hex::sha256_hex;
@@ -224,20 +224,20 @@ impl<'a> Updater<'a> {
             (self.tell)(Event::Assembled { done, total });
             true
         };
-        let manifest = unpack::unpack(
-            fs::open(&file)?,
-            &self.layout.staged(),
-            Some(&self.layout.app()),
-            self.rules,
-            &mut observer,
-        )
-        .map_err(|source| match source {
-            ArchiveError::Fs(e) => UpdateError::Fs(e),
-            source => UpdateError::Archive {
-                path: archive.path.clone(),
-                source,
+        let options = UnpackOptions {
+            reuse_from: Some(&self.layout.app()),
+            rules: self.rules,
+            observer: Some(&mut observer),
+        };
+        let manifest = unpack(fs::open(&file)?, &self.layout.staged(), options).map_err(
+            |source| match source {
+                ArchiveError::Fs(e) => UpdateError::Fs(e),
+                source => UpdateError::Archive {
+                    path: archive.path.clone(),
+                    source,
+                },
             },
-        })?;
+        )?;
         let found = manifest.tree_hash();
         if let Some(expected) = archive.tree.filter(|&expected| expected != found) {
             return Err(UpdateError::WrongTree {

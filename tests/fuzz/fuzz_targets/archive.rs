@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use notsotuf_stub::bundle::unpack::unpack;
+use notsotuf_stub::bundle::unpack::{UnpackOptions, unpack};
 use notsotuf_stub::bundle::patch::verify_file;
 use notsotuf_stub::bundle::{EntryKind, Rules};
 use notsotuf_stub::fs::join;
@@ -17,6 +17,9 @@ fn gzip(tar: &[u8]) -> Vec<u8> {
     gz.write_all(tar).unwrap();
     gz.finish().unwrap()
 }
+
+/// Unpacking is stopped after that: more takes time and finds nothing.
+const MOST_WRITTEN: u64 = 1 << 20;
 
 const INSTALLED: [(&str, &[u8]); 3] = [("a", b"content"), ("d/b", b"CONTENT"), ("x", b"")];
 
@@ -33,10 +36,15 @@ fuzz_target!(|bytes: &[u8]| {
         fs::write(app.join(name), content).unwrap();
     }
     let mut written = 0u64;
-    let result = unpack(&archive[..], &into, Some(&app), Rules::portable(), &mut |bytes| {
-        written += bytes;
-        written < 1 << 20
-    });
+    let options = UnpackOptions {
+        reuse_from: Some(&app),
+        rules: Rules::portable(),
+        observer: Some(&mut |bytes| {
+            written += bytes;
+            written < MOST_WRITTEN
+        }),
+    };
+    let result = unpack(&archive[..], &into, options);
     if let Ok(manifest) = result {
         for (path, entry) in &manifest.entries {
             let there = join(&into, path);

@@ -11,7 +11,6 @@ mod reuse_installed;
 mod unpacker;
 
 pub use error::ArchiveError;
-pub use unpacker::Observer;
 
 use self::members::Members;
 use crate::bundle::manifest::Manifest;
@@ -30,9 +29,24 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 /// whose size can be chosen.
 const MAX_PADDING: u64 = 4 << 20;
 
-impl<F: FnMut(u64) -> bool> Observer for F {
-    fn wrote(&mut self, bytes: u64) -> bool {
-        self(bytes)
+/// How an archive is unpacked. By default as clients on this machine do it,
+/// with nothing to reuse and nobody who watches.
+pub struct UnpackOptions<'a> {
+    /// A bundle whose files become hard links where the archive has the same.
+    pub reuse_from: Option<&'a Path>,
+    /// Which paths are refused.
+    pub rules: Rules,
+    /// Hears how many bytes more were written; answers `false` to stop.
+    pub observer: Option<&'a mut dyn FnMut(u64) -> bool>,
+}
+
+impl Default for UnpackOptions<'_> {
+    fn default() -> Self {
+        UnpackOptions {
+            reuse_from: None,
+            rules: Rules::host(),
+            observer: None,
+        }
     }
 }
 
@@ -40,19 +54,17 @@ impl<F: FnMut(u64) -> bool> Observer for F {
 /// there now. Links are made last, once all of them are known to stay inside,
 /// so nothing is ever written through one.
 ///
-/// Files that the folder `installed` has at the same path, with the same
+/// Files that the folder `reuse_from` has at the same path, with the same
 /// content and permissions, become hard links to those where the file system
 /// has such: most of an update is not new, and what is linked need be neither
 /// written nor waited for.
 ///
 /// # Errors
 /// [`ArchiveError`]; what was unpacked so far stays, for the caller to remove.
-pub fn unpack(
+pub fn unpack<'a>(
     gz: impl Read + Send,
-    into: &Path,
-    installed: Option<&Path>,
-    rules: Rules,
-    observer: &mut dyn Observer,
+    into: &'a Path,
+    options: UnpackOptions<'a>,
 ) -> Result<Manifest, ArchiveError> {
     // Inflating takes about as long as hashing and writing.
     std::thread::scope(|scope| {
@@ -76,30 +88,28 @@ pub fn unpack(
             })
             .map_err(ArchiveError::Read)?;
         // Ends the channels in any case, and so the threads.
-        let result = unpack_tar(tar, into, installed, rules, observer, written);
+        let result = unpack_tar(tar, into, options, written);
         inflating.join().expect("inflating does not panic");
         result
     })
 }
 
-fn unpack_tar(
+fn unpack_tar<'a>(
     tar: impl Read,
-    into: &Path,
-    installed: Option<&Path>,
-    rules: Rules,
-    observer: &mut dyn Observer,
+    into: &'a Path,
+    options: UnpackOptions<'a>,
     written: SyncSender<File>,
 ) -> Result<Manifest, ArchiveError> {
     let mut archive = Members::new(tar);
     let mut unpacker = Unpacker {
         into,
-        rules,
+        rules: options.rules,
         tree: Manifest::default(),
         tally: Tally::default(),
         total: 0,
         buffer: vec![0; 1 << 18],
-        installed: installed.and_then(Installed::at),
-        observer,
+        installed: options.reuse_from.and_then(Installed::at),
+        observer: options.observer,
         written,
     };
     while let Some(member) = archive.next()? {

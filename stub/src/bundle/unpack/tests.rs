@@ -40,6 +40,13 @@ fn gzip(entries: &[Vec<u8>]) -> Vec<u8> {
     gz.finish().unwrap()
 }
 
+fn portable<'a>() -> UnpackOptions<'a> {
+    UnpackOptions {
+        rules: Rules::portable(),
+        ..UnpackOptions::default()
+    }
+}
+
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -54,7 +61,7 @@ impl Place {
         self.folder.path().join("in/tree")
     }
     fn unpack(&self, gz: &[u8]) -> Result<Manifest, ArchiveError> {
-        unpack(gz, &self.tree(), None, Rules::portable(), &mut |_| true)
+        unpack(gz, &self.tree(), portable())
     }
     fn assert_nothing_outside(&self, what: &str) {
         let victim = std::fs::read_to_string(self.folder.path().join("victim")).unwrap();
@@ -322,13 +329,11 @@ fn cut_or_damaged_archives_are_refused() {
 fn unpacking_can_be_stopped() {
     let place = Place::new();
     let archive = gzip(&[file("x")]);
-    let result = unpack(
-        &archive[..],
-        &place.tree(),
-        None,
-        Rules::host(),
-        &mut |_| false,
-    );
+    let options = UnpackOptions {
+        observer: Some(&mut |_| false),
+        ..UnpackOptions::default()
+    };
+    let result = unpack(&archive[..], &place.tree(), options);
     assert!(matches!(result, Err(ArchiveError::Stopped)));
 }
 
@@ -391,14 +396,11 @@ fn what_is_installed_alike_is_linked() {
         entries.push(entry(path, EntryType::Regular, "", &long));
     }
     let gz = gzip(&entries);
-    let tree = unpack(
-        &gz[..],
-        &place.tree(),
-        Some(&app),
-        Rules::portable(),
-        &mut |_| true,
-    )
-    .unwrap();
+    let options = UnpackOptions {
+        reuse_from: Some(&app),
+        ..portable()
+    };
+    let tree = unpack(&gz[..], &place.tree(), options).unwrap();
     let alone = Place::new();
     assert_eq!(tree, alone.unpack(&gz).unwrap());
     let mut linked = Vec::new();
@@ -422,12 +424,9 @@ fn what_is_installed_alike_is_linked() {
     // What is not an installation does not matter.
     let place = Place::new();
     let none = place.folder.path().join("none");
-    unpack(
-        &gz[..],
-        &place.tree(),
-        Some(&none),
-        Rules::portable(),
-        &mut |_| true,
-    )
-    .unwrap();
+    let options = UnpackOptions {
+        reuse_from: Some(&none),
+        ..portable()
+    };
+    unpack(&gz[..], &place.tree(), options).unwrap();
 }

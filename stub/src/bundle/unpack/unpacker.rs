@@ -19,12 +19,6 @@ use tar::EntryType;
 /// The mode of a folder in which something is, until the archive says it or ends.
 const IMPLIED: u32 = u32::MAX;
 
-/// What happens while unpacking.
-pub trait Observer {
-    /// `bytes` more were written. Answer `false` to stop.
-    fn wrote(&mut self, bytes: u64) -> bool;
-}
-
 pub(super) struct Unpacker<'a> {
     pub(super) into: &'a Path,
     pub(super) rules: Rules,
@@ -33,7 +27,7 @@ pub(super) struct Unpacker<'a> {
     pub(super) total: u64,
     pub(super) buffer: Vec<u8>,
     pub(super) installed: Option<Installed>,
-    pub(super) observer: &'a mut dyn Observer,
+    pub(super) observer: Option<&'a mut dyn FnMut(u64) -> bool>,
     /// Takes files that are to get to the disk.
     pub(super) written: SyncSender<File>,
 }
@@ -151,7 +145,9 @@ impl Unpacker<'_> {
             if self.total > MAX_TOTAL {
                 return Err(PathError::TooLarge.into());
             }
-            if !self.observer.wrote(n as u64) {
+            if let Some(observer) = &mut self.observer
+                && !observer(n as u64)
+            {
                 return Err(ArchiveError::Stopped);
             }
         }
