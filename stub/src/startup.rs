@@ -6,7 +6,7 @@ use crate::install::{self, Layout, Lock, Record};
 use crate::launch::start::{COMMIT_PATIENCE, launch_lock, not_started, start, variables};
 use crate::launch::{self, rescue};
 use crate::policy::launch_wait::{self, Phase, WaitDecision, WaitEnded, WaitLimits};
-use crate::progress::{Event, ProgressDisplay};
+use crate::progress::{Event, ProgressDisplay, Surfaces};
 use crate::settings::{LogLevel, Mode, Settings};
 use crate::update::{self, Outcome, UpdateError, Updater, behind, elevated, self_update, tell_end};
 use crate::{fs, logging, nested_stub, probation_run, say, this_program, updater_cli};
@@ -185,7 +185,7 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<WaitEnded>
         stall: settings.stall() + Duration::from_secs(1),
         total: Duration::ZERO,
     };
-    let mut screen = ProgressDisplay::new(settings, true);
+    let mut screen = ProgressDisplay::new(settings, Surfaces::TerminalOrWindow);
     let patience = |seen| WaitLimits {
         total: settings.wait(seen).saturating_sub(before),
         ..patience

@@ -35,14 +35,22 @@ fn refused(sandbox: &Sandbox, args: &[&str]) -> String {
     said
 }
 
-/// Refused with these words, and with --force not (or just so).
-fn is_refused(sandbox: &Sandbox, bundle: &Path, words: &[&str], force: bool) {
+/// What `add --force` does with a bundle that `add` refuses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Forced {
+    /// It warns in the same words.
+    Adds,
+    /// It refuses, too.
+    Refuses,
+}
+
+fn is_refused(sandbox: &Sandbox, bundle: &Path, words: &[&str], forced: Forced) {
     let said = refused(sandbox, &["add", "1.1", text(bundle)]);
     for word in words {
         assert!(said.contains(word), "{word}: {said}");
     }
-    assert_eq!(said.contains("--force"), force, "{said}");
-    if force {
+    assert_eq!(said.contains("--force"), forced == Forced::Adds, "{said}");
+    if forced == Forced::Adds {
         let added = sandbox.add("1.1", bundle, &["--force"]);
         let warnings = added["warnings"].to_string();
         assert!(
@@ -67,16 +75,31 @@ fn is_fine(sandbox: &Sandbox, bundle: &Path) {
 fn the_project_and_its_keys_are_never_released() {
     let (sandbox, place) = released();
     let project = sandbox.path("project");
-    is_refused(&sandbox, &project, &["this project itself"], false);
-    is_refused(&sandbox, &project.join("keystore"), &["keys"], false);
+    is_refused(
+        &sandbox,
+        &project,
+        &["this project itself"],
+        Forced::Refuses,
+    );
+    is_refused(
+        &sandbox,
+        &project.join("keystore"),
+        &["keys"],
+        Forced::Refuses,
+    );
     is_refused(
         &sandbox,
         &project.join("repository"),
         &["repository"],
-        false,
+        Forced::Refuses,
     );
     write_bundle(&sandbox.path(""), "1.1");
-    is_refused(&sandbox, &sandbox.path(""), &["this project itself"], false);
+    is_refused(
+        &sandbox,
+        &sandbox.path(""),
+        &["this project itself"],
+        Forced::Refuses,
+    );
     let bundle = place.join("bundle");
     write_bundle(&bundle, "1.1");
     is_fine(&sandbox, &bundle);
@@ -98,18 +121,23 @@ fn the_project_and_its_keys_are_never_released() {
             &sandbox,
             &bundle,
             &["_internal/notes.txt", "key of this project"],
-            false,
+            Forced::Refuses,
         );
     }
     // It is known by its public half, too, wherever the keystore is.
     fs::rename(project.join("keystore"), sandbox.path("elsewhere")).unwrap();
-    is_refused(&sandbox, &bundle, &["key of this project"], false);
+    is_refused(&sandbox, &bundle, &["key of this project"], Forced::Refuses);
     fs::rename(sandbox.path("elsewhere"), project.join("keystore")).unwrap();
     // A keystore of another project, of any form.
     fs::write(&hidden, "-----BEGIN PUBLIC KEY-----").unwrap();
     let old = bundle.join("_internal/old");
     python_in(&place, &["legacy-key", text(&old), "a secret"]);
-    is_refused(&sandbox, &bundle, &["_internal/old", "for signing"], false);
+    is_refused(
+        &sandbox,
+        &bundle,
+        &["_internal/old", "for signing"],
+        Forced::Refuses,
+    );
     fs::remove_file(&old).unwrap();
     fs::remove_file(bundle.join("_internal/old.pub")).unwrap();
     fs::write(bundle.join("_internal/.tufup-repo-config"), "{}").unwrap();
@@ -117,7 +145,7 @@ fn the_project_and_its_keys_are_never_released() {
         &sandbox,
         &bundle,
         &["a project", ".tufup-repo-config"],
-        false,
+        Forced::Refuses,
     );
 }
 
@@ -146,7 +174,7 @@ fn other_private_keys_are_the_applications_own_affair() {
     assert!(der.status.success(), "{der:?}");
     for (from, to) in [("key.pem", "tls.txt"), ("key.der", "server.key")] {
         fs::copy(place.join(from), bundle.join(to)).unwrap();
-        is_refused(&sandbox, &bundle, &[to, "a private key"], true);
+        is_refused(&sandbox, &bundle, &[to, "a private key"], Forced::Adds);
         fs::remove_file(bundle.join(to)).unwrap();
     }
     // Public ones, and words that many libraries have, are fine.
@@ -167,7 +195,7 @@ fn other_private_keys_are_the_applications_own_affair() {
         &sandbox,
         &bundle,
         &["libgnutls.so.30", "of this project"],
-        false,
+        Forced::Refuses,
     );
 }
 
@@ -176,9 +204,9 @@ fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
     let (sandbox, place) = released();
     let dist = place.join("dist");
     let meant = format!("{:?}", dist.join("program"));
-    is_refused(&sandbox, &dist, &["holds a bundle", &meant], true);
+    is_refused(&sandbox, &dist, &["holds a bundle", &meant], Forced::Adds);
     write_bundle(&dist.join("other"), "1.0");
-    is_refused(&sandbox, &dist, &["holds bundles", &meant], true);
+    is_refused(&sandbox, &dist, &["holds bundles", &meant], Forced::Adds);
     let work = place.join("build/program");
     fs::create_dir_all(&work).unwrap();
     for name in [
@@ -189,18 +217,33 @@ fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
     ] {
         fs::write(work.join(name), "toc").unwrap();
     }
-    is_refused(&sandbox, &work, &["PyInstaller works", &meant], true);
+    is_refused(
+        &sandbox,
+        &work,
+        &["PyInstaller works", &meant],
+        Forced::Adds,
+    );
     let both =
         [meant.clone(), format!("{:?}", dist.join("other"))].map(|path| path.replace('"', ""));
     let words = ["PyInstaller works", &both[0], &both[1]];
-    is_refused(&sandbox, &place.join("build"), &words, true);
+    is_refused(&sandbox, &place.join("build"), &words, Forced::Adds);
     let sources = place.join("sources");
     fs::create_dir_all(&sources).unwrap();
     fs::write(sources.join("program.spec"), "").unwrap();
     write_version_script(&sources.join("program.py"), "1.1");
-    is_refused(&sandbox, &sources, &["sources", "program.spec"], true);
+    is_refused(
+        &sandbox,
+        &sources,
+        &["sources", "program.spec"],
+        Forced::Adds,
+    );
     fs::write(place.join("program.zip"), "PK").unwrap();
-    is_refused(&sandbox, &place.join("program.zip"), &[".zip"], true);
+    is_refused(
+        &sandbox,
+        &place.join("program.zip"),
+        &[".zip"],
+        Forced::Adds,
+    );
     // One that is not there.
     let said = refused(&sandbox, &["add", "1.1", text(&dist.join("programm"))]);
     assert!(
@@ -230,7 +273,7 @@ fn a_bundle_must_have_the_program_that_installs_start() {
         &sandbox,
         &bundle,
         &["does not have program", "1.0", "did you mean"],
-        true,
+        Forced::Adds,
     );
     // Beside it, or deeper, is one that has it.
     is_refused(
@@ -240,11 +283,16 @@ fn a_bundle_must_have_the_program_that_installs_start() {
             .rsplit('/')
             .next()
             .unwrap()],
-        true,
+        Forced::Adds,
     );
     fs::create_dir(bundle.join("inner")).unwrap();
     write_version_script(&bundle.join("inner/program"), "1.1");
-    is_refused(&sandbox, &bundle, &[text(&bundle.join("inner"))], true);
+    is_refused(
+        &sandbox,
+        &bundle,
+        &[text(&bundle.join("inner"))],
+        Forced::Adds,
+    );
     fs::rename(bundle.join("inner/program"), bundle.join("program")).unwrap();
     fs::remove_dir(bundle.join("inner")).unwrap();
     is_fine(&sandbox, &bundle);
@@ -252,17 +300,17 @@ fn a_bundle_must_have_the_program_that_installs_start() {
     for path in ["program", "programs"] {
         set_mode(&bundle.join(path), 0o644);
     }
-    is_refused(&sandbox, &bundle, &["program", "chmod +x"], true);
+    is_refused(&sandbox, &bundle, &["program", "chmod +x"], Forced::Adds);
     // Libraries that may be executed do not make up for it.
     let library = bundle.join("_internal/lib.so.1");
     fs::write(&library, b"\x7fELF").unwrap();
     set_mode(&library, 0o755);
-    is_refused(&sandbox, &bundle, &["chmod +x"], true);
+    is_refused(&sandbox, &bundle, &["chmod +x"], Forced::Adds);
     set_mode(&bundle.join("programs"), 0o755);
-    is_refused(&sandbox, &bundle, &["program ", "chmod +x"], true);
+    is_refused(&sandbox, &bundle, &["program ", "chmod +x"], Forced::Adds);
     fs::remove_file(bundle.join("program")).unwrap();
     fs::remove_file(bundle.join("programs")).unwrap();
-    is_refused(&sandbox, &bundle, &["no program"], true);
+    is_refused(&sandbox, &bundle, &["no program"], Forced::Adds);
     // If one of several is gone, that is said.
     let several = Sandbox::new();
     write_bundle(&bundle, "1.0");

@@ -6,7 +6,7 @@ use super::init::choose;
 use super::review;
 use super::role::Role;
 use super::sign::tell_root;
-use crate::keys::{self, KeyInfo, Keyring, Private, PublicKey};
+use crate::keys::{self, KeyFolders, KeyInfo, Keyring, Private, PublicKey};
 use crate::metadata::{self, Change, Published, change_root};
 use crate::output::Output;
 use crate::project::{Project, ROLES};
@@ -143,8 +143,11 @@ fn create(project: &Project, name: &str, plain: bool, context: &Context) -> Resu
     let passphrase = choose(plain, name, &context.passphrases)?;
     let keystore = project.keystore();
     let folder = context.key_dirs.last().unwrap_or(&keystore);
-    // With the public half, roles can be given to it without the medium.
-    let key = keys::create(folder, &keystore, name, passphrase.as_deref())?;
+    let folders = KeyFolders {
+        key: folder,
+        keystore: &keystore,
+    };
+    let key = keys::create(name, passphrase.as_deref(), folders)?;
     let json = json!({ "name": name, "keyid": key.id(), "folder": folder });
     let text = format!(
         "made the key {name} in {}, id {}",

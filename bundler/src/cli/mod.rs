@@ -36,7 +36,7 @@ use crate::keys::Passphrases;
 use crate::metadata::Trust;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::project::lock::Lock;
+use crate::project::lock::{Lock, WhenBusy};
 use crate::project::{self, Project};
 use clap::{CommandFactory, Parser, Subcommand};
 use context::Context;
@@ -179,7 +179,12 @@ pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         quiet: cli.quiet,
         output,
     };
-    let _lock = lock(&cli.command, &context, !cli.no_wait)?;
+    let when_busy = if cli.no_wait {
+        WhenBusy::Refuse
+    } else {
+        WhenBusy::Wait
+    };
+    let _lock = lock(&cli.command, &context, when_busy)?;
     dispatch(cli.command, &context)
 }
 
@@ -240,14 +245,14 @@ impl Command {
 
 /// Locks the project for a command that changes it, and pins its root, if it
 /// is from before roots were pinned.
-fn lock(command: &Command, context: &Context, wait: bool) -> Result<Option<Lock>, Error> {
+fn lock(command: &Command, context: &Context, when_busy: WhenBusy) -> Result<Option<Lock>, Error> {
     // That there is no project is said by the command.
     let Ok(folder) = project::find(context.named.as_deref()) else {
         return Ok(None);
     };
     let lock = match command.changes() {
         Some(name) if folder.join(project::FILE).exists() => {
-            Some(Lock::acquire(&folder, name, wait)?)
+            Some(Lock::acquire(&folder, name, when_busy)?)
         }
         _ => None,
     };

@@ -181,26 +181,35 @@ impl NewKey {
     }
 }
 
-/// Makes a new ed25519 key in `folder`, and its public half in `keystore` too.
+/// Where the halves of a new key go.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyFolders<'a> {
+    /// The folder of the key: both halves.
+    pub key: &'a Path,
+    /// The keystore of the project: the public half, so that roles can be given
+    /// to the key without the medium that it is on.
+    pub keystore: &'a Path,
+}
+
+/// Makes a new ed25519 key.
 ///
 /// # Errors
 /// [`KeyError::Exists`] if there is one of that name.
 pub fn create(
-    folder: &Path,
-    keystore: &Path,
     name: &str,
     passphrase: Option<&str>,
+    folders: KeyFolders,
 ) -> Result<PublicKey, KeyError> {
     let key = NewKey::generate(name, passphrase)?;
-    let [private, beside] = NewKey::paths(name, folder);
-    let [_, public] = NewKey::paths(name, keystore);
+    let [private, beside] = NewKey::paths(name, folders.key);
+    let [_, public] = NewKey::paths(name, folders.keystore);
     for path in [&private, &beside, &public] {
         if path.exists() {
             return Err(KeyError::Exists { path: path.clone() });
         }
     }
-    fs::create_dir_all(folder)?;
-    fs::create_dir_all(keystore)?;
+    fs::create_dir_all(folders.key)?;
+    fs::create_dir_all(folders.keystore)?;
     let _whole = crate::interrupt::hold();
     let written = write_private_file(&private, key.private_text.as_bytes()).and_then(|()| {
         fs::write_atomically(&beside, key.public_text.as_bytes())?;

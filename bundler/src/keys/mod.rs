@@ -22,7 +22,7 @@ mod signer;
 
 pub use error::KeyError;
 pub use external_signer::External;
-pub use files::{NewKey, create, plain_public, write_private_file};
+pub use files::{KeyFolders, NewKey, create, plain_public, write_private_file};
 pub use keyring::{KeyInfo, Keyring, Private};
 pub use passphrase::Passphrases;
 pub use permissions::{check as check_permissions, close as close_to_others};

@@ -2,21 +2,31 @@
 
 use super::*;
 use notsotuf_stub::hex::decode_hex;
+use std::path::Path;
+
+/// Makes a key whose folder is the keystore.
+fn make(name: &str, passphrase: Option<&str>, folder: &Path) -> Result<PublicKey, KeyError> {
+    let folders = KeyFolders {
+        key: folder,
+        keystore: folder,
+    };
+    create(name, passphrase, folders)
+}
 
 #[test]
 fn keys_are_made_opened_and_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("keys");
     let secret = Passphrases::fixed("correct horse");
-    let plain = create(&keys, &keys, "plain", None).unwrap();
-    let locked = create(&keys, &keys, "locked", Some("correct horse")).unwrap();
+    let plain = make("plain", None, &keys).unwrap();
+    let locked = make("locked", Some("correct horse"), &keys).unwrap();
     assert_ne!(plain, locked);
     assert!(matches!(
-        create(&keys, &keys, "plain", None),
+        make("plain", None, &keys),
         Err(KeyError::Exists { .. })
     ));
     assert!(matches!(
-        create(&keys, &keys, "../x", None),
+        make("../x", None, &keys),
         Err(KeyError::Name { .. })
     ));
     let ring = Keyring::open(vec![keys.clone()], Vec::new()).unwrap();
@@ -46,8 +56,8 @@ fn keys_are_made_opened_and_never_overwritten() {
 #[test]
 fn a_private_key_of_another_public_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    create(folder.path(), folder.path(), "one", None).unwrap();
-    create(folder.path(), folder.path(), "two", None).unwrap();
+    make("one", None, folder.path()).unwrap();
+    make("two", None, folder.path()).unwrap();
     std::fs::copy(folder.path().join("two.pem"), folder.path().join("one.pem")).unwrap();
     let ring = Keyring::open(vec![folder.path().into()], Vec::new()).unwrap();
     let one = &ring.named("one").unwrap().public;
@@ -102,8 +112,8 @@ fn keys_of_a_lower_cost_are_read_and_new_ones_have_todays() {
 fn halves_are_paired_over_all_folders_and_by_content() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let one = create(&at("a"), &at("a"), "one", None).unwrap();
-    let two = create(&at("a"), &at("a"), "two", None).unwrap();
+    let one = make("one", None, &at("a")).unwrap();
+    let two = make("two", None, &at("a")).unwrap();
     // Under each other's name, in another folder.
     std::fs::create_dir(at("b")).unwrap();
     std::fs::rename(at("a/one.pem"), at("b/two.pem")).unwrap();

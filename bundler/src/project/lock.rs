@@ -30,13 +30,21 @@ pub struct Lock {
     _file: File,
 }
 
+/// What happens while another command has the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// It is said, and waited for.
+    Wait,
+    /// It is an error.
+    Refuse,
+}
+
 impl Lock {
-    /// Takes the lock of the project in `folder` for `command`. If another
-    /// command has it, says so and waits; or does not, if `wait` is false.
+    /// Takes the lock of the project in `folder` for `command`.
     ///
     /// # Errors
     /// [`LockError`].
-    pub fn acquire(folder: &Path, command: &str, wait: bool) -> Result<Self, LockError> {
+    pub fn acquire(folder: &Path, command: &str, when_busy: WhenBusy) -> Result<Self, LockError> {
         let path = folder.join(FILE);
         let mut file = OpenOptions::new()
             .create(true)
@@ -47,7 +55,7 @@ impl Lock {
             .map_err(|e| FsError::new("open", &path, e))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) if wait => {
+            Err(TryLockError::WouldBlock) if when_busy == WhenBusy::Wait => {
                 complain(format!(
                     "waiting: {} is changing this project",
                     holder(&path)
@@ -95,13 +103,13 @@ mod tests {
     #[test]
     fn the_second_is_told_of_the_first_and_a_dropped_lock_is_free() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Lock::acquire(folder.path(), "add", false).unwrap();
-        let refused = Lock::acquire(folder.path(), "publish", false).unwrap_err();
+        let first = Lock::acquire(folder.path(), "add", WhenBusy::Refuse).unwrap();
+        let refused = Lock::acquire(folder.path(), "publish", WhenBusy::Refuse).unwrap_err();
         let said = refused.to_string();
         if cfg!(unix) {
             assert!(said.starts_with("`notsotuf add` (process "), "{said}");
         }
         drop(first);
-        Lock::acquire(folder.path(), "publish", false).unwrap();
+        Lock::acquire(folder.path(), "publish", WhenBusy::Refuse).unwrap();
     }
 }

@@ -49,7 +49,7 @@ impl RepositorySource {
                 limit,
             )?),
             RepositorySource::Remote(url, http) => {
-                let url = format!("{url}/metadata/{}", tuf::percent_encode(file, false));
+                let url = format!("{url}/metadata/{}", tuf::percent_encode(file));
                 match http.get(&url, limit, None)? {
                     Answer::Found { bytes, .. } => Ok(Some(bytes)),
                     Answer::Absent | Answer::NotModified => Ok(None),
@@ -114,7 +114,7 @@ impl RepositorySource {
                 }
             }
             RepositorySource::Remote(url, http) => {
-                let url = format!("{url}/targets/{}", tuf::percent_encode(stored, true));
+                let url = format!("{url}/targets/{}", tuf::percent_encode_path(stored));
                 match http.stream(&url, target.length, &mut take) {
                     Ok(()) => {}
                     Err(VerifyError::Http(e)) => return Ok(Finding::Problem(e.to_string())),

@@ -10,7 +10,7 @@ mod terminal;
 mod window;
 
 pub use event::Event;
-pub use screen::ProgressDisplay;
+pub use screen::{ProgressDisplay, Surfaces};
 
 pub use messages::Messages;
 pub use model::{ProgressModel, ProgressView};

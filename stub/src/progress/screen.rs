@@ -41,6 +41,15 @@ pub struct ProgressDisplay {
     ended: Option<Receiver<()>>,
 }
 
+/// Where progress may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surfaces {
+    /// Only on a terminal: who called asked for an answer there.
+    Terminal,
+    /// Else in a window.
+    TerminalOrWindow,
+}
+
 /// What the thread and its owner know of each other.
 #[derive(Default)]
 struct Shared {
@@ -61,12 +70,13 @@ struct Latest {
 }
 
 impl ProgressDisplay {
-    /// As the settings wish. `window`: whether a window is welcome here.
-    pub fn new(settings: &Settings, window: bool) -> Self {
+    /// As the settings wish, on one of `surfaces`.
+    pub fn new(settings: &Settings, surfaces: Surfaces) -> Self {
+        let window = surfaces == Surfaces::TerminalOrWindow && settings.window;
         let place = match Terminal::new() {
             _ if settings.quiet => None,
             Some(terminal) => Some(Wish::Terminal(terminal)),
-            None if window && settings.window && Window::may_open() => Some(Wish::Window),
+            None if window && Window::may_open() => Some(Wish::Window),
             None => None,
         };
         let shared = Shared::default();

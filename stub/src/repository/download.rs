@@ -172,7 +172,7 @@ impl Repository {
         tell: &mut dyn FnMut(u64),
     ) -> Result<(), RepositoryError> {
         let stored = target.stored_name(path, consistent_snapshot);
-        let stored = tuf::percent_encode(&stored, true);
+        let stored = tuf::percent_encode_path(&stored);
         let mut wanted = Wanted {
             path,
             target,

@@ -94,7 +94,7 @@ impl RefreshIo for PlaceIo<'_> {
         file: &str,
         max_length: u64,
     ) -> Result<Option<Vec<u8>>, RepositoryError> {
-        let url = format!("{}{}", self.base, tuf::percent_encode(file, false));
+        let url = format!("{}{}", self.base, tuf::percent_encode(file));
         let stored = self.timestamp.as_ref().filter(|_| role == "timestamp");
         let etag = stored.and_then(|bytes| self.repository.etag(bytes));
         self.last = None;

@@ -58,7 +58,7 @@ impl Repository {
     }
 
     pub(super) fn path(&self, role: &str) -> PathBuf {
-        let role = tuf::percent_encode(role, false);
+        let role = tuf::percent_encode(role);
         self.metadata.join(format!("{role}.json"))
     }
 

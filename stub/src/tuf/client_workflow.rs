@@ -4,7 +4,7 @@
 use super::error::TufError;
 use super::metadata::{TargetFile, UnixTime};
 use super::root_chain::SelfSignedRoot;
-use super::trusted_metadata_set::TrustedMetadataSet;
+use super::trusted_metadata_set::{SnapshotOrigin, TrustedMetadataSet};
 use crate::tuf::root_change::RootChange;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -290,7 +290,11 @@ impl Refresh {
             }
             State::Snapshot { local: true } => {
                 let usable = bytes
-                    .map(|bytes| self.trusted.update_snapshot(&bytes, true).is_ok())
+                    .map(|bytes| {
+                        self.trusted
+                            .update_snapshot(&bytes, SnapshotOrigin::Stored)
+                            .is_ok()
+                    })
                     .unwrap_or(false);
                 if usable {
                     return self.want_targets("targets");
@@ -300,7 +304,8 @@ impl Refresh {
             }
             State::Snapshot { local: false } => {
                 let bytes = bytes.ok_or_else(|| missing("snapshot.json"))?;
-                self.trusted.update_snapshot(&bytes, false)?;
+                self.trusted
+                    .update_snapshot(&bytes, SnapshotOrigin::Fetched)?;
                 self.store("snapshot", bytes);
                 self.want_targets("targets")
             }

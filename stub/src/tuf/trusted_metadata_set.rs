@@ -22,6 +22,17 @@ pub struct TrustedMetadataSet {
     targets: BTreeMap<String, Metadata<Targets>>,
 }
 
+/// Where a snapshot comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SnapshotOrigin {
+    /// From local storage. It was verified against an earlier timestamp, so it
+    /// need not match the current one's hash (it is still needed for the
+    /// rollback checks).
+    Stored,
+    /// From the repository.
+    Fetched,
+}
+
 impl TrustedMetadataSet {
     /// Starts from a trusted root (5.2) at time `now` (5.1: the one time that
     /// all expiry checks of this refresh use).
@@ -168,18 +179,20 @@ impl TrustedMetadataSet {
             .check_expiry("timestamp", self.now)
     }
 
-    /// Takes a snapshot (5.5). `local` bytes were verified against an earlier
-    /// timestamp, so they need not match the current one's hash (they are
-    /// still needed for the rollback checks).
+    /// Takes a snapshot (5.5).
     ///
     /// # Errors
     /// Length, hash, signature, version, rollback and expiry. One that is
     /// merely outdated or expired is an error but stays in the set.
-    pub fn update_snapshot(&mut self, bytes: &[u8], local: bool) -> Result<(), TufError> {
+    pub(super) fn update_snapshot(
+        &mut self,
+        bytes: &[u8],
+        origin: SnapshotOrigin,
+    ) -> Result<(), TufError> {
         self.check_timestamp()?;
         let listed = self.timestamp().expect("checked").snapshot().clone();
         // 5.5.2: hashes, where the timestamp lists them.
-        if !local {
+        if origin == SnapshotOrigin::Fetched {
             listed.verify("snapshot", bytes)?;
         }
         // 5.5.3: signatures.
@@ -187,7 +200,7 @@ impl TrustedMetadataSet {
         // 5.5.4: the version the timestamp lists. A local one may be older;
         // it is then good for rollback checks only.
         let found = new.signed.common.version;
-        if !local {
+        if origin == SnapshotOrigin::Fetched {
             check_version("snapshot", found, listed.version)?;
         }
         // 5.5.5: nothing in it rolled back or gone.

@@ -7,7 +7,7 @@ use crate::install::release_notes::{self, Note};
 use crate::install::{self, BlockedVersions, Layout, Probation, Record, Release};
 use crate::policy::blocked::{BlockedWhy, Skipped};
 use crate::policy::choose_release::ReleaseChoice;
-use crate::progress::{Event, ProgressDisplay};
+use crate::progress::{Event, ProgressDisplay, Surfaces};
 use crate::safe_text::{self, Lines};
 use crate::settings::Settings;
 use crate::update::{self, Outcome, Repaired, UpdateError, Updater, behind};
@@ -332,7 +332,7 @@ fn update(layout: &Layout, settings: &Settings, retry: bool) -> Result<Answer, U
         BlockedVersions::clear(layout)?;
         fs::remove_file_if_exists(&layout.failed_stub())?;
     }
-    let screen = RefCell::new(ProgressDisplay::new(settings, false));
+    let screen = RefCell::new(ProgressDisplay::new(settings, Surfaces::Terminal));
     let tell = |event: Event| screen.borrow_mut().event(&event);
     let mut skipped = Vec::new();
     let result = update::run_and_name(layout, settings, now(), &tell, &mut skipped);

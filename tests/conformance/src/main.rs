@@ -97,7 +97,7 @@ fn download(
     let target = repository
         .find(refresh, name)?
         .ok_or_else(|| format!("there is no target {name:?}"))?;
-    let place = folder.join(percent_encode(name, false));
+    let place = folder.join(percent_encode(name));
     if is_current(name, &target, &place)? {
         return Ok(());
     }

@@ -202,7 +202,7 @@ fn odd_role_names_stay_one_file_name() {
         let (mut simulator, mut client) =
             delegated(&[("targets", name, json!({ "paths": ["*"] }))]);
         assert_eq!(visited(&mut simulator, &mut client, "missing"), [name]);
-        let encoded = notsotuf_stub::tuf::percent_encode(name, false);
+        let encoded = notsotuf_stub::tuf::percent_encode(name);
         assert!(!encoded.contains(['/', '?', '#', ' ']), "{encoded}");
     }
 }

@@ -81,7 +81,7 @@ pub fn targets(
     let partial = project.pending().join("fetch");
     for (path, stored, place, target) in missing {
         fs::create_dir_all(&partial)?;
-        let part = partial.join(percent_encode(&stored, false));
+        let part = partial.join(percent_encode(&stored));
         from.download(&path, &stored, &target, &part, &bar)?;
         if let Some(folder) = place.parent() {
             fs::create_dir_all(folder)?;

@@ -60,7 +60,7 @@ pub fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadErr
             continue;
         };
         let version = entry["version"].as_u64().unwrap_or(0);
-        let role = notsotuf_stub::tuf::percent_encode(role, false);
+        let role = notsotuf_stub::tuf::percent_encode(role);
         let name = crate::metadata::file_name(&role, version, consistent);
         let path = here.repository.join("metadata").join(name);
         let bytes = fs::read_optional(&path, MAX_METADATA)?;

@@ -86,7 +86,7 @@ impl Place {
             Place::Store(store) => store.read(path, limit),
             Place::Rsync(rsync) => Ok(rsync.read(path, limit)?.map(plain)),
             Place::Web(url, http) => {
-                let url = format!("{url}/{}", tuf::percent_encode(path, true));
+                let url = format!("{url}/{}", tuf::percent_encode_path(path));
                 match http.get(&url, limit, None)? {
                     Answer::Found { bytes, .. } => Ok(Some(plain(bytes))),
                     Answer::Absent | Answer::NotModified => Ok(None),
@@ -202,7 +202,7 @@ impl Place {
                     })?;
                 }
                 Place::Web(url, http) => {
-                    let url = format!("{url}/{}", tuf::percent_encode(&place, true));
+                    let url = format!("{url}/{}", tuf::percent_encode_path(&place));
                     let rest = Rest {
                         from,
                         length: target.length,
