@@ -22,146 +22,37 @@ pub enum MessageId {
     CancelStarts,
 }
 
-/// The names of texts in the settings, in the order of [`MessageId`].
-const NAMES: [&str; 7] = [
-    "updating",
-    "downloaded",
-    "left",
-    "unpacking",
-    "installing",
-    "start_now",
-    "cancel_starts",
-];
+impl MessageId {
+    /// What it is called in the files of languages and in the settings.
+    fn name(self) -> &'static str {
+        match self {
+            MessageId::Updating => "updating",
+            MessageId::Downloaded => "downloaded",
+            MessageId::Left => "left",
+            MessageId::Unpacking => "unpacking",
+            MessageId::Installing => "installing",
+            MessageId::StartNow => "start_now",
+            MessageId::CancelStarts => "cancel_starts",
+        }
+    }
+}
 
-/// By language code, in the order of [`MessageId`]. English is first, and taken
-/// where nothing else is known.
-const LANGUAGES: [(&str, [&str; 7]); 10] = [
-    (
-        "en",
-        [
-            "Updating {name} to {version}",
-            "{done} of {size}",
-            "{time} left",
-            "unpacking",
-            "installing",
-            "Start now",
-            "Cancel starts the application now.",
-        ],
-    ),
-    (
-        "de",
-        [
-            "{name} wird auf {version} aktualisiert",
-            "{done} von {size}",
-            "noch {time}",
-            "wird entpackt",
-            "wird installiert",
-            "Jetzt starten",
-            "Abbrechen startet das Programm sofort.",
-        ],
-    ),
-    (
-        "fr",
-        [
-            "Mise à jour de {name} vers {version}",
-            "{done} sur {size}",
-            "reste {time}",
-            "décompression",
-            "installation",
-            "Démarrer maintenant",
-            "Annuler démarre l’application maintenant.",
-        ],
-    ),
-    (
-        "es",
-        [
-            "Actualizando {name} a {version}",
-            "{done} de {size}",
-            "quedan {time}",
-            "descomprimiendo",
-            "instalando",
-            "Iniciar ahora",
-            "Cancelar inicia la aplicación ahora.",
-        ],
-    ),
-    (
-        "it",
-        [
-            "Aggiornamento di {name} a {version}",
-            "{done} di {size}",
-            "restano {time}",
-            "estrazione",
-            "installazione",
-            "Avvia ora",
-            "Annulla avvia subito l’applicazione.",
-        ],
-    ),
-    (
-        "pt",
-        [
-            "A atualizar {name} para {version}",
-            "{done} de {size}",
-            "faltam {time}",
-            "a descompactar",
-            "a instalar",
-            "Iniciar agora",
-            "Cancelar inicia a aplicação agora.",
-        ],
-    ),
-    (
-        "nl",
-        [
-            "{name} wordt bijgewerkt naar {version}",
-            "{done} van {size}",
-            "nog {time}",
-            "uitpakken",
-            "installeren",
-            "Nu starten",
-            "Annuleren start de toepassing nu.",
-        ],
-    ),
-    (
-        "pl",
-        [
-            "Aktualizowanie {name} do {version}",
-            "{done} z {size}",
-            "pozostało {time}",
-            "rozpakowywanie",
-            "instalowanie",
-            "Uruchom teraz",
-            "Anuluj uruchamia aplikację od razu.",
-        ],
-    ),
-    (
-        "ja",
-        [
-            "{name} を {version} に更新しています",
-            "{done} / {size}",
-            "残り {time}",
-            "展開しています",
-            "インストールしています",
-            "今すぐ起動",
-            "キャンセルするとすぐに起動します。",
-        ],
-    ),
-    (
-        "zh",
-        [
-            "正在将 {name} 更新到 {version}",
-            "{done} / {size}",
-            "剩余 {time}",
-            "正在解压",
-            "正在安装",
-            "立即启动",
-            "取消将立即启动应用程序。",
-        ],
-    ),
-];
+/// Language codes with the files `messages/<code>.toml`.
+macro_rules! languages {
+    ($($code:literal),+) => {
+        [$(($code, include_str!(concat!("messages/", $code, ".toml")))),+]
+    };
+}
+
+/// English is first, and taken where nothing else is known.
+const LANGUAGES: [(&str, &str); 10] =
+    languages!["en", "de", "fr", "es", "it", "pt", "nl", "pl", "ja", "zh"];
 
 /// The texts of one language, with those of the settings in their place.
 #[derive(Debug, Clone)]
 pub struct Messages {
-    built_in: &'static [&'static str; 7],
+    /// The file of the language.
+    file: &'static str,
     own: BTreeMap<String, String>,
 }
 
@@ -171,24 +62,30 @@ impl Messages {
     pub fn new(settings: &Settings) -> Self {
         let language = settings.language.clone().or_else(os::language);
         Messages {
-            built_in: built_in(&language.unwrap_or_default()),
             own: settings.texts.clone(),
+            ..Messages::of(&language.unwrap_or_default())
         }
     }
 
-    /// English.
-    pub fn english() -> Self {
+    /// Those for a locale like `de_CH.UTF-8` or `pt-BR`.
+    pub(super) fn of(locale: &str) -> Self {
+        let code = locale
+            .split(['_', '-', '.', '@'])
+            .next()
+            .unwrap_or_default();
+        let code = code.to_ascii_lowercase();
+        let known = LANGUAGES.iter().find(|(known, _)| *known == code);
         Messages {
-            built_in: &LANGUAGES[0].1,
+            file: known.unwrap_or(&LANGUAGES[0]).1,
             own: BTreeMap::new(),
         }
     }
 
     /// A text with `{…}` replaced by these values.
     pub fn with(&self, text: MessageId, values: &[(&str, &str)]) -> String {
-        let index = text as usize;
-        let own = self.own.get(NAMES[index]).map(String::as_str);
-        let mut rest = own.unwrap_or(self.built_in[index]);
+        let name = text.name();
+        let own = self.own.get(name).map(String::as_str);
+        let mut rest = own.unwrap_or_else(|| find(self.file, name));
         let mut out = String::new();
         // In one go, so that nothing in a value is taken for a place.
         while let Some((before, after)) = rest.split_once('{') {
@@ -213,15 +110,15 @@ impl Messages {
     }
 }
 
-/// The texts for a locale like `de_CH.UTF-8` or `pt-BR`.
-fn built_in(locale: &str) -> &'static [&'static str; 7] {
-    let code = locale
-        .split(['_', '-', '.', '@'])
-        .next()
-        .unwrap_or_default();
-    let code = code.to_ascii_lowercase();
-    let known = LANGUAGES.iter().find(|(known, _)| *known == code);
-    &known.unwrap_or(&LANGUAGES[0]).1
+/// The text `name` in the file of a language. The files are TOML, of which
+/// only lines `name = "text"` are used, without escapes; a test compares. The
+/// parser for all of TOML would add to the size of the stub.
+fn find(file: &'static str, name: &str) -> &'static str {
+    let text = |line: &'static str| {
+        let text = line.strip_prefix(name)?.strip_prefix(" = \"")?;
+        text.strip_suffix('"')
+    };
+    file.lines().find_map(text).unwrap_or_default()
 }
 
 #[cfg(unix)]
@@ -242,19 +139,73 @@ mod os;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    const ALL: [MessageId; 7] = [
+        MessageId::Updating,
+        MessageId::Downloaded,
+        MessageId::Left,
+        MessageId::Unpacking,
+        MessageId::Installing,
+        MessageId::StartNow,
+        MessageId::CancelStarts,
+    ];
+
+    fn parse(code: &str, file: &str) -> BTreeMap<String, String> {
+        toml::from_str(file).unwrap_or_else(|e| panic!("{code}: {e}"))
+    }
+
+    fn placeholders(text: &str) -> BTreeSet<&str> {
+        let parts = text.split('{').skip(1);
+        parts
+            .map(|part| part.split_once('}').expect("it is closed").0)
+            .collect()
+    }
 
     #[test]
-    fn every_language_has_every_place() {
-        for (index, english) in LANGUAGES[0].1.iter().enumerate() {
-            for (code, texts) in &LANGUAGES {
-                for place in ["{name}", "{version}", "{done}", "{size}", "{time}"] {
-                    let (here, there) = (texts[index].contains(place), english.contains(place));
-                    assert_eq!(here, there, "{code}: {}", texts[index]);
-                }
-                assert!(!texts[index].is_empty());
+    fn every_language_has_every_text_and_no_other() {
+        for (code, file) in LANGUAGES {
+            let texts = parse(code, file);
+            let names: BTreeSet<&str> = texts.keys().map(String::as_str).collect();
+            assert_eq!(names, ALL.map(MessageId::name).into(), "{code}");
+            for (name, text) in &texts {
+                assert!(!text.trim().is_empty(), "{code}: {name}");
+                let line = "not a line of the form name = \"text\", without \\";
+                assert_eq!(find(file, name), text, "{code}: {line}");
             }
         }
-        assert_eq!(NAMES[MessageId::CancelStarts as usize], "cancel_starts");
+    }
+
+    #[test]
+    fn every_language_has_the_placeholders_of_english() {
+        let english = parse("en", LANGUAGES[0].1);
+        assert_eq!(
+            placeholders(&english["updating"]),
+            ["name", "version"].into()
+        );
+        assert_eq!(
+            placeholders(&english["downloaded"]),
+            ["done", "size"].into()
+        );
+        assert_eq!(placeholders(&english["left"]), ["time"].into());
+        for (code, file) in LANGUAGES {
+            for (name, text) in parse(code, file) {
+                assert_eq!(
+                    placeholders(&text),
+                    placeholders(&english[&name]),
+                    "{code}: {text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_a_language_is_built_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/progress/messages");
+        let files = std::fs::read_dir(folder).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let built_in = LANGUAGES.map(|(code, _)| format!("{code}.toml"));
+        assert_eq!(names.collect::<BTreeSet<_>>(), built_in.into());
     }
 
     #[test]
@@ -267,13 +218,10 @@ mod tests {
             ("xx", "Start now"),
             ("", "Start now"),
         ] {
-            assert_eq!(
-                built_in(locale)[MessageId::StartNow as usize],
-                start,
-                "{locale}"
-            );
+            let texts = Messages::of(locale);
+            assert_eq!(texts.with(MessageId::StartNow, &[]), start, "{locale}");
         }
-        let mut texts = Messages::english();
+        let mut texts = Messages::of("en");
         let values = [("name", "{version}{"), ("version", "1}")];
         let text = texts.with(MessageId::Updating, &values);
         assert_eq!(text, "Updating {version}{ to 1}");

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn the_view_follows_an_update_from_download_to_installing() {
         let s = Duration::from_secs;
-        let mut tale = ProgressModel::new(Messages::english());
+        let mut tale = ProgressModel::new(Messages::of("en"));
         let notes = "# 1.1\n\n* **Faster** start\x1b[2J\n* more\n";
         assert_eq!(tale.event(&found(notes), s(0)), None);
         let mut at = |event, seconds| tale.event(&event, s(seconds)).unwrap();
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_no_trouble() {
-        let mut tale = ProgressModel::new(Messages::english());
+        let mut tale = ProgressModel::new(Messages::of("en"));
         let event = |size| Event::Found {
             name: String::new(),
             version: String::new(),
