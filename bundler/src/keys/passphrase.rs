@@ -26,7 +26,7 @@ pub struct Passphrases {
     /// Those that were typed and opened a key.
     typed: RefCell<Vec<String>>,
     #[cfg(test)]
-    pub(super) fixed: Option<String>,
+    fixed: Option<String>,
 }
 
 impl Passphrases {

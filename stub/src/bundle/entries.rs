@@ -25,8 +25,7 @@ pub struct Entries {
 }
 
 /// Paths and entries, in order.
-pub(super) type Iter<'a> =
-    Map<Flatten<slice::Iter<'a, Vec<Item>>>, fn(&'a Item) -> (&'a String, &'a Entry)>;
+type Iter<'a> = Map<Flatten<slice::Iter<'a, Vec<Item>>>, fn(&'a Item) -> (&'a String, &'a Entry)>;
 
 impl Entries {
     /// How many there are.

@@ -101,7 +101,7 @@ impl Repository {
 
     /// The shipped root; as a rule it is the `stored` one, byte for byte, and
     /// need not be verified again.
-    pub(super) fn shipped_root(
+    fn shipped_root(
         &self,
         stored: Option<&(Vec<u8>, SelfSignedRoot)>,
     ) -> Result<(Vec<u8>, SelfSignedRoot), RepositoryError> {

@@ -105,7 +105,7 @@ impl Store {
         self.folder.as_deref().map_or(Ok(()), fs::create_dir_all)
     }
 
-    pub(super) fn place(&self, path: &str) -> Result<Place, UploadError> {
+    fn place(&self, path: &str) -> Result<Place, UploadError> {
         // Names go as they are: clients encode them once.
         let whole = match self.prefix.as_ref() {
             "" => path.to_owned(),

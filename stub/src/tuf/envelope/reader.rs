@@ -10,7 +10,7 @@ pub const MAX_VALUES: usize = 500_000;
 
 /// A longer document, which only a publisher reads to mend it, may have one for
 /// as many bytes.
-pub(super) const BYTES_FOR_A_VALUE: usize = 10;
+const BYTES_FOR_A_VALUE: usize = 10;
 
 /// The most bytes in one text; error messages repeat such.
 pub(super) const MAX_TEXT: usize = 1 << 20;
@@ -42,7 +42,7 @@ pub(super) struct Fields {
 /// A name with its value in the canonical text, from quote to end. Offsets of
 /// 32 bits, as there may be many.
 #[derive(Clone, Copy)]
-pub(super) struct Member {
+struct Member {
     pub(super) start: u32,
     key_end: u32,
     pub(super) end: u32,

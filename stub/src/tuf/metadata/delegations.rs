@@ -38,8 +38,8 @@ pub struct DelegatedRole {
 #[derive(Deserialize)]
 struct DelegatedRoleFields {
     pub(super) name: String,
-    pub(super) keyids: Vec<String>,
-    pub(super) threshold: u64,
+    keyids: Vec<String>,
+    threshold: u64,
     terminating: bool,
     paths: Option<Vec<String>>,
     path_hash_prefixes: Option<Vec<String>>,
@@ -74,8 +74,8 @@ pub struct SuccinctRoles {
 
 #[derive(Deserialize)]
 struct SuccinctRolesFields {
-    pub(super) keyids: Vec<String>,
-    pub(super) threshold: u64,
+    keyids: Vec<String>,
+    threshold: u64,
     bit_length: u32,
     name_prefix: String,
 }

@@ -85,9 +85,9 @@ impl<T: Signed> Metadata<T> {
 /// understood yet: what can be had of a file without believing it.
 #[derive(Debug)]
 pub struct Sealed<'a> {
-    pub(super) role: &'a str,
+    role: &'a str,
     pub(super) signed: &'a [u8],
-    pub(super) payload: Vec<u8>,
+    payload: Vec<u8>,
     pub(super) signatures: Vec<Signature>,
 }
 
