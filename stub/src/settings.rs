@@ -14,6 +14,9 @@ use std::time::Duration;
 /// The name of the settings file in the install dir.
 pub const FILE: &str = "notsotuf.toml";
 
+/// The most that is read of the settings file, which people write.
+pub const MAX_SIZE: u64 = 1 << 20;
+
 /// When updates are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -236,7 +239,7 @@ impl Settings {
     /// [`SettingsError`], naming the file.
     pub fn load(install_dir: &Path) -> Result<Self, SettingsError> {
         let path = install_dir.join(FILE);
-        let bytes = fs::read_optional(&path, 1 << 20)?
+        let bytes = fs::read_optional(&path, MAX_SIZE)?
             .ok_or_else(|| SettingsError::Missing(path.clone()))?;
         let form = |reason| SettingsError::Form {
             path: path.clone(),

@@ -3,10 +3,10 @@
 use super::app::App;
 use super::context::Context;
 use super::error::Error;
-use super::stub_at_hand::{MAX_STUB, beside_this_program};
+use super::stub_at_hand::beside_this_program;
 use crate::metadata::Published;
 use crate::release::{self, NewRelease, ReleaseError};
-use crate::ship::ShipError;
+use crate::ship::{MAX_STUB, ShipError};
 use clap::Args;
 use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;

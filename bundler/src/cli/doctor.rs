@@ -9,7 +9,7 @@ use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
 use crate::project::{self, Project, ROLES, address};
 use crate::release::PendingTargets;
-use crate::ship;
+use crate::ship::{self, MAX_STUB};
 use crate::verify::{self, RepositorySource, There, VerifyError};
 use clap::Args;
 use notsotuf_stub::clock::now;
@@ -306,7 +306,7 @@ fn clock(http: &Http, url: &str, found: &mut Findings) {
 
 fn program(found: &mut Findings) {
     let path = stub_at_hand::beside_this_program();
-    let bytes = fs::read_optional(&path, 256 << 20).unwrap_or_default();
+    let bytes = fs::read_optional(&path, MAX_STUB).unwrap_or_default();
     match bytes.and_then(|bytes| stub_version::version_of(&bytes)) {
         Some(version) => found.good(format!("the stub beside this program is version {version}")),
         None => found.bad(

@@ -380,13 +380,16 @@ fn make_keys(
     Ok(made)
 }
 
+/// The most that is read of a .gitignore, which people write.
+const MAX_GITIGNORE: u64 = 1 << 20;
+
 /// The file that keeps private keys out of version control. One that is there
 /// gets the lines that it does not have.
 fn gitignore(project: &Project) -> Result<Option<NewFile>, Error> {
     let settings = &project.settings;
     let wanted = new_project::ignored(&settings.keystore, &settings.repository);
     let path = project.root().join(".gitignore");
-    let Some(there) = fs::read_optional(&path, 1 << 20)? else {
+    let Some(there) = fs::read_optional(&path, MAX_GITIGNORE)? else {
         return Ok(Some(NewFile::open(path, wanted)));
     };
     let there = String::from_utf8_lossy(&there);

@@ -1,12 +1,10 @@
 //! Finds the stub that lies beside this program.
 
+use crate::ship::MAX_STUB;
 use notsotuf_stub::fs;
 use notsotuf_stub::stub_version;
 use pep440_rs::Version;
 use std::path::PathBuf;
-
-/// A stub has about 3 MB.
-pub const MAX_STUB: u64 = 256 << 20;
 
 /// Where the stub is unless the command line says otherwise.
 pub fn beside_this_program() -> PathBuf {

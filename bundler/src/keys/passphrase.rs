@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 /// How often a passphrase can be typed for one key.
 const TRIES: usize = 3;
 
+/// The most that is read of a file whose first line is a passphrase.
+const MAX_FILE: u64 = 64 << 10;
+
 /// Asks, in this order: `NOTSOTUF_PASSPHRASE_<NAME>`, `NOTSOTUF_PASSPHRASE`,
 /// the file (its first line), the terminal.
 #[derive(Default)]
@@ -155,7 +158,7 @@ impl Passphrases {
             path: path.clone(),
             reason,
         };
-        let bytes = fs::read_optional(path, 64 << 10)?;
+        let bytes = fs::read_optional(path, MAX_FILE)?;
         let bytes = bytes.ok_or_else(|| wrong("is not there"))?;
         let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8"))?;
         let line = text.lines().next().filter(|line| !line.is_empty());

@@ -22,6 +22,10 @@ pub const PIN: &str = "notsotuf-root.json";
 /// What was published last, beside the settings; for version control too.
 pub const MEMORY: &str = "notsotuf-published.json";
 
+/// The most that is read of what is remembered: about 100 bytes for each root
+/// and 10 for each release that ever was.
+const MAX_MEMORY: u64 = 4 << 20;
+
 /// What a project remembers of what it published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
@@ -162,7 +166,7 @@ impl Trust {
     pub fn open(project: &Project) -> Result<Self, MetadataError> {
         let folder = project.folder().to_path_buf();
         let path = folder.join(MEMORY);
-        let memory = match fs::read_optional(&path, 4 << 20)? {
+        let memory = match fs::read_optional(&path, MAX_MEMORY)? {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| MetadataError::Form {
                 path,
                 reason: e.to_string(),

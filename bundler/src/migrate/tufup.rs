@@ -136,6 +136,10 @@ fn keys_at_hand(keyring: &Keyring, published: &Published) -> Vec<(&'static str, 
     keys.into()
 }
 
+/// The most that is read of the settings file of the other program, which has
+/// a few hundred bytes.
+const MAX_CONFIG: u64 = 1 << 20;
+
 /// The settings file of the other program.
 struct Config {
     path: PathBuf,
@@ -144,7 +148,7 @@ struct Config {
 
 impl Config {
     fn read(path: PathBuf) -> Result<Self, ImportError> {
-        let bytes = fs::read_optional(&path, 1 << 20)
+        let bytes = fs::read_optional(&path, MAX_CONFIG)
             .map_err(project::ProjectError::Fs)?
             .ok_or_else(|| ImportError::Missing(path.clone()))?;
         match serde_json::from_slice(&bytes) {

@@ -34,7 +34,7 @@ impl Project {
     /// [`ProjectError`], naming the settings file.
     pub fn open(root: &Path) -> Result<Self, ProjectError> {
         let path = root.join(FILE);
-        let bytes = fs::read_optional(&path, 1 << 20)?
+        let bytes = fs::read_optional(&path, settings::MAX_SIZE)?
             .ok_or_else(|| ProjectError::Missing(path.clone()))?;
         let form = |reason: String| ProjectError::Form {
             path: path.clone(),

@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// Is there from the first file of a project to the last.
 const JOURNAL: &str = ".notsotuf-init.json";
 
+/// The most that is read of a file that `init` wrote, the journal among them.
+const MAX_SIZE: u64 = 1 << 20;
+
 /// A file that a new project is to have.
 pub struct NewFile {
     /// Where.
@@ -54,7 +57,7 @@ impl NewFile {
 
     /// Whether it is there as it was written.
     fn is_there(path: &Path, hash: &str) -> Result<bool, FsError> {
-        Ok(fs::read_optional(path, 1 << 20)?.is_some_and(|bytes| sha256_hex(&bytes) == hash))
+        Ok(fs::read_optional(path, MAX_SIZE)?.is_some_and(|bytes| sha256_hex(&bytes) == hash))
     }
 }
 
@@ -64,7 +67,7 @@ impl NewFile {
 /// The file system's.
 pub fn clear_up(root: &Path) -> Result<(), FsError> {
     let journal = root.join(JOURNAL);
-    let Some(bytes) = fs::read_optional(&journal, 1 << 20)? else {
+    let Some(bytes) = fs::read_optional(&journal, MAX_SIZE)? else {
         return Ok(());
     };
     let list: Value = serde_json::from_slice(&bytes).unwrap_or_default();

@@ -11,6 +11,9 @@ use std::path::PathBuf;
 /// The name of the settings file.
 pub const FILE: &str = "notsotuf-project.toml";
 
+/// The most that is read of the settings file, which people write.
+pub const MAX_SIZE: u64 = 1 << 20;
+
 /// The four top-level roles, in the order in which they are listed.
 pub const ROLES: [&str; 4] = ["root", "targets", "snapshot", "timestamp"];
 

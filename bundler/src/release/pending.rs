@@ -4,7 +4,7 @@ use super::error::ReleaseError;
 use super::numbers::{self, Line, Listed};
 use super::rebase;
 use super::target_entry::{is_listed_as, stored_name};
-use crate::metadata::{Published, archives_of};
+use crate::metadata::{Published, archives_of, limits};
 use crate::project::{PatchFormat, Project};
 use notsotuf_stub::catalog::custom::{self, ArchiveCustom, PatchCustom};
 use notsotuf_stub::catalog::{TargetKind, TargetName};
@@ -31,7 +31,7 @@ impl<'a> PendingTargets<'a> {
     /// # Errors
     /// [`ReleaseError`].
     pub fn open(project: &'a Project, published: &Published) -> Result<Self, ReleaseError> {
-        let read = |path: PathBuf| match fs::read_optional(&path, 64 << 20)? {
+        let read = |path: PathBuf| match fs::read_optional(&path, limits::READ)? {
             Some(bytes) => serde_json::from_slice(&bytes)
                 .map(Some)
                 .map_err(|_| ReleaseError::Pending { path }),

@@ -2,7 +2,7 @@
 
 use super::numbers::barrier;
 use super::{PendingTargets, ReleaseError};
-use crate::metadata::{Trust, archives_of};
+use crate::metadata::{Trust, archives_of, limits};
 use crate::project::Project;
 use notsotuf_stub::fs::{self, FsError};
 use pep440_rs::Version;
@@ -51,7 +51,6 @@ pub fn check(
 
 /// Versions that any targets metadata that is still here lists.
 pub fn remembered(metadata: &Path, app: &str) -> Result<BTreeSet<Version>, FsError> {
-    const MOST: u64 = 64 << 20;
     let mut versions = BTreeSet::new();
     for path in fs::list(metadata)? {
         let name = path.file_name().and_then(|name| name.to_str());
@@ -60,7 +59,7 @@ pub fn remembered(metadata: &Path, app: &str) -> Result<BTreeSet<Version>, FsErr
         }
         // What cannot be read is a case for others; here it only warns of a
         // number.
-        let bytes = fs::read_optional(&path, MOST).ok().flatten();
+        let bytes = fs::read_optional(&path, limits::READ).ok().flatten();
         let value: Value = serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default();
         let entries = value["signed"]["targets"].as_object();
         let archives = entries.map(archives_of).unwrap_or_default();

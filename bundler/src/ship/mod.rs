@@ -25,8 +25,8 @@ use notsotuf_stub::{fs, settings};
 use pep440_rs::Version;
 use std::path::{Path, PathBuf};
 
-/// A stub has about 3 MB.
-const MAX_STUB: u64 = 256 << 20;
+/// The most that is read of a program that may be a stub, which has about 3 MB.
+pub const MAX_STUB: u64 = 256 << 20;
 
 /// What was shipped.
 #[derive(Debug)]

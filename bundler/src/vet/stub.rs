@@ -7,9 +7,6 @@ use super::look::{Found, Look};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::settings;
 
-/// Settings of a stub are no larger.
-const MAX_SETTINGS: u64 = 1 << 20;
-
 /// What is wrong with the stubs in a bundle for `app`.
 pub fn stubs(look: &Look, app: &str) -> Result<Vec<Finding>, FsError> {
     let mut findings = Vec::new();
@@ -21,7 +18,7 @@ pub fn stubs(look: &Look, app: &str) -> Result<Vec<Finding>, FsError> {
         if !(look.has_folder(&inner) || stub_in(look, folder).is_some()) {
             continue;
         }
-        let text = fs::read_optional(&file.path, MAX_SETTINGS)?.unwrap_or_default();
+        let text = fs::read_optional(&file.path, settings::MAX_SIZE)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let table: toml::Table = text.parse().unwrap_or_default();
         let name = table

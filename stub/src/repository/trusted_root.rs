@@ -13,6 +13,10 @@ use std::sync::atomic::Ordering;
 /// [`RootChain`].
 const CHAIN: &str = "root.chain";
 
+/// The most that is read of the chain: some 100 bytes for each root, of which a
+/// refresh follows 256.
+const MAX_CHAIN: u64 = 1 << 20;
+
 impl Repository {
     /// The stored root, after it was settled once which one that is.
     pub(super) fn trusted_root(&self) -> Result<SelfSignedRoot, RepositoryError> {
@@ -120,7 +124,7 @@ impl Repository {
     }
 
     pub(super) fn chain(&self) -> RootChain {
-        let stored = plain_file::read(&self.chain_path(), 1 << 20).unwrap_or_else(|e| {
+        let stored = plain_file::read(&self.chain_path(), MAX_CHAIN).unwrap_or_else(|e| {
             log::warn!("{e}");
             None
         });

@@ -18,6 +18,10 @@ use pep440_rs::Version;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// The most that is read of the file of the setting `ca_file`: those of whole
+/// systems have some 200 kB.
+const MAX_CA_FILE: u64 = 4 << 20;
+
 /// What a check found.
 #[derive(Debug)]
 pub struct UpdateCheck {
@@ -90,7 +94,7 @@ pub(super) fn repository(
         Some(name) => {
             let path = layout.root().join(name);
             let missing = || HttpError::Roots(format!("{path:?} is not there"));
-            let bytes = fs::read_optional(&path, 4 << 20)?;
+            let bytes = fs::read_optional(&path, MAX_CA_FILE)?;
             Some(bytes.ok_or_else(|| RepositoryError::from(missing()))?)
         }
     };

@@ -13,6 +13,7 @@ use crate::logging::user_folder;
 use crate::policy::choose_release::ReleaseChoice;
 use crate::progress::Event;
 use crate::settings::Settings;
+use crate::tuf::Limits;
 use crate::update::{self, Outcome, UpdateError};
 use crate::{fs, this_program};
 
@@ -31,7 +32,8 @@ pub fn update(
         .ok_or_else(|| failed("this user has no folder for settings".into()))?;
     own_folder(&folder).map_err(|e| failed(format!("{folder:?} is not used: {e}")))?;
     // Of this root of trust: another application may have had this name.
-    let root = fs::read_optional(&layout.shipped_root(), 1 << 20)?.unwrap_or_default();
+    let root =
+        fs::read_optional(&layout.shipped_root(), Limits::default().root)?.unwrap_or_default();
     let metadata = format!("metadata-{}", &sha256_hex(&root)[..16]);
     let choice = update::check_read_only(layout, settings, now(), &folder.join(metadata))?;
     let ReleaseChoice::Update { version, .. } = choice else {

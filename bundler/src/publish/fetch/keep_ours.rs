@@ -2,10 +2,9 @@
 
 use super::error::FetchError;
 use super::report::Report;
-use crate::metadata::{Document, Published, Trust};
+use crate::metadata::{Document, Published, Trust, limits};
 use crate::project::Project;
 use crate::publish::move_file::move_file;
-use crate::publish::upload;
 use crate::release::rebase::{self, Entries};
 use crate::release::{PendingTargets, stored_name};
 use notsotuf_stub::catalog::TargetName;
@@ -66,7 +65,7 @@ pub fn base(
     let name =
         crate::metadata::file_name("targets", known.targets.version, here.consistent_snapshot());
     let path = project.metadata().join(name);
-    let bytes = fs::read_optional(&path, upload::MAX_METADATA)?;
+    let bytes = fs::read_optional(&path, limits::READ)?;
     let bytes = bytes.filter(|bytes| sha256_hex(bytes) == known.targets.sha256);
     Ok(match bytes {
         Some(bytes) => {

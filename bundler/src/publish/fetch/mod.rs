@@ -11,10 +11,10 @@ pub use error::FetchError;
 use relation::{Relation, check_age, published_at};
 pub use report::{Options, Report};
 
-use crate::metadata::{Document, Published, State, Trust};
+use crate::metadata::{Document, Published, State, Trust, limits};
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::publish::upload::{self, Place};
+use crate::publish::upload::Place;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::UnixTime;
 use serde_json::Value;
@@ -102,7 +102,7 @@ fn write(project: &Project, there: &Published, report: &mut Report) -> Result<()
     files.sort_by_key(|(file, _)| file == "timestamp.json");
     for (file, bytes) in files {
         let path = folder.join(&file);
-        if fs::read_optional(&path, upload::MAX_METADATA)?.as_ref() != Some(&bytes) {
+        if fs::read_optional(&path, limits::READ)?.as_ref() != Some(&bytes) {
             fs::write_atomically(&path, &bytes)?;
             report.metadata.push(file);
         }

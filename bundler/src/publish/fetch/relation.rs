@@ -1,7 +1,7 @@
 //! Tells what is here beside what is there: newer, behind, or gone another way.
 
 use super::error::FetchError;
-use crate::metadata::{MetadataError, Published, Trust, walk};
+use crate::metadata::{MetadataError, Published, Trust, limits, walk};
 use crate::project::Project;
 use crate::publish::upload::{self, Conflict, Place, UploadError};
 use notsotuf_stub::fs;
@@ -37,9 +37,7 @@ pub fn relation(
     let metadata = there.files.iter().cloned().collect();
     let local = |file: &str| {
         let path = project.metadata().join(file);
-        fs::read_optional(&path, upload::MAX_METADATA)
-            .ok()
-            .flatten()
+        fs::read_optional(&path, limits::READ).ok().flatten()
     };
     match upload::check(&from.name(), here, &trust.memory, &metadata, &local) {
         Ok(()) => Relation::Newer,

@@ -3,7 +3,7 @@
 use super::error::UploadError;
 use super::look;
 use super::plan::Files;
-use crate::metadata::{Memory, MetadataError, Published};
+use crate::metadata::{Memory, MetadataError, Published, limits};
 use crate::release::stored_name;
 use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs::{self, FsError};
@@ -22,9 +22,6 @@ pub struct Here<'a> {
     /// What the project remembers.
     pub memory: &'a Memory,
 }
-
-/// No metadata file is larger.
-pub const MAX_METADATA: u64 = 64 << 20;
 
 /// What metadata says of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +60,7 @@ pub fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadErr
         let role = notsotuf_stub::tuf::percent_encode(role);
         let name = crate::metadata::file_name(&role, version, consistent);
         let path = here.repository.join("metadata").join(name);
-        let bytes = fs::read_optional(&path, MAX_METADATA)?;
+        let bytes = fs::read_optional(&path, limits::READ)?;
         let value: Option<Value> = bytes.and_then(|b| serde_json::from_slice(&b).ok());
         let value = value.unwrap_or_default();
         if let Some(entries) = value["signed"]["targets"].as_object() {

@@ -15,11 +15,12 @@ mod rsync;
 
 pub use destination::Destination;
 pub use error::{Conflict, UploadError};
-pub use listed::{Here, MAX_METADATA};
+pub use listed::Here;
 use listed::{check_hashes, check_targets, listed_targets, local, published_there};
 pub use look::check;
 pub use place::Place;
 
+use crate::metadata::limits;
 use crate::progress::Progress;
 use notsotuf_stub::fs;
 use plan::Files;
@@ -117,7 +118,7 @@ pub fn upload(
 
 /// A metadata file that is here.
 fn read_here(path: &Path) -> Option<Vec<u8>> {
-    fs::read_optional(path, MAX_METADATA).ok().flatten()
+    fs::read_optional(path, limits::READ).ok().flatten()
 }
 
 const TIMESTAMP: &str = "metadata/timestamp.json";
@@ -132,7 +133,7 @@ fn put_timestamp(
 ) -> Result<(), UploadError> {
     let bytes = here.published.file("timestamp").unwrap_or_default();
     to.refresh()?;
-    let now = to.read(TIMESTAMP, MAX_METADATA)?;
+    let now = to.read(TIMESTAMP, limits::READ)?;
     if !options.force {
         let changed = now.as_ref().map(|found| &found.bytes) != seen.get("timestamp.json");
         let others = here
@@ -142,7 +143,7 @@ fn put_timestamp(
             .filter(|(file, _)| file != "timestamp.json");
         let mut replaced = changed;
         for (file, ours) in others {
-            let found = to.read(&format!("metadata/{file}"), MAX_METADATA)?;
+            let found = to.read(&format!("metadata/{file}"), limits::READ)?;
             replaced |= found.is_none_or(|found| found.bytes != *ours);
         }
         if replaced {
@@ -163,7 +164,7 @@ fn read_metadata(to: &Place, there: &Files) -> Result<look::Metadata, UploadErro
         else {
             continue;
         };
-        if let Some(found) = to.read(path, MAX_METADATA)? {
+        if let Some(found) = to.read(path, limits::READ)? {
             metadata.insert(file.to_owned(), found.bytes);
         }
     }
