@@ -1,6 +1,7 @@
 //! Files and folders as tests need them.
 
 use crate::run;
+use notsotuf_stub::stub_version::VERSION_MARKER;
 use std::path::Path;
 use std::process::Command;
 
@@ -64,10 +65,19 @@ pub fn write_windows_program(path: &Path) {
     std::fs::write(path, pe).expect("written");
 }
 
+/// Makes a stub take itself for another version.
+pub fn set_stub_version(stub: &mut [u8], version: &str) {
+    let mark = VERSION_MARKER.as_bytes();
+    let at = stub.windows(mark.len()).position(|w| w == mark);
+    let at = at.expect("it has its version") + mark.len();
+    let text = format!("{version}\n");
+    stub[at..at + text.len()].copy_from_slice(text.as_bytes());
+}
+
 /// The same, which the bundler takes for a stub.
 pub fn write_windows_stub(path: &Path) {
     write_windows_program(path);
     let mut bytes = std::fs::read(path).expect("it was written");
-    bytes.extend(b"notsotuf stub version 0.1.0\n");
+    bytes.extend(format!("{VERSION_MARKER}0.1.0\n").bytes());
     std::fs::write(path, bytes).expect("written");
 }

@@ -1,6 +1,6 @@
 //! A place of its own for a test: a project, its server, and an install.
 
-use crate::{Server, bundle, bundler_in, json, program};
+use crate::{Server, bundle, bundler_in, json, program, set_stub_version};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -111,11 +111,7 @@ impl Sandbox {
     /// The stub of this build, which takes itself for another version.
     pub fn stub_of_version(&self, version: &str) -> PathBuf {
         let mut bytes = std::fs::read(program("notsotuf-stub")).expect("a stub");
-        let mark = b"notsotuf stub version ";
-        let at = bytes.windows(mark.len()).position(|w| w == mark);
-        let at = at.expect("it has its version") + mark.len();
-        let text = format!("{version}\n");
-        bytes[at..at + text.len()].copy_from_slice(text.as_bytes());
+        set_stub_version(&mut bytes, version);
         let path = self.path(&format!("stub-{version}"));
         std::fs::write(&path, bytes).expect("a stub");
         #[cfg(unix)]

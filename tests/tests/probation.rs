@@ -3,6 +3,7 @@
 
 #![cfg(unix)]
 
+use notsotuf_stub::stub_version::VERSION_MARKER;
 use notsotuf_tests::{Sandbox, bundle, json, run, write_script};
 use serde_json::{Value, json};
 use std::fs;
@@ -389,7 +390,7 @@ fn a_stub_that_does_not_run_here_is_not_taken() {
     let before = own_version(&sandbox);
     // As one for another platform would be.
     let foreign = sandbox.path("foreign");
-    fs::write(&foreign, "\x7fELF notsotuf stub version 9.2\n").unwrap();
+    fs::write(&foreign, format!("\x7fELF {VERSION_MARKER}9.2\n")).unwrap();
     sandbox.bundler(&["add-stub", foreign.to_str().unwrap()]);
     sandbox.bundler(&["publish"]);
     assert_eq!(sandbox.start_version(), "1.0");

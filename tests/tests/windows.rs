@@ -4,7 +4,7 @@
 
 use notsotuf_tests::desktop::Desktop;
 use notsotuf_tests::wine::{built, kill_all, wine};
-use notsotuf_tests::{Sandbox, copy_tree, json, program, root, run};
+use notsotuf_tests::{Sandbox, copy_tree, json, program, root, run, set_stub_version};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -263,9 +263,7 @@ fn a_folder_that_cannot_be_written() {
 fn the_stub_replaces_itself() {
     let install = Install::new();
     let mut stub = fs::read(built("notsotuf-stub.exe")).unwrap();
-    let mark = b"notsotuf stub version ";
-    let at = stub.windows(mark.len()).position(|w| w == mark).unwrap() + mark.len();
-    stub[at..at + 4].copy_from_slice(b"9.1\n");
+    set_stub_version(&mut stub, "9.1");
     let newer = install.sandbox.path("newer.exe");
     fs::write(&newer, stub).unwrap();
     install
