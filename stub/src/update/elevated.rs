@@ -14,7 +14,7 @@ use crate::policy::choose_release::ReleaseChoice;
 use crate::progress::Event;
 use crate::settings::Settings;
 use crate::tuf::Limits;
-use crate::update::{self, Outcome, UpdateError};
+use crate::update::{self, ElevationError, Outcome, UpdateError};
 use crate::{fs, this_program};
 
 /// Looks for an update, and has it installed if the user allows that. Who
@@ -27,10 +27,11 @@ pub fn update(
     settings: &Settings,
     tell: &dyn Fn(Event),
 ) -> Result<Outcome, UpdateError> {
-    let failed = |reason: String| UpdateError::Elevation(reason);
-    let folder = user_folder(&settings.name)
-        .ok_or_else(|| failed("this user has no folder for settings".into()))?;
-    own_folder(&folder).map_err(|e| failed(format!("{folder:?} is not used: {e}")))?;
+    let folder = user_folder(&settings.name).ok_or(ElevationError::NoFolder)?;
+    own_folder(&folder).map_err(|source| ElevationError::Folder {
+        folder: folder.clone(),
+        source,
+    })?;
     // Of this root of trust: another application may have had this name.
     let root =
         fs::read_optional(&layout.shipped_root(), Limits::default().root)?.unwrap_or_default();
@@ -43,27 +44,23 @@ pub fn update(
     let text = version.to_string();
     let before = plain_file::read(&declined, 256)?.unwrap_or_default();
     if before == text.as_bytes() {
-        return Err(failed(format!(
-            "version {version} is there, but the user did not allow to install it"
-        )));
+        return Err(ElevationError::DeclinedBefore(version).into());
     }
     log::info!("found version {version}; asking for the rights of an administrator");
     // From here on it takes as long as the user thinks.
     tell(Event::Committing);
-    let program = this_program::program().map_err(|e| failed(e.to_string()))?;
+    let program = this_program::program().map_err(ElevationError::Program)?;
     match install::run_elevated(program, "--updater update") {
         Ok(Elevated::Ended(0)) => {}
         Ok(Elevated::Ended(code)) => {
-            return Err(failed(format!(
-                "the update as administrator failed with exit code {code}; its log is {:?}",
-                layout.log()
-            )));
+            let log = layout.log();
+            return Err(ElevationError::Failed { code, log }.into());
         }
         Ok(Elevated::Declined) => {
             fs::write_atomically(&declined, text.as_bytes())?;
-            return Err(failed(format!("the user did not allow version {version}")));
+            return Err(ElevationError::Declined(version).into());
         }
-        Err(e) => return Err(failed(format!("cannot ask for more rights: {e}"))),
+        Err(e) => return Err(ElevationError::Ask(e).into()),
     }
     let installed = Record::load_release(&layout.app())?.ok_or(UpdateError::NoRecord)?;
     if installed.version == version {

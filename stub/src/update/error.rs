@@ -125,11 +125,47 @@ pub enum UpdateError {
         folder: PathBuf,
     },
     /// An administrator's rights were needed.
-    #[error("{0}")]
-    Elevation(String),
+    #[error(transparent)]
+    Elevation(#[from] ElevationError),
     /// Another stub is updating.
     #[error("another instance is updating at this moment")]
     Locked,
+}
+
+/// Why there was no update with an administrator's rights.
+#[derive(Debug, thiserror::Error)]
+pub enum ElevationError {
+    /// There is nowhere to keep this user's metadata.
+    #[error("this user has no folder for settings")]
+    NoFolder,
+    /// Others may have written to that place.
+    #[error("{folder:?} is not used: {source}")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The user said no to this version in an earlier run.
+    #[error("version {0} is there, but the user did not allow to install it")]
+    DeclinedBefore(Version),
+    /// The user said no.
+    #[error("the user did not allow version {0}")]
+    Declined(Version),
+    /// It is not known where this program is.
+    #[error("{0}")]
+    Program(#[source] io::Error),
+    /// The system did not ask the user.
+    #[error("cannot ask for more rights: {0}")]
+    Ask(#[source] io::Error),
+    /// The process with these rights failed.
+    #[error("the update as administrator failed with exit code {code}; its log is {log:?}")]
+    Failed {
+        /// Its exit code.
+        code: i32,
+        /// Where it says why.
+        log: PathBuf,
+    },
 }
 
 pub(super) fn failed_patch(path: &str, source: PatchError) -> UpdateError {

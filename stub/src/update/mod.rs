@@ -16,7 +16,7 @@ mod staged_update;
 mod stub_update;
 
 pub use check::{UpdateCheck, check_read_only};
-pub use error::UpdateError;
+pub use error::{ElevationError, UpdateError};
 pub use outcome::{Outcome, Staged, tell_end};
 pub use repair::Repaired;
 pub use run::{run, run_and_name, stage_in_background};
