@@ -2,8 +2,8 @@
 
 use super::again::AgainError;
 use crate::keys::KeyError;
-use crate::metadata::MetadataError;
 use crate::metadata::limits::TooLarge;
+use crate::metadata::{MetadataError, RootChangeError};
 use crate::migrate::ImportError;
 use crate::migrate::pyupdater_bridge::BridgeError;
 use crate::project::ProjectError;
@@ -99,6 +99,12 @@ pub enum Error {
     /// The server for trying things out.
     #[error(transparent)]
     Serve(#[from] ServeError),
+}
+
+impl From<RootChangeError> for Error {
+    fn from(error: RootChangeError) -> Self {
+        MetadataError::from(error).into()
+    }
 }
 
 impl From<PublishError> for Error {

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::Error;
 use super::publish::tell_published;
 use super::review;
-use crate::metadata::{self, Change, Published, change_root};
+use crate::metadata::{self, Change, Published, RootChangeError, change_root};
 use crate::publish::{self, PublishScope};
 use clap::Args;
 use notsotuf_stub::clock::now;
@@ -42,12 +42,10 @@ pub fn run(args: &Renew, context: &Context) -> Result<(), Error> {
             Some(draft) if review::is_renewal(&published.root, &draft) => {}
             // Which would be signed unseen.
             Some(draft) => {
-                return Err(metadata::MetadataError::Keys(format!(
-                    "root {} is drafted already: `notsotuf sign root` and `notsotuf publish` it first, \
-                     or delete it in {:?}",
-                    draft.version(),
-                    project.pending()
-                ))
+                return Err(RootChangeError::Drafted {
+                    version: draft.version(),
+                    folder: project.pending(),
+                }
                 .into());
             }
         }

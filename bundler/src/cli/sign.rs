@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::Error;
 use super::review;
 use super::role::Role;
-use crate::metadata::{self, Document, Published};
+use crate::metadata::{self, Document, Published, RootChangeError};
 use crate::output::Output;
 use crate::release::PendingTargets;
 use clap::Args;
@@ -37,15 +37,14 @@ pub fn run(args: &Sign, context: &Context) -> Result<(), Error> {
     let keyring = context.keyring(project)?;
     match args.role {
         Role::Root => {
-            let none =
-                || metadata::MetadataError::Keys("there is no draft of a root to sign".into());
-            let draft = metadata::root_draft(project, &published)?.ok_or_else(none)?;
+            let draft =
+                metadata::root_draft(project, &published)?.ok_or(RootChangeError::NoDraft)?;
             let changes = review::root_changes(&published.root, &draft, &keyring);
             review::confirm("what is to be signed", &changes, args.yes)?;
             let draft =
                 metadata::sign_root_draft(project, &published, &keyring, &context.passphrases)?;
             tell_root(
-                &draft.ok_or_else(none)?,
+                &draft.ok_or(RootChangeError::NoDraft)?,
                 &published,
                 &changes,
                 context.output,
@@ -76,10 +75,7 @@ pub fn run(args: &Sign, context: &Context) -> Result<(), Error> {
             context.output.say(text, &json);
             Ok(())
         }
-        Role::Snapshot | Role::Timestamp => Err(metadata::MetadataError::Keys(
-            "snapshot and timestamp are signed by `notsotuf publish` and `notsotuf renew`".into(),
-        )
-        .into()),
+        Role::Snapshot | Role::Timestamp => Err(RootChangeError::SignedByPublish.into()),
     }
 }
 

@@ -65,9 +65,9 @@ pub enum MetadataError {
         /// Where they were looked for.
         places: String,
     },
-    /// A change of keys that cannot be.
-    #[error("{0}")]
-    Keys(String),
+    /// A root that cannot be made, changed or signed so.
+    #[error(transparent)]
+    Root(#[from] RootChangeError),
     /// What is in the repository folder is not what the project's keys
     /// signed.
     #[error(
@@ -145,4 +145,75 @@ impl MetadataError {
                 | MetadataError::Unpinned { .. }
         )
     }
+}
+
+/// Why a root is not made, changed or signed.
+#[derive(Debug, thiserror::Error)]
+pub enum RootChangeError {
+    /// A role of the first root has too few keys.
+    #[error("a threshold of {threshold} cannot be met by the {keys} key(s) of {role}")]
+    Threshold {
+        /// The role.
+        role: &'static str,
+        /// How many are to sign it.
+        threshold: usize,
+        /// How many keys it has.
+        keys: usize,
+    },
+    /// Too few private halves are at hand for the first root.
+    #[error(
+        "the first root needs {need} signatures; the private halves of {have} of its keys are at \
+         hand, in {places}: name further folders with --key-dir, and programs that sign with \
+         --signer KEY=COMMAND"
+    )]
+    FirstRoot {
+        /// Signatures by distinct keys.
+        have: usize,
+        /// The threshold.
+        need: u64,
+        /// Where keys were looked for.
+        places: String,
+    },
+    /// Nobody could sign a role after the change.
+    #[error(
+        "{role} would have {keys} key(s) and a threshold of {need}, and nobody could sign it: \
+         `notsotuf keys replace OLD NEW` puts a key in the place of another, `notsotuf keys add \
+         {role} NEW` gives it one more, and `notsotuf keys threshold {role} NUMBER` changes how many \
+         must sign"
+    )]
+    Unsignable {
+        /// The role.
+        role: &'static str,
+        /// How many keys it would have.
+        keys: u64,
+        /// How many would have to sign it.
+        need: u64,
+    },
+    /// The role has the key that is to be added.
+    #[error("{0} has this key already")]
+    Listed(String),
+    /// The key that is to be replaced is nowhere.
+    #[error("no role has the key that is to be replaced")]
+    NothingToReplace,
+    /// The key that is to be revoked is nowhere.
+    #[error("no such role has the key that is to be revoked")]
+    NothingToRevoke,
+    /// Nothing waits for signatures.
+    #[error("there is no draft of a root to sign")]
+    NoDraft,
+    /// A draft holds more than the renewal that was asked for, which would be
+    /// signed unseen.
+    #[error(
+        "root {version} is drafted already: `notsotuf sign root` and `notsotuf publish` it first, or \
+         delete it in {folder:?}"
+    )]
+    Drafted {
+        /// The version of the draft.
+        version: u64,
+        /// The folder that it is in.
+        folder: PathBuf,
+    },
+    /// A role that is signed in passing.
+    #[error("snapshot and timestamp are signed by `notsotuf publish` and `notsotuf renew`")]
+    SignedByPublish,
 }

@@ -17,7 +17,7 @@ mod trust;
 pub use client_check::check_as_client;
 pub use document::{Document, archives_of, file_name};
 pub use drafts::drop_drafts;
-pub use error::MetadataError;
+pub use error::{MetadataError, RootChangeError};
 pub use next_versions::{
     Update, has_targets_draft, next_root, sign_targets, targets_draft, update,
 };

@@ -2,7 +2,7 @@
 //! one and published only when enough keys, old and new, have signed.
 
 use super::document::{Document, in_days, next_version};
-use super::error::MetadataError;
+use super::error::{MetadataError, RootChangeError};
 use super::published::Published;
 use super::role_keys::{role_keys, signers};
 use crate::keys::{Keyring, Passphrases, PublicKey};
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// of them must.
 ///
 /// # Errors
-/// [`MetadataError::Keys`] if a threshold cannot be met, or what is wrong
+/// [`RootChangeError`] if a threshold cannot be met, or what is wrong
 /// with a key.
 pub fn first_root(
     roles: &[(Vec<PublicKey>, usize); 4],
@@ -30,10 +30,12 @@ pub fn first_root(
     let mut entries = Map::new();
     for (role, (public, threshold)) in ROLES.iter().zip(roles) {
         if *threshold < 1 || *threshold > public.len() {
-            return Err(MetadataError::Keys(format!(
-                "a threshold of {threshold} cannot be met by the {} key(s) of {role}",
-                public.len()
-            )));
+            return Err(RootChangeError::Threshold {
+                role,
+                threshold: *threshold,
+                keys: public.len(),
+            }
+            .into());
         }
         let ids: Vec<String> = public.iter().map(PublicKey::id).collect();
         keys.extend(public.iter().map(|key| (key.id(), key.to_json())));
@@ -52,12 +54,8 @@ pub fn first_root(
     root.sign(&signers("root", &root, keyring, passphrases)?)?;
     let (have, need) = root.signatures("root", &root)?;
     if (have as u64) < need {
-        return Err(MetadataError::Keys(format!(
-            "the first root needs {need} signatures; the private halves of {have} of its keys are \
-             at hand, in {}: name further folders with --key-dir, and programs that sign with \
-             --signer KEY=COMMAND",
-            keyring.places()
-        )));
+        let places = keyring.places();
+        return Err(RootChangeError::FirstRoot { have, need, places }.into());
     }
     Ok(root)
 }
@@ -103,7 +101,7 @@ pub enum Change {
 /// none), gives it a new expiry date, and signs it with the keys at hand.
 ///
 /// # Errors
-/// [`MetadataError::Keys`] for a change that leaves fewer keys than must
+/// [`RootChangeError`] for a change that leaves fewer keys than must
 /// sign, or that changes nothing.
 pub fn change_root(
     project: &Project,
@@ -127,13 +125,8 @@ pub fn change_root(
         let keys = role_keys(role, &draft).len() as u64;
         let need = draft.signed()["roles"][role]["threshold"].as_u64();
         if need.is_none_or(|need| need < 1 || need > keys) {
-            return Err(MetadataError::Keys(format!(
-                "{role} would have {keys} key(s) and a threshold of {}, and nobody could sign it: \
-                 `notsotuf keys replace OLD NEW` puts a key in the place of another, `notsotuf keys \
-                 add {role} NEW` gives it one more, and `notsotuf keys threshold {role} NUMBER` \
-                 changes how many must sign",
-                need.unwrap_or(0)
-            )));
+            let need = need.unwrap_or(0);
+            return Err(RootChangeError::Unsignable { role, keys, need }.into());
         }
     }
     sign_root(&mut draft, published, keyring, passphrases)?;
@@ -143,7 +136,6 @@ pub fn change_root(
 }
 
 fn apply(draft: &mut Document, change: &Change) -> Result<(), MetadataError> {
-    let nothing = |what: &str| Err(MetadataError::Keys(what.into()));
     // Keys are told apart by what they are: ids are whoever made them.
     let id_of = |draft: &Document, role: &str, key: &PublicKey| {
         role_keys(role, draft)
@@ -161,7 +153,7 @@ fn apply(draft: &mut Document, change: &Change) -> Result<(), MetadataError> {
         }
         Change::Add(role, key) => {
             if id_of(draft, role, key).is_some() {
-                return nothing(&format!("{role} has this key already"));
+                return Err(RootChangeError::Listed(role.clone()).into());
             }
             list(draft, role, key);
         }
@@ -177,7 +169,7 @@ fn apply(draft: &mut Document, change: &Change) -> Result<(), MetadataError> {
                 }
             }
             if !found {
-                return nothing("no role has the key that is to be replaced");
+                return Err(RootChangeError::NothingToReplace.into());
             }
         }
         Change::Revoke(key, only) => {
@@ -192,7 +184,7 @@ fn apply(draft: &mut Document, change: &Change) -> Result<(), MetadataError> {
                 }
             }
             if !found {
-                return nothing("no such role has the key that is to be revoked");
+                return Err(RootChangeError::NothingToRevoke.into());
             }
         }
     }
