@@ -178,7 +178,7 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<WaitEnded>
         log::error!("cannot start a thread: {e}; starting without looking for updates");
         return None;
     }
-    let patience = WaitLimits {
+    let limits = WaitLimits {
         decision: settings.deadline(),
         // A little longer than the download itself waits, so that it ends
         // first and can tidy up.
@@ -186,11 +186,11 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<WaitEnded>
         total: Duration::ZERO,
     };
     let mut screen = ProgressDisplay::new(settings, Surfaces::TerminalOrWindow);
-    let patience = |seen| WaitLimits {
+    let limits = |seen| WaitLimits {
         total: settings.wait(seen).saturating_sub(before),
-        ..patience
+        ..limits
     };
-    let gave_up = wait(&news, start, patience, &mut screen);
+    let gave_up = wait(&news, start, limits, &mut screen);
     screen.clear();
     if let Some(gave_up) = gave_up {
         log::warn!("{}; starting what is installed", gave_up.reason());
@@ -201,14 +201,14 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<WaitEnded>
 fn wait(
     news: &mpsc::Receiver<News>,
     start: Instant,
-    patience: impl Fn(bool) -> WaitLimits,
+    limits: impl Fn(bool) -> WaitLimits,
     screen: &mut ProgressDisplay,
 ) -> Option<WaitEnded> {
     let mut phase = Phase::Checking;
     let mut last = start;
     loop {
-        let patience = patience(screen.is_seen());
-        let wait = match launch_wait::next(phase, start.elapsed(), last.elapsed(), patience) {
+        let limits = limits(screen.is_seen());
+        let wait = match launch_wait::next(phase, start.elapsed(), last.elapsed(), limits) {
             WaitDecision::Wait(wait) => wait,
             WaitDecision::Launch(gave_up) => return Some(gave_up),
         };

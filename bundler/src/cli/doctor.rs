@@ -38,7 +38,7 @@ pub struct Doctor {
 /// What was looked at, and what mends it if it is wrong.
 struct Finding {
     what: String,
-    mend: Option<String>,
+    fix: Option<String>,
 }
 
 #[derive(Default)]
@@ -47,13 +47,13 @@ struct Findings(Vec<Finding>);
 impl Findings {
     fn good(&mut self, what: impl Into<String>) {
         let what = what.into();
-        self.0.push(Finding { what, mend: None });
+        self.0.push(Finding { what, fix: None });
     }
 
-    fn bad(&mut self, what: impl Into<String>, mend: impl Into<String>) {
+    fn bad(&mut self, what: impl Into<String>, fix: impl Into<String>) {
         self.0.push(Finding {
             what: what.into(),
-            mend: Some(mend.into()),
+            fix: Some(fix.into()),
         });
     }
 }
@@ -72,19 +72,19 @@ pub fn run(args: &Doctor, context: &Context) -> Result<(), Error> {
     place(project, &published, &mut found);
     program(&mut found);
     let mut text = Lines::new();
-    for Finding { what, mend } in &found.0 {
-        match mend {
+    for Finding { what, fix } in &found.0 {
+        match fix {
             None => text.line(format!("ok       {what}")),
-            Some(mend) => {
+            Some(fix) => {
                 text.line(format!("problem  {what}"));
-                text.line(format!("         {mend}"));
+                text.line(format!("         {fix}"));
             }
         }
     }
-    let problems: Vec<_> = found.0.iter().filter(|f| f.mend.is_some()).collect();
+    let problems: Vec<_> = found.0.iter().filter(|f| f.fix.is_some()).collect();
     let list: Vec<_> = problems
         .iter()
-        .map(|f| json!({ "problem": f.what, "mend": f.mend }))
+        .map(|f| json!({ "problem": f.what, "mend": f.fix }))
         .collect();
     context
         .output
@@ -116,11 +116,11 @@ fn secrets(keyring: &Keyring, passphrases: &Passphrases, found: &mut Findings) {
     for path in files.iter().copied().chain(passphrases.file()) {
         if let Err(e) = keys::check_permissions(path) {
             open += 1;
-            let mend = match &e {
-                KeyError::TooOpen { mend, .. } => mend.words(path),
+            let fix = match &e {
+                KeyError::TooOpen { fix, .. } => fix.words(path),
                 _ => "look at its permissions".into(),
             };
-            found.bad(e.to_string(), mend);
+            found.bad(e.to_string(), fix);
         }
     }
     if open == 0 && !files.is_empty() {
@@ -171,7 +171,7 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
             continue;
         };
         let days = left(document).div_euclid(DAY);
-        let mend = match role {
+        let fix = match role {
             // Nothing can be renewed below a root that has expired.
             _ if root_expired || role == "root" => {
                 "`notsotuf renew --root` with the root keys at hand (--key-dir), then `upload`"
@@ -180,8 +180,8 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
             _ => "`notsotuf renew` with the keys of that role at hand (--key-dir), then `upload`",
         };
         match days {
-            ..0 => found.bad(format!("{role}: EXPIRED; clients do not update"), mend),
-            0..5 => found.bad(format!("{role}: expires in {days} days"), mend),
+            ..0 => found.bad(format!("{role}: EXPIRED; clients do not update"), fix),
+            0..5 => found.bad(format!("{role}: expires in {days} days"), fix),
             _ => found.good(format!("{role}: lasts {days} days")),
         }
     }

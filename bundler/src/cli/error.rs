@@ -77,12 +77,12 @@ pub enum Error {
     #[error("nothing is signed, as you wish")]
     Declined,
     /// Roles that expire soon, as asked.
-    #[error("expiring: {roles}; {mend}")]
+    #[error("expiring: {roles}; {fix}")]
     Expiring {
         /// Which ones.
         roles: String,
         /// What renews them.
-        mend: &'static str,
+        fix: &'static str,
     },
     /// `verify` found something.
     #[error("{0} problem(s)")]

@@ -103,7 +103,7 @@ pub fn run(args: &Status, context: &Context) -> Result<(), Error> {
 fn expiring(roles: &[&str]) -> Error {
     Error::Expiring {
         roles: roles.join(", "),
-        mend: if roles.contains(&"root") {
+        fix: if roles.contains(&"root") {
             "`notsotuf renew --root` renews it, with the root keys at hand, and the others"
         } else {
             "`notsotuf renew` renews what the keys at hand can sign"

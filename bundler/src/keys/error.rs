@@ -70,7 +70,7 @@ pub enum KeyError {
     /// Others can read a secret.
     #[error(
         "Permissions {mode:04o} for {path:?} are too open: others on this computer can use it, so \
-         it is not used here; {}", mend.words(path)
+         it is not used here; {}", fix.words(path)
     )]
     TooOpen {
         /// The file.
@@ -78,7 +78,7 @@ pub enum KeyError {
         /// Its permissions.
         mode: u32,
         /// What closes it.
-        mend: PermissionFix,
+        fix: PermissionFix,
     },
     /// The file of the passphrase cannot be used.
     #[error("the passphrase file {path:?} {reason}")]

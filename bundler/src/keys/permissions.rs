@@ -15,7 +15,7 @@ pub fn check(path: &Path) -> Result<(), KeyError> {
     };
     // What `chmod` cannot change, such as on a stick that Windows reads too,
     // is for whoever mounts it. An encrypted key protects itself there.
-    let mend = if keeps_no_permissions(path) {
+    let fix = if keeps_no_permissions(path) {
         if super::files::is_encrypted_file(path) {
             return Ok(());
         }
@@ -26,7 +26,7 @@ pub fn check(path: &Path) -> Result<(), KeyError> {
     Err(KeyError::TooOpen {
         path: path.into(),
         mode,
-        mend,
+        fix,
     })
 }
 

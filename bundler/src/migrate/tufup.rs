@@ -77,7 +77,7 @@ pub fn import(
     let repository = place.repository(&config.text("repo_dir")?, &mut warnings)?;
     let keystore = place.keystore(&config.text("keys_dir")?, &mut warnings);
     let metadata = folder.join(&repository).join("metadata");
-    warnings.extend(roots::mend(&metadata)?);
+    warnings.extend(roots::fix(&metadata)?);
     let published = Published::from_folder(&metadata, trusted.as_deref())?;
     check_targets(&folder.join(&repository).join("targets"), &published)?;
     let apps = apps(&app, &published);

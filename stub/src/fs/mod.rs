@@ -6,10 +6,10 @@ mod links;
 mod list;
 mod modes;
 mod paths;
-mod patience;
 pub mod plain_file;
 mod read;
 mod remove;
+mod retry;
 mod sync;
 mod write;
 

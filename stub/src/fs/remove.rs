@@ -2,8 +2,8 @@
 
 use crate::fs::error::{Named, Result};
 use crate::fs::modes::set_path_mode;
-use crate::fs::patience::retry_while_locked;
 use crate::fs::read::inspect;
+use crate::fs::retry::retry_while_locked;
 use std::path::Path;
 use std::{fs, io};
 

@@ -3,9 +3,9 @@
 use crate::fs::error::{Named, Result};
 use crate::fs::list::list;
 use crate::fs::modes::set_mode;
-use crate::fs::patience::retry_while_locked;
 use crate::fs::read::{inspect, open, read_through};
 use crate::fs::remove::remove_file_if_exists;
+use crate::fs::retry::retry_while_locked;
 use crate::fs::sync::sync_dir;
 use std::fs::{File, OpenOptions};
 use std::io::Write;

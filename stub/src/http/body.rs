@@ -195,7 +195,7 @@ struct Pace {
 impl Pace {
     fn new(http: &Http) -> Self {
         let start = Instant::now();
-        let silence = http.patience.silence;
+        let silence = http.timeouts.silence;
         // The same rate in less time.
         let share = silence.as_secs_f64() / http.options.silence.as_secs_f64().max(0.001);
         Pace {

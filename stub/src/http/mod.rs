@@ -74,12 +74,12 @@ pub struct Http {
     options: Arc<Options>,
     /// How many connections were made.
     connections: Arc<AtomicUsize>,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 /// How long to wait for a server.
 #[derive(Debug, Clone, Copy)]
-struct Patience {
+struct Timeouts {
     connect: Duration,
     silence: Duration,
 }
@@ -155,7 +155,7 @@ impl Http {
             agent: ureq::Agent::with_parts(config, dial, Later),
             options: Arc::new(options),
             connections,
-            patience: Patience {
+            timeouts: Timeouts {
                 connect: silence.min(CONNECT),
                 silence,
             },
@@ -165,12 +165,12 @@ impl Http {
     /// The same client, where others may do better than a server that takes
     /// this long to connect, or says nothing for so long.
     pub fn hurried(&self, connect: Duration, silence: Duration) -> Self {
-        let patience = Patience {
-            connect: self.patience.connect.min(connect),
-            silence: self.patience.silence.min(silence),
+        let timeouts = Timeouts {
+            connect: self.timeouts.connect.min(connect),
+            silence: self.timeouts.silence.min(silence),
         };
         let own = self.clone();
-        Http { patience, ..own }
+        Http { timeouts, ..own }
     }
 
     /// What it was made with.
@@ -230,9 +230,9 @@ impl Http {
             }
             request
                 .config()
-                .timeout_connect(Some(self.patience.connect))
-                .timeout_recv_response(Some(self.patience.silence))
-                .timeout_per_read(Some(self.patience.silence))
+                .timeout_connect(Some(self.timeouts.connect))
+                .timeout_recv_response(Some(self.timeouts.silence))
+                .timeout_per_read(Some(self.timeouts.silence))
                 .max_idle_age(oldest)
                 .build()
                 .call()

@@ -15,20 +15,20 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock alone, trying for `patience`; `None` if others have it.
+    /// Takes the lock alone, trying for `max_wait`; `None` if others have it.
     ///
     /// # Errors
     /// If the lock file cannot be made or locked.
-    pub fn exclusive(path: &Path, patience: Duration) -> Result<Option<Self>, FsError> {
-        Self::acquire(path, patience, File::try_lock)
+    pub fn exclusive(path: &Path, max_wait: Duration) -> Result<Option<Self>, FsError> {
+        Self::acquire(path, max_wait, File::try_lock)
     }
 
     /// Takes the lock together with others who take it this way.
     ///
     /// # Errors
     /// As [`Lock::exclusive`].
-    pub fn shared(path: &Path, patience: Duration) -> Result<Option<Self>, FsError> {
-        Self::acquire(path, patience, File::try_lock_shared)
+    pub fn shared(path: &Path, max_wait: Duration) -> Result<Option<Self>, FsError> {
+        Self::acquire(path, max_wait, File::try_lock_shared)
     }
 
     /// Makes the time of its file the present one.
@@ -49,7 +49,7 @@ impl Lock {
 
     fn acquire(
         path: &Path,
-        patience: Duration,
+        max_wait: Duration,
         try_lock: impl Fn(&File) -> Result<(), TryLockError>,
     ) -> Result<Option<Self>, FsError> {
         let file = plain_file::open_or_create(path)?;
@@ -57,7 +57,7 @@ impl Lock {
         loop {
             match try_lock(&file) {
                 Ok(()) => return Ok(Some(Lock { file })),
-                Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+                Err(TryLockError::WouldBlock) if start.elapsed() < max_wait => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err(TryLockError::WouldBlock) => return Ok(None),

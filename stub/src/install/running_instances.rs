@@ -94,14 +94,14 @@ fn look_up(system: &mut System, id: Pid) -> Option<&Process> {
     system.process(id)
 }
 
-/// Waits, but not longer than `patience`, until the processes have ended that
+/// Waits, but not longer than `max_wait`, until the processes have ended that
 /// the environment variable `variable` names.
-pub fn await_end(variable: &str, patience: Duration) {
+pub fn await_end(variable: &str, max_wait: Duration) {
     let start = Instant::now();
     for id in ids(variable) {
         // An application that becomes the stub names itself.
         let lives = || id != std::process::id() && is_running(id);
-        while lives() && start.elapsed() < patience {
+        while lives() && start.elapsed() < max_wait {
             std::thread::sleep(Duration::from_millis(50));
         }
     }

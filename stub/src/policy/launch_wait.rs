@@ -71,19 +71,14 @@ pub fn may_cancel(phase: Phase) -> bool {
 }
 
 /// What to do `elapsed` after the start, with the last news `quiet` ago.
-pub fn next(
-    phase: Phase,
-    elapsed: Duration,
-    quiet: Duration,
-    patience: WaitLimits,
-) -> WaitDecision {
+pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, limits: WaitLimits) -> WaitDecision {
     let (used, limit, gave_up) = match phase {
-        Phase::Checking => (elapsed, patience.decision, WaitEnded::Deadline),
-        Phase::Staging => (quiet, patience.stall, WaitEnded::Stalled),
+        Phase::Checking => (elapsed, limits.decision, WaitEnded::Deadline),
+        Phase::Staging => (quiet, limits.stall, WaitEnded::Stalled),
         Phase::Committing => return WaitDecision::Wait(Duration::from_secs(1)),
     };
     let left = limit.saturating_sub(used);
-    let in_all = patience.total.saturating_sub(elapsed);
+    let in_all = limits.total.saturating_sub(elapsed);
     match left.min(in_all) {
         Duration::ZERO if left.is_zero() => WaitDecision::Launch(gave_up),
         Duration::ZERO => WaitDecision::Launch(WaitEnded::TookTooLong),
@@ -126,12 +121,12 @@ mod tests {
     #[test]
     fn waits_for_the_decision_then_for_progress_and_never_leaves_a_commit() {
         let s = Duration::from_secs;
-        let patience = WaitLimits {
+        let limits = WaitLimits {
             decision: s(3),
             stall: s(20),
             total: s(600),
         };
-        let after = |phase, elapsed, quiet| next(phase, s(elapsed), s(quiet), patience);
+        let after = |phase, elapsed, quiet| next(phase, s(elapsed), s(quiet), limits);
         assert_eq!(after(Phase::Checking, 1, 1), WaitDecision::Wait(s(2)));
         assert_eq!(
             after(Phase::Checking, 3, 0),
@@ -147,7 +142,7 @@ mod tests {
         assert_eq!(after(Phase::Staging, 600, 0), too_long);
         let impatient = WaitLimits {
             total: s(2),
-            ..patience
+            ..limits
         };
         assert_eq!(next(Phase::Checking, s(2), s(0), impatient), too_long);
         assert_eq!(after(Phase::Committing, 900, 900), WaitDecision::Wait(s(1)));

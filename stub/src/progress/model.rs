@@ -173,10 +173,10 @@ mod tests {
     #[test]
     fn the_view_follows_an_update_from_download_to_installing() {
         let s = Duration::from_secs;
-        let mut tale = ProgressModel::new(Messages::of("en"));
+        let mut model = ProgressModel::new(Messages::of("en"));
         let notes = "# 1.1\n\n* **Faster** start\x1b[2J\n* more\n";
-        assert_eq!(tale.event(&found(notes), s(0)), None);
-        let mut at = |event, seconds| tale.event(&event, s(seconds)).unwrap();
+        assert_eq!(model.event(&found(notes), s(0)), None);
+        let mut at = |event, seconds| model.event(&event, s(seconds)).unwrap();
         let view = at(Event::Downloaded(2_000_000), 1);
         assert_eq!(view.title, "Updating App to 1.1");
         assert_eq!(view.detail, "2.0 MB of 10.0 MB");
@@ -193,16 +193,16 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_no_trouble() {
-        let mut tale = ProgressModel::new(Messages::of("en"));
+        let mut model = ProgressModel::new(Messages::of("en"));
         let event = |size| Event::Found {
             name: String::new(),
             version: String::new(),
             size,
             notes: None,
         };
-        tale.event(&event(0), Duration::ZERO);
+        model.event(&event(0), Duration::ZERO);
         for (done, seconds) in [(5, 9), (3, 1), (0, 99), (u64::MAX, u64::MAX)] {
-            let view = tale.event(&Event::Downloaded(done), Duration::from_secs(seconds));
+            let view = model.event(&Event::Downloaded(done), Duration::from_secs(seconds));
             assert!((0.0..=1.0).contains(&view.unwrap().part));
         }
     }

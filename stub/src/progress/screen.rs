@@ -32,7 +32,7 @@ const CLEARING: Duration = Duration::from_secs(1);
 /// the one knows who tells the events: a terminal can be stopped, and a window
 /// is another program.
 pub struct ProgressDisplay {
-    tale: ProgressModel,
+    model: ProgressModel,
     start: Instant,
     /// What to show it on, until there is something to show.
     place: Option<Wish>,
@@ -84,7 +84,7 @@ impl ProgressDisplay {
         let terminal = matches!(place, Some(Wish::Terminal(_)));
         shared.open.store(terminal, SeqCst);
         ProgressDisplay {
-            tale: ProgressModel::new(Messages::new(settings)),
+            model: ProgressModel::new(Messages::new(settings)),
             start: Instant::now(),
             place,
             shared: Arc::new(shared),
@@ -97,7 +97,7 @@ impl ProgressDisplay {
         if self.shared.gone.load(SeqCst) {
             return;
         }
-        let Some(view) = self.tale.event(event, self.start.elapsed()) else {
+        let Some(view) = self.model.event(event, self.start.elapsed()) else {
             return;
         };
         self.shared.latest().view = Some(view.safe());
@@ -108,7 +108,7 @@ impl ProgressDisplay {
 
     fn begin(&mut self, place: Wish) {
         let (alive, ended) = mpsc::channel();
-        let (shared, texts) = (Arc::clone(&self.shared), self.tale.texts().clone());
+        let (shared, texts) = (Arc::clone(&self.shared), self.model.texts().clone());
         let start = self.start;
         let work = move || {
             // A window belongs to the thread that opens it.

@@ -181,9 +181,9 @@ impl Repository {
             anew: false,
         };
         let time = Time::OfSilence(self.http.options().silence);
-        self.anywhere(time, &mut |place, http, last| {
+        self.with_mirrors(time, &mut |urls, http, last| {
             wanted.anew = last;
-            let url = format!("{}{stored}", slashed(&place.targets_url));
+            let url = format!("{}{stored}", slashed(&urls.targets_url));
             download_from(http, &url, &mut wanted, tell)
         })
     }

@@ -17,22 +17,22 @@ impl Repository {
     /// that fails at the others, so that each gets its turn in `time`. Those
     /// that were too slow then are asked again, with patience. `work` is told
     /// whether nobody else is left to ask.
-    pub(super) fn anywhere<T>(
+    pub(super) fn with_mirrors<T>(
         &self,
         time: Time,
         work: &mut dyn FnMut(&RepositoryUrls, &Http, bool) -> Result<T, RepositoryError>,
     ) -> Result<T, RepositoryError> {
         let start = Instant::now();
-        let count = self.places.len();
+        let count = self.mirrors.len();
         let first = self.preferred.load(Ordering::Relaxed);
         let mut again = Vec::new();
         let mut worst = None;
         for turn in 0..count {
             let index = (first + turn) % count;
-            let place = &self.places[index];
+            let urls = &self.mirrors[index];
             let last = turn + 1 == count;
             let http = self.hurried(time, start, (turn, count));
-            let error = match work(place, &http, last) {
+            let error = match work(urls, &http, last) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
@@ -49,12 +49,12 @@ impl Repository {
                 () => "",
             };
             if count > 1 || !what_next.is_empty() {
-                log::warn!("{}{what_next}", place.says(&error));
+                log::warn!("{}{what_next}", urls.says(&error));
             }
             keep_worst(&mut worst, error);
         }
         for index in again {
-            match work(&self.places[index], &self.http, true) {
+            match work(&self.mirrors[index], &self.http, true) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);

@@ -24,7 +24,7 @@ pub struct Repository {
     /// The root to start from while that folder has none.
     pub shipped_root: PathBuf,
     /// Where its files are: the first that has them is used.
-    pub places: Vec<RepositoryUrls>,
+    pub mirrors: Vec<RepositoryUrls>,
     /// How they are fetched.
     pub http: Http,
     /// The place that had something last.
@@ -39,13 +39,13 @@ impl Repository {
     pub fn new(
         metadata: PathBuf,
         shipped_root: PathBuf,
-        places: Vec<RepositoryUrls>,
+        mirrors: Vec<RepositoryUrls>,
         http: Http,
     ) -> Self {
         Repository {
             metadata,
             shipped_root,
-            places,
+            mirrors,
             http,
             preferred: AtomicUsize::new(0),
             settled: AtomicBool::new(false),

@@ -15,11 +15,11 @@ impl Repository {
     /// # Errors
     /// [`RepositoryError`]; what was accepted before the error stays trusted.
     pub fn refresh(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
-        self.anywhere(self.time_to_decide(), &mut |place, http, _| {
+        self.with_mirrors(self.time_to_decide(), &mut |urls, http, _| {
             // From what is stored, each time: what one place had that can be
             // trusted is kept, and no place is believed to be older.
             let mut refresh = self.start(now)?;
-            self.proceed(&mut refresh, place, http)?;
+            self.proceed(&mut refresh, urls, http)?;
             Ok(refresh)
         })
     }
@@ -42,8 +42,8 @@ impl Repository {
     ) -> Result<Option<TargetFile>, RepositoryError> {
         refresh.search(path)?;
         // What one place does not have is still wanted from the next.
-        self.anywhere(self.time_to_decide(), &mut |place, http, _| {
-            self.proceed(refresh, place, http)
+        self.with_mirrors(self.time_to_decide(), &mut |urls, http, _| {
+            self.proceed(refresh, urls, http)
         })?;
         Ok(refresh.found().cloned())
     }
@@ -52,13 +52,13 @@ impl Repository {
     fn proceed(
         &self,
         refresh: &mut Refresh,
-        place: &RepositoryUrls,
+        urls: &RepositoryUrls,
         http: &Http,
     ) -> Result<(), RepositoryError> {
         refresh.run(&mut PlaceIo {
             repository: self,
             http,
-            base: slashed(&place.metadata_url),
+            base: slashed(&urls.metadata_url),
             timestamp: None,
             last: None,
         })

@@ -123,8 +123,8 @@ pub fn claim(layout: &Layout) -> Option<Lock> {
         // Nobody ever did here.
         return None;
     }
-    let behind = |patience| {
-        Lock::exclusive(&path, patience).unwrap_or_else(|e| {
+    let behind = |max_wait| {
+        Lock::exclusive(&path, max_wait).unwrap_or_else(|e| {
             log::debug!("{e}");
             None
         })

@@ -47,15 +47,15 @@ fn portable<'a>() -> UnpackOptions<'a> {
     }
 }
 
-struct Place {
+struct TestDir {
     folder: tempfile::TempDir,
 }
-impl Place {
+impl TestDir {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(&folder.path().join("in/tree")).unwrap();
         std::fs::write(folder.path().join("victim"), "untouched").unwrap();
-        Place { folder }
+        TestDir { folder }
     }
     fn tree(&self) -> PathBuf {
         self.folder.path().join("in/tree")
@@ -121,22 +121,22 @@ fn hostile_archives_are_refused_and_write_nothing_outside() {
         ("a name of Windows", vec![file("d/NUL.txt")]),
         ("the record", vec![file(".notsotuf-release")]),
     ] {
-        let place = Place::new();
-        assert!(place.unpack(&gzip(&entries)).is_err(), "{what}");
-        place.assert_nothing_outside(what);
+        let dir = TestDir::new();
+        assert!(dir.unpack(&gzip(&entries)).is_err(), "{what}");
+        dir.assert_nothing_outside(what);
     }
 }
 
 #[test]
 fn bombs_are_refused() {
-    let place = Place::new();
+    let dir = TestDir::new();
     // It says that more follows than is allowed.
     let mut header = Header::new_gnu();
     header.set_path("large").unwrap();
     header.set_mode(0o644);
     header.set_size(MAX_TOTAL + 1);
     header.set_cksum();
-    let large = place.unpack(&gzip(&[header.as_bytes().to_vec()]));
+    let large = dir.unpack(&gzip(&[header.as_bytes().to_vec()]));
     assert!(matches!(
         large,
         Err(ArchiveError::Refused(PathError::TooLarge))
@@ -144,7 +144,7 @@ fn bombs_are_refused() {
     let many: Vec<_> = (0..=MAX_ENTRIES)
         .map(|n| link(&format!("l{n}"), "x"))
         .collect();
-    let many = place.unpack(&gzip(&many));
+    let many = dir.unpack(&gzip(&many));
     assert!(matches!(
         many,
         Err(ArchiveError::Refused(PathError::TooMany))
@@ -152,17 +152,17 @@ fn bombs_are_refused() {
     // Data without end after the last entry.
     let mut padded = vec![file("x"), vec![0; 1024]];
     padded.extend(vec![vec![0; 1 << 20]; 5]);
-    let padded = Place::new().unpack(&gzip(&padded));
+    let padded = TestDir::new().unpack(&gzip(&padded));
     assert!(matches!(
         padded,
         Err(ArchiveError::Refused(PathError::TooLarge))
     ));
-    place.assert_nothing_outside("bombs");
+    dir.assert_nothing_outside("bombs");
 }
 
 #[test]
 fn what_headers_and_paths_take_in_memory_is_bounded() {
-    let refusal = |entries: &[Vec<u8>]| match Place::new().unpack(&gzip(entries)) {
+    let refusal = |entries: &[Vec<u8>]| match TestDir::new().unpack(&gzip(entries)) {
         Err(ArchiveError::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
     };
@@ -184,16 +184,16 @@ fn what_headers_and_paths_take_in_memory_is_bounded() {
     assert_eq!(announced, PathError::Extension);
     // What says nothing of a member is passed by.
     let global = [of(EntryType::XGlobalHeader, 1 << 20), file("x")];
-    assert!(Place::new().unpack(&gzip(&global)).is_ok());
+    assert!(TestDir::new().unpack(&gzip(&global)).is_ok());
 
     let long = |path: &str| {
         let name = [path.as_bytes(), b"\0"].concat();
         [entry("@", EntryType::GNULongName, "", &name), file("cut")].concat()
     };
     let deep = |depth: usize| long(&format!("{}x", "d/".repeat(depth)));
-    let place = Place::new();
+    let dir = TestDir::new();
     // Folders that nothing lists count.
-    let tree = place.unpack(&gzip(&[deep(MAX_DEPTH)])).unwrap();
+    let tree = dir.unpack(&gzip(&[deep(MAX_DEPTH)])).unwrap();
     assert_eq!(tree.entries.len(), MAX_DEPTH + 1);
     let too_deep = refusal(&[deep(MAX_DEPTH + 1)]);
     assert!(matches!(too_deep, PathError::TooDeep(_)));
@@ -222,7 +222,7 @@ fn names_come_in_headers_of_their_own() {
     };
     let gnu = |kind, name: &str| entry("@", kind, "", name.as_bytes());
     let (name, target) = ("n/".repeat(60) + "x", "./".repeat(80) + "real");
-    let tree = Place::new()
+    let tree = TestDir::new()
         .unpack(&gzip(&[
             gnu(EntryType::GNULongName, &format!("{name}\0")),
             file("cut"),
@@ -273,15 +273,15 @@ fn names_come_in_headers_of_their_own() {
             ],
         ),
     ] {
-        assert!(Place::new().unpack(&gzip(&entries)).is_err(), "{what}");
+        assert!(TestDir::new().unpack(&gzip(&entries)).is_err(), "{what}");
     }
 }
 
 #[test]
 fn folders_may_be_listed_after_what_is_in_them_but_once() {
     let folder = || entry("d/", EntryType::Directory, "", b"");
-    let place = Place::new();
-    let tree = place.unpack(&gzip(&[file("d/e/x"), folder()])).unwrap();
+    let dir = TestDir::new();
+    let tree = dir.unpack(&gzip(&[file("d/e/x"), folder()])).unwrap();
     let dirs = tree
         .entries
         .iter()
@@ -295,20 +295,18 @@ fn folders_may_be_listed_after_what_is_in_them_but_once() {
         vec![file("d/x"), link("d", "e")],
         vec![file("d"), file("d/x")],
     ] {
-        assert!(Place::new().unpack(&gzip(&twice)).is_err());
+        assert!(TestDir::new().unpack(&gzip(&twice)).is_err());
     }
 }
 
 #[test]
 fn a_hard_link_becomes_a_file_of_its_own() {
-    let place = Place::new();
-    let tree = place
-        .unpack(&gzip(&[file("./x"), hard("y", "./x")]))
-        .unwrap();
+    let dir = TestDir::new();
+    let tree = dir.unpack(&gzip(&[file("./x"), hard("y", "./x")])).unwrap();
     assert_eq!(tree.entries["x"], tree.entries["y"]);
-    std::fs::write(place.tree().join("x"), "changed").unwrap();
+    std::fs::write(dir.tree().join("x"), "changed").unwrap();
     assert_eq!(
-        std::fs::read_to_string(place.tree().join("y")).unwrap(),
+        std::fs::read_to_string(dir.tree().join("y")).unwrap(),
         "content"
     );
 }
@@ -316,24 +314,24 @@ fn a_hard_link_becomes_a_file_of_its_own() {
 #[test]
 fn cut_or_damaged_archives_are_refused() {
     let whole = gzip(&[file("x"), entry("big", EntryType::Regular, "", &[7; 5000])]);
-    assert!(Place::new().unpack(&whole).is_ok());
+    assert!(TestDir::new().unpack(&whole).is_ok());
     for cut in 0..whole.len() {
-        let place = Place::new();
-        let result = place.unpack(&whole[..cut]);
+        let dir = TestDir::new();
+        let result = dir.unpack(&whole[..cut]);
         assert!(result.is_err(), "{cut} of {}", whole.len());
     }
-    assert!(Place::new().unpack(b"not gzip at all").is_err());
+    assert!(TestDir::new().unpack(b"not gzip at all").is_err());
 }
 
 #[test]
 fn unpacking_can_be_stopped() {
-    let place = Place::new();
+    let dir = TestDir::new();
     let archive = gzip(&[file("x")]);
     let options = UnpackOptions {
         observer: Some(&mut |_| false),
         ..UnpackOptions::default()
     };
-    let result = unpack(&archive[..], &place.tree(), options);
+    let result = unpack(&archive[..], &dir.tree(), options);
     assert!(matches!(result, Err(ArchiveError::Stopped)));
 }
 
@@ -341,8 +339,8 @@ fn unpacking_can_be_stopped() {
 #[test]
 fn what_is_installed_alike_is_linked() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    let place = Place::new();
-    let app = place.folder.path().join("app");
+    let dir = TestDir::new();
+    let app = dir.folder.path().join("app");
     let long = vec![7; 3 * CHUNK];
     let mut end = long.clone();
     *end.last_mut().unwrap() = 8;
@@ -372,9 +370,9 @@ fn what_is_installed_alike_is_linked() {
     put("mode", same, 0o644);
     put("setuid", same, 0o4755);
     // A folder and a file that are links by now.
-    std::fs::rename(app.join("outside"), place.folder.path().join("outside")).unwrap();
+    std::fs::rename(app.join("outside"), dir.folder.path().join("outside")).unwrap();
     fs::symlink("../outside", &app.join("outside")).unwrap();
-    std::fs::rename(app.join("link"), place.folder.path().join("outside/link")).unwrap();
+    std::fs::rename(app.join("link"), dir.folder.path().join("outside/link")).unwrap();
     fs::symlink("../outside/link", &app.join("link")).unwrap();
 
     let mut entries: Vec<_> = [
@@ -400,15 +398,15 @@ fn what_is_installed_alike_is_linked() {
         reuse_from: Some(&app),
         ..portable()
     };
-    let tree = unpack(&gz[..], &place.tree(), options).unwrap();
-    let alone = Place::new();
+    let tree = unpack(&gz[..], &dir.tree(), options).unwrap();
+    let alone = TestDir::new();
     assert_eq!(tree, alone.unpack(&gz).unwrap());
     let mut linked = Vec::new();
     for (path, entry) in &tree.entries {
         let EntryKind::File { size, sha256 } = &entry.kind else {
             continue;
         };
-        let to = fs::join(&place.tree(), path);
+        let to = fs::join(&dir.tree(), path);
         let found = fs::inspect(&to).unwrap().unwrap();
         assert!(crate::bundle::patch::verify_file(&to, *size, sha256).unwrap());
         assert_eq!(found.mode() & 0o7777, 0o755, "{path}");
@@ -422,11 +420,11 @@ fn what_is_installed_alike_is_linked() {
     assert_eq!(std::fs::read(app.join("end")).unwrap(), end);
 
     // What is not an installation does not matter.
-    let place = Place::new();
-    let none = place.folder.path().join("none");
+    let dir = TestDir::new();
+    let none = dir.folder.path().join("none");
     let options = UnpackOptions {
         reuse_from: Some(&none),
         ..portable()
     };
-    unpack(&gz[..], &place.tree(), options).unwrap();
+    unpack(&gz[..], &dir.tree(), options).unwrap();
 }
