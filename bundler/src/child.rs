@@ -8,10 +8,10 @@ use std::io;
 use std::process::{Child, Command, Output};
 
 /// What the names of variables with passphrases begin with.
-pub const PASSPHRASE: &str = "NOTSOTUF_PASSPHRASE";
+pub(crate) const PASSPHRASE: &str = "NOTSOTUF_PASSPHRASE";
 
 /// A command without this program's passphrases in its environment.
-pub fn command(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         // The names of variables know no case on Windows.
@@ -27,7 +27,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 ///
 /// # Errors
 /// The system's.
-pub fn wait(child: Child) -> io::Result<Output> {
+pub(crate) fn wait(child: Child) -> io::Result<Output> {
     let id = child.id();
     interrupt::child_began(id);
     let output = child.wait_with_output();

@@ -22,31 +22,31 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A temporary folder is there from now on.
-pub fn folder_began(path: &Path) {
+pub(crate) fn folder_began(path: &Path) {
     lock(&FOLDERS).push(path.into());
 }
 /// It is gone.
-pub fn folder_ended(path: &Path) {
+pub(crate) fn folder_ended(path: &Path) {
     lock(&FOLDERS).retain(|known| known != path);
 }
 /// A program runs.
-pub fn child_began(id: u32) {
+pub(crate) fn child_began(id: u32) {
     lock(&CHILDREN).push(id);
 }
 /// It has ended.
-pub fn child_ended(id: u32) {
+pub(crate) fn child_ended(id: u32) {
     lock(&CHILDREN).retain(|known| *known != id);
 }
 
 /// As long as the answer is held, the process is not ended: for what is whole
 /// or not there at all.
-pub fn hold() -> RwLockReadGuard<'static, ()> {
+pub(crate) fn hold() -> RwLockReadGuard<'static, ()> {
     WHOLE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Called when a command has ended: one that was interrupted fails in ways
 /// that are not worth telling, and the process ends elsewhere.
-pub fn stop_if_interrupted() {
+pub(crate) fn stop_if_interrupted() {
     while INTERRUPTED.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_secs(1));
     }
@@ -54,7 +54,7 @@ pub fn stop_if_interrupted() {
 
 /// Starts to wait for signals. Without such a thread, which a system may
 /// refuse, the process just ends.
-pub fn watch() {
+pub(crate) fn watch() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -74,7 +74,7 @@ pub fn watch() {
 }
 
 /// Ends the process as Ctrl-C does.
-pub fn by_key() -> ! {
+pub(crate) fn by_key() -> ! {
     const INTERRUPT: i32 = 2;
     end(INTERRUPT)
 }
@@ -113,10 +113,10 @@ mod system {
 
     /// Those signals that ask a process to end, and that it does not ignore
     /// (as after `nohup`, and in the background of a script).
-    pub struct Signals(Vec<(i32, Signal)>);
+    pub(super) struct Signals(Vec<(i32, Signal)>);
 
     impl Signals {
-        pub fn new() -> Self {
+        pub(super) fn new() -> Self {
             let ignored = ignored();
             let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
             // Where it is not known whether it is ignored, it is left as it is.
@@ -133,7 +133,7 @@ mod system {
             )
         }
 
-        pub async fn wait(mut self) -> i32 {
+        pub(super) async fn wait(mut self) -> i32 {
             let waits = self.0.iter_mut().map(|(number, signal)| {
                 let number = *number;
                 async move {
@@ -162,7 +162,7 @@ mod system {
             .unwrap_or(0)
     }
 
-    pub fn terminate(child: u32) {
+    pub(super) fn terminate(child: u32) {
         let id = i32::try_from(child).ok();
         if let Some(id) = id.and_then(rustix::process::Pid::from_raw)
             && let Err(e) = rustix::process::kill_process(id, rustix::process::Signal::TERM)
@@ -197,12 +197,12 @@ mod system {
 }
 
 /// The terminal, whose echo is off while a passphrase is typed.
-pub mod terminal {
+pub(crate) mod terminal {
     #[cfg(unix)]
     static BEFORE: super::Mutex<Option<rustix::termios::Termios>> = super::Mutex::new(None);
 
     /// Notes how the terminal is, before its echo is turned off.
-    pub fn note() {
+    pub(crate) fn note() {
         #[cfg(unix)]
         if let Ok(tty) = std::fs::File::open("/dev/tty") {
             *super::lock(&BEFORE) = rustix::termios::tcgetattr(&tty).ok();
@@ -210,13 +210,13 @@ pub mod terminal {
     }
 
     /// The echo is on again.
-    pub fn forget() {
+    pub(crate) fn forget() {
         #[cfg(unix)]
         super::lock(&BEFORE).take();
     }
 
     /// Makes the terminal what it was.
-    pub fn restore() {
+    pub(crate) fn restore() {
         #[cfg(unix)]
         if let Some(before) = super::lock(&BEFORE).take()
             && let Ok(tty) = std::fs::File::open("/dev/tty")

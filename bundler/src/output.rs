@@ -13,7 +13,7 @@ use std::io::{self, Write};
 
 /// Where the result of a command goes.
 #[derive(Debug, Default)]
-pub struct Output {
+pub(crate) struct Output {
     json: bool,
     object: RefCell<Map<String, Value>>,
     done: Cell<bool>,
@@ -22,7 +22,7 @@ pub struct Output {
 
 impl Output {
     /// As text, or as one JSON object at the end.
-    pub fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         Output {
             json,
             ..Self::default()
@@ -30,13 +30,13 @@ impl Output {
     }
 
     /// Whether the result is JSON.
-    pub fn is_json(&self) -> bool {
+    pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
     /// Says what was done: the text at once, the members of the JSON object
     /// when the command ends.
-    pub fn say(&self, text: impl Said, json: &Value) {
+    pub(crate) fn say(&self, text: impl Said, json: &Value) {
         if !self.json {
             self.print(&text.lines());
         } else if let Value::Object(members) = json {
@@ -45,13 +45,13 @@ impl Output {
     }
 
     /// Takes what was said in JSON so far, to be a member of something larger.
-    pub fn take(&self) -> Value {
+    pub(crate) fn take(&self) -> Value {
         Value::Object(std::mem::take(&mut *self.object.borrow_mut()))
     }
 
     /// Says a thing of which this is all, before the command ends: where a
     /// server listens, say.
-    pub fn say_now(&self, text: impl Said, json: &Value) {
+    pub(crate) fn say_now(&self, text: impl Said, json: &Value) {
         self.say(text, json);
         if self.json {
             self.end(None);
@@ -59,7 +59,7 @@ impl Output {
     }
 
     /// Says text as it is, for another program to read: a script, say.
-    pub fn raw(&self, text: &str, json: &Value) {
+    pub(crate) fn raw(&self, text: &str, json: &Value) {
         if self.json {
             self.say("", json);
         } else {
@@ -72,7 +72,7 @@ impl Output {
     ///
     /// # Errors
     /// If it cannot be written; that nobody listens any more is no error.
-    pub fn finish(&self, error: Option<String>) -> io::Result<()> {
+    pub(crate) fn finish(&self, error: Option<String>) -> io::Result<()> {
         if self.json && !self.done.get() {
             self.end(error.as_deref());
         }
@@ -110,7 +110,7 @@ impl Output {
 
 /// What can be said: lines, each of which stays one; or this program's own
 /// text, whose line breaks are meant.
-pub trait Said {
+pub(crate) trait Said {
     /// Its lines.
     fn lines(self) -> Lines;
 }
@@ -142,26 +142,26 @@ impl Said for &String {
 }
 
 /// Says a line on standard error: a warning, an error.
-pub fn complain(text: impl AsRef<str>) {
+pub(crate) fn complain(text: impl AsRef<str>) {
     complain_in(&Lines::from(text.as_ref()));
 }
 
 /// Says lines on standard error.
-pub fn complain_in(lines: &Lines) {
+pub(crate) fn complain_in(lines: &Lines) {
     let mut out = AutoStream::auto(io::stderr().lock());
     // There is no other place to say that it cannot be said.
     drop(write!(out, "{}", paint(lines.as_str())));
 }
 
 /// The object for a command line that is not understood, and for `--help`.
-pub fn say_json(key: &str, text: &str) {
+pub(crate) fn say_json(key: &str, text: &str) {
     let object = serde_json::json!({ key: text });
     let mut out = io::stdout().lock();
     drop(writeln!(out, "{}", safe_text::json(&object)).and_then(|()| out.flush()));
 }
 
 /// Whether help may be in colours, as `clap` asks it.
-pub fn colour() -> clap::ColorChoice {
+pub(crate) fn colour() -> clap::ColorChoice {
     match AutoStream::choice(&io::stdout()) {
         ColorChoice::Never => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,

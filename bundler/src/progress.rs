@@ -6,14 +6,14 @@ use std::fmt::Write;
 
 /// How progress is shown: with bars, or not at all.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Whether bars are wanted; indicatif itself draws none without a terminal.
     pub show: bool,
 }
 
 impl Progress {
     /// A bar over `bytes` bytes.
-    pub fn bar(&self, what: &'static str, bytes: u64) -> ProgressBar {
+    pub(crate) fn bar(&self, what: &'static str, bytes: u64) -> ProgressBar {
         if !self.show {
             return ProgressBar::hidden();
         }
@@ -33,7 +33,7 @@ impl Progress {
     }
 
     /// The time that goes by with something of which is not known how far it is.
-    pub fn waiting(&self, what: &'static str) -> ProgressBar {
+    pub(crate) fn waiting(&self, what: &'static str) -> ProgressBar {
         if !self.show {
             return ProgressBar::hidden();
         }

@@ -23,7 +23,7 @@ impl log::Log for Logger {
 
 /// Lets the modules say warnings, and more with each `-v`; with `quiet` only
 /// errors.
-pub fn start_logging(verbose: u8, quiet: bool) {
+pub(crate) fn start_logging(verbose: u8, quiet: bool) {
     let level = match verbose {
         0 if quiet => log::LevelFilter::Error,
         0 => log::LevelFilter::Warn,

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// A temporary folder.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     folder: TempDir,
     path: PathBuf,
 }
@@ -19,7 +19,7 @@ impl Folder {
     ///
     /// # Errors
     /// The file system's.
-    pub fn new_in(parent: &Path, prefix: &str) -> Result<Self, FsError> {
+    pub(crate) fn new_in(parent: &Path, prefix: &str) -> Result<Self, FsError> {
         for path in fs::list(parent)? {
             let name = path.file_name().and_then(|name| name.to_str());
             if name.is_some_and(|name| is_abandoned(name, prefix))
@@ -43,12 +43,12 @@ impl Folder {
     ///
     /// # Errors
     /// The file system's.
-    pub fn new() -> Result<Self, FsError> {
+    pub(crate) fn new() -> Result<Self, FsError> {
         Self::new_in(&std::env::temp_dir(), ".notsotuf-")
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 }

@@ -10,8 +10,6 @@
 // Standard output and error may be gone, and these panic then; and what is
 // shown goes through `safe_text`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
-// What nobody outside uses can be changed without asking.
-#![warn(unreachable_pub)]
 
 pub mod bundle;
 pub mod catalog;

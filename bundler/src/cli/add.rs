@@ -32,14 +32,14 @@ A number is used once: what was published or withdrawn needs a higher one. The b
 looked at first: private keys, the project itself and what `ship` makes of the same
 application are never released; what is likely a mistake (no program, another folder, names
 that Windows refuses) needs --force.")]
-pub struct Add {
+pub(super) struct Add {
     #[command(flatten)]
     what: Addable,
 }
 
 /// What is added, and how.
 #[derive(Debug, Args)]
-pub struct Addable {
+pub(super) struct Addable {
     /// Version, by PEP 440; newer than the latest one that is as final
     #[arg(value_parser = parse_version)]
     pub version: Version,
@@ -74,7 +74,7 @@ pub struct Addable {
 }
 
 /// People swap the two arguments.
-pub fn parse_version(text: &str) -> Result<Version, String> {
+pub(super) fn parse_version(text: &str) -> Result<Version, String> {
     text.parse().map_err(|_| {
         let path = text.contains(['/', '\\']) || Path::new(text).exists();
         let what = if path {
@@ -89,7 +89,7 @@ pub fn parse_version(text: &str) -> Result<Version, String> {
     })
 }
 
-pub fn parse_budget(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_budget(text: &str) -> Result<Duration, String> {
     let wrong = || "a number and s, m or h, such as 15m".to_owned();
     let unit = match text.chars().last() {
         Some('s') => 1,
@@ -102,7 +102,7 @@ pub fn parse_budget(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-pub fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
+pub(super) fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
     // Metadata is signed in canonical form, which has no such numbers.
     match notsotuf_stub::tuf::canonical_json::parse(text.as_bytes()) {
         Ok(Value::Object(_)) if text.len() as u64 > limits::PER_RELEASE => Err(format!(
@@ -118,7 +118,7 @@ pub fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// All clients fetch the notes of all releases, so they are bounded.
-pub fn read_notes(path: &Path) -> Result<String, Error> {
+pub(super) fn read_notes(path: &Path) -> Result<String, Error> {
     let wrong = |reason: String| Error::Notes {
         path: path.into(),
         reason,
@@ -144,7 +144,7 @@ pub fn read_notes(path: &Path) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| wrong("are not UTF-8: save them in that encoding".into()))
 }
 
-pub fn add(project: &Project, args: Addable, context: &Context) -> Result<(), Error> {
+pub(super) fn add(project: &Project, args: Addable, context: &Context) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let notes = match &args.notes {
@@ -219,6 +219,6 @@ fn tell(app: &str, version: &Version, added: &AddReport, output: &Output) {
     output.say(text, &json);
 }
 
-pub fn run(args: Add, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: Add, context: &Context) -> Result<(), Error> {
     add(&context.project()?, args.what, context)
 }

@@ -23,14 +23,14 @@ themselves. The stub's version is read from the program. On Windows, sign the st
   notsotuf add-stub                          # the one beside this program
   notsotuf add-stub MyApp/MyApp.exe          # as it was shipped
   notsotuf publish")]
-pub struct AddStub {
+pub(super) struct AddStub {
     /// The stub; else the notsotuf-stub beside this program
     stub: Option<PathBuf>,
     #[command(flatten)]
     app: App,
 }
 
-pub fn run(args: AddStub, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: AddStub, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let app = stub_version::target_name(project.app(args.app.app.as_deref())?);
     let stub = args.stub.unwrap_or_else(beside_this_program);

@@ -4,7 +4,7 @@ use pep440_rs::Version;
 
 /// What `release` of something that is there already cannot go on with.
 #[derive(Debug, thiserror::Error)]
-pub enum AgainError {
+pub(crate) enum AgainError {
     /// It was added, from another bundle.
     #[error(
         "{app} {version} was added already, from another bundle; `notsotuf remove-latest` drops \

@@ -3,7 +3,7 @@
 use clap::Args;
 
 #[derive(Debug, Args)]
-pub struct App {
+pub(super) struct App {
     /// Which application, if the project has several
     #[arg(long, value_name = "NAME")]
     pub app: Option<String>,

@@ -25,7 +25,7 @@ clients of notsotuf from then on. Applications of one file (--onefile) and Mac b
   notsotuf bridge 1.4 --output pyu-data/new
   pyupdater pkg --process --sign
   pyupdater upload --service s3")]
-pub struct Bridge {
+pub(super) struct Bridge {
     /// Which release; else the newest final one
     version: Option<Version>,
     /// Folder for the archive: PyUpdater's pyu-data/new
@@ -44,7 +44,7 @@ pub struct Bridge {
     url: Option<String>,
 }
 
-pub fn run(args: &Bridge, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Bridge, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let options = ShipOptions {

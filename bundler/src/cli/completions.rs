@@ -8,7 +8,7 @@ use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 use std::path::Path;
 
-pub fn completions(
+pub(super) fn completions(
     mut command: Command,
     shell: clap_complete::Shell,
     context: &Context,
@@ -21,7 +21,7 @@ pub fn completions(
     Ok(())
 }
 
-pub fn man(command: Command, dir: &Path, context: &Context) -> Result<(), Error> {
+pub(super) fn man(command: Command, dir: &Path, context: &Context) -> Result<(), Error> {
     fs::create_dir_all(dir)?;
     clap_mangen::generate_to(command, dir)
         .map_err(|e| FsError::new("write manual pages to", dir, e))?;

@@ -7,7 +7,7 @@ use crate::project::{self, Project, ProjectError};
 use std::path::{Path, PathBuf};
 
 /// What every command is given besides its own arguments.
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// The folder of the project, if the command line names it.
     pub named: Option<PathBuf>,
     /// Folders of keys beside the project's own.
@@ -27,12 +27,12 @@ impl Context<'_> {
     ///
     /// # Errors
     /// [`ProjectError`].
-    pub fn project(&self) -> Result<Project, ProjectError> {
+    pub(super) fn project(&self) -> Result<Project, ProjectError> {
         Project::open(&project::find(self.named.as_deref())?)
     }
 
     /// The folder where a project is to be.
-    pub fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         self.named.as_deref().unwrap_or_else(|| Path::new("."))
     }
 
@@ -40,7 +40,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// If one of them is malformed.
-    pub fn keyring(&self, project: &Project) -> Result<Keyring, KeyError> {
+    pub(super) fn keyring(&self, project: &Project) -> Result<Keyring, KeyError> {
         project.keyring(&self.key_dirs)
     }
 }

@@ -30,7 +30,7 @@ URL of the settings, and this computer's clock. Changes nothing.
 
   notsotuf doctor
   notsotuf doctor --key-dir /media/usb --json")]
-pub struct Doctor {
+pub(super) struct Doctor {
     #[command(flatten)]
     app: App,
 }
@@ -58,7 +58,7 @@ impl Findings {
     }
 }
 
-pub fn run(args: &Doctor, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Doctor, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let mut found = Findings::default();
     found.good("the settings can be read");

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 /// Any failed command.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -132,7 +132,7 @@ impl From<FetchError> for Error {
 
 impl Error {
     /// What went wrong, why, and what to do.
-    pub fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         match self.advice() {
             Some(advice) => format!("{self}; {advice}"),
             None => self.to_string(),
@@ -158,7 +158,7 @@ impl Error {
 
     /// 3: something did not verify; 1: everything else. (2 is clap's, for a
     /// wrong command line.)
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Error::Metadata(e) | Error::Release(ReleaseError::Metadata(e)) if e.is_refusal() => {
                 3.into()

@@ -21,7 +21,7 @@ more than the patch.
 
   notsotuf explain 1.1
   notsotuf --json explain 1.1 --all")]
-pub struct Explain {
+pub(super) struct Explain {
     /// Version that the patch leads to
     version: Version,
     /// List every file, not only the twenty that take most
@@ -31,7 +31,7 @@ pub struct Explain {
     app: App,
 }
 
-pub fn run(args: &Explain, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Explain, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;

@@ -24,7 +24,7 @@ uploaded is pending again afterwards.
   notsotuf fetch                               # from `upload` of the settings, else `url`
   notsotuf fetch https://example.com/updates
   notsotuf fetch s3://bucket/updates --all")]
-pub struct Fetch {
+pub(super) struct Fetch {
     /// From where: a URL, or a destination of `upload`; else what the settings say
     from: Option<String>,
     /// All targets, not only those that the next patches start from
@@ -50,7 +50,7 @@ fn source(project: &Project, args: &Fetch) -> Result<Destination, Error> {
     }
 }
 
-pub fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let from = Place::open(&source(project, args)?)?;
     let root = match &args.root {

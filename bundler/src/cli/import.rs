@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
-pub enum Import {
+pub(super) enum Import {
     /// Continue a tufup repository in place; its clients keep updating
     #[command(after_help = "\
 Run it in the folder that has .tufup-repo-config. Keys, metadata and targets
@@ -57,7 +57,7 @@ with what is not there yet.
 }
 
 #[derive(Debug, Args)]
-pub struct InPlace {
+pub(super) struct InPlace {
     /// Where the repository folder is published
     #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
@@ -67,7 +67,7 @@ pub struct InPlace {
 }
 
 #[derive(Debug, Args)]
-pub struct FromPyUpdater {
+pub(super) struct FromPyUpdater {
     /// Folder in which `pyupdater init` was called
     folder: PathBuf,
     /// Folder with keys.gz, versions*.gz and archives; else pyu-data/deploy
@@ -84,7 +84,7 @@ pub struct FromPyUpdater {
     plain: bool,
 }
 
-pub fn run(command: Import, context: &Context) -> Result<(), Error> {
+pub(super) fn run(command: Import, context: &Context) -> Result<(), Error> {
     match command {
         Import::Tufup(args) => in_place(Flavour::Tufup, args, context),
         Import::Notsotuf(args) => in_place(Flavour::Notsotuf, args, context),

@@ -31,7 +31,7 @@ the root's threshold) before `init`, and so can that of a key in hardware: with
 
 Interrupted, it can just be called again: the project is there with all its files, or not
 at all.")]
-pub struct Init {
+pub(super) struct Init {
     /// Name of an application; repeat for several
     #[arg(long = "app", required = true, value_name = "NAME")]
     apps: Vec<String>,
@@ -135,7 +135,7 @@ pub struct Init {
 
 impl Init {
     /// What the command line says if it says only this.
-    pub fn plainly(apps: &[String], url: Option<&str>, plain: bool) -> Self {
+    pub(super) fn plainly(apps: &[String], url: Option<&str>, plain: bool) -> Self {
         let mut arguments = vec!["init".to_owned()];
         arguments.extend(apps.iter().map(|app| format!("--app={app}")));
         arguments.extend(url.map(|url| format!("--url={url}")));
@@ -204,7 +204,7 @@ fn signer((key, command): &(String, Vec<String>), keystore: &Path) -> External {
 }
 
 /// `notsotuf init`.
-pub fn run(mut args: Init, context: &Context) -> Result<(), Error> {
+pub(super) fn run(mut args: Init, context: &Context) -> Result<(), Error> {
     let folder = context.folder();
     new_project::clear_up(folder)?;
     // Before anything is asked.
@@ -285,7 +285,7 @@ fn template(args: &Init, pyupdater: BTreeMap<String, PyUpdaterName>) -> Template
 /// Makes a project with its keys and its first root; returns what it was made
 /// of and the names of the new keys. Whatever goes wrong, there is nothing of
 /// it then.
-pub fn create(
+pub(super) fn create(
     folder: &Path,
     args: &Init,
     pyupdater: BTreeMap<String, PyUpdaterName>,
@@ -400,7 +400,11 @@ fn gitignore(project: &Project) -> Result<Option<NewFile>, Error> {
 }
 
 /// The passphrase of a new key; none if it is to be plain.
-pub fn choose(plain: bool, name: &str, passphrases: &Passphrases) -> Result<Option<String>, Error> {
+pub(super) fn choose(
+    plain: bool,
+    name: &str,
+    passphrases: &Passphrases,
+) -> Result<Option<String>, Error> {
     Ok(if plain {
         None
     } else {

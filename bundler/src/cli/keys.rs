@@ -28,7 +28,7 @@ Examples:
   notsotuf keys replace timestamp online-2     # after a theft, say
   notsotuf keys add root dave --threshold 2
   notsotuf keys revoke carol")]
-pub enum Keys {
+pub(super) enum Keys {
     /// Make an ed25519 key: NAME.pem (private) and NAME.pub in the keystore
     ///
     /// With --key-dir both are made there, and NAME.pub in the keystore too.
@@ -79,7 +79,7 @@ pub enum Keys {
 }
 
 /// `notsotuf keys …`.
-pub fn run(command: Keys, context: &Context) -> Result<(), Error> {
+pub(super) fn run(command: Keys, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let keyring = context.keyring(project)?;
     let public =

@@ -29,7 +29,7 @@ withdrawn.
   notsotuf list
   notsotuf list --offline
   notsotuf --json list --app myapp")]
-pub struct List {
+pub(super) struct List {
     #[command(flatten)]
     app: App,
     /// Do not ask what is published at the URL of the settings
@@ -46,7 +46,7 @@ enum There {
     Unknown(String),
 }
 
-pub fn run(args: &List, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &List, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let published = Published::load(project)?;
     let here = published.target_entries();

@@ -8,7 +8,7 @@ mod bridge;
 mod completions;
 mod context;
 mod doctor;
-pub mod error;
+pub(crate) mod error;
 mod explain;
 mod fetch;
 mod import;
@@ -71,7 +71,7 @@ file named with --passphrase-file, or the terminal, in this order.
 
 Exit codes: 0 done; 1 failed; 2 wrong use; 3 something did not verify."
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Folder of the project, with its notsotuf-project.toml; else this one or the nearest above
     #[arg(long, short = 'C', global = true, value_name = "DIR", help_heading = GLOBAL)]
     project: Option<PathBuf>,
@@ -167,7 +167,7 @@ enum Command {
 ///
 /// # Errors
 /// What the command says.
-pub fn run(cli: Cli, output: &Output) -> Result<(), Error> {
+pub(crate) fn run(cli: Cli, output: &Output) -> Result<(), Error> {
     let progress = Progress {
         show: !cli.quiet && !cli.json,
     };

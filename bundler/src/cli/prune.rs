@@ -17,7 +17,7 @@ do: keep enough for them.
 
   notsotuf prune --keep 10
   notsotuf publish")]
-pub struct Prune {
+pub(super) struct Prune {
     /// How many final releases stay
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep: u32,
@@ -25,7 +25,7 @@ pub struct Prune {
     app: App,
 }
 
-pub fn run(args: &Prune, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Prune, context: &Context) -> Result<(), Error> {
     let project = context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(&project)?;

@@ -10,14 +10,14 @@ use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 
 /// What brings to clients what is signed.
-pub fn next_upload(project: &Project) -> &'static str {
+pub(super) fn next_upload(project: &Project) -> &'static str {
     match project.settings.upload {
         Some(_) => "`notsotuf upload`",
         None => "`notsotuf upload DESTINATION` (or set `upload` in the settings)",
     }
 }
 
-pub fn tell_published(project: &Project, report: &publish::Report, output: &Output) {
+pub(super) fn tell_published(project: &Project, report: &publish::Report, output: &Output) {
     let mut text = Lines::new();
     for path in &report.added {
         text.line(format!("+ {path}"));
@@ -47,7 +47,7 @@ pub fn tell_published(project: &Project, report: &publish::Report, output: &Outp
     output.say(text, &json);
 }
 
-pub fn run(context: &Context) -> Result<(), Error> {
+pub(super) fn run(context: &Context) -> Result<(), Error> {
     let project = context.project()?;
     let keyring = context.keyring(&project)?;
     let passphrases = &context.passphrases;

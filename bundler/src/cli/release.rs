@@ -34,7 +34,7 @@ else is pending is published with it.
 
   notsotuf release 1.1 dist/myapp
   notsotuf release 1.2 dist/myapp --to s3://bucket/updates --rollout 10% --notes NOTES.md")]
-pub struct Release {
+pub(super) struct Release {
     #[command(flatten)]
     what: Addable,
     /// Where to upload to; else `upload` of the project settings
@@ -49,7 +49,7 @@ enum Stage {
     Signed,
 }
 
-pub fn run(args: Release, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: Release, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let app = project.app(args.what.app.app.as_deref())?.to_owned();
     let mut done = json!({ "app": app, "version": args.what.version.to_string() });

@@ -7,7 +7,7 @@ use crate::metadata::Published;
 use crate::release::remove;
 use serde_json::json;
 
-pub fn run(args: &App, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &App, context: &Context) -> Result<(), Error> {
     let project = context.project()?;
     let app = project.app(args.app.as_deref())?;
     let published = Published::load(&project)?;

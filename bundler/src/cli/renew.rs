@@ -14,14 +14,14 @@ use notsotuf_stub::clock::now;
 Without arguments: a fresh timestamp and snapshot (and targets, if half of
 their time is over), with the keys at hand.
   17 4 * * *  notsotuf -C /srv/project renew --passphrase-file /etc/notsotuf")]
-pub struct Renew {
+pub(super) struct Renew {
     /// Renew the root too
     #[arg(long)]
     root: bool,
 }
 
 /// `notsotuf renew`.
-pub fn run(args: &Renew, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Renew, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let keyring = context.keyring(project)?;
     if args.root {

@@ -14,7 +14,7 @@ use std::io::{IsTerminal, Write};
 /// # Errors
 /// [`Error::Unconfirmed`], if there is no terminal and `yes` was not said;
 /// [`Error::Declined`], if the answer is no.
-pub fn confirm(what: &str, changes: &[String], yes: bool) -> Result<(), Error> {
+pub(super) fn confirm(what: &str, changes: &[String], yes: bool) -> Result<(), Error> {
     show(what, changes);
     if yes {
         return Ok(());
@@ -35,7 +35,7 @@ pub fn confirm(what: &str, changes: &[String], yes: bool) -> Result<(), Error> {
 }
 
 /// Shows the changes.
-pub fn show(what: &str, changes: &[String]) {
+pub(super) fn show(what: &str, changes: &[String]) {
     complain(format!("{what}:"));
     for change in changes {
         complain(format!("  {change}"));
@@ -43,7 +43,7 @@ pub fn show(what: &str, changes: &[String]) {
 }
 
 /// How a root differs from the published one, one sentence each.
-pub fn root_changes(old: &Document, new: &Document, keyring: &Keyring) -> Vec<String> {
+pub(super) fn root_changes(old: &Document, new: &Document, keyring: &Keyring) -> Vec<String> {
     let mut changes = vec![
         format!("root: version {} becomes {}", old.version(), new.version()),
         expiry(old, new),
@@ -67,7 +67,7 @@ pub fn root_changes(old: &Document, new: &Document, keyring: &Keyring) -> Vec<St
 }
 
 /// Whether only version and expiry date differ.
-pub fn is_renewal(old: &Document, new: &Document) -> bool {
+pub(super) fn is_renewal(old: &Document, new: &Document) -> bool {
     other_fields(old, new, &[]).is_empty()
 }
 
@@ -141,7 +141,7 @@ fn other_fields(old: &Document, new: &Document, known: &[&str]) -> Vec<String> {
 }
 
 /// How targets differ from the published ones, one sentence each.
-pub fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<String> {
+pub(super) fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<String> {
     let empty = Map::new();
     let entries = |document: Option<&Document>| {
         let targets = document.and_then(|d| d.signed()["targets"].as_object());

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 
 /// A top-level role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Role {
+pub(super) enum Role {
     Root,
     Targets,
     Snapshot,
@@ -13,7 +13,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         ROLES[self as usize]
     }
 }

@@ -20,7 +20,7 @@ A release that was added with --required is for all, whatever the percentage.
   notsotuf rollout 2.0 50%
   notsotuf publish
   notsotuf rollout 2.0 100%")]
-pub struct Rollout {
+pub(super) struct Rollout {
     /// Which release
     version: Version,
     /// Part of the installs that get it: 0% to 100%
@@ -31,13 +31,13 @@ pub struct Rollout {
 }
 
 /// `10` or `10%`.
-pub fn parse_percent(text: &str) -> Result<u64, String> {
+pub(super) fn parse_percent(text: &str) -> Result<u64, String> {
     let number = text.strip_suffix('%').unwrap_or(text);
     let percent = number.parse().ok().filter(|percent| *percent <= 100);
     percent.ok_or_else(|| "a whole number from 0% to 100%".into())
 }
 
-pub fn run(args: &Rollout, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Rollout, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;

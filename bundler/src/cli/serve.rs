@@ -7,7 +7,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(super) struct Serve {
     /// Port; 0 takes a free one and prints it
     #[arg(long, default_value_t = 8000)]
     port: u16,
@@ -16,7 +16,7 @@ pub struct Serve {
     dir: Option<PathBuf>,
 }
 
-pub fn run(args: Serve, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: Serve, context: &Context) -> Result<(), Error> {
     let folder = match args.dir {
         Some(folder) => folder,
         None => context.project()?.repository(),

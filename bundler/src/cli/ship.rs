@@ -17,7 +17,7 @@ Examples:
   notsotuf ship --output MyApp
   notsotuf ship --output MyApp --executable myapp --version 1.0
   notsotuf ship --output MyApp --stub target/x86_64-pc-windows-gnu/release/notsotuf-stub.exe")]
-pub struct Ship {
+pub(super) struct Ship {
     /// The folder to make
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
@@ -43,7 +43,7 @@ pub struct Ship {
     url: Option<String>,
 }
 
-pub fn run(args: Ship, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: Ship, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let options = ShipOptions {
         app: project.app(args.app.app.as_deref())?,

@@ -22,7 +22,7 @@ Two people who each have one of two root keys:
   alice$ ... hands the project folder on, with .notsotuf-pending
   bob$   notsotuf sign root                           # 2 of 2 signatures
   bob$   notsotuf publish")]
-pub struct Sign {
+pub(super) struct Sign {
     /// root or targets
     role: Role,
     /// Sign without asking; what changes is shown all the same
@@ -31,7 +31,7 @@ pub struct Sign {
 }
 
 /// `notsotuf sign ROLE`.
-pub fn run(args: &Sign, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Sign, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let published = Published::load(project)?;
     let keyring = context.keyring(project)?;
@@ -80,7 +80,7 @@ pub fn run(args: &Sign, context: &Context) -> Result<(), Error> {
 }
 
 /// Says how far the draft of a root is.
-pub fn tell_root(
+pub(super) fn tell_root(
     draft: &Document,
     published: &Published,
     changes: &[String],

@@ -12,19 +12,19 @@ use notsotuf_stub::tuf::metadata::format_time;
 use serde_json::{Value, json};
 
 /// Seconds.
-pub const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 For monitoring: `notsotuf status --fail-within 14d` exits with 1 if any role
 expires within 14 days, or has expired.")]
-pub struct Status {
+pub(super) struct Status {
     /// Fail if a role expires within this time: 14d, 36h
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     fail_within: Option<i64>,
 }
 
-pub fn parse_time(text: &str) -> Result<i64, String> {
+pub(super) fn parse_time(text: &str) -> Result<i64, String> {
     let unit = match text.chars().last() {
         Some('d') => DAY,
         Some('h') => 3600,
@@ -40,7 +40,7 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 }
 
 /// `notsotuf status`.
-pub fn run(args: &Status, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Status, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let published = Published::load(project)?;
     let keyring = context.keyring(project)?;
@@ -111,7 +111,11 @@ fn expiring(roles: &[&str]) -> Error {
     }
 }
 
-pub fn pending(project: &Project, published: &Published, text: &mut Lines) -> Result<Value, Error> {
+pub(super) fn pending(
+    project: &Project,
+    published: &Published,
+    text: &mut Lines,
+) -> Result<Value, Error> {
     let entries = PendingTargets::open(project, published)?.entries;
     let before = published.target_entries();
     let new = |(path, entry): &(&String, &Value)| before.get(*path) != Some(entry);

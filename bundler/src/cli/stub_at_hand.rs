@@ -7,7 +7,7 @@ use pep440_rs::Version;
 use std::path::PathBuf;
 
 /// Where the stub is unless the command line says otherwise.
-pub fn beside_this_program() -> PathBuf {
+pub(super) fn beside_this_program() -> PathBuf {
     let name = format!("notsotuf-stub{}", std::env::consts::EXE_SUFFIX);
     let program = std::env::current_exe().ok();
     let folder = program.as_ref().and_then(|program| program.parent());
@@ -15,7 +15,7 @@ pub fn beside_this_program() -> PathBuf {
 }
 
 /// The version of that one.
-pub fn at_hand() -> Option<Version> {
+pub(super) fn at_hand() -> Option<Version> {
     let program = fs::read_optional(&beside_this_program(), MAX_STUB)
         .ok()
         .flatten()?;

@@ -35,7 +35,7 @@ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT (for compatib
 stores), or the profile AWS_PROFILE of ~/.aws, or the identity of the machine or container;
 GOOGLE_APPLICATION_CREDENTIALS, or what `gcloud auth application-default login` left;
 AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY.")]
-pub struct Upload {
+pub(super) struct Upload {
     /// Where to; else `upload` of the project settings
     to: Option<String>,
     /// Only say what would be done, and change nothing
@@ -54,7 +54,7 @@ pub struct Upload {
 
 impl Upload {
     /// What `notsotuf upload TO --verify` says.
-    pub fn and_verify(to: Option<String>) -> Self {
+    pub(super) fn and_verify(to: Option<String>) -> Self {
         Upload {
             to,
             dry_run: false,
@@ -97,7 +97,7 @@ fn waiting(project: &Project, published: &Published) -> Result<Vec<String>, Erro
     Ok(waiting)
 }
 
-pub fn upload(project: &Project, args: &Upload, context: &Context) -> Result<(), Error> {
+pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Result<(), Error> {
     let to = destination(project, args.to.as_deref())?;
     // Said before anything is sent.
     let verify = match (args.verify && !args.dry_run, &project.settings.client.url) {
@@ -184,6 +184,6 @@ fn text_of(report: &Report, dry_run: bool) -> Lines {
     text
 }
 
-pub fn run(args: &Upload, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Upload, context: &Context) -> Result<(), Error> {
     upload(&context.project()?, args, context)
 }

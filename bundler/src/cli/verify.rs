@@ -22,7 +22,7 @@ Examples:
   notsotuf verify                                  # the repository here
   notsotuf verify --url https://example.com/updates --root root.json
   notsotuf verify --metadata-only")]
-pub struct Verify {
+pub(super) struct Verify {
     /// Check what is published there instead
     #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
@@ -35,7 +35,7 @@ pub struct Verify {
 }
 
 /// `notsotuf verify`.
-pub fn run(args: &Verify, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Verify, context: &Context) -> Result<(), Error> {
     let open = || context.project();
     let project = match (&args.root, &args.url) {
         // Wherever that is.
@@ -87,7 +87,7 @@ pub fn run(args: &Verify, context: &Context) -> Result<(), Error> {
 }
 
 /// What [`check`] found.
-pub struct Checked {
+pub(super) struct Checked {
     pub report: Report,
     /// The version of the timestamp, if what is there is newer than what is
     /// here.
@@ -96,7 +96,7 @@ pub struct Checked {
 
 impl Checked {
     /// Says what is wrong, and what is newer.
-    pub fn tell(&self, text: &mut Lines) {
+    pub(super) fn tell(&self, text: &mut Lines) {
         for problem in &self.report.problems {
             text.line(format!("problem: {problem}"));
         }
@@ -111,7 +111,7 @@ impl Checked {
 /// Checks a repository as clients that trust the file `root` would, and
 /// compares it with what is published `here`, if that is given: an old state
 /// is sound by itself.
-pub fn check(
+pub(super) fn check(
     target: &RepositorySource,
     root: &Path,
     metadata_only: bool,

@@ -18,14 +18,14 @@ again.
 
   notsotuf yank 2.0
   notsotuf publish")]
-pub struct Yank {
+pub(super) struct Yank {
     /// Which release
     version: Version,
     #[command(flatten)]
     app: App,
 }
 
-pub fn run(args: &Yank, context: &Context) -> Result<(), Error> {
+pub(super) fn run(args: &Yank, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;

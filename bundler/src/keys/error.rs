@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -128,7 +128,7 @@ pub enum KeyError {
 
 /// What closes a file to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PermissionFix {
+pub(crate) enum PermissionFix {
     /// Its permissions.
     Chmod,
     /// Its file system has none.
@@ -137,7 +137,7 @@ pub enum PermissionFix {
 
 impl PermissionFix {
     /// What to do, in words.
-    pub fn words(self, path: &Path) -> String {
+    pub(crate) fn words(self, path: &Path) -> String {
         match self {
             PermissionFix::Chmod => {
                 format!("`chmod 600 {}` makes it yours alone", shell_word(path))
@@ -150,7 +150,7 @@ impl PermissionFix {
 }
 
 /// A path as a shell takes it for one word.
-pub fn shell_word(path: &Path) -> String {
+pub(super) fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -161,6 +161,6 @@ pub fn shell_word(path: &Path) -> String {
 }
 
 /// The variable with the passphrase of one key.
-pub fn variable(name: &str) -> String {
+pub(super) fn variable(name: &str) -> String {
     format!("{PASSPHRASE}_{}", name.to_uppercase().replace('-', "_"))
 }

@@ -19,7 +19,7 @@ use std::process::Stdio;
 /// An external signer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct External {
+pub(crate) struct External {
     /// File of the public key, `NAME.pub`, relative to the project.
     pub key: PathBuf,
     /// The program and its arguments.
@@ -34,7 +34,7 @@ impl External {
     ///
     /// # Errors
     /// [`KeyError::External`].
-    pub fn sign(&self, public: &PublicKey, payload: &[u8]) -> Result<Vec<u8>, KeyError> {
+    pub(crate) fn sign(&self, public: &PublicKey, payload: &[u8]) -> Result<Vec<u8>, KeyError> {
         let name = self.key.file_stem().unwrap_or_default().to_string_lossy();
         let failed = |reason: String| KeyError::External {
             name: name.clone().into_owned(),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MAX_KEY: u64 = 64 << 10;
 
 /// What a file with a private key tells without its passphrase.
-pub enum Held {
+pub(super) enum Held {
     /// It is not encrypted; this is its public half.
     Plain(PublicKey),
     /// It is encrypted.
@@ -25,7 +25,7 @@ pub enum Held {
 
 /// What is in a folder of keys.
 #[derive(Default)]
-pub struct Found {
+pub(super) struct Found {
     /// Public keys, with their names.
     pub public: Vec<(String, PublicKey)>,
     /// Files with private keys, with their names.
@@ -37,7 +37,7 @@ pub struct Found {
 ///
 /// # Errors
 /// A public key of an unknown form.
-pub fn look_through(folder: &Path) -> Result<Found, KeyError> {
+pub(super) fn look_through(folder: &Path) -> Result<Found, KeyError> {
     let mut found = Found::default();
     for path in fs::list(folder)? {
         let Some(name) = stem(&path) else { continue };
@@ -74,17 +74,17 @@ fn private(path: &Path) -> Option<Held> {
 }
 
 /// A file's name without its extension.
-pub fn stem(path: &Path) -> Option<String> {
+pub(super) fn stem(path: &Path) -> Option<String> {
     Some(path.file_stem()?.to_str()?.to_owned())
 }
 
 /// Whether a private key needs a passphrase.
-pub fn is_encrypted(text: &str) -> bool {
+pub(super) fn is_encrypted(text: &str) -> bool {
     pem::is_encrypted(text) || securesystemslib::is_encrypted(text)
 }
 
 /// Whether a file holds a private key that needs a passphrase.
-pub fn is_encrypted_file(path: &Path) -> bool {
+pub(super) fn is_encrypted_file(path: &Path) -> bool {
     matches!(read(path), Ok(Some(text)) if is_encrypted(&text))
 }
 
@@ -92,7 +92,7 @@ pub fn is_encrypted_file(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`ReadError`].
-pub fn seed(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
+pub(super) fn seed(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
     if securesystemslib::is_private(text) {
         securesystemslib::read_private(text, passphrase)
     } else {
@@ -104,7 +104,7 @@ pub fn seed(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError>
 ///
 /// # Errors
 /// [`KeyError::Form`].
-pub fn public(path: &Path) -> Result<Option<PublicKey>, KeyError> {
+pub(super) fn public(path: &Path) -> Result<Option<PublicKey>, KeyError> {
     let Some(text) = read(path)? else {
         return Ok(None);
     };
@@ -123,7 +123,7 @@ pub fn public(path: &Path) -> Result<Option<PublicKey>, KeyError> {
 ///
 /// # Errors
 /// [`KeyError`].
-pub fn read(path: &Path) -> Result<Option<String>, KeyError> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     let Some(bytes) = fs::read_optional(path, MAX_KEY)? else {
         return Ok(None);
     };
@@ -135,7 +135,7 @@ pub fn read(path: &Path) -> Result<Option<String>, KeyError> {
 }
 
 /// A new key, not written yet.
-pub struct NewKey {
+pub(crate) struct NewKey {
     /// Its name.
     pub name: String,
     /// Its public half.
@@ -153,7 +153,7 @@ impl NewKey {
     ///
     /// # Errors
     /// [`KeyError::Name`], or what the system's random numbers say.
-    pub fn generate(name: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
+    pub(crate) fn generate(name: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
         if !notsotuf_stub::catalog::is_name(name) {
             return Err(KeyError::Name { name: name.into() });
         }
@@ -176,14 +176,14 @@ impl NewKey {
     }
 
     /// The names of its files in a folder: the private one, the public one.
-    pub fn paths(name: &str, folder: &Path) -> [PathBuf; 2] {
+    pub(crate) fn paths(name: &str, folder: &Path) -> [PathBuf; 2] {
         ["pem", "pub"].map(|extension| folder.join(format!("{name}.{extension}")))
     }
 }
 
 /// Where the halves of a new key go.
 #[derive(Debug, Clone, Copy)]
-pub struct KeyFolders<'a> {
+pub(crate) struct KeyFolders<'a> {
     /// The folder of the key: both halves.
     pub key: &'a Path,
     /// The keystore of the project: the public half, so that roles can be given
@@ -195,7 +195,7 @@ pub struct KeyFolders<'a> {
 ///
 /// # Errors
 /// [`KeyError::Exists`] if there is one of that name.
-pub fn create(
+pub(crate) fn create(
     name: &str,
     passphrase: Option<&str>,
     folders: KeyFolders,
@@ -230,7 +230,7 @@ pub fn create(
 ///
 /// # Errors
 /// The file system's, also if there is one of that name.
-pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+pub(crate) fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let failed = |what| move |e| FsError::new(what, path, e);
     // Such files have mode 600.
@@ -247,7 +247,7 @@ pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
 }
 
 /// The public half of a private key in a known form that needs no passphrase.
-pub fn plain_public(text: &str) -> Option<PublicKey> {
+pub(crate) fn plain_public(text: &str) -> Option<PublicKey> {
     let seed = if text.trim_start().starts_with('{') {
         securesystemslib::read_private(text, None)
     } else {

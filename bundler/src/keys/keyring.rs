@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 /// Where the private half of a key is.
 #[derive(Debug, Clone)]
-pub enum Private {
+pub(crate) enum Private {
     /// Not at hand.
     Absent,
     /// In this file.
@@ -32,7 +32,7 @@ pub enum Private {
 
 /// What is known of a key without its passphrase.
 #[derive(Debug, Clone)]
-pub struct KeyInfo {
+pub(crate) struct KeyInfo {
     /// Its name: that of its file.
     pub name: String,
     /// Public half.
@@ -61,7 +61,7 @@ impl KeyInfo {
     }
 
     /// Whether the private half is at hand.
-    pub fn can_sign(&self) -> bool {
+    pub(crate) fn can_sign(&self) -> bool {
         !matches!(self.private, Private::Absent)
     }
 }
@@ -78,7 +78,7 @@ impl std::fmt::Debug for Seed {
 
 /// The keys at hand.
 #[derive(Debug, Clone)]
-pub struct Keyring {
+pub(crate) struct Keyring {
     folders: Vec<PathBuf>,
     keys: Vec<KeyInfo>,
     /// Encrypted private keys that no public key of their name is there for.
@@ -93,7 +93,7 @@ impl Keyring {
     ///
     /// # Errors
     /// A file that looks like a key and is none.
-    pub fn open(folders: Vec<PathBuf>, externals: Vec<External>) -> Result<Self, KeyError> {
+    pub(crate) fn open(folders: Vec<PathBuf>, externals: Vec<External>) -> Result<Self, KeyError> {
         let mut ring = Keyring {
             folders,
             keys: Vec::new(),
@@ -127,7 +127,7 @@ impl Keyring {
     }
 
     /// Takes in a key that was just made and will be at `path`.
-    pub fn insert(&mut self, key: &NewKey, path: PathBuf) {
+    pub(crate) fn insert(&mut self, key: &NewKey, path: PathBuf) {
         let seed = Seed(key.seed);
         self.opened.borrow_mut().insert(path.clone(), seed);
         let private = Private::Plain(path);
@@ -188,17 +188,17 @@ impl Keyring {
     }
 
     /// All of them, by name.
-    pub fn keys(&self) -> &[KeyInfo] {
+    pub(crate) fn keys(&self) -> &[KeyInfo] {
         &self.keys
     }
 
     /// Encrypted private keys without a public key of their name.
-    pub fn unpaired(&self) -> &[PathBuf] {
+    pub(crate) fn unpaired(&self) -> &[PathBuf] {
         &self.unpaired
     }
 
     /// The files of all private keys.
-    pub fn private_files(&self) -> Vec<&Path> {
+    pub(crate) fn private_files(&self) -> Vec<&Path> {
         let paired = self.keys.iter().filter_map(|key| match &key.private {
             Private::Plain(path) | Private::Encrypted(path) => Some(path),
             Private::Absent | Private::External(_) => None,
@@ -210,7 +210,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyError::Missing`].
-    pub fn named(&self, name: &str) -> Result<&KeyInfo, KeyError> {
+    pub(crate) fn named(&self, name: &str) -> Result<&KeyInfo, KeyError> {
         let found = self.keys.iter().find(|key| key.name == name);
         let found = found.or_else(|| self.keys.iter().find(|key| key.is_called(name)));
         found.ok_or_else(|| KeyError::Missing {
@@ -220,13 +220,13 @@ impl Keyring {
     }
 
     /// Where keys are looked for.
-    pub fn places(&self) -> String {
+    pub(crate) fn places(&self) -> String {
         let folders = self.folders.iter().map(|f| f.display().to_string());
         folders.collect::<Vec<_>>().join(", ")
     }
 
     /// The key that is this one.
-    pub fn find(&self, public: &PublicKey) -> Option<&KeyInfo> {
+    pub(crate) fn find(&self, public: &PublicKey) -> Option<&KeyInfo> {
         self.place(public).map(|at| &self.keys[at])
     }
 
@@ -235,7 +235,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn signer(
+    pub(crate) fn signer(
         &self,
         public: &PublicKey,
         passphrases: &Passphrases,

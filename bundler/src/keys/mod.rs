@@ -20,14 +20,14 @@ mod public_key;
 mod securesystemslib;
 mod signer;
 
-pub use error::KeyError;
-pub use external_signer::External;
-pub use files::{KeyFolders, NewKey, create, plain_public, write_private_file};
-pub use keyring::{KeyInfo, Keyring, Private};
-pub use passphrase::Passphrases;
-pub use permissions::{check as check_permissions, close as close_to_others};
-pub use public_key::PublicKey;
-pub use signer::Signer;
+pub(crate) use error::KeyError;
+pub(crate) use external_signer::External;
+pub(crate) use files::{KeyFolders, NewKey, create, plain_public, write_private_file};
+pub(crate) use keyring::{KeyInfo, Keyring, Private};
+pub(crate) use passphrase::Passphrases;
+pub(crate) use permissions::{check as check_permissions, close as close_to_others};
+pub(crate) use public_key::PublicKey;
+pub(crate) use signer::Signer;
 
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ const MAX_FILE: u64 = 64 << 10;
 /// Asks, in this order: `NOTSOTUF_PASSPHRASE_<NAME>`, `NOTSOTUF_PASSPHRASE`,
 /// the file (its first line), the terminal.
 #[derive(Default)]
-pub struct Passphrases {
+pub(crate) struct Passphrases {
     file: Option<PathBuf>,
     /// What it has; a pipe can be read only once.
     in_file: OnceCell<String>,
@@ -34,7 +34,7 @@ pub struct Passphrases {
 
 impl Passphrases {
     /// With a file to read the passphrase from, or without.
-    pub fn new(file: Option<PathBuf>) -> Self {
+    pub(crate) fn new(file: Option<PathBuf>) -> Self {
         Passphrases {
             file,
             ..Self::default()
@@ -43,7 +43,7 @@ impl Passphrases {
 
     /// The same for every key.
     #[cfg(test)]
-    pub fn fixed(text: &str) -> Self {
+    pub(crate) fn fixed(text: &str) -> Self {
         Passphrases {
             fixed: Some(text.into()),
             ..Self::default()
@@ -51,7 +51,7 @@ impl Passphrases {
     }
 
     /// The file that was named, for `doctor`.
-    pub fn file(&self) -> Option<&Path> {
+    pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
@@ -61,7 +61,7 @@ impl Passphrases {
     /// # Errors
     /// [`KeyError::NoPassphrase`] if no source has one,
     /// [`KeyError::Passphrase`] if it is wrong.
-    pub fn open<T>(
+    pub(crate) fn open<T>(
         &self,
         name: &str,
         path: &Path,
@@ -117,7 +117,7 @@ impl Passphrases {
     ///
     /// # Errors
     /// [`KeyError::NoPassphrase`] if no source has one, or it is empty.
-    pub fn choose(&self, name: &str) -> Result<String, KeyError> {
+    pub(crate) fn choose(&self, name: &str) -> Result<String, KeyError> {
         if let Some((passphrase, _)) = self.without_asking(name)? {
             return Ok(passphrase);
         }

@@ -25,7 +25,7 @@ const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
 /// Why a private key cannot be read.
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// It does not decrypt.
     Passphrase,
     /// It is of another form.
@@ -43,7 +43,7 @@ fn algorithm() -> AlgorithmIdentifierRef<'static> {
 ///
 /// Version 1 of the structure, without the public key, since older OpenSSLs
 /// do not read version 2.
-pub fn write_private(seed: &[u8; 32], passphrase: Option<&str>) -> Result<String, String> {
+pub(super) fn write_private(seed: &[u8; 32], passphrase: Option<&str>) -> Result<String, String> {
     let words = |e: &dyn std::fmt::Display| e.to_string();
     let inner = OctetStringRef::new(seed).and_then(|seed| seed.to_der());
     let inner = inner.map_err(|e| words(&e))?;
@@ -78,12 +78,12 @@ fn encrypt(info: &PrivateKeyInfoRef, passphrase: &str) -> Result<SecretDocument,
 }
 
 /// Whether a passphrase is needed to read this.
-pub fn is_encrypted(text: &str) -> bool {
+pub(super) fn is_encrypted(text: &str) -> bool {
     text.contains(&format!("-----BEGIN {ENCRYPTED}-----"))
 }
 
 /// The seed of a private key.
-pub fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
+pub(super) fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
     let form = |e: &dyn std::fmt::Display| ReadError::Form(e.to_string());
     if !text.contains("-----BEGIN ") {
         let what = if text.trim().is_empty() {
@@ -115,7 +115,7 @@ pub fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], Re
 }
 
 /// The public key of an ed25519 signer as a PEM file.
-pub fn write_public(signer: &Signer) -> Result<String, String> {
+pub(super) fn write_public(signer: &Signer) -> Result<String, String> {
     let public = signer.public.to_json();
     let public = public["keyval"]["public"].as_str().and_then(decode_hex);
     let public = public.ok_or("it is no ed25519 key")?;
@@ -128,7 +128,7 @@ pub fn write_public(signer: &Signer) -> Result<String, String> {
 
 /// Reads a public key: ed25519 (RFC 8410), ecdsa on P-256 or P-384 (RFC
 /// 5480), or RSA, which is taken to sign with PSS.
-pub fn read_public(text: &str) -> Result<PublicKey, String> {
+pub(super) fn read_public(text: &str) -> Result<PublicKey, String> {
     let info = SubjectPublicKeyInfoOwned::from_pem(text.trim()).map_err(|e| e.to_string())?;
     let pem = || text.trim().to_owned() + "\n";
     let curve = || {

@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`KeyError::TooOpen`], or the file system's.
-pub fn check(path: &Path) -> Result<(), KeyError> {
+pub(crate) fn check(path: &Path) -> Result<(), KeyError> {
     let Some(mode) = too_open(path)? else {
         return Ok(());
     };
@@ -34,7 +34,7 @@ pub fn check(path: &Path) -> Result<(), KeyError> {
 ///
 /// # Errors
 /// The file system's.
-pub fn close(path: &Path) -> Result<bool, fs::FsError> {
+pub(crate) fn close(path: &Path) -> Result<bool, fs::FsError> {
     if too_open(path)?.is_none() {
         return Ok(false);
     }
@@ -47,7 +47,7 @@ pub fn close(path: &Path) -> Result<bool, fs::FsError> {
 /// what is closed, another's, no file (a pipe from another program, say), or
 /// not there.
 #[cfg(unix)]
-pub fn too_open(path: &Path) -> Result<Option<u32>, fs::FsError> {
+pub(super) fn too_open(path: &Path) -> Result<Option<u32>, fs::FsError> {
     use std::os::unix::fs::MetadataExt;
     let found = match std::fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),

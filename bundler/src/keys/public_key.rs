@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 /// A public key, as TUF metadata lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKey(Key);
+pub(crate) struct PublicKey(Key);
 
 impl PublicKey {
     /// An ed25519 key.
-    pub fn ed25519(public: &[u8; 32]) -> Self {
+    pub(crate) fn ed25519(public: &[u8; 32]) -> Self {
         Self::new("ed25519", "ed25519", encode_hex(public))
     }
 
-    pub fn new(keytype: &str, scheme: &str, public: String) -> Self {
+    pub(crate) fn new(keytype: &str, scheme: &str, public: String) -> Self {
         let value = json!({
             "keytype": keytype, "scheme": scheme, "keyval": { "public": public },
         });
@@ -23,12 +23,12 @@ impl PublicKey {
     }
 
     /// Reads an entry of the `keys` of root metadata.
-    pub fn from_json(key: &Value) -> Option<Self> {
+    pub(crate) fn from_json(key: &Value) -> Option<Self> {
         serde_json::from_value(key.clone()).ok().map(PublicKey)
     }
 
     /// As TUF metadata lists it.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "keytype": self.0.keytype,
             "scheme": self.0.scheme,
@@ -39,23 +39,23 @@ impl PublicKey {
     /// Its id: SHA-256 over the canonical form, as securesystemslib computes
     /// it (TUF specification section 4.2). In metadata that another program
     /// made it may go by another one.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         let form = canonical_json::canonical(&self.to_json()).expect("it has no numbers");
         sha256_hex(&form)
     }
 
     /// What makes it this key, whatever id it goes by.
-    pub fn material(&self) -> KeyMaterial {
+    pub(crate) fn material(&self) -> KeyMaterial {
         self.0.material()
     }
 
     /// `ed25519`, `ecdsa-sha2-nistp256`, …
-    pub fn scheme(&self) -> &str {
+    pub(crate) fn scheme(&self) -> &str {
         &self.0.scheme
     }
 
     /// Whether a signature is by this key.
-    pub fn verifies(&self, payload: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, payload: &[u8], signature: &[u8]) -> bool {
         self.0.verifies(payload, signature)
     }
 }

@@ -18,18 +18,18 @@ const DELIMITER: &str = "@@@@";
 const MAX_ITERATIONS: u32 = 50_000_000;
 
 /// Whether this is a private key of that form.
-pub fn is_private(text: &str) -> bool {
+pub(super) fn is_private(text: &str) -> bool {
     text.trim_start().starts_with('{') || is_encrypted(text)
 }
 
 /// Whether it needs a passphrase.
-pub fn is_encrypted(text: &str) -> bool {
+pub(super) fn is_encrypted(text: &str) -> bool {
     text.matches(DELIMITER).count() == 4
 }
 
 /// Reads a public key. The id it goes by in metadata may be another one than
 /// [`PublicKey::id`].
-pub fn read_public(text: &str) -> Result<PublicKey, String> {
+pub(super) fn read_public(text: &str) -> Result<PublicKey, String> {
     let value: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     if value["keytype"] != "ed25519" {
         return Err(format!("it is a key of type {}", value["keytype"]));
@@ -42,7 +42,7 @@ pub fn read_public(text: &str) -> Result<PublicKey, String> {
 }
 
 /// The seed of a private key.
-pub fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
+pub(super) fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
     let form = |reason: &str| ReadError::Form(reason.into());
     let decrypted;
     let json = if is_encrypted(text) {

@@ -7,18 +7,18 @@ use notsotuf_stub::hex::encode_hex;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 /// A private key, ready to sign.
-pub struct Signer {
+pub(crate) struct Signer {
     pub public: PublicKey,
     pub backend: KeyBackend,
 }
 
-pub enum KeyBackend {
+pub(crate) enum KeyBackend {
     InMemory(Ed25519KeyPair),
     External(External),
 }
 
 impl Signer {
-    pub fn from_seed(seed: &[u8; 32]) -> Self {
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed has 32 bytes");
         let public = pair.public_key().as_ref().try_into().expect("32 bytes");
         Signer {
@@ -32,7 +32,7 @@ impl Signer {
     ///
     /// # Errors
     /// [`KeyError::External`].
-    pub fn sign(&self, payload: &[u8]) -> Result<String, KeyError> {
+    pub(crate) fn sign(&self, payload: &[u8]) -> Result<String, KeyError> {
         let signature = match &self.backend {
             KeyBackend::InMemory(pair) => pair.sign(payload).as_ref().to_vec(),
             KeyBackend::External(external) => external.sign(&self.public, payload)?,

@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`MetadataError::Tuf`]: what that client would say.
-pub fn check_as_client(
+pub(crate) fn check_as_client(
     metadata: &Path,
     files: &[(String, Vec<u8>)],
     now: UnixTime,

@@ -13,16 +13,16 @@ use std::path::Path;
 
 /// The version of the specification that is written; python-tuf 4 to 7 and
 /// tufup read it.
-pub const SPEC_VERSION: &str = "1.0.31";
+pub(super) const SPEC_VERSION: &str = "1.0.31";
 
-pub const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 /// The version after `version`. Clients in Python and in JavaScript read
 /// integers of other sizes, so the bound is far below that of this program.
 ///
 /// # Errors
 /// [`MetadataError::Version`].
-pub fn next_version(role: &str, version: u64) -> Result<u64, MetadataError> {
+pub(super) fn next_version(role: &str, version: u64) -> Result<u64, MetadataError> {
     const MAX: u64 = 1 << 53;
     match version {
         0..MAX => Ok(version + 1),
@@ -35,10 +35,15 @@ pub fn next_version(role: &str, version: u64) -> Result<u64, MetadataError> {
 
 /// A metadata file: `{"signatures": [...], "signed": {...}}`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Document(Value);
+pub(crate) struct Document(Value);
 
 impl Document {
-    pub fn new(role: &str, version: u64, expires: UnixTime, fields: Map<String, Value>) -> Self {
+    pub(crate) fn new(
+        role: &str,
+        version: u64,
+        expires: UnixTime,
+        fields: Map<String, Value>,
+    ) -> Self {
         let mut signed = fields;
         signed.insert("_type".into(), role.into());
         signed.insert("spec_version".into(), SPEC_VERSION.into());
@@ -51,7 +56,7 @@ impl Document {
     ///
     /// # Errors
     /// [`MetadataError::Form`], naming `path`.
-    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, MetadataError> {
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, MetadataError> {
         let form = |reason: String| MetadataError::Form {
             path: path.into(),
             reason,
@@ -64,30 +69,30 @@ impl Document {
     }
 
     /// The signed part.
-    pub fn signed(&self) -> &Value {
+    pub(crate) fn signed(&self) -> &Value {
         &self.0["signed"]
     }
 
     /// Its version; 0 if it has none.
-    pub fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         self.signed()["version"].as_u64().unwrap_or(0)
     }
 
     /// When it expires; long ago if it does not say.
-    pub fn expires(&self) -> UnixTime {
+    pub(crate) fn expires(&self) -> UnixTime {
         let text = self.signed()["expires"].as_str().unwrap_or_default();
         tuf::metadata::parse_time(text).unwrap_or(UnixTime::MIN)
     }
 
     /// How many keys must sign `role`, if this is a root.
-    pub fn threshold(&self, role: &str) -> u64 {
+    pub(crate) fn threshold(&self, role: &str) -> u64 {
         self.signed()["roles"][role]["threshold"]
             .as_u64()
             .unwrap_or(1)
     }
 
     /// Changes the signed part, which takes the signatures off.
-    pub fn edit(&mut self) -> &mut Map<String, Value> {
+    pub(crate) fn edit(&mut self) -> &mut Map<String, Value> {
         self.0["signatures"] = json!([]);
         self.0["signed"]
             .as_object_mut()
@@ -99,7 +104,7 @@ impl Document {
     ///
     /// # Errors
     /// If an external signer fails.
-    pub fn sign(&mut self, signers: &[(String, Signer)]) -> Result<(), MetadataError> {
+    pub(crate) fn sign(&mut self, signers: &[(String, Signer)]) -> Result<(), MetadataError> {
         let payload =
             canonical_json::canonical(self.signed()).map_err(|source| TufError::Json {
                 role: self.signed()["_type"].to_string(),
@@ -119,7 +124,11 @@ impl Document {
     ///
     /// # Errors
     /// If this or the root is malformed.
-    pub fn signatures(&self, role: &str, root: &Document) -> Result<(usize, u64), MetadataError> {
+    pub(crate) fn signatures(
+        &self,
+        role: &str,
+        root: &Document,
+    ) -> Result<(usize, u64), MetadataError> {
         let root = Metadata::<Root>::parse("root", &root.to_bytes())?.signed;
         let keys = &root.roles[role];
         let bytes = self.to_bytes();
@@ -138,13 +147,13 @@ impl Document {
     ///
     /// # Errors
     /// If this or the root is malformed.
-    pub fn is_signed(&self, role: &str, root: &Document) -> Result<bool, MetadataError> {
+    pub(crate) fn is_signed(&self, role: &str, root: &Document) -> Result<bool, MetadataError> {
         let (have, need) = self.signatures(role, root)?;
         Ok(have as u64 >= need)
     }
 
     /// Whether this has a valid signature by `key`, under the id `id`.
-    pub fn has_signature(&self, id: &str, key: &PublicKey) -> bool {
+    pub(crate) fn has_signature(&self, id: &str, key: &PublicKey) -> bool {
         let Ok(payload) = canonical_json::canonical(self.signed()) else {
             return false;
         };
@@ -156,18 +165,18 @@ impl Document {
     }
 
     /// The file.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(&self.0).expect("a JSON value")
     }
 }
 
 /// The time `days` from `now`.
-pub fn in_days(now: UnixTime, days: u32) -> UnixTime {
+pub(super) fn in_days(now: UnixTime, days: u32) -> UnixTime {
     now + i64::from(days) * DAY
 }
 
 /// The name of a metadata file (TUF specification section 6.1).
-pub fn file_name(role: &str, version: u64, consistent: bool) -> String {
+pub(crate) fn file_name(role: &str, version: u64, consistent: bool) -> String {
     match (role, consistent) {
         ("timestamp", _) | (_, false) => format!("{role}.json"),
         _ => format!("{version}.{role}.json"),
@@ -175,7 +184,7 @@ pub fn file_name(role: &str, version: u64, consistent: bool) -> String {
 }
 
 /// The application and version of each archive among target entries.
-pub fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> {
+pub(crate) fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> {
     let targets = entries.keys().filter_map(|path| TargetName::parse(path));
     let archives = targets.filter(|target| target.kind == TargetKind::Archive);
     archives.map(|t| (t.name, t.version)).collect()

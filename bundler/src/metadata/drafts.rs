@@ -10,7 +10,7 @@ use notsotuf_stub::fs::{self, FsError};
 ///
 /// # Errors
 /// The file system's.
-pub fn drop_drafts(project: &Project, update: &Update) -> Result<(), FsError> {
+pub(crate) fn drop_drafts(project: &Project, update: &Update) -> Result<(), FsError> {
     let drafts = [
         ("root", root_change::draft_path(project)),
         ("targets", next_versions::draft_path(project)),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// What can be wrong with metadata.
 #[derive(Debug, thiserror::Error)]
-pub enum MetadataError {
+pub(crate) enum MetadataError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -135,7 +135,7 @@ pub enum MetadataError {
 
 impl MetadataError {
     /// Whether something does not verify.
-    pub fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         matches!(
             self,
             MetadataError::Tuf(_)
@@ -149,7 +149,7 @@ impl MetadataError {
 
 /// Why a root is not made, changed or signed.
 #[derive(Debug, thiserror::Error)]
-pub enum RootChangeError {
+pub(crate) enum RootChangeError {
     /// A role of the first root has too few keys.
     #[error("a threshold of {threshold} cannot be met by the {keys} key(s) of {role}")]
     Threshold {

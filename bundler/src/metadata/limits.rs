@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 
 /// The most that is read here: what is too large for clients already must
 /// still be open to mending.
-pub const READ: u64 = 64 << 20;
+pub(crate) const READ: u64 = 64 << 20;
 /// From so many percent of the bound on it is said.
 const WARN_FROM: u64 = 60;
 /// What signatures, expiry date and the like take.
 const FRAME: u64 = 4096;
 /// The most that `add --meta` and `add --notes` may take: all clients fetch
 /// those of all releases, each time one of them changes.
-pub const PER_RELEASE: u64 = 16 << 10;
+pub(crate) const PER_RELEASE: u64 = 16 << 10;
 
 /// Targets metadata that clients would refuse.
 #[derive(Debug, thiserror::Error)]
@@ -24,23 +24,23 @@ pub const PER_RELEASE: u64 = 16 << 10;
      and --notes say of each release counts, too",
     bytes(*size), bytes(bound())
 )]
-pub struct TooLarge {
+pub(crate) struct TooLarge {
     /// Their size.
     pub size: u64,
 }
 
 /// The bound of clients.
-pub fn bound() -> u64 {
+pub(crate) fn bound() -> u64 {
     Limits::default().targets
 }
 
 /// What to say of metadata of these targets that are not signed yet.
-pub fn warning(entries: &Map<String, Value>) -> Option<String> {
+pub(crate) fn warning(entries: &Map<String, Value>) -> Option<String> {
     let size = serde_json::to_vec(entries).map_or(0, |text| text.len() as u64) + FRAME;
     said(size)
 }
 
-pub fn said(size: u64) -> Option<String> {
+pub(crate) fn said(size: u64) -> Option<String> {
     let percent = size.saturating_mul(100) / bound();
     let over = match percent {
         ..WARN_FROM => return None,

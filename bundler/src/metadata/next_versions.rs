@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// New metadata, signed and not written yet.
 #[derive(Debug, Clone, Default)]
-pub struct Update {
+pub(crate) struct Update {
     /// Files in the order in which they must be written.
     pub files: Vec<(String, Vec<u8>)>,
     /// The versions of the roles that change.
@@ -40,7 +40,7 @@ impl Update {
 /// # Errors
 /// [`MetadataError::HalfSigned`] if signatures are missing; what was signed
 /// is kept for others to add theirs.
-pub fn update(
+pub(crate) fn update(
     project: &Project,
     published: &Published,
     entries: &Map<String, Value>,
@@ -133,7 +133,10 @@ fn keep_delegated(published: &Published, fields: &mut Map<String, Value>) {
 ///
 /// # Errors
 /// [`MetadataError::HalfSigned`] if the draft misses signatures.
-pub fn next_root(project: &Project, published: &Published) -> Result<Document, MetadataError> {
+pub(crate) fn next_root(
+    project: &Project,
+    published: &Published,
+) -> Result<Document, MetadataError> {
     // Signed by those who saw what changes (`keys`, `sign root`), not in passing.
     let Some(draft) = root_draft(project, published)? else {
         return Ok(published.root.clone());
@@ -231,12 +234,12 @@ fn require(
 }
 
 /// Where half-signed targets metadata is kept.
-pub fn draft_path(project: &Project) -> PathBuf {
+pub(super) fn draft_path(project: &Project) -> PathBuf {
     project.pending().join("signed-targets.json")
 }
 
 /// Whether somebody has signed the next targets metadata.
-pub fn has_targets_draft(project: &Project) -> bool {
+pub(crate) fn has_targets_draft(project: &Project) -> bool {
     draft_path(project).exists()
 }
 
@@ -244,7 +247,7 @@ pub fn has_targets_draft(project: &Project) -> bool {
 ///
 /// # Errors
 /// If what is half signed is malformed.
-pub fn targets_draft(
+pub(crate) fn targets_draft(
     project: &Project,
     published: &Published,
     entries: &Map<String, Value>,
@@ -258,7 +261,7 @@ pub fn targets_draft(
 ///
 /// # Errors
 /// What is wrong with a key.
-pub fn sign_targets(
+pub(crate) fn sign_targets(
     project: &Project,
     published: &Published,
     entries: &Map<String, Value>,

@@ -19,7 +19,7 @@ const BEFORE_ALL: UnixTime = UnixTime::MIN;
 
 /// Bounds on what is loaded: a repository that is too large for clients can
 /// still be looked at, and mended.
-pub const BOUNDS: Limits = Limits {
+pub(super) const BOUNDS: Limits = Limits {
     root: 512_000,
     timestamp: 16_384,
     snapshot: 16 << 20,
@@ -32,7 +32,7 @@ pub const BOUNDS: Limits = Limits {
 /// The published metadata of all top-level roles; those but the root may not
 /// be published yet.
 #[derive(Debug, Clone)]
-pub struct Published {
+pub(crate) struct Published {
     /// The newest root.
     pub root: Document,
     /// Targets.
@@ -52,7 +52,7 @@ impl Published {
     ///
     /// # Errors
     /// [`MetadataError::Untrusted`].
-    pub fn from_folder(metadata: &Path, pin: Option<&[u8]>) -> Result<Self, MetadataError> {
+    pub(crate) fn from_folder(metadata: &Path, pin: Option<&[u8]>) -> Result<Self, MetadataError> {
         let untrusted = |reason: String| MetadataError::Untrusted {
             folder: metadata.into(),
             reason,
@@ -96,7 +96,7 @@ impl Published {
     }
 
     /// All roots, oldest first, with the names of their files.
-    pub fn roots(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub(crate) fn roots(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let roots = self
             .files
             .iter()
@@ -105,7 +105,7 @@ impl Published {
     }
 
     /// The published metadata of a role.
-    pub fn document(&self, role: &str) -> Option<&Document> {
+    pub(crate) fn document(&self, role: &str) -> Option<&Document> {
         match role {
             "root" => Some(&self.root),
             "targets" => self.targets.as_ref(),
@@ -115,7 +115,7 @@ impl Published {
     }
 
     /// The file of a role other than root.
-    pub fn file(&self, role: &str) -> Option<&[u8]> {
+    pub(crate) fn file(&self, role: &str) -> Option<&[u8]> {
         let version = self.document(role)?.version();
         let name = file_name(role, version, self.consistent_snapshot());
         let found = self.files.iter().find(|(file, _)| *file == name);
@@ -123,17 +123,17 @@ impl Published {
     }
 
     /// Which versions these are.
-    pub fn state(&self) -> Option<State> {
+    pub(crate) fn state(&self) -> Option<State> {
         State::of(self)
     }
 
     /// Whether file names carry versions and hashes.
-    pub fn consistent_snapshot(&self) -> bool {
+    pub(crate) fn consistent_snapshot(&self) -> bool {
         self.root.signed()["consistent_snapshot"] == true
     }
 
     /// The published targets by path, as JSON.
-    pub fn target_entries(&self) -> Map<String, Value> {
+    pub(crate) fn target_entries(&self) -> Map<String, Value> {
         let targets = self.targets.as_ref().map(|t| &t.signed()["targets"]);
         targets
             .and_then(Value::as_object)
@@ -144,7 +144,7 @@ impl Published {
 
 impl State {
     /// That of `published`; `None` while only its root is.
-    pub fn of(published: &Published) -> Option<Self> {
+    pub(crate) fn of(published: &Published) -> Option<Self> {
         let known = |role: &str| {
             Some(Known {
                 version: published.document(role)?.version(),
@@ -170,7 +170,7 @@ fn has_more(metadata: &Path) -> Result<bool, FsError> {
 }
 
 /// Whether two files say the same, by whomever they are signed.
-pub fn same_signed(path: &Path, one: &[u8], other: &[u8]) -> Result<bool, MetadataError> {
+pub(crate) fn same_signed(path: &Path, one: &[u8], other: &[u8]) -> Result<bool, MetadataError> {
     let (one, other) = (Document::parse(path, one)?, Document::parse(path, other)?);
     Ok(one.signed() == other.signed())
 }
@@ -181,7 +181,7 @@ pub fn same_signed(path: &Path, one: &[u8], other: &[u8]) -> Result<bool, Metada
 ///
 /// # Errors
 /// [`MetadataError::Tuf`]: what such a client would say. And what `read` says.
-pub fn walk<E: From<MetadataError> + From<TufError>>(
+pub(crate) fn walk<E: From<MetadataError> + From<TufError>>(
     pin: Option<&[u8]>,
     read: Read<'_, E>,
 ) -> Result<Published, E> {

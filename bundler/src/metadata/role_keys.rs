@@ -10,7 +10,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// What is wrong with a key.
-pub fn signers(
+pub(crate) fn signers(
     role: &str,
     root: &Document,
     keyring: &Keyring,
@@ -28,7 +28,7 @@ pub fn signers(
 
 /// The keys that `root` gives `role`, by id; `None` for those of a kind that
 /// this program does not know.
-pub fn role_keys(role: &str, root: &Document) -> Vec<(String, Option<PublicKey>)> {
+pub(crate) fn role_keys(role: &str, root: &Document) -> Vec<(String, Option<PublicKey>)> {
     let ids = root.signed()["roles"][role]["keyids"].as_array();
     let ids = ids.into_iter().flatten().filter_map(Value::as_str);
     ids.map(|id| {
@@ -41,7 +41,7 @@ pub fn role_keys(role: &str, root: &Document) -> Vec<(String, Option<PublicKey>)
 }
 
 /// What the keys that `root` gives `role` are called here; else their ids.
-pub fn key_names(role: &str, root: &Document, keyring: &Keyring) -> Vec<String> {
+pub(crate) fn key_names(role: &str, root: &Document, keyring: &Keyring) -> Vec<String> {
     let keys = role_keys(role, root).into_iter();
     keys.map(|(id, key)| {
         let known = key.as_ref().and_then(|key| keyring.find(key));

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// # Errors
 /// [`RootChangeError`] if a threshold cannot be met, or what is wrong
 /// with a key.
-pub fn first_root(
+pub(crate) fn first_root(
     roles: &[(Vec<PublicKey>, usize); 4],
     days: u32,
     keyring: &Keyring,
@@ -61,7 +61,7 @@ pub fn first_root(
 }
 
 /// Where the draft of the next root is kept.
-pub fn draft_path(project: &Project) -> PathBuf {
+pub(super) fn draft_path(project: &Project) -> PathBuf {
     project.pending().join("root.json")
 }
 
@@ -69,7 +69,7 @@ pub fn draft_path(project: &Project) -> PathBuf {
 ///
 /// # Errors
 /// If it is malformed. One that is not the next any more is none.
-pub fn root_draft(
+pub(crate) fn root_draft(
     project: &Project,
     published: &Published,
 ) -> Result<Option<Document>, MetadataError> {
@@ -84,7 +84,7 @@ pub fn root_draft(
 
 /// A change of who signs.
 #[derive(Debug, Clone)]
-pub enum Change {
+pub(crate) enum Change {
     /// Gives a role one more key.
     Add(String, PublicKey),
     /// Puts a key in the place of another, in all roles.
@@ -103,7 +103,7 @@ pub enum Change {
 /// # Errors
 /// [`RootChangeError`] for a change that leaves fewer keys than must
 /// sign, or that changes nothing.
-pub fn change_root(
+pub(crate) fn change_root(
     project: &Project,
     published: &Published,
     change: &Change,
@@ -223,7 +223,7 @@ fn drop_unused(draft: &mut Document) {
 ///
 /// # Errors
 /// What is wrong with a key.
-pub fn sign_root_draft(
+pub(crate) fn sign_root_draft(
     project: &Project,
     published: &Published,
     keyring: &Keyring,
@@ -241,7 +241,7 @@ pub fn sign_root_draft(
 ///
 /// # Errors
 /// What is wrong with a key.
-pub fn sign_root(
+pub(super) fn sign_root(
     draft: &mut Document,
     published: &Published,
     keyring: &Keyring,

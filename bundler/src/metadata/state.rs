@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One version of one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub(crate) struct Known {
     /// The version.
     pub version: u64,
     /// SHA-256 of the file.
@@ -14,7 +14,7 @@ pub struct Known {
 /// Which versions make a published state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub struct State {
+pub(crate) struct State {
     pub root: u64,
     pub timestamp: Known,
     pub snapshot: Known,
@@ -32,7 +32,7 @@ impl State {
 
     /// The first role in which this is older than `other`: its version here
     /// and there.
-    pub fn older_than(&self, other: &State) -> Option<(&'static str, u64, u64)> {
+    pub(crate) fn older_than(&self, other: &State) -> Option<(&'static str, u64, u64)> {
         if self.root < other.root {
             return Some(("root", self.root, other.root));
         }
@@ -45,7 +45,7 @@ impl State {
 
     /// The first role that has the same version as in `other` and another
     /// content.
-    pub fn differs_from(&self, other: &State) -> Option<(&'static str, u64)> {
+    pub(crate) fn differs_from(&self, other: &State) -> Option<(&'static str, u64)> {
         let both = self.roles().into_iter().zip(other.roles());
         let mut other = both.filter(|((_, here), (_, there))| {
             here.version == there.version && here.sha256 != there.sha256

@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The pinned root, beside the settings; for version control.
-pub const PIN: &str = "notsotuf-root.json";
+pub(crate) const PIN: &str = "notsotuf-root.json";
 /// What was published last, beside the settings; for version control too.
-pub const MEMORY: &str = "notsotuf-published.json";
+pub(crate) const MEMORY: &str = "notsotuf-published.json";
 
 /// The most that is read of what is remembered: about 100 bytes for each root
 /// and 10 for each release that ever was.
@@ -28,7 +28,7 @@ const MAX_MEMORY: u64 = 4 << 20;
 
 /// What a project remembers of what it published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// SHA-256 of each root, from the first on.
     #[serde(default)]
     pub roots: Vec<String>,
@@ -55,7 +55,7 @@ impl Memory {
     ///
     /// # Errors
     /// [`MetadataError::Old`], [`MetadataError::Other`].
-    pub fn check(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
+    pub(crate) fn check(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
         self.check_roots(folder, found)?;
         for known in [&self.published, &self.uploaded].into_iter().flatten() {
             self.check_state(folder, found, known)?;
@@ -67,7 +67,11 @@ impl Memory {
     ///
     /// # Errors
     /// [`MetadataError::Untrusted`].
-    pub fn check_roots(&self, folder: &Path, found: &Published) -> Result<(), MetadataError> {
+    pub(crate) fn check_roots(
+        &self,
+        folder: &Path,
+        found: &Published,
+    ) -> Result<(), MetadataError> {
         for (known, (file, bytes)) in self.roots.iter().zip(found.roots()) {
             if *known != sha256_hex(bytes) {
                 return Err(MetadataError::Untrusted {
@@ -128,7 +132,7 @@ impl Published {
     ///
     /// # Errors
     /// [`MetadataError`], saying what is wrong and how to get a good copy.
-    pub fn load(project: &Project) -> Result<Self, MetadataError> {
+    pub(crate) fn load(project: &Project) -> Result<Self, MetadataError> {
         let trust = Trust::open(project)?;
         match Self::load_trusting(project, &trust) {
             // Another command may just be publishing.
@@ -150,7 +154,7 @@ impl Published {
 
 /// What a project trusts.
 #[derive(Debug)]
-pub struct Trust {
+pub(crate) struct Trust {
     folder: PathBuf,
     /// The pinned root.
     pub root: Option<Vec<u8>>,
@@ -163,7 +167,7 @@ impl Trust {
     ///
     /// # Errors
     /// If one of them is malformed.
-    pub fn open(project: &Project) -> Result<Self, MetadataError> {
+    pub(crate) fn open(project: &Project) -> Result<Self, MetadataError> {
         let folder = project.folder().to_path_buf();
         let path = folder.join(MEMORY);
         let memory = match fs::read_optional(&path, MAX_MEMORY)? {
@@ -185,7 +189,7 @@ impl Trust {
     }
 
     /// Where the pinned root is.
-    pub fn pin(&self) -> PathBuf {
+    pub(crate) fn pin(&self) -> PathBuf {
         self.folder.join(PIN)
     }
 
@@ -194,7 +198,7 @@ impl Trust {
     ///
     /// # Errors
     /// The file system's.
-    pub fn follow(&mut self, published: &Published) -> Result<bool, MetadataError> {
+    pub(crate) fn follow(&mut self, published: &Published) -> Result<bool, MetadataError> {
         let Some((_, newest)) = published.roots().last() else {
             return Ok(false);
         };
@@ -212,7 +216,7 @@ impl Trust {
     }
 
     /// Whether a release of this number was published.
-    pub fn was_used(&self, app: &str, version: &Version) -> bool {
+    pub(crate) fn was_used(&self, app: &str, version: &Version) -> bool {
         let versions = self.memory.used.get(app);
         versions.is_some_and(|versions| versions.contains(version))
     }
@@ -221,7 +225,7 @@ impl Trust {
     ///
     /// # Errors
     /// The file system's.
-    pub fn save(&self) -> Result<(), MetadataError> {
+    pub(crate) fn save(&self) -> Result<(), MetadataError> {
         let mut text = serde_json::to_string_pretty(&self.memory).expect("it can be written");
         text.push('\n');
         fs::write_atomically(&self.folder.join(MEMORY), text.as_bytes())?;
@@ -232,7 +236,7 @@ impl Trust {
     ///
     /// # Errors
     /// The file system's.
-    pub fn remember_published(
+    pub(crate) fn remember_published(
         project: &Project,
         published: &Published,
     ) -> Result<(), MetadataError> {
@@ -243,7 +247,7 @@ impl Trust {
     ///
     /// # Errors
     /// The file system's.
-    pub fn remember_uploaded(
+    pub(crate) fn remember_uploaded(
         project: &Project,
         published: &Published,
     ) -> Result<(), MetadataError> {
@@ -266,7 +270,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`MetadataError::Unpinned`], or what is wrong with the repository.
-    pub fn pin_first(project: &Project, key_dirs: &[PathBuf]) -> Result<(), MetadataError> {
+    pub(crate) fn pin_first(project: &Project, key_dirs: &[PathBuf]) -> Result<(), MetadataError> {
         let mut trust = Self::open(project)?;
         let folder = project.metadata();
         if trust.root.is_some() || !folder.join("1.root.json").exists() {

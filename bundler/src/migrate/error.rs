@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Why a repository cannot be taken over. Nothing of it is changed.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// The settings of the new project.
     #[error(transparent)]
     Project(#[from] ProjectError),

@@ -2,9 +2,9 @@
 
 mod error;
 mod place;
-pub mod pyupdater;
-pub mod pyupdater_bridge;
+pub(crate) mod pyupdater;
+pub(crate) mod pyupdater_bridge;
 mod roots;
-pub mod tufup;
+pub(crate) mod tufup;
 
-pub use error::ImportError;
+pub(crate) use error::ImportError;

@@ -5,7 +5,7 @@ use super::error::ImportError;
 use std::path::{Path, PathBuf};
 
 /// A folder with settings of tufup.
-pub struct Place<'a> {
+pub(super) struct Place<'a> {
     /// The folder.
     pub folder: &'a Path,
     /// The settings file.
@@ -17,7 +17,7 @@ impl Place<'_> {
     ///
     /// # Errors
     /// [`ImportError::Elsewhere`] if there is none.
-    pub fn repository(
+    pub(super) fn repository(
         &self,
         named: &str,
         warnings: &mut Vec<String>,
@@ -31,7 +31,7 @@ impl Place<'_> {
     }
 
     /// The folder of the keys, which may be on a medium that is not here.
-    pub fn keystore(&self, named: &str, warnings: &mut Vec<String>) -> PathBuf {
+    pub(super) fn keystore(&self, named: &str, warnings: &mut Vec<String>) -> PathBuf {
         if let Some(found) = self.find(named, "keys_dir", &Path::is_dir, warnings) {
             return found;
         }

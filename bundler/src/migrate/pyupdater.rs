@@ -28,7 +28,7 @@ const MAX_LIST: u64 = 64 << 20;
 
 /// What there is to take over.
 #[derive(Debug)]
-pub struct PyUpdaterRepository {
+pub(crate) struct PyUpdaterRepository {
     /// PyUpdater's `APP_NAME`.
     pub app: String,
     /// Where clients look for updates.
@@ -45,7 +45,7 @@ pub struct PyUpdaterRepository {
 
 /// One release for one platform.
 #[derive(Debug)]
-pub struct PyUpdaterRelease {
+pub(crate) struct PyUpdaterRelease {
     /// The name here.
     pub app: String,
     /// As PyUpdater calls it.
@@ -58,7 +58,7 @@ pub struct PyUpdaterRelease {
 
 /// An archive whose name says another version than the list.
 #[derive(Debug)]
-pub struct Disagreement {
+pub(crate) struct Disagreement {
     /// The archive.
     pub archive: String,
     /// What the list says.
@@ -111,7 +111,10 @@ struct Listed {
 ///
 /// # Errors
 /// [`ImportError`]. Archives that are missing are no error, damaged ones are.
-pub fn read(folder: &Path, published: Option<&Path>) -> Result<PyUpdaterRepository, ImportError> {
+pub(crate) fn read(
+    folder: &Path,
+    published: Option<&Path>,
+) -> Result<PyUpdaterRepository, ImportError> {
     let data = folder.join("pyu-data");
     let deploy = published.map_or_else(|| data.join("deploy"), Path::to_path_buf);
     let path = folder.join(CONFIG);
@@ -243,7 +246,7 @@ impl PyUpdaterRepository {
     }
 
     /// The applications there will be, and what they are in PyUpdater.
-    pub fn apps(&self) -> BTreeMap<String, PyUpdaterName> {
+    pub(crate) fn apps(&self) -> BTreeMap<String, PyUpdaterName> {
         let apps = self.releases.iter();
         apps.map(|release| (release.app.clone(), release.old.clone()))
             .collect()
@@ -311,7 +314,7 @@ const SUFFIXES: [&str; 4] = [".tar.gz", ".tar.bz2", ".tgz", ".zip"];
 ///
 /// # Errors
 /// [`ImportError::Archive`].
-pub fn unpack(archive: &Path, into: &Path) -> Result<PathBuf, ImportError> {
+pub(crate) fn unpack(archive: &Path, into: &Path) -> Result<PathBuf, ImportError> {
     let damaged = |reason: String| ImportError::Archive {
         path: archive.into(),
         reason,

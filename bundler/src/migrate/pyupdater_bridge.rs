@@ -15,7 +15,7 @@ use zip::write::SimpleFileOptions;
 
 /// Why there is no bridge.
 #[derive(Debug, thiserror::Error)]
-pub enum BridgeError {
+pub(crate) enum BridgeError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -58,7 +58,7 @@ pub enum BridgeError {
 
 /// What was made.
 #[derive(Debug)]
-pub struct Bridge {
+pub(crate) struct Bridge {
     /// The release in it.
     pub version: Version,
     /// The archive.
@@ -71,7 +71,7 @@ pub struct Bridge {
 ///
 /// # Errors
 /// [`BridgeError`]; there is no archive then.
-pub fn make(project: &Project, options: &ShipOptions) -> Result<Bridge, BridgeError> {
+pub(crate) fn make(project: &Project, options: &ShipOptions) -> Result<Bridge, BridgeError> {
     let old = project.settings.pyupdater.get(options.app);
     let old = old.ok_or_else(|| BridgeError::Unknown(options.app.into()))?;
     fs::create_dir_all(options.output)?;

@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`ImportError::Roots`] if others are missing.
-pub fn fix(metadata: &Path) -> Result<Vec<String>, ImportError> {
+pub(super) fn fix(metadata: &Path) -> Result<Vec<String>, ImportError> {
     let path = metadata.join("root.json");
     let name = |version: u64| format!("{version}.root.json");
     let here = |version: u64| metadata.join(name(version)).is_file();

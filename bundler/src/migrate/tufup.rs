@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// Which of the two Python packages made the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavour {
+pub(crate) enum Flavour {
     /// tufup, 0.2 and later.
     Tufup,
     /// notsotuf, 0.1 and before.
@@ -39,7 +39,7 @@ impl Flavour {
 
 /// What was taken over.
 #[derive(Debug)]
-pub struct Imported {
+pub(crate) struct Imported {
     /// The application.
     pub app: String,
     /// How many targets.
@@ -59,7 +59,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`ImportError`].
-pub fn import(
+pub(crate) fn import(
     folder: &Path,
     flavour: Flavour,
     url: Option<String>,

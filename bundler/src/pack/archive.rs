@@ -17,7 +17,7 @@ const MTIME: u64 = 315_532_800;
 
 /// Why a bundle cannot be packed.
 #[derive(Debug, thiserror::Error)]
-pub enum PackError {
+pub(crate) enum PackError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -45,7 +45,7 @@ pub enum PackError {
 
 /// The tar inside an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tar {
+pub(crate) struct Tar {
     /// Bytes.
     pub size: u64,
     /// Hash.
@@ -54,7 +54,7 @@ pub struct Tar {
 
 /// A file, folder or link of the bundle.
 #[derive(Debug)]
-pub struct Item {
+pub(crate) struct Item {
     /// `/`-separated, relative.
     pub name: String,
     /// Where it is.
@@ -68,7 +68,7 @@ pub struct Item {
 ///
 /// # Errors
 /// [`PackError`], naming the file.
-pub fn pack(
+pub(crate) fn pack(
     bundle: &Path,
     archive: &Path,
     bar: impl FnOnce(u64) -> ProgressBar,
@@ -106,7 +106,7 @@ pub fn pack(
 ///
 /// # Errors
 /// [`PackError`], naming the file.
-pub fn collect(bundle: &Path) -> Result<Vec<Item>, PackError> {
+pub(crate) fn collect(bundle: &Path) -> Result<Vec<Item>, PackError> {
     let top = std::fs::metadata(bundle).map_err(|e| FsError::new("read", bundle, e))?;
     let mut items = Vec::new();
     if top.is_file() {
@@ -198,7 +198,7 @@ fn append<W: Write>(
 }
 
 /// Permission bits as they will be installed.
-pub fn mode(item: &Item) -> u32 {
+pub(crate) fn mode(item: &Item) -> u32 {
     if item.kind.is_symlink() {
         return 0o777;
     }

@@ -1,7 +1,7 @@
 //! Packs bundles into archives, and compresses them on all cores.
 
-pub mod archive;
-pub mod parallel_gzip;
+pub(crate) mod archive;
+pub(crate) mod parallel_gzip;
 mod unpacked;
 
-pub use unpacked::Unpacked;
+pub(crate) use unpacked::Unpacked;

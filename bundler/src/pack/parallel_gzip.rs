@@ -15,7 +15,7 @@ const LEVEL: Compression = Compression::new(6);
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// Compresses what is written to it.
-pub struct Gzip<W: Write> {
+pub(crate) struct Gzip<W: Write> {
     out: W,
     block: Vec<u8>,
     crc: Crc,
@@ -29,7 +29,7 @@ impl<W: Write> Gzip<W> {
     ///
     /// # Errors
     /// What writing to `out` said.
-    pub fn new(mut out: W) -> io::Result<Self> {
+    pub(crate) fn new(mut out: W) -> io::Result<Self> {
         out.write_all(&HEADER)?;
         Ok(Gzip {
             out,
@@ -65,7 +65,7 @@ impl<W: Write> Gzip<W> {
     ///
     /// # Errors
     /// What writing said.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub(crate) fn finish(mut self) -> io::Result<W> {
         if !self.block.is_empty() {
             self.pass_on()?;
         }

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A bundle that was unpacked from its archive, as a client does.
-pub struct Unpacked {
+pub(crate) struct Unpacked {
     /// Where.
     pub folder: PathBuf,
     /// What.
@@ -20,7 +20,11 @@ impl Unpacked {
     ///
     /// # Errors
     /// Why clients would refuse it.
-    pub fn open(archive: &Path, folder: &Path, progress: Progress) -> Result<Self, ArchiveError> {
+    pub(crate) fn open(
+        archive: &Path,
+        folder: &Path,
+        progress: Progress,
+    ) -> Result<Self, ArchiveError> {
         fs::create_dir_all(folder)?;
         let file = fs::open(archive)?;
         let size = file.metadata().map_or(0, |m| m.len());
@@ -34,7 +38,7 @@ impl Unpacked {
     ///
     /// # Errors
     /// Why clients would refuse it.
-    pub fn read(gz: impl Read + Send, folder: &Path) -> Result<Self, ArchiveError> {
+    pub(crate) fn read(gz: impl Read + Send, folder: &Path) -> Result<Self, ArchiveError> {
         Ok(Unpacked {
             folder: folder.into(),
             manifest: unpack(gz, folder, UnpackOptions::default())?,
@@ -42,7 +46,7 @@ impl Unpacked {
     }
 
     /// The same, lent.
-    pub fn tree(&self) -> Tree<'_> {
+    pub(crate) fn tree(&self) -> Tree<'_> {
         Tree {
             folder: &self.folder,
             manifest: &self.manifest,

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// Why such a patch cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum BsdiffError {
+pub(crate) enum BsdiffError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -44,7 +44,7 @@ pub enum BsdiffError {
 ///
 /// # Errors
 /// [`BsdiffError`]; [`BsdiffError::Budget`] if it takes longer.
-pub fn patch(
+pub(crate) fn patch(
     old: &Path,
     new: &Path,
     patch: &Path,

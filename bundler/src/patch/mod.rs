@@ -1,6 +1,6 @@
 //! Makes patches: file by file for the stub, and over whole archives for
 //! clients of tufup.
 
-pub mod bsdiff4;
-pub mod members;
-pub mod per_file;
+pub(crate) mod bsdiff4;
+pub(crate) mod members;
+pub(crate) mod per_file;

@@ -10,7 +10,7 @@ const DESTINATIONS: [&str; 5] = ["s3:", "gs:", "az:", "rsync:", "file:"];
 ///
 /// # Errors
 /// What is wrong with it, and what would do.
-pub fn check(text: &str) -> Result<String, String> {
+pub(crate) fn check(text: &str) -> Result<String, String> {
     const EXAMPLE: &str = "such as https://example.com/updates";
     if text.is_empty() {
         return Err(format!("it is empty; an address {EXAMPLE} is wanted"));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// What is wrong with a project.
 #[derive(Debug, thiserror::Error)]
-pub enum ProjectError {
+pub(crate) enum ProjectError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),

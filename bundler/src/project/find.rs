@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`ProjectError::Nowhere`], or [`ProjectError::Foreign`] for one above that
 /// is neither this user's nor of the owner of the current folder.
-pub fn find(named: Option<&Path>) -> Result<PathBuf, ProjectError> {
+pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, ProjectError> {
     if let Some(folder) = named {
         return Ok(folder.into());
     }
@@ -34,7 +34,7 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, ProjectError> {
 }
 
 #[cfg(unix)]
-pub fn is_trusted(settings: &Path, current: &Path) -> bool {
+pub(super) fn is_trusted(settings: &Path, current: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let owner = |path: &Path| std::fs::metadata(path).map(|found| found.uid()).ok();
     let of = owner(settings);

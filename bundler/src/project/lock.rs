@@ -12,7 +12,7 @@ const FILE: &str = ".notsotuf-lock";
 
 /// Why a project cannot be locked.
 #[derive(Debug, thiserror::Error)]
-pub enum LockError {
+pub(crate) enum LockError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -26,13 +26,13 @@ pub enum LockError {
 
 /// The right to change a project, until this is dropped.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 /// What happens while another command has the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhenBusy {
+pub(crate) enum WhenBusy {
     /// It is said, and waited for.
     Wait,
     /// It is an error.
@@ -44,7 +44,11 @@ impl Lock {
     ///
     /// # Errors
     /// [`LockError`].
-    pub fn acquire(folder: &Path, command: &str, when_busy: WhenBusy) -> Result<Self, LockError> {
+    pub(crate) fn acquire(
+        folder: &Path,
+        command: &str,
+        when_busy: WhenBusy,
+    ) -> Result<Self, LockError> {
         let path = folder.join(FILE);
         let mut file = OpenOptions::new()
             .create(true)

@@ -1,18 +1,18 @@
 //! A project: its settings file, and where its keys and its repository are.
 
-pub mod address;
+pub(crate) mod address;
 mod error;
 mod find;
-pub mod lock;
-pub mod new_project;
+pub(crate) mod lock;
+pub(crate) mod new_project;
 mod settings;
 mod template;
 
 use crate::project::settings::{Settings, parse};
-pub use error::ProjectError;
-pub use find::find;
-pub use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, toml_string};
-pub use template::{Template, create, planned};
+pub(crate) use error::ProjectError;
+pub(crate) use find::find;
+pub(crate) use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, toml_string};
+pub(crate) use template::{Template, create, planned};
 
 use crate::keys::{KeyError, Keyring};
 use notsotuf_stub::catalog::TargetKind;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// An open project.
 #[derive(Debug, Clone)]
-pub struct Project {
+pub(crate) struct Project {
     root: PathBuf,
     /// Its settings.
     pub settings: Settings,
@@ -32,7 +32,7 @@ impl Project {
     ///
     /// # Errors
     /// [`ProjectError`], naming the settings file.
-    pub fn open(root: &Path) -> Result<Self, ProjectError> {
+    pub(crate) fn open(root: &Path) -> Result<Self, ProjectError> {
         let path = root.join(FILE);
         let bytes = fs::read_optional(&path, settings::MAX_SIZE)?
             .ok_or_else(|| ProjectError::Missing(path.clone()))?;
@@ -45,7 +45,7 @@ impl Project {
         Ok(Self::with(root, settings))
     }
 
-    pub fn with(root: &Path, mut settings: Settings) -> Self {
+    pub(crate) fn with(root: &Path, mut settings: Settings) -> Self {
         for signer in &mut settings.signers {
             signer.key = root.join(&signer.key);
             signer.folder = root.into();
@@ -57,42 +57,42 @@ impl Project {
     }
 
     /// The project's own folder.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The folder with the settings.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.root
     }
     /// The project's own folder of keys.
-    pub fn keystore(&self) -> PathBuf {
+    pub(crate) fn keystore(&self) -> PathBuf {
         self.root.join(&self.settings.keystore)
     }
     /// All keys at hand: the keystore, `more` folders, external signers.
     ///
     /// # Errors
     /// If one of them is malformed.
-    pub fn keyring(&self, more: &[PathBuf]) -> Result<Keyring, KeyError> {
+    pub(crate) fn keyring(&self, more: &[PathBuf]) -> Result<Keyring, KeyError> {
         let mut folders = vec![self.keystore()];
         folders.extend_from_slice(more);
         Keyring::open(folders, self.settings.signers.clone())
     }
     /// The published files.
-    pub fn repository(&self) -> PathBuf {
+    pub(crate) fn repository(&self) -> PathBuf {
         self.root.join(&self.settings.repository)
     }
     /// The published metadata.
-    pub fn metadata(&self) -> PathBuf {
+    pub(crate) fn metadata(&self) -> PathBuf {
         self.repository().join("metadata")
     }
     /// The published targets.
-    pub fn targets(&self) -> PathBuf {
+    pub(crate) fn targets(&self) -> PathBuf {
         self.repository().join("targets")
     }
     /// What is prepared and not published. Beside the repository, so that
     /// copying that one copies nothing unfinished.
-    pub fn pending(&self) -> PathBuf {
+    pub(crate) fn pending(&self) -> PathBuf {
         self.root.join(".notsotuf-pending")
     }
 
@@ -100,7 +100,7 @@ impl Project {
     ///
     /// # Errors
     /// [`ProjectError::NoApp`] or [`ProjectError::WhichApp`].
-    pub fn app(&self, wanted: Option<&str>) -> Result<&str, ProjectError> {
+    pub(crate) fn app(&self, wanted: Option<&str>) -> Result<&str, ProjectError> {
         let apps = &self.settings.apps;
         match (wanted, apps.as_slice()) {
             (None, [only]) => Ok(only),
@@ -117,7 +117,12 @@ impl Project {
     }
 
     /// The name of a target.
-    pub fn target(&self, app: &str, version: &pep440_rs::Version, kind: TargetKind) -> String {
+    pub(crate) fn target(
+        &self,
+        app: &str,
+        version: &pep440_rs::Version,
+        kind: TargetKind,
+    ) -> String {
         let suffix = match kind {
             TargetKind::Archive => &self.settings.archive_suffix,
             TargetKind::Patch => ".patch",

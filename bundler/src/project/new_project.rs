@@ -19,7 +19,7 @@ const JOURNAL: &str = ".notsotuf-init.json";
 const MAX_SIZE: u64 = 1 << 20;
 
 /// A file that a new project is to have.
-pub struct NewFile {
+pub(crate) struct NewFile {
     /// Where.
     pub path: PathBuf,
     /// What.
@@ -30,7 +30,7 @@ pub struct NewFile {
 
 impl NewFile {
     /// One that everybody may read.
-    pub fn open(path: PathBuf, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn open(path: PathBuf, bytes: impl Into<Vec<u8>>) -> Self {
         NewFile {
             path,
             bytes: bytes.into(),
@@ -39,7 +39,7 @@ impl NewFile {
     }
 
     /// One that only this user may read.
-    pub fn secret(path: PathBuf, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn secret(path: PathBuf, bytes: impl Into<Vec<u8>>) -> Self {
         NewFile {
             secret: true,
             ..Self::open(path, bytes)
@@ -65,7 +65,7 @@ impl NewFile {
 ///
 /// # Errors
 /// The file system's.
-pub fn clear_up(root: &Path) -> Result<(), FsError> {
+pub(crate) fn clear_up(root: &Path) -> Result<(), FsError> {
     let journal = root.join(JOURNAL);
     let Some(bytes) = fs::read_optional(&journal, MAX_SIZE)? else {
         return Ok(());
@@ -95,7 +95,7 @@ pub fn clear_up(root: &Path) -> Result<(), FsError> {
 ///
 /// # Errors
 /// The file system's; none of them is there then.
-pub fn write(root: &Path, files: &[NewFile]) -> Result<(), FsError> {
+pub(crate) fn write(root: &Path, files: &[NewFile]) -> Result<(), FsError> {
     let list: Result<Vec<Value>, FsError> = files
         .iter()
         .map(|file| {
@@ -134,7 +134,7 @@ fn write_journal(path: &Path, text: &str) -> Result<(), FsError> {
 /// What is to be in `.gitignore`: private keys, what is not published yet,
 /// and archives, which are where they are published. `None` for what is not
 /// in the folder of the project.
-pub fn ignored(keystore: &Path, repository: &Path) -> String {
+pub(crate) fn ignored(keystore: &Path, repository: &Path) -> String {
     let mut text = String::new();
     if let Some(keystore) = pattern(keystore) {
         text.push_str(&format!(
@@ -174,7 +174,7 @@ fn pattern(folder: &Path) -> Option<String> {
 
 /// The lines of `wanted` that `there` does not have, after it; `None` if it
 /// has them all.
-pub fn extended(there: &str, wanted: &str) -> Option<String> {
+pub(crate) fn extended(there: &str, wanted: &str) -> Option<String> {
     let known: Vec<&str> = there.lines().map(str::trim).collect();
     let missing: Vec<&str> = wanted
         .lines()

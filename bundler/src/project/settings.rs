@@ -9,19 +9,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The name of the settings file.
-pub const FILE: &str = "notsotuf-project.toml";
+pub(crate) const FILE: &str = "notsotuf-project.toml";
 
 /// The most that is read of the settings file, which people write.
-pub const MAX_SIZE: u64 = 1 << 20;
+pub(super) const MAX_SIZE: u64 = 1 << 20;
 
 /// The four top-level roles, in the order in which they are listed.
-pub const ROLES: [&str; 4] = ["root", "targets", "snapshot", "timestamp"];
+pub(crate) const ROLES: [&str; 4] = ["root", "targets", "snapshot", "timestamp"];
 
 /// For how many days new metadata of each role is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct ExpiresDays {
+pub(crate) struct ExpiresDays {
     pub root: u32,
     pub targets: u32,
     pub snapshot: u32,
@@ -30,7 +30,7 @@ pub struct ExpiresDays {
 
 impl ExpiresDays {
     /// The days of one of [`ROLES`].
-    pub fn get(&self, role: &str) -> u32 {
+    pub(crate) fn get(&self, role: &str) -> u32 {
         match role {
             "root" => self.root,
             "targets" => self.targets,
@@ -43,7 +43,7 @@ impl ExpiresDays {
 
 /// How patches are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub enum PatchFormat {
+pub(crate) enum PatchFormat {
     /// Per file, with the members of files compared as plain bytes.
     #[default]
     #[serde(rename = "notsotuf-2")]
@@ -64,7 +64,7 @@ pub enum PatchFormat {
 
 impl PatchFormat {
     /// The stub's name for it; `None` if no patches are made for the stub.
-    pub fn per_file(self) -> Option<Format> {
+    pub(crate) fn per_file(self) -> Option<Format> {
         match self {
             PatchFormat::Notsotuf2 => Some(Format::Two),
             PatchFormat::Notsotuf1 => Some(Format::One),
@@ -73,7 +73,7 @@ impl PatchFormat {
     }
 
     /// As the settings name it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             PatchFormat::Notsotuf2 => Format::Two.name(),
             PatchFormat::Notsotuf1 => Format::One.name(),
@@ -87,7 +87,7 @@ impl PatchFormat {
 /// from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PyUpdaterName {
+pub(crate) struct PyUpdaterName {
     /// PyUpdater's `APP_NAME`.
     pub name: String,
     /// PyUpdater's word for the platform: `win`, `mac`, `nix64`, …
@@ -97,7 +97,7 @@ pub struct PyUpdaterName {
 /// What `ship` writes into the stub's settings.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Client {
+pub(crate) struct Client {
     /// Where the repository is published; `metadata/` and `targets/` are in it.
     pub url: Option<String>,
     /// What users know the application as; else its name.
@@ -117,7 +117,7 @@ pub struct Client {
 /// The settings file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Names of the applications (with the platform, by custom).
     pub apps: Vec<String>,
     /// Folder of the keys, relative to the project.
@@ -148,19 +148,19 @@ pub struct Settings {
     pub pyupdater: BTreeMap<String, PyUpdaterName>,
 }
 
-pub fn default_keystore() -> PathBuf {
+pub(super) fn default_keystore() -> PathBuf {
     "keystore".into()
 }
 
-pub fn default_repository() -> PathBuf {
+pub(super) fn default_repository() -> PathBuf {
     "repository".into()
 }
 
-pub fn default_suffix() -> String {
+pub(super) fn default_suffix() -> String {
     ".tar.gz".into()
 }
 
-pub fn parse(text: &str) -> Result<Settings, String> {
+pub(super) fn parse(text: &str) -> Result<Settings, String> {
     let settings: Settings = toml::from_str(text).map_err(|e| e.to_string())?;
     if settings.apps.is_empty() {
         return Err("apps is empty".into());
@@ -188,7 +188,7 @@ pub fn parse(text: &str) -> Result<Settings, String> {
 
 /// # Errors
 /// What is wrong with the name of an application.
-pub fn check_app(name: &str) -> Result<(), String> {
+pub(super) fn check_app(name: &str) -> Result<(), String> {
     if is_name(name) {
         return Ok(());
     }
@@ -198,6 +198,6 @@ pub fn check_app(name: &str) -> Result<(), String> {
 }
 
 /// A basic string of TOML 1.0, whose escapes are those of JSON.
-pub fn toml_string(text: &str) -> String {
+pub(crate) fn toml_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// What `init` is told.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub(crate) struct Template {
     /// Names of applications.
     pub apps: Vec<String>,
     /// URL of the repository.
@@ -39,7 +39,7 @@ pub struct Template {
 /// # Errors
 /// [`ProjectError::Exists`] if there is one, [`ProjectError::Unfinished`] if
 /// it has no root.
-pub fn planned(root: &Path, template: &Template) -> Result<(Project, String), ProjectError> {
+pub(crate) fn planned(root: &Path, template: &Template) -> Result<(Project, String), ProjectError> {
     let path = root.join(FILE);
     let text = template.to_text();
     let form = |reason| ProjectError::Form {
@@ -70,7 +70,7 @@ pub fn planned(root: &Path, template: &Template) -> Result<(Project, String), Pr
 ///
 /// # Errors
 /// [`ProjectError::Exists`] if there is one.
-pub fn create(root: &Path, template: &Template) -> Result<Project, ProjectError> {
+pub(crate) fn create(root: &Path, template: &Template) -> Result<Project, ProjectError> {
     let path = root.join(FILE);
     if path.exists() {
         return Err(ProjectError::Exists(path));
@@ -193,7 +193,7 @@ mod tests {
     use crate::project::settings::PatchFormat;
     use crate::project::settings::PyUpdaterName;
 
-    pub fn template() -> Template {
+    pub(super) fn template() -> Template {
         Template {
             apps: vec!["my-app".into()],
             url: Some("https://example.com/\"x\"".into()),

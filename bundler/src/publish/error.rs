@@ -7,7 +7,7 @@ use notsotuf_stub::fs::FsError;
 
 /// Why nothing was published.
 #[derive(Debug, thiserror::Error)]
-pub enum PublishError {
+pub(crate) enum PublishError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),

@@ -2,14 +2,14 @@
 //! back what clients see.
 
 mod error;
-pub mod fetch;
+pub(crate) mod fetch;
 mod move_file;
 mod publication;
 mod scope;
-pub mod serve;
+pub(crate) mod serve;
 mod size_check;
-pub mod upload;
+pub(crate) mod upload;
 
-pub use error::PublishError;
-pub use publication::{Report, publish};
-pub use scope::PublishScope;
+pub(crate) use error::PublishError;
+pub(crate) use publication::{Report, publish};
+pub(crate) use scope::PublishScope;

@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// The file system's; there is nothing new at `to` then.
-pub fn move_file(from: &Path, to: &Path) -> Result<(), FsError> {
+pub(super) fn move_file(from: &Path, to: &Path) -> Result<(), FsError> {
     match fs::rename_durably(from, to) {
         Err(e) if e.source.kind() == ErrorKind::CrossesDevices => {}
         result => return result,

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// What was published.
 #[derive(Debug)]
-pub struct Report {
+pub(crate) struct Report {
     /// Targets that are new.
     pub added: Vec<String>,
     /// Targets that are gone.
@@ -35,7 +35,7 @@ pub struct Report {
 /// Before anything is written, if a file is missing, signatures are missing,
 /// or a client would refuse the result. Interrupted at any point, it can just
 /// be called again.
-pub fn publish(
+pub(crate) fn publish(
     project: &Project,
     keyring: &Keyring,
     passphrases: &Passphrases,

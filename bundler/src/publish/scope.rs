@@ -2,7 +2,7 @@
 
 /// What to publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PublishScope {
+pub(crate) enum PublishScope {
     /// All that is pending, and fresh timestamp and snapshot.
     Pending,
     /// Fresh expiry dates only, for cron; releases that are pending stay so.

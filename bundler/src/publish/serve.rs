@@ -14,7 +14,7 @@ use tiny_http::{Header, Method, Request, Response, Server};
 /// The server for trying things out does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot serve on {address}: {source}")]
-pub struct ServeError {
+pub(crate) struct ServeError {
     /// Where it should listen.
     address: String,
     /// What went wrong.
@@ -28,7 +28,12 @@ const WORKERS: usize = 4;
 ///
 /// # Errors
 /// If it cannot listen there.
-pub fn serve(folder: &Path, port: u16, quiet: bool, output: &Output) -> Result<(), ServeError> {
+pub(crate) fn serve(
+    folder: &Path,
+    port: u16,
+    quiet: bool,
+    output: &Output,
+) -> Result<(), ServeError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let server = listen(address).map_err(|source| ServeError {
         address: address.to_string(),

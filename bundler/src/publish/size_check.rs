@@ -9,7 +9,7 @@ use crate::metadata::{Published, Update};
 /// # Errors
 /// [`TooLarge`], unless it is too large already, and is made smaller or
 /// renewed only.
-pub fn check(
+pub(super) fn check(
     published: &Published,
     update: &Update,
     what: PublishScope,

@@ -26,7 +26,7 @@ use pep440_rs::Version;
 ///
 /// # Errors
 /// [`ReleaseError`]; nothing is on the list then.
-pub fn add(
+pub(crate) fn add(
     project: &Project,
     published: &Published,
     addition: &NewRelease,
@@ -111,7 +111,7 @@ fn archive_custom(
 ///
 /// # Errors
 /// [`ReleaseError::NoSuchStub`].
-pub fn check_stub(
+pub(crate) fn check_stub(
     pending: &PendingTargets,
     app: &str,
     wanted: &Version,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a release cannot be added or removed.
 #[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
+pub(crate) enum ReleaseError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -151,7 +151,7 @@ impl ReleaseError {
     }
 }
 
-pub fn no_release(app: &str, version: &Version) -> ReleaseError {
+pub(super) fn no_release(app: &str, version: &Version) -> ReleaseError {
     ReleaseError::NoRelease {
         app: app.into(),
         version: version.clone(),

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 /// What a patch is made of.
 #[derive(Debug)]
-pub struct PatchReport {
+pub(crate) struct PatchReport {
     /// The version it leads from.
     pub from: Version,
     /// How many files are treated how.
@@ -28,7 +28,7 @@ pub struct PatchReport {
 ///
 /// # Errors
 /// [`ReleaseError`], if one of the two is not there.
-pub fn explain(
+pub(crate) fn explain(
     project: &Project,
     published: &Published,
     app: &str,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What to add.
 #[derive(Debug, Clone)]
-pub struct NewRelease<'a> {
+pub(crate) struct NewRelease<'a> {
     /// Application.
     pub app: &'a str,
     /// Version.
@@ -36,7 +36,7 @@ pub struct NewRelease<'a> {
 
 impl<'a> NewRelease<'a> {
     /// Nothing special about it, not looked at, and no patch.
-    pub fn plain(app: &'a str, version: Version, bundle: &'a Path) -> Self {
+    pub(crate) fn plain(app: &'a str, version: Version, bundle: &'a Path) -> Self {
         NewRelease {
             app,
             version,
@@ -55,7 +55,7 @@ impl<'a> NewRelease<'a> {
 
 /// What was added.
 #[derive(Debug, Clone)]
-pub struct AddReport {
+pub(crate) struct AddReport {
     /// Target path and size of the archive.
     pub archive: (String, u64),
     /// Target path and size of the patch, if there is one, and what is in it,

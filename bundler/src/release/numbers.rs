@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A release that is on the list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// The version that its patch leads from, if it has a patch.
     pub from: Option<Version>,
     /// Whether it is for a part of the clients only.
@@ -14,12 +14,12 @@ pub struct Listed {
 }
 
 /// The releases of one application.
-pub type Line = BTreeMap<Version, Listed>;
+pub(super) type Line = BTreeMap<Version, Listed>;
 
 /// The newest release that keeps all clients from taking `new`: who wants
 /// releases that are as final as this one sees that one, too, and takes it
 /// instead. One that is rolled out step by step keeps nobody from it.
-pub fn barrier<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
+pub(super) fn barrier<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
     let mut newer = line.range(new.clone()..).rev();
     newer
         .find(|(version, listed)| {
@@ -31,7 +31,7 @@ pub fn barrier<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
 /// The release from which the patch to `new` leads. That is the one before it,
 /// if those who take it come there by patches; else, as after a bug fix beside
 /// a pre-release, the one before it that is as final as it is.
-pub fn base<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
+pub(super) fn base<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
     let mut before = line.range(..new.clone()).rev().map(|(version, _)| version);
     let last = before.clone().next()?;
     let Some(own) = before.find(|version| Channel::of(version) >= Channel::of(new)) else {
@@ -52,7 +52,7 @@ pub fn base<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
 /// newer than what they want, and do not look whether there is a gap: where a
 /// release has no patch, or one that leads past the release before it, those
 /// of older releases must go.
-pub fn misleading(line: &Line) -> BTreeSet<Version> {
+pub(super) fn misleading(line: &Line) -> BTreeSet<Version> {
     let mut newest_first = line.iter().rev().peekable();
     let mut older = None;
     while let Some((version, listed)) = newest_first.next() {

@@ -35,7 +35,7 @@ struct Release {
 }
 
 /// What a new release stands beside.
-pub struct Bases<'a> {
+pub(super) struct Bases<'a> {
     project: &'a Project,
     pending: &'a PendingTargets<'a>,
     addition: &'a NewRelease<'a>,
@@ -49,7 +49,7 @@ pub struct Bases<'a> {
 
 impl<'a> Bases<'a> {
     /// Finds them.
-    pub fn new(
+    pub(super) fn new(
         project: &'a Project,
         pending: &'a PendingTargets,
         published: &Published,
@@ -88,7 +88,7 @@ impl<'a> Bases<'a> {
     ///
     /// # Errors
     /// The file system's.
-    pub fn previous(&self) -> Result<Option<Previous>, ReleaseError> {
+    pub(super) fn previous(&self) -> Result<Option<Previous>, ReleaseError> {
         let Some(base) = &self.base else {
             return Ok(None);
         };
@@ -105,7 +105,7 @@ impl<'a> Bases<'a> {
 }
 
 /// The new release, and how its patch is made.
-pub struct Making<'a> {
+pub(super) struct Making<'a> {
     /// Where files can be written.
     pub work: &'a Path,
     /// Its archive,
@@ -126,7 +126,7 @@ pub struct Making<'a> {
 
 /// What came of it.
 #[derive(Default)]
-pub struct Patches {
+pub(super) struct Patches {
     /// New files with their target paths and entries.
     pub files: Vec<(PathBuf, String, Value)>,
     /// Target path and size of the patch, and what is in it.
@@ -143,7 +143,7 @@ pub struct Patches {
 ///
 /// # Errors
 /// [`ReleaseError`].
-pub fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseError> {
+pub(super) fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseError> {
     let mut patches = Patches::default();
     let Some(base) = &bases.base else {
         patches.why_none = Some("it is the first release".into());

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What is to be published: all targets, and the files of those that are new.
-pub struct PendingTargets<'a> {
+pub(crate) struct PendingTargets<'a> {
     project: &'a Project,
     /// Archives that are published.
     published: BTreeSet<(String, Version)>,
@@ -30,7 +30,7 @@ impl<'a> PendingTargets<'a> {
     ///
     /// # Errors
     /// [`ReleaseError`].
-    pub fn open(project: &'a Project, published: &Published) -> Result<Self, ReleaseError> {
+    pub(crate) fn open(project: &'a Project, published: &Published) -> Result<Self, ReleaseError> {
         let read = |path: PathBuf| match fs::read_optional(&path, limits::READ)? {
             Some(bytes) => serde_json::from_slice(&bytes)
                 .map(Some)
@@ -59,7 +59,7 @@ impl<'a> PendingTargets<'a> {
     }
 
     /// These entries, to be published on top of `published`.
-    pub fn on_top_of(
+    pub(crate) fn on_top_of(
         project: &'a Project,
         published: &Published,
         entries: Map<String, Value>,
@@ -83,7 +83,7 @@ impl<'a> PendingTargets<'a> {
     }
 
     /// Where the files of new targets wait.
-    pub fn files(&self) -> PathBuf {
+    pub(crate) fn files(&self) -> PathBuf {
         self.project.pending().join("files")
     }
 
@@ -91,7 +91,7 @@ impl<'a> PendingTargets<'a> {
     ///
     /// # Errors
     /// The file system's.
-    pub fn save(&self) -> Result<(), FsError> {
+    pub(crate) fn save(&self) -> Result<(), FsError> {
         fs::create_dir_all(&self.files())?;
         let bytes = serde_json::to_vec_pretty(&self.entries).expect("a JSON object");
         fs::write_atomically(&Self::list(self.project), &bytes)?;
@@ -106,7 +106,11 @@ impl<'a> PendingTargets<'a> {
     ///
     /// # Errors
     /// The file system's.
-    pub fn remove(&mut self, app: &str, gone: impl Fn(&Version) -> bool) -> Result<(), FsError> {
+    pub(crate) fn remove(
+        &mut self,
+        app: &str,
+        gone: impl Fn(&Version) -> bool,
+    ) -> Result<(), FsError> {
         let (withdrawn, mut retired) = (self.withdrawn(app), self.retired(app));
         let published = self.releases(app).into_iter().map(|(version, _)| version);
         let published = published.filter(|version| self.is_published(app, version));
@@ -139,7 +143,7 @@ impl<'a> PendingTargets<'a> {
     ///
     /// # Errors
     /// The file system's.
-    pub fn drop_patches(
+    pub(crate) fn drop_patches(
         &mut self,
         app: &str,
         gone: impl Fn(&Version) -> bool,
@@ -152,7 +156,12 @@ impl<'a> PendingTargets<'a> {
     /// Lets the newest release say which versions were withdrawn, and which
     /// numbers are used up: a final one if there is one, which every channel
     /// sees.
-    pub fn bear(&mut self, app: &str, withdrawn: BTreeSet<Version>, retired: BTreeSet<Version>) {
+    pub(crate) fn bear(
+        &mut self,
+        app: &str,
+        withdrawn: BTreeSet<Version>,
+        retired: BTreeSet<Version>,
+    ) {
         if self.withdrawn(app) == withdrawn && self.retired(app) == retired {
             return;
         }
@@ -168,12 +177,12 @@ impl<'a> PendingTargets<'a> {
     }
 
     /// What is said of an archive.
-    pub fn custom(&self, path: &str) -> ArchiveCustom {
+    pub(crate) fn custom(&self, path: &str) -> ArchiveCustom {
         ArchiveCustom::of(&self.entries[path]["custom"])
     }
 
     /// Says something else of an archive.
-    pub fn set_custom(&mut self, path: &str, internal: ArchiveCustom) {
+    pub(crate) fn set_custom(&mut self, path: &str, internal: ArchiveCustom) {
         let custom = &mut self.entries[path]["custom"];
         *custom = custom::whole(custom, internal);
     }
@@ -186,23 +195,23 @@ impl<'a> PendingTargets<'a> {
     }
 
     /// Versions of an application that were withdrawn.
-    pub fn withdrawn(&self, app: &str) -> BTreeSet<Version> {
+    pub(crate) fn withdrawn(&self, app: &str) -> BTreeSet<Version> {
         self.named(app, |custom| custom.withdrawn)
     }
 
     /// Versions that were published and are not on the list any more.
-    pub fn retired(&self, app: &str) -> BTreeSet<Version> {
+    pub(crate) fn retired(&self, app: &str) -> BTreeSet<Version> {
         self.named(app, |custom| custom.retired)
     }
 
     /// Whether a version is published.
-    pub fn is_published(&self, app: &str, version: &Version) -> bool {
+    pub(crate) fn is_published(&self, app: &str, version: &Version) -> bool {
         let wanted = (app.to_owned(), version.clone());
         self.published.contains(&wanted)
     }
 
     /// The releases of an application, and where their patches lead from.
-    pub fn line(&self, app: &str) -> Line {
+    pub(crate) fn line(&self, app: &str) -> Line {
         let releases = self.releases(app);
         let mut line: Line = releases
             .iter()
@@ -238,7 +247,7 @@ impl<'a> PendingTargets<'a> {
     ///
     /// # Errors
     /// [`ReleaseError::OldMissing`] if it is not here.
-    pub fn archive(&self, path: &str, consistent: bool) -> Result<PathBuf, ReleaseError> {
+    pub(crate) fn archive(&self, path: &str, consistent: bool) -> Result<PathBuf, ReleaseError> {
         self.find(path, consistent)?
             .ok_or_else(|| ReleaseError::OldMissing {
                 path: self.project.targets().join(path),
@@ -246,7 +255,7 @@ impl<'a> PendingTargets<'a> {
     }
 
     /// Releases of an application, oldest first, with the path of the archive.
-    pub fn releases(&self, app: &str) -> Vec<(Version, String)> {
+    pub(crate) fn releases(&self, app: &str) -> Vec<(Version, String)> {
         let mut releases: Vec<_> = self
             .entries
             .keys()
@@ -263,7 +272,7 @@ impl<'a> PendingTargets<'a> {
     ///
     /// # Errors
     /// The file system's, if it is here and cannot be read.
-    pub fn find(&self, path: &str, consistent: bool) -> Result<Option<PathBuf>, FsError> {
+    pub(crate) fn find(&self, path: &str, consistent: bool) -> Result<Option<PathBuf>, FsError> {
         let entry = &self.entries[path];
         let published = self
             .project
@@ -283,7 +292,11 @@ impl<'a> PendingTargets<'a> {
 ///
 /// # Errors
 /// The file system's.
-pub fn settle(project: &Project, pending: &mut PendingTargets, app: &str) -> Result<(), FsError> {
+pub(super) fn settle(
+    project: &Project,
+    pending: &mut PendingTargets,
+    app: &str,
+) -> Result<(), FsError> {
     match project.settings.patch_format {
         PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 => pending.save(),
         PatchFormat::Bsdiff4 => {

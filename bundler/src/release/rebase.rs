@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Entries of targets, by path.
-pub type Entries = Map<String, Value>;
+pub(crate) type Entries = Map<String, Value>;
 
 /// What comes of `ours`, which was made from `base`, now that `theirs` is
 /// published; and the paths that both changed, where theirs stays. A patch of
 /// ours that does not lead from the release before it any more goes.
-pub fn merge(base: &Entries, ours: &Entries, theirs: &Entries) -> (Entries, Vec<String>) {
+pub(crate) fn merge(base: &Entries, ours: &Entries, theirs: &Entries) -> (Entries, Vec<String>) {
     let mut merged = theirs.clone();
     let mut conflicts = Vec::new();
     let paths: BTreeSet<&String> = base.keys().chain(ours.keys()).collect();

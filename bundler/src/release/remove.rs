@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// Which of some releases stay: the newest `keep` final ones, all that are
 /// newer than the oldest of these, and those that no client may skip.
 /// `releases` are sorted, each with whether it is required.
-pub fn kept(releases: &[(Version, bool)], keep: usize) -> BTreeSet<Version> {
+pub(crate) fn kept(releases: &[(Version, bool)], keep: usize) -> BTreeSet<Version> {
     let finals = releases.iter().filter(|(v, _)| !v.any_prerelease());
     let oldest = finals.rev().nth(keep.saturating_sub(1)).map(|(v, _)| v);
     releases
@@ -28,7 +28,7 @@ pub fn kept(releases: &[(Version, bool)], keep: usize) -> BTreeSet<Version> {
 ///
 /// # Errors
 /// [`ReleaseError`].
-pub fn prune(
+pub(crate) fn prune(
     project: &Project,
     published: &Published,
     app: &str,
@@ -59,7 +59,7 @@ pub fn prune(
 ///
 /// # Errors
 /// [`ReleaseError::None`] if there is no release.
-pub fn remove_latest(
+pub(crate) fn remove_latest(
     project: &Project,
     published: &Published,
     app: &str,

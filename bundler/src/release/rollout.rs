@@ -12,7 +12,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 /// The rollout to `percent` of the clients, with the salt that it has had so
 /// far, so that who has the release stays among them; `None` for all clients.
-pub fn rollout_entry(before: Option<Rollout>, percent: u64) -> Option<Rollout> {
+pub(crate) fn rollout_entry(before: Option<Rollout>, percent: u64) -> Option<Rollout> {
     if percent >= 100 {
         return None;
     }
@@ -33,7 +33,7 @@ pub fn rollout_entry(before: Option<Rollout>, percent: u64) -> Option<Rollout> {
 ///
 /// # Errors
 /// [`ReleaseError`], if there is no such release.
-pub fn rollout(
+pub(crate) fn rollout(
     project: &Project,
     published: &Published,
     app: &str,

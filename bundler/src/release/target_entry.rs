@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// The name under which the target of an entry of targets metadata is
 /// published: where clients look.
-pub fn stored_name(path: &str, entry: &Value, consistent: bool) -> String {
+pub(crate) fn stored_name(path: &str, entry: &Value, consistent: bool) -> String {
     match serde_json::from_value::<TargetFile>(entry.clone()) {
         Ok(target) => target.stored_name(path, consistent),
         // Clients do not get as far as looking.
@@ -22,7 +22,7 @@ pub fn stored_name(path: &str, entry: &Value, consistent: bool) -> String {
 ///
 /// # Errors
 /// The file system's.
-pub fn entry(
+pub(super) fn entry(
     file: &Path,
     user: Value,
     internal: impl Into<Map<String, Value>>,
@@ -42,7 +42,7 @@ pub fn entry(
 ///
 /// # Errors
 /// The file system's.
-pub fn is_listed_as(file: &Path, entry: &Value) -> Result<bool, FsError> {
+pub(crate) fn is_listed_as(file: &Path, entry: &Value) -> Result<bool, FsError> {
     Ok(entry["length"] == fs::size(file)?
         && entry["hashes"]["sha256"] == encode_hex(&hash_file(file)?.1))
 }

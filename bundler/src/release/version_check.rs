@@ -14,7 +14,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`ReleaseError`], which says what to do.
-pub fn check(
+pub(super) fn check(
     pending: &PendingTargets,
     project: &Project,
     app: &str,
@@ -50,7 +50,7 @@ pub fn check(
 }
 
 /// Versions that any targets metadata that is still here lists.
-pub fn remembered(metadata: &Path, app: &str) -> Result<BTreeSet<Version>, FsError> {
+pub(super) fn remembered(metadata: &Path, app: &str) -> Result<BTreeSet<Version>, FsError> {
     let mut versions = BTreeSet::new();
     for path in fs::list(metadata)? {
         let name = path.file_name().and_then(|name| name.to_str());

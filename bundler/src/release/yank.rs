@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// [`ReleaseError`], if there is no such release, or no other.
-pub fn yank(
+pub(crate) fn yank(
     project: &Project,
     published: &Published,
     app: &str,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// Why nothing can be shipped.
 #[derive(Debug, thiserror::Error)]
-pub enum ShipError {
+pub(crate) enum ShipError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),

@@ -6,10 +6,10 @@ mod options;
 mod pe_subsystem;
 mod stub_settings;
 
-pub use error::ShipError;
-pub use options::ShipOptions;
+pub(crate) use error::ShipError;
+pub(crate) use options::ShipOptions;
 use pe_subsystem::take_subsystem;
-pub use stub_settings::check_settings;
+pub(crate) use stub_settings::check_settings;
 use stub_settings::merge_project_settings;
 
 use crate::metadata::Published;
@@ -26,11 +26,11 @@ use pep440_rs::Version;
 use std::path::{Path, PathBuf};
 
 /// The most that is read of a program that may be a stub, which has about 3 MB.
-pub const MAX_STUB: u64 = 256 << 20;
+pub(crate) const MAX_STUB: u64 = 256 << 20;
 
 /// What was shipped.
 #[derive(Debug)]
-pub struct Shipped {
+pub(crate) struct Shipped {
     /// The release.
     pub version: Version,
     /// The stub in the new folder: what users start.
@@ -41,7 +41,7 @@ pub struct Shipped {
 ///
 /// # Errors
 /// [`ShipError`].
-pub fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, ShipError> {
+pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, ShipError> {
     if options.output.exists() {
         return Err(ShipError::Exists(options.output.into()));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What to ship.
 #[derive(Debug, Clone)]
-pub struct ShipOptions<'a> {
+pub(crate) struct ShipOptions<'a> {
     /// Application.
     pub app: &'a str,
     /// Which release; `None`: the newest final one, else the newest.

@@ -9,7 +9,7 @@ use std::path::Path;
 /// the field Subsystem of the PE optional header
 /// (<https://learn.microsoft.com/windows/win32/debug/pe-format>). Sign the
 /// stub (Authenticode) after this, not before.
-pub fn take_subsystem(app: &Path, stub: &Path) -> Result<(), ShipError> {
+pub(super) fn take_subsystem(app: &Path, stub: &Path) -> Result<(), ShipError> {
     let read = |path: &Path| std::fs::read(path).map_err(|e| FsError::new("read", path, e));
     let application = read(app)?;
     let mut program = read(stub)?;
@@ -22,7 +22,7 @@ pub fn take_subsystem(app: &Path, stub: &Path) -> Result<(), ShipError> {
 }
 
 /// Where in a PE file the two bytes of the subsystem are.
-pub fn subsystem_offset(file: &[u8]) -> Option<usize> {
+pub(super) fn subsystem_offset(file: &[u8]) -> Option<usize> {
     let header = u32::from_le_bytes(file.get(0x3c..0x40)?.try_into().ok()?) as usize;
     let pe = file.get(..2)? == b"MZ" && file.get(header..header.checked_add(4)?)? == b"PE\0\0";
     // 4 bytes of signature, 20 of COFF header, 68 into the optional header.

@@ -6,7 +6,7 @@ use crate::project::{Project, toml_string};
 use notsotuf_stub::settings;
 use toml_edit::{DocumentMut, Item};
 
-pub fn stub_settings(
+pub(super) fn stub_settings(
     project: &Project,
     options: &ShipOptions,
     url: &str,
@@ -88,7 +88,7 @@ window = true
 }
 
 /// `; did you mean …?`, if one of the words is nearly this one.
-pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> String {
+pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> String {
     let close = known
         .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
         .min()
@@ -100,14 +100,14 @@ pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> Stri
 ///
 /// # Errors
 /// What is wrong with them.
-pub fn check_settings(own: &toml::Table) -> Result<(), String> {
+pub(crate) fn check_settings(own: &toml::Table) -> Result<(), String> {
     let least = "name = 'a'\nmetadata_url = 'https://a'\ntargets_url = 'https://a'\n\
                  executable = 'a'\n";
     merge_project_settings(least, own).map(drop)
 }
 
 /// The settings with those of the project in their places, or after them.
-pub fn merge_project_settings(text: &str, own: &toml::Table) -> Result<String, String> {
+pub(super) fn merge_project_settings(text: &str, own: &toml::Table) -> Result<String, String> {
     let own = toml_edit::ser::to_document(own).map_err(|e| e.to_string())?;
     let mut document: DocumentMut = text.parse().expect("it is TOML");
     for (key, item) in own.iter() {

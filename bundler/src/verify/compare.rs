@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// What is there, beside what is published here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum There {
+pub(crate) enum There {
     /// The same, byte for byte.
     Same,
     /// Nothing.
@@ -26,7 +26,7 @@ pub enum There {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn compare(target: &RepositorySource, here: &Published) -> Result<There, VerifyError> {
+pub(crate) fn compare(target: &RepositorySource, here: &Published) -> Result<There, VerifyError> {
     let limit = Limits::default().targets;
     let file = "timestamp.json";
     let Some(bytes) = target.metadata(file, limit)? else {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 /// What a check has found. That it could not be done is an error beside it.
 #[derive(Debug)]
-pub enum Finding<T> {
+pub(crate) enum Finding<T> {
     /// All is well, and this came of it.
     Sound(T),
     /// What is wrong, in a sentence.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn listed(
+pub(crate) fn listed(
     target: &RepositorySource,
     root: &[u8],
 ) -> Result<Finding<Map<String, Value>>, VerifyError> {
@@ -25,7 +25,7 @@ pub fn listed(
     Ok(Finding::Sound(entries.collect()))
 }
 
-pub fn version(root: &[u8]) -> u64 {
+pub(super) fn version(root: &[u8]) -> u64 {
     let value: Option<serde_json::Value> = serde_json::from_slice(root).ok();
     value
         .and_then(|v| v["signed"]["version"].as_u64())
@@ -34,7 +34,7 @@ pub fn version(root: &[u8]) -> u64 {
 
 /// Refreshes as a client that has nothing but `root`. Puts the roots on the
 /// way into `seen`.
-pub fn walk(
+pub(super) fn walk(
     target: &RepositorySource,
     root: &[u8],
     now: UnixTime,

@@ -7,12 +7,12 @@ mod metadata;
 mod source;
 mod targets;
 
-pub use compare::{There, compare};
-pub use finding::Finding;
-pub use metadata::listed;
+pub(crate) use compare::{There, compare};
+pub(crate) use finding::Finding;
+pub(crate) use metadata::listed;
 use metadata::version;
-pub use source::{RepositorySource, VerifyError};
-pub use targets::Report;
+pub(crate) use source::{RepositorySource, VerifyError};
+pub(crate) use targets::Report;
 
 use crate::progress::Progress;
 use notsotuf_stub::fs;
@@ -24,7 +24,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// If it cannot be checked; what is wrong with it is in the report.
-pub fn verify(
+pub(crate) fn verify(
     target: &RepositorySource,
     root: &Path,
     metadata_only: bool,

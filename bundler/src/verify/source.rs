@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Why an audit could not be done.
 #[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
+pub(crate) enum VerifyError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -23,7 +23,7 @@ pub enum VerifyError {
 }
 
 /// Where the repository is.
-pub enum RepositorySource {
+pub(crate) enum RepositorySource {
     /// A folder with `metadata` and `targets`.
     Local(PathBuf),
     /// A URL below which they are.
@@ -32,17 +32,17 @@ pub enum RepositorySource {
 
 impl RepositorySource {
     /// A repository on the web.
-    pub fn remote(url: &str) -> Self {
+    pub(crate) fn remote(url: &str) -> Self {
         Self::patient(url, Duration::from_secs(30))
     }
 
     /// A repository on the web, whose server may be silent for so long.
-    pub fn patient(url: &str, silence: Duration) -> Self {
+    pub(crate) fn patient(url: &str, silence: Duration) -> Self {
         let url = url.trim_end_matches('/').to_owned();
         RepositorySource::Remote(url, Http::new(silence))
     }
 
-    pub fn metadata(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, VerifyError> {
+    pub(crate) fn metadata(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, VerifyError> {
         match self {
             RepositorySource::Local(folder) => Ok(fs::read_optional(
                 &folder.join("metadata").join(file),
@@ -62,7 +62,11 @@ impl RepositorySource {
     }
 
     /// What a client says of a file here that is larger than it reads.
-    pub fn too_large(&self, file: &str, limit: u64) -> Result<Option<TufError>, VerifyError> {
+    pub(crate) fn too_large(
+        &self,
+        file: &str,
+        limit: u64,
+    ) -> Result<Option<TufError>, VerifyError> {
         let RepositorySource::Local(folder) = self else {
             return Ok(None);
         };
@@ -76,7 +80,7 @@ impl RepositorySource {
     }
 
     /// Copies a target to `to`, checked.
-    pub fn target(
+    pub(crate) fn target(
         &self,
         path: &str,
         stored: &str,

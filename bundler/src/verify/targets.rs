@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// What was checked, and what is wrong.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// Versions of the root.
     pub roots: usize,
     /// Full archives.
@@ -34,7 +34,7 @@ pub struct Report {
 ///
 /// # Errors
 /// If they cannot be checked; what is wrong with them is in the report.
-pub fn targets(
+pub(super) fn targets(
     source: &RepositorySource,
     client: &Refresh,
     progress: Progress,
@@ -205,7 +205,7 @@ fn close(
     Ok(())
 }
 
-pub fn apply(
+pub(super) fn apply(
     patch: &Patch,
     file: &Path,
     version: &Version,

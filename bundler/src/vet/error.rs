@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Why a bundle is not released.
 #[derive(Debug, thiserror::Error)]
-pub enum VetError {
+pub(crate) enum VetError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -41,7 +41,7 @@ pub enum VetError {
     },
 }
 
-pub fn did_you_mean(paths: &[PathBuf]) -> String {
+pub(super) fn did_you_mean(paths: &[PathBuf]) -> String {
     let list: Vec<String> = paths.iter().map(|path| format!("{path:?}")).collect();
     if list.is_empty() {
         String::new()

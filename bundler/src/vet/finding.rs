@@ -2,7 +2,7 @@
 
 /// How much is made of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
+pub(super) enum Weight {
     /// Nobody can mean that.
     Never,
     /// Somebody may mean that.
@@ -13,21 +13,21 @@ pub enum Weight {
 
 /// Something that the release engineer should know.
 #[derive(Debug)]
-pub struct Finding {
+pub(super) struct Finding {
     pub weight: Weight,
     pub text: String,
 }
 
 impl Finding {
-    pub fn never(text: String) -> Self {
+    pub(super) fn never(text: String) -> Self {
         let weight = Weight::Never;
         Finding { weight, text }
     }
-    pub fn unless_forced(text: String) -> Self {
+    pub(super) fn unless_forced(text: String) -> Self {
         let weight = Weight::UnlessForced;
         Finding { weight, text }
     }
-    pub fn warning(text: String) -> Self {
+    pub(super) fn warning(text: String) -> Self {
         let weight = Weight::Warning;
         Finding { weight, text }
     }

@@ -18,7 +18,7 @@ const PACKAGES: [&str; 14] = [
 ];
 
 /// Whether the bundle has to do with the project's own folders.
-pub fn project(project: &Project, bundle: &Path, key_dirs: &[PathBuf]) -> Vec<Finding> {
+pub(super) fn project(project: &Project, bundle: &Path, key_dirs: &[PathBuf]) -> Vec<Finding> {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let Some(bundle) = real(bundle) else {
         return Vec::new();
@@ -57,7 +57,7 @@ fn holds(what: &str) -> Finding {
 }
 
 /// Settings of projects, wherever they are.
-pub fn settings(look: &Look) -> Vec<Finding> {
+pub(super) fn settings(look: &Look) -> Vec<Finding> {
     let is_settings = |name: &str| SETTINGS.contains(&name.rsplit('/').next().unwrap_or(name));
     let found = look.files.iter().find(|file| is_settings(&file.name));
     let text = |name: &str| holds(&format!("a project ({name})"));
@@ -65,7 +65,7 @@ pub fn settings(look: &Look) -> Vec<Finding> {
 }
 
 /// What else is taken for a bundle.
-pub fn other(look: &Look, previous: Option<&Previous>) -> Vec<Finding> {
+pub(super) fn other(look: &Look, previous: Option<&Previous>) -> Vec<Finding> {
     let found = package(look)
         .or_else(|| work(look))
         .or_else(|| environment(look))

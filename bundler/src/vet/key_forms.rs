@@ -6,14 +6,14 @@ use memchr::memmem;
 use serde_json::Value;
 
 /// A key file larger than this is none.
-pub const MAX_KEY: u64 = 64 << 10;
+pub(super) const MAX_KEY: u64 = 64 << 10;
 
 /// An ed25519 key has 64 characters.
-pub const LEAST_BODY: usize = 40;
+pub(super) const LEAST_BODY: usize = 40;
 
 /// A private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub(super) struct Key {
     /// Of what form it is.
     pub form: &'static str,
     /// What makes it this one, as it is written.
@@ -24,7 +24,7 @@ pub struct Key {
 
 /// The keys in PEM (RFC 7468, and those of OpenSSH and OpenPGP) in some
 /// bytes: whole blocks only, since many libraries have the words.
-pub fn pem(bytes: &[u8]) -> Vec<Key> {
+pub(super) fn pem(bytes: &[u8]) -> Vec<Key> {
     const BEGIN: &[u8] = b"-----BEGIN ";
     let mut keys = Vec::new();
     for at in memmem::find_iter(bytes, BEGIN) {
@@ -52,7 +52,7 @@ pub fn pem(bytes: &[u8]) -> Vec<Key> {
 }
 
 /// PKCS#8 in PEM.
-pub fn block(body: &str) -> String {
+pub(super) fn block(body: &str) -> String {
     let lines: Vec<&str> = (0..body.len())
         .step_by(64)
         .map(|at| &body[at..body.len().min(at + 64)])
@@ -62,7 +62,7 @@ pub fn block(body: &str) -> String {
 }
 
 /// The label of a private key at the start of these bytes.
-pub fn label(bytes: &[u8]) -> Option<&str> {
+pub(super) fn label(bytes: &[u8]) -> Option<&str> {
     let end = memmem::find(bytes, b"-----")?;
     let label = std::str::from_utf8(&bytes[..end]).ok()?;
     label.contains("PRIVATE KEY").then_some(label)
@@ -70,7 +70,7 @@ pub fn label(bytes: &[u8]) -> Option<&str> {
 
 /// The characters between the lines of a PEM block, without its headers; in a
 /// JSON or a source file line breaks may be escaped.
-pub fn base64(body: &[u8]) -> Option<String> {
+pub(super) fn base64(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let text = text.replace("\\r", "").replace("\\n", "\n");
     let lines = text.lines().map(str::trim);
@@ -81,7 +81,7 @@ pub fn base64(body: &[u8]) -> Option<String> {
 }
 
 /// The key that a whole small file is: of securesystemslib, or in DER.
-pub fn whole(name: &str, bytes: &[u8]) -> Option<Key> {
+pub(super) fn whole(name: &str, bytes: &[u8]) -> Option<Key> {
     if bytes.len() as u64 > MAX_KEY {
         return None;
     }
@@ -116,7 +116,7 @@ pub fn whole(name: &str, bytes: &[u8]) -> Option<Key> {
 /// Whether this is a private key in DER: PKCS#8, plain (version 0 and an
 /// algorithm) or encrypted (an algorithm of PKCS#5), PKCS#1 (version 0 and a
 /// number), SEC 1 (version 1 and octets); or PKCS#12, by its name.
-pub fn der(name: &str, bytes: &[u8]) -> bool {
+pub(super) fn der(name: &str, bytes: &[u8]) -> bool {
     let content = match bytes {
         [0x30, 0x82, a, b, content @ ..] => (usize::from(*a) << 8 | usize::from(*b), content),
         [0x30, 0x81, a, content @ ..] => (usize::from(*a), content),

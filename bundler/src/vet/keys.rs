@@ -61,7 +61,7 @@ impl Own {
 /// Private keys in the bundle. Those of the project, and pairs as a keystore
 /// has them, are for nobody; others are the application's own affair, and are
 /// asked about only where somebody put them as files.
-pub fn private(
+pub(super) fn private(
     look: &Look,
     project: &Project,
     published: &Published,

@@ -22,7 +22,7 @@ const COOKIE_PLACE: u64 = 1 << 20;
 
 /// What kind of program a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// For Linux.
     Elf,
     /// For macOS.
@@ -37,7 +37,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kind of a file that begins with these bytes.
-    pub fn of(head: &[u8]) -> Self {
+    pub(super) fn of(head: &[u8]) -> Self {
         let first: Option<[u8; 4]> = head.get(..4).and_then(|first| first.try_into().ok());
         match first.map(u32::from_be_bytes) {
             Some(0x7f45_4c46) => Kind::Elf,
@@ -53,7 +53,7 @@ impl Kind {
 
 /// A regular file.
 #[derive(Debug)]
-pub struct Found {
+pub(super) struct Found {
     /// Its path in the bundle.
     pub name: String,
     /// Its path here.
@@ -70,7 +70,7 @@ pub struct Found {
 
 /// All of a bundle.
 #[derive(Debug)]
-pub struct Look {
+pub(super) struct Look {
     /// The bundle.
     pub bundle: PathBuf,
     /// Files, folders and links.
@@ -84,7 +84,7 @@ impl Look {
     ///
     /// # Errors
     /// The file system's.
-    pub fn at(bundle: &Path, items: Vec<Item>) -> Result<Self, FsError> {
+    pub(super) fn at(bundle: &Path, items: Vec<Item>) -> Result<Self, FsError> {
         let files = items.par_iter().filter(|item| item.kind.is_file());
         let files: Result<Vec<Found>, FsError> = files.map(read).collect();
         Ok(Look {
@@ -95,13 +95,13 @@ impl Look {
     }
 
     /// Whether there is a folder of that path.
-    pub fn has_folder(&self, name: &str) -> bool {
+    pub(super) fn has_folder(&self, name: &str) -> bool {
         let mut items = self.items.iter();
         items.any(|item| item.name == name && item.kind.is_dir())
     }
 
     /// The file of that path.
-    pub fn file(&self, name: &str) -> Option<&Found> {
+    pub(super) fn file(&self, name: &str) -> Option<&Found> {
         self.files.iter().find(|file| file.name == name)
     }
 }
@@ -152,7 +152,7 @@ fn read(item: &Item) -> Result<Found, FsError> {
 
 /// What PyInstaller has put into a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packed {
+pub(crate) enum Packed {
     /// All of the bundle.
     OneFile,
     /// The modules of Python.
@@ -160,7 +160,7 @@ pub enum Packed {
 }
 
 /// Whether the file is a program that PyInstaller made, and how much is in it.
-pub fn pyinstaller(path: &Path) -> Option<Packed> {
+pub(crate) fn pyinstaller(path: &Path) -> Option<Packed> {
     let mut file = File::open(path).ok()?;
     let size = file.metadata().ok()?.len();
     let from = size.saturating_sub(COOKIE_PLACE);

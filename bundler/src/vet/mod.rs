@@ -13,10 +13,10 @@ mod near_names;
 mod program;
 mod stub;
 
-pub use error::VetError;
+pub(crate) use error::VetError;
 use finding::{Finding, Weight};
-pub use look::{Packed, pyinstaller};
-pub use program::{Previous, previous};
+pub(crate) use look::{Packed, pyinstaller};
+pub(crate) use program::{Previous, previous};
 
 use crate::metadata::Published;
 use crate::pack::archive;
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 /// How a bundle is looked at.
 #[derive(Debug, Clone, Copy)]
-pub enum Vetting<'a> {
+pub(crate) enum Vetting<'a> {
     /// Not at all: it is no bundle of an application, or was released before.
     None,
     /// With a refusal of all that is likely a mistake.
@@ -43,7 +43,7 @@ pub enum Vetting<'a> {
 
 /// A bundle that is to be released.
 #[derive(Debug, Clone, Copy)]
-pub struct Candidate<'a> {
+pub(crate) struct Candidate<'a> {
     /// Of this application.
     pub app: &'a str,
     /// The folder or the file.
@@ -56,7 +56,7 @@ pub struct Candidate<'a> {
 ///
 /// # Errors
 /// [`VetError`]: it is not to be released.
-pub fn vet(
+pub(crate) fn vet(
     project: &Project,
     published: &Published,
     candidate: &Candidate,

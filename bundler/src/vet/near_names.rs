@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What lies where `missing` should, or in PyInstaller's folder, and is called
 /// something like it.
-pub fn near_names(missing: &Path) -> Result<Vec<PathBuf>, FsError> {
+pub(super) fn near_names(missing: &Path) -> Result<Vec<PathBuf>, FsError> {
     let name = missing.file_name().and_then(|name| name.to_str());
     let Some(name) = name.map(str::to_lowercase) else {
         return Ok(Vec::new());
@@ -45,7 +45,7 @@ pub fn near_names(missing: &Path) -> Result<Vec<PathBuf>, FsError> {
 }
 
 /// How many letters must be changed, added or removed (Levenshtein).
-pub fn distance(one: &str, other: &str) -> usize {
+pub(super) fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (n, a) in one.chars().enumerate() {

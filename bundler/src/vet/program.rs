@@ -18,7 +18,7 @@ const TOLD: usize = 5;
 
 /// The release before, as far as it matters here.
 #[derive(Debug)]
-pub struct Previous {
+pub(crate) struct Previous {
     /// Its version.
     pub version: Version,
     /// The programs that clients may start.
@@ -27,7 +27,7 @@ pub struct Previous {
 
 /// Reads the programs off the archive of a release; `None` if that cannot be
 /// read.
-pub fn previous(version: &Version, archive: &Path) -> Option<Previous> {
+pub(crate) fn previous(version: &Version, archive: &Path) -> Option<Previous> {
     let mut tar = tar::Archive::new(MultiGzDecoder::new(File::open(archive).ok()?));
     let mut found: BTreeMap<String, Kind> = BTreeMap::new();
     for entry in tar.entries().ok()? {
@@ -105,7 +105,7 @@ fn is_for_macos(look: &Look) -> bool {
 }
 
 /// Whether there is something to start, and what the release before had.
-pub fn programs(look: &Look, previous: Option<&Previous>) -> Result<Vec<Finding>, FsError> {
+pub(super) fn programs(look: &Look, previous: Option<&Previous>) -> Result<Vec<Finding>, FsError> {
     let windows = is_for_windows(look);
     let starts = |file: &&Found| file.kind != Kind::Other && !is_library(&file.name);
     // Whether what may be executed is of a kind that this system, and not that
@@ -194,7 +194,7 @@ fn near(look: &Look, program: &str) -> Result<Option<String>, FsError> {
 
 /// Names that the system which the bundle is for cannot hold, whatever this
 /// one can.
-pub fn names(look: &Look) -> Vec<Finding> {
+pub(super) fn names(look: &Look) -> Vec<Finding> {
     let (rules, system) = match (is_for_windows(look), is_for_macos(look)) {
         (true, _) => (Rules::portable(), "Windows"),
         (_, true) => {

@@ -8,7 +8,7 @@ use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::settings;
 
 /// What is wrong with the stubs in a bundle for `app`.
-pub fn stubs(look: &Look, app: &str) -> Result<Vec<Finding>, FsError> {
+pub(super) fn stubs(look: &Look, app: &str) -> Result<Vec<Finding>, FsError> {
     let mut findings = Vec::new();
     let mut shipped: Vec<String> = Vec::new();
     let is_settings = |file: &&Found| file.name.rsplit('/').next() == Some(settings::FILE);

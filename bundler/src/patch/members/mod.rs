@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// A stretch of a file that holds one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
+pub(crate) struct Member {
     /// What the container calls it; names of nested ones begin with that of
     /// the container.
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Member {
 
 /// The members of a file, in its order and apart from each other; none if it
 /// is no container that is known.
-pub fn find(file: &[u8]) -> Vec<Member> {
+pub(crate) fn find(file: &[u8]) -> Vec<Member> {
     let mut members = carchive::members(file).unwrap_or_default();
     if members.is_empty() {
         members = zip::members(file).unwrap_or_default();

@@ -5,31 +5,31 @@ use std::time::{Duration, Instant};
 
 /// The time that making a patch may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget(Option<Instant>);
+pub(crate) struct Budget(Option<Instant>);
 
 impl Budget {
     /// As long as it takes.
-    pub const UNLIMITED: Budget = Budget(None);
+    pub(crate) const UNLIMITED: Budget = Budget(None);
 
     /// From now on.
-    pub fn of(time: Duration) -> Self {
+    pub(crate) fn of(time: Duration) -> Self {
         Budget(Instant::now().checked_add(time))
     }
 
     /// What is left of it; `None` if there is no end to it.
-    pub fn left(self) -> Option<Duration> {
+    pub(crate) fn left(self) -> Option<Duration> {
         let end = self.0?;
         Some(end.saturating_duration_since(Instant::now()))
     }
 
     /// Whether nothing is left.
-    pub fn is_spent(self) -> bool {
+    pub(crate) fn is_spent(self) -> bool {
         self.0.is_some_and(|end| Instant::now() >= end)
     }
 }
 
 /// A reader that ends with an error once the budget is spent.
-pub struct Timed<R>(pub R, pub Budget);
+pub(super) struct Timed<R>(pub R, pub Budget);
 
 impl<R: Read> Read for Timed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

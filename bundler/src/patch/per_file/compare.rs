@@ -10,10 +10,10 @@ use std::sync::{Condvar, Mutex};
 
 /// What comparing files at the same time may take in memory. One file that
 /// takes more by itself is compared alone.
-pub const MEMORY: u64 = 220 << 20;
+pub(super) const MEMORY: u64 = 220 << 20;
 
 /// Compares the files of all steps, several at a time, the largest first.
-pub fn compare(
+pub(super) fn compare(
     steps: &[Step],
     old: Tree,
     new: Tree,
@@ -59,7 +59,7 @@ pub fn compare(
     Ok(done.into_iter().map(|(_, content)| content).collect())
 }
 
-pub struct Queue {
+pub(super) struct Queue {
     pub waiting: Vec<usize>,
     pub free: u64,
     pub failed: bool,
@@ -67,7 +67,7 @@ pub struct Queue {
 
 /// The next step that fits into what is left of the memory, and how much it
 /// takes; `None` when there is nothing left to do.
-pub fn take(
+pub(super) fn take(
     queue: &Mutex<Queue>,
     freed: &Condvar,
     memory: impl Fn(usize) -> u64,

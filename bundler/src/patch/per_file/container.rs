@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 /// A member that is looked into.
-pub struct Plain {
+pub(super) struct Plain {
     /// Where it is stored.
     pub member: Member,
     /// Its plain bytes.
@@ -24,7 +24,7 @@ pub struct Plain {
 
 /// The members of two files that changed, in their order.
 #[derive(Default)]
-pub struct Changed {
+pub(super) struct Changed {
     pub old: Vec<Plain>,
     pub new: Vec<Plain>,
     /// Names of members that could not be compressed again, and stay as they
@@ -34,7 +34,7 @@ pub struct Changed {
 
 /// What changed among the members of two files. Nothing did if one of them is
 /// no container.
-pub fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
+pub(super) fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
     let mut changed = Changed::default();
     let (old_members, new_members) = (members::find(old), members::find(new));
     if old_members.is_empty() || new_members.is_empty() {
@@ -193,7 +193,7 @@ fn makes(recipe: Recipe, plain: &[u8], stored: &[u8]) -> bool {
 }
 
 /// What is known of a marshalled module; `None` if `bytes` are none.
-pub fn module(bytes: &[u8]) -> Option<Module> {
+pub(super) fn module(bytes: &[u8]) -> Option<Module> {
     const PYC_HEADER: usize = 16;
     // A module, or a table of them.
     let is_code = |at: usize| matches!(bytes.get(at).map(|first| first & 0x7f), Some(b'c' | b'['));

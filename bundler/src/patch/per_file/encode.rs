@@ -22,7 +22,7 @@ const MERGE_GAP: usize = 48;
 
 /// The difference of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct FileDiff {
+pub(super) struct FileDiff {
     /// Stream of covers.
     pub covers: Vec<u8>,
     /// Stream of runs.
@@ -54,7 +54,12 @@ pub struct Parts {
 
 /// The way from `old` to `new`; `None` if the new content itself is likely
 /// smaller once compressed, or once the budget is spent.
-pub fn difference(old: &[u8], new: &[u8], format: Format, budget: Budget) -> Option<FileDiff> {
+pub(super) fn difference(
+    old: &[u8],
+    new: &[u8],
+    format: Format,
+    budget: Budget,
+) -> Option<FileDiff> {
     // The suffix array cannot be made of nothing.
     if old.is_empty() || new.is_empty() {
         return None;

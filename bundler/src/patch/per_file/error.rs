@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Why a patch cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum DiffError {
+pub(crate) enum DiffError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),

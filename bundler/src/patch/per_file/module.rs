@@ -5,7 +5,7 @@ use notsotuf_stub::bundle::patch::marshal::{Meaning, Module, Walker};
 
 /// Replaces references by a hash of the objects that they lead to, and first
 /// lines by nothing, in place.
-pub fn normalize(bytes: &mut [u8], module: Module) {
+pub(super) fn normalize(bytes: &mut [u8], module: Module) {
     let mut walker = Walker::new(module);
     let mut fields = Vec::new();
     let mut starts = Vec::new();

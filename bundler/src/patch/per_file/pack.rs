@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// Compresses the streams, all at a time.
-pub fn pack(
+pub(super) fn pack(
     operations: &[u8],
     contents: &[Content],
     format: Format,
@@ -61,7 +61,7 @@ pub fn pack(
 }
 
 /// One reader after the other, from the last to the first.
-pub struct Sequence<'a>(Vec<Box<dyn Read + 'a>>);
+pub(super) struct Sequence<'a>(Vec<Box<dyn Read + 'a>>);
 
 impl Read for Sequence<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -76,7 +76,7 @@ impl Read for Sequence<'_> {
 }
 
 /// A file that is opened when its turn comes.
-pub struct Later<'a>(&'a Path, Option<std::fs::File>);
+pub(super) struct Later<'a>(&'a Path, Option<std::fs::File>);
 
 impl Read for Later<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

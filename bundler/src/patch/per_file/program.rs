@@ -6,7 +6,7 @@ use object::{Architecture, Object, ObjectSection, ObjectSegment, SectionKind};
 
 /// Describes a pair of programs; `None` if they are none, or of a kind of
 /// which nothing is known.
-pub fn references(old: &[u8], new: &[u8]) -> Option<References> {
+pub(super) fn references(old: &[u8], new: &[u8]) -> Option<References> {
     let magic = old.first_chunk::<4>()?;
     let known = magic == b"\x7fELF" || magic.starts_with(b"MZ") || magic[1..] == [0xfa, 0xed, 0xfe];
     if !known && magic != &[0xcf, 0xfa, 0xed, 0xfe] {

@@ -22,7 +22,7 @@ const LOOK_AT_CLOCK: u32 = 1 << 12;
 
 /// A stretch of the new file that is like one of the old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Match {
+pub(super) struct Match {
     /// Where it begins in the old file.
     pub old: usize,
     /// Where it begins in the new file.
@@ -34,7 +34,7 @@ pub struct Match {
 /// All matches, in the order of the new file, without overlap there. Both
 /// files must be shorter than 2 GiB. Once the budget is spent, no more are
 /// looked for.
-pub fn search(old: &[u8], new: &[u8], budget: Budget) -> Vec<Match> {
+pub(super) fn search(old: &[u8], new: &[u8], budget: Budget) -> Vec<Match> {
     let index = Index::new(old);
     let pieces: Vec<usize> = (0..new.len()).step_by(PIECE).collect();
     let found: Vec<Vec<Match>> = pieces

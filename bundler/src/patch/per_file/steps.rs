@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What the streams hold for one step.
-pub enum Content {
+pub(super) enum Content {
     Nothing,
     /// All of a file.
     Whole {
@@ -24,7 +24,7 @@ pub enum Content {
 
 /// What is done about one path.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step<'a> {
+pub(super) enum Step<'a> {
     Remove(&'a str),
     Dir(&'a str),
     Link(&'a str),
@@ -37,7 +37,7 @@ pub enum Step<'a> {
 
 /// Compares two trees. Files are matched by path, then by content, then by
 /// similar name.
-pub fn plan<'a>(old: &'a Manifest, new: &'a Manifest) -> Vec<Step<'a>> {
+pub(super) fn plan<'a>(old: &'a Manifest, new: &'a Manifest) -> Vec<Step<'a>> {
     let mut steps = Vec::new();
     let gone: Vec<&str> = old
         .entries
@@ -81,7 +81,10 @@ pub fn plan<'a>(old: &'a Manifest, new: &'a Manifest) -> Vec<Step<'a>> {
 
 /// Files that are gone, by what their path has besides digits; the first in
 /// order last.
-pub fn similar_names<'a>(old: &Manifest, gone: &[&'a str]) -> BTreeMap<String, Vec<&'a str>> {
+pub(super) fn similar_names<'a>(
+    old: &Manifest,
+    gone: &[&'a str],
+) -> BTreeMap<String, Vec<&'a str>> {
     let mut similar: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for path in gone.iter().rev() {
         if matches!(old.entries[*path].kind, EntryKind::File { .. }) {
@@ -93,7 +96,7 @@ pub fn similar_names<'a>(old: &Manifest, gone: &[&'a str]) -> BTreeMap<String, V
 
 /// A path without what versions and build hashes change in it:
 /// `numpy-1.26.4.dist-info/METADATA`, `libopenblas64_p-r0-0cf96a72.so`.
-pub fn skeleton(path: &str) -> String {
+pub(super) fn skeleton(path: &str) -> String {
     let words = path.split_inclusive(['/', '-', '.', '_']);
     words
         .filter(|word| {
@@ -108,7 +111,7 @@ pub fn skeleton(path: &str) -> String {
 }
 
 impl Step<'_> {
-    pub fn size(&self, new: &Manifest) -> u64 {
+    pub(super) fn size(&self, new: &Manifest) -> u64 {
         match self {
             Step::Change(path, _) | Step::New(path) => file_size(new, path),
             _ => 0,
@@ -117,14 +120,14 @@ impl Step<'_> {
 
     /// About how many bytes of memory it takes: both files, what comes out, and
     /// a suffix array with four bytes for each of the old one.
-    pub fn memory(&self, old: &Manifest, new: &Manifest) -> u64 {
+    pub(super) fn memory(&self, old: &Manifest, new: &Manifest) -> u64 {
         match self {
             Step::Change(path, from) => 2 * file_size(new, path) + 5 * file_size(old, from),
             _ => 0,
         }
     }
 
-    pub fn content(
+    pub(super) fn content(
         &self,
         old: Tree,
         new: Tree,
@@ -158,7 +161,7 @@ impl Step<'_> {
         }
     }
 
-    pub fn write(
+    pub(super) fn write(
         &self,
         new: &Manifest,
         content: &Content,
@@ -214,13 +217,13 @@ impl Step<'_> {
     }
 }
 
-pub fn file_size(manifest: &Manifest, path: &str) -> u64 {
+pub(super) fn file_size(manifest: &Manifest, path: &str) -> u64 {
     match manifest.entries[path].kind {
         EntryKind::File { size, .. } => size,
         _ => 0,
     }
 }
 
-pub fn read(path: &Path) -> Result<Vec<u8>, FsError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, FsError> {
     std::fs::read(path).map_err(|e| FsError::new("read", path, e))
 }

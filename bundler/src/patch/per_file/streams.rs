@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 const MIN_ZEROS: u64 = 3;
 
 /// LEB128.
-pub fn number(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -21,18 +21,18 @@ pub fn number(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Small numbers for small values of either sign.
-pub fn zigzag(value: i64) -> u64 {
+pub(super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
 /// Length and UTF-8.
-pub fn string(out: &mut Vec<u8>, text: &str) {
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     number(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
 }
 
 /// A description of references, or that there is none.
-pub fn optional_references(out: &mut Vec<u8>, found: Option<&References>) {
+pub(super) fn optional_references(out: &mut Vec<u8>, found: Option<&References>) {
     out.push(u8::from(found.is_some()));
     if let Some(found) = found {
         references(out, found);
@@ -40,7 +40,7 @@ pub fn optional_references(out: &mut Vec<u8>, found: Option<&References>) {
 }
 
 /// An old file with its units, and the parts that are made of it.
-pub fn parts(out: &mut Vec<u8>, path: &str, units: &[Unit], parts: &[Part]) {
+pub(super) fn parts(out: &mut Vec<u8>, path: &str, units: &[Unit], parts: &[Part]) {
     number(out, 1);
     string(out, path);
     number(out, units.len() as u64);
@@ -88,7 +88,7 @@ pub fn parts(out: &mut Vec<u8>, path: &str, units: &[Unit], parts: &[Part]) {
 }
 
 /// A description of references.
-pub fn references(out: &mut Vec<u8>, references: &References) {
+pub(super) fn references(out: &mut Vec<u8>, references: &References) {
     let segments = |out: &mut Vec<u8>, list: &[Segment]| {
         number(out, list.len() as u64);
         for segment in list {
@@ -134,7 +134,7 @@ pub fn references(out: &mut Vec<u8>, references: &References) {
 
 /// Differences of bytes, with runs of zeros counted.
 #[derive(Default)]
-pub struct Runs {
+pub(super) struct Runs {
     runs: Vec<u8>,
     differences: Vec<u8>,
     /// Of the run that is not written yet: zeros, others, and zeros of which
@@ -146,7 +146,7 @@ pub struct Runs {
 
 impl Runs {
     /// What must be added to `predicted` to make it `actual`.
-    pub fn add(&mut self, predicted: &[u8], actual: &[u8]) {
+    pub(super) fn add(&mut self, predicted: &[u8], actual: &[u8]) {
         for (predicted, actual) in predicted.iter().zip(actual) {
             let difference = actual.wrapping_sub(*predicted);
             if difference == 0 {
@@ -178,7 +178,7 @@ impl Runs {
     }
 
     /// The two streams.
-    pub fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
+    pub(super) fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
         if self.others == 0 {
             self.zeros += self.pending;
         } else if self.pending > 0 {
@@ -191,7 +191,7 @@ impl Runs {
 }
 
 /// A compressed stream, and its entry in the header of a patch.
-pub struct Packed {
+pub(super) struct Packed {
     /// Properties, dictionary, lengths.
     pub entry: Vec<u8>,
     /// LZMA.
@@ -202,7 +202,7 @@ pub struct Packed {
 ///
 /// # Errors
 /// What reading it said.
-pub fn pack(index: usize, size: u64, mut content: impl Read) -> io::Result<Packed> {
+pub(super) fn pack(index: usize, size: u64, mut content: impl Read) -> io::Result<Packed> {
     let literals = index == stream::LITERALS;
     let limit = if literals { 4 } else { 1 } * MAX_DICTIONARY;
     // No larger than useful: the client sets this much memory aside.
@@ -230,7 +230,7 @@ pub fn pack(index: usize, size: u64, mut content: impl Read) -> io::Result<Packe
 ///
 /// # Errors
 /// What reading it said.
-pub fn store(size: u64, mut content: impl Read) -> io::Result<Packed> {
+pub(super) fn store(size: u64, mut content: impl Read) -> io::Result<Packed> {
     let mut data = Vec::new();
     io::copy(&mut content, &mut data)?;
     let mut entry = vec![STORED, 0];
@@ -243,7 +243,7 @@ pub fn store(size: u64, mut content: impl Read) -> io::Result<Packed> {
 ///
 /// # Errors
 /// What the system said.
-pub fn write(magic: &[u8], parts: &[Packed], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(magic: &[u8], parts: &[Packed], out: &mut dyn Write) -> io::Result<()> {
     out.write_all(magic)?;
     for part in parts {
         out.write_all(&part.entry)?;

@@ -2,11 +2,11 @@
 
 use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
 
-pub use notsotuf_stub::bundle::Tree;
+pub(crate) use notsotuf_stub::bundle::Tree;
 
 /// How many files a patch treats in which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Not in the patch at all.
     pub kept: usize,
     /// Rebuilt from an old file.
@@ -21,7 +21,7 @@ pub struct Summary {
 
 impl Summary {
     /// What two trees have in common, and nothing else yet.
-    pub fn kept(old: &Manifest, new: &Manifest) -> Self {
+    pub(crate) fn kept(old: &Manifest, new: &Manifest) -> Self {
         let same = |(path, entry): &(&String, &Entry)| {
             matches!(entry.kind, EntryKind::File { .. }) && old.entries.get(*path) == Some(entry)
         };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Why nothing was fetched. What is here is as it was, but for targets that
 /// had come already.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),

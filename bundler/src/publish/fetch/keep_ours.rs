@@ -13,7 +13,7 @@ use notsotuf_stub::hex::sha256_hex;
 
 /// What was published here and never reached clients becomes pending again,
 /// on top of what is published there.
-pub fn keep_ours(
+pub(super) fn keep_ours(
     project: &Project,
     trust: &Trust,
     here: &Published,
@@ -51,7 +51,7 @@ pub fn keep_ours(
 
 /// The targets that both what is here and what is there were made from: those
 /// that clients saw last, as far as this project knows.
-pub fn base(
+pub(super) fn base(
     project: &Project,
     trust: &Trust,
     here: &Published,
@@ -78,7 +78,7 @@ pub fn base(
 
 /// Without a base: whatever is here and not newer than what is there was
 /// removed there.
-pub fn not_newer(ours: &Entries, theirs: &Entries) -> Entries {
+pub(super) fn not_newer(ours: &Entries, theirs: &Entries) -> Entries {
     let newest = |name: &str| {
         let targets = theirs.keys().filter_map(|path| TargetName::parse(path));
         let named = targets.filter(|target| target.name == name);

@@ -7,9 +7,9 @@ mod relation;
 mod report;
 mod targets;
 
-pub use error::FetchError;
+pub(crate) use error::FetchError;
 use relation::{Relation, check_age, published_at};
-pub use report::{Options, Report};
+pub(crate) use report::{Options, Report};
 
 use crate::metadata::{Document, Published, State, Trust, limits};
 use crate::progress::Progress;
@@ -23,7 +23,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// [`FetchError`] and others.
-pub fn fetch(
+pub(crate) fn fetch(
     project: &Project,
     from: &Place,
     options: &Options,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What is here, beside what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
+pub(super) enum Relation {
     /// There is nothing here, or nothing sound.
     None,
     /// The same.
@@ -21,7 +21,7 @@ pub enum Relation {
     Behind,
 }
 
-pub fn relation(
+pub(super) fn relation(
     project: &Project,
     from: &Place,
     trust: &Trust,
@@ -50,7 +50,7 @@ pub fn relation(
 }
 
 /// Loads what is there; twice, as somebody may just be uploading.
-pub fn published_at(from: &Place, pin: &[u8]) -> Result<Published, FetchError> {
+pub(super) fn published_at(from: &Place, pin: &[u8]) -> Result<Published, FetchError> {
     let load = || -> Result<Published, UploadError> {
         from.refresh()?;
         let read = &mut |file: &str, limit| -> Result<Option<Vec<u8>>, UploadError> {
@@ -101,7 +101,7 @@ pub fn published_at(from: &Place, pin: &[u8]) -> Result<Published, FetchError> {
 
 /// Never below what clients have seen; nor, where nothing here proves that it
 /// went another way, below what was published.
-pub fn check_age(
+pub(super) fn check_age(
     from: &Place,
     trust: &Trust,
     there: &Published,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// How to fetch.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// All targets, not only those that the next patch needs.
     pub all: bool,
     /// Also an old state.
@@ -15,7 +15,7 @@ pub struct Options {
 
 /// What was fetched.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// Versions of the roles that are there.
     pub versions: BTreeMap<&'static str, u64>,
     /// Metadata files that were written.

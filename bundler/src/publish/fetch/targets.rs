@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The targets that the next patches start from: of each application the
 /// newest release of each kind.
-pub fn needed(project: &Project, entries: &Entries) -> BTreeSet<String> {
+pub(super) fn needed(project: &Project, entries: &Entries) -> BTreeSet<String> {
     let mut newest: BTreeMap<(String, Channel), (Version, String)> = BTreeMap::new();
     for path in entries.keys() {
         let Some(target) = TargetName::parse(path) else {
@@ -42,7 +42,7 @@ pub fn needed(project: &Project, entries: &Entries) -> BTreeSet<String> {
 }
 
 /// Fetches the targets of `kept` that are wanted, not here, and there.
-pub fn targets(
+pub(super) fn targets(
     project: &Project,
     from: &Place,
     kept: &Published,
@@ -97,6 +97,6 @@ pub fn targets(
     Ok(())
 }
 
-pub fn is_right(place: &std::path::Path, entry: &Value) -> Result<bool, FetchError> {
+pub(super) fn is_right(place: &std::path::Path, entry: &Value) -> Result<bool, FetchError> {
     Ok(place.is_file() && is_listed_as(place, entry)?)
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// A named profile: which one, and where it is.
 #[derive(Debug, Default)]
-pub struct Files {
+pub(super) struct Files {
     /// `AWS_PROFILE`, else `default`.
     pub profile: String,
     /// `~/.aws/credentials`, where sections have the profile's name.
@@ -28,7 +28,7 @@ const KEYS: [(&str, &str); 5] = [
 
 impl Files {
     /// As the environment says.
-    pub fn of_user() -> Self {
+    pub(super) fn of_user() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let home = std::env::home_dir();
         let place = |name: &str, file: &str| match variable(name) {
@@ -44,7 +44,7 @@ impl Files {
 
     /// Options for `object_store`. Keys of `credentials` come before those of
     /// `config`. A file that is missing or malformed has none.
-    pub fn options(&self) -> Vec<(String, String)> {
+    pub(super) fn options(&self) -> Vec<(String, String)> {
         let in_config = match self.profile.as_str() {
             "default" => "default".to_owned(),
             name => format!("profile {name}"),
@@ -76,7 +76,7 @@ impl Files {
 
 /// Those options that go with what the environment says: with a key there,
 /// none of a profile's.
-pub fn merge(
+pub(super) fn merge(
     profile: Vec<(String, String)>,
     environment: Vec<(String, String)>,
 ) -> Vec<(String, String)> {

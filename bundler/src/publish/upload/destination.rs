@@ -8,7 +8,7 @@ use url::Url;
 
 /// A place to which the repository is copied, or from which it is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
+pub(crate) enum Destination {
     /// A folder, absolute.
     Folder(PathBuf),
     /// An object store.
@@ -38,7 +38,7 @@ impl Destination {
     /// # Errors
     /// [`UploadError::Destination`], or [`UploadError::Spelling`] with what
     /// was probably meant.
-    pub fn parse(text: &str, base: &Path) -> Result<Self, UploadError> {
+    pub(crate) fn parse(text: &str, base: &Path) -> Result<Self, UploadError> {
         let unknown = || UploadError::Destination(text.into());
         let meant = |meant: String| UploadError::Spelling {
             given: text.into(),
@@ -85,7 +85,7 @@ impl Destination {
     ///
     /// # Errors
     /// As [`Destination::parse`].
-    pub fn parse_source(text: &str, base: &Path) -> Result<Self, UploadError> {
+    pub(crate) fn parse_source(text: &str, base: &Path) -> Result<Self, UploadError> {
         let scheme = text.split_once("://").map(|(s, _)| s.to_ascii_lowercase());
         match scheme.as_deref() {
             Some("http" | "https") => Ok(Destination::Web(text.trim_end_matches('/').into())),

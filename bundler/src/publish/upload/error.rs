@@ -8,7 +8,7 @@ use notsotuf_stub::tuf::TufError;
 /// Why an upload failed. What is there is a whole repository all the same;
 /// called again, it goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
-pub enum UploadError {
+pub(crate) enum UploadError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -118,7 +118,7 @@ const OWN_CREDENTIALS: [&str; 4] = [
 
 impl UploadError {
     /// What the store at `place` said, or that there are no credentials for it.
-    pub fn store(place: String, source: object_store::Error) -> Self {
+    pub(crate) fn store(place: String, source: object_store::Error) -> Self {
         let text = source.to_string();
         let nobody = OWN_CREDENTIALS.iter().any(|path| text.contains(path))
             || text.contains("Account must be specified");
@@ -177,7 +177,7 @@ fn credentials_hint(place: &str, error: &object_store::Error) -> String {
 
 /// What keeps an upload from being one step forward.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Conflict {
+pub(crate) enum Conflict {
     /// Another root.
     #[error(
         "its {0} is not that of this project: another repository is there, or somebody changed it"

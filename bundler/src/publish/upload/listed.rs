@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What is here: verified metadata, and the folder that it is in.
-pub struct Here<'a> {
+pub(crate) struct Here<'a> {
     /// The folder with `metadata` and `targets`.
     pub repository: &'a Path,
     /// What is in it.
@@ -25,12 +25,12 @@ pub struct Here<'a> {
 
 /// What metadata says of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub(super) struct Listed {
     pub length: u64,
     pub hash: String,
 }
 
-pub fn listed_in(
+pub(super) fn listed_in(
     entries: &Map<String, Value>,
     consistent: bool,
     into: &mut BTreeMap<String, Listed>,
@@ -47,7 +47,7 @@ pub fn listed_in(
 }
 
 /// All targets that the metadata here lists, those of delegated roles too.
-pub fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadError> {
+pub(super) fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadError> {
     let consistent = here.published.consistent_snapshot();
     let mut listed = BTreeMap::new();
     let snapshot = here.published.snapshot.as_ref();
@@ -73,7 +73,7 @@ pub fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadErr
 
 /// The hashes of the targets that are published there, as far as that can be
 /// told.
-pub fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<String, String> {
+pub(super) fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<String, String> {
     let read = &mut |file: &str, _| -> Result<Option<Vec<u8>>, MetadataError> {
         Ok(there.get(file).cloned())
     };
@@ -92,7 +92,7 @@ pub fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<String, 
 
 /// Whether every target is here or there. What is here and is not what is
 /// listed stays here.
-pub fn check_targets(
+pub(super) fn check_targets(
     here: &mut Files,
     there: &Files,
     listed: &BTreeMap<String, Listed>,
@@ -119,7 +119,7 @@ pub fn check_targets(
 }
 
 /// Whether what is sent is what is listed.
-pub fn check_hashes(
+pub(super) fn check_hashes(
     repository: &Path,
     files: &[String],
     listed: &BTreeMap<String, Listed>,
@@ -141,7 +141,7 @@ pub fn check_hashes(
 }
 
 /// The metadata and target files of a repository.
-pub fn local(repository: &Path) -> Result<Files, FsError> {
+pub(super) fn local(repository: &Path) -> Result<Files, FsError> {
     let mut files = Files::new();
     let mut folders = vec!["metadata".to_owned(), "targets".to_owned()];
     while let Some(folder) = folders.pop() {

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The metadata that is there, by file name.
-pub type Metadata = BTreeMap<String, Vec<u8>>;
+pub(super) type Metadata = BTreeMap<String, Vec<u8>>;
 
 /// Whether the metadata `there` is an earlier state of what is published
 /// here. `local` reads a file of the folder here, of an earlier version.
 ///
 /// # Errors
 /// [`Conflict`], within [`UploadError::Conflict`] for `name`.
-pub fn check(
+pub(crate) fn check(
     name: &str,
     here: &Published,
     memory: &Memory,

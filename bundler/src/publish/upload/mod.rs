@@ -13,12 +13,12 @@ mod place;
 mod plan;
 mod rsync;
 
-pub use destination::Destination;
-pub use error::{Conflict, UploadError};
-pub use listed::Here;
+pub(crate) use destination::Destination;
+pub(crate) use error::{Conflict, UploadError};
+pub(crate) use listed::Here;
 use listed::{check_hashes, check_targets, listed_targets, local, published_there};
-pub use look::check;
-pub use place::Place;
+pub(crate) use look::check;
+pub(crate) use place::Place;
 
 use crate::metadata::limits;
 use crate::progress::Progress;
@@ -29,7 +29,7 @@ use std::path::Path;
 
 /// How to upload.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// Only say what would be done.
     pub dry_run: bool,
     /// Remove what is not in the repository any more.
@@ -40,7 +40,7 @@ pub struct Options {
 
 /// What was done, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// Uploaded, in this order.
     pub uploaded: Vec<String>,
     /// Bytes of those.
@@ -57,7 +57,7 @@ pub struct Report {
 ///
 /// # Errors
 /// [`UploadError`].
-pub fn upload(
+pub(crate) fn upload(
     here: &Here,
     to: &Place,
     options: Options,

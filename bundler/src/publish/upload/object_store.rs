@@ -23,7 +23,7 @@ const SHORTLY: &str = "public, max-age=60";
 
 /// A file there, and which version of it that is.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub(crate) struct Found {
     /// The content.
     pub bytes: Vec<u8>,
     /// For a conditional replacement.
@@ -31,7 +31,7 @@ pub struct Found {
 }
 
 /// An object store, or a folder.
-pub struct Store {
+pub(crate) struct Store {
     store: Box<dyn ObjectStore>,
     prefix: Place,
     /// As it is written.
@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn folder(folder: &Path) -> Result<Self, UploadError> {
+    pub(crate) fn folder(folder: &Path) -> Result<Self, UploadError> {
         let name = folder.display().to_string();
         let folder = resolve(folder)?;
         let url = Url::from_directory_path(&folder)
@@ -58,7 +58,7 @@ impl Store {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn remote(url: &Url) -> Result<Self, UploadError> {
+    pub(crate) fn remote(url: &Url) -> Result<Self, UploadError> {
         Self::open(url, url.as_str().trim_end_matches('/').into(), None)
     }
 
@@ -101,7 +101,7 @@ impl Store {
     ///
     /// # Errors
     /// The file system's.
-    pub fn create(&self) -> Result<(), FsError> {
+    pub(crate) fn create(&self) -> Result<(), FsError> {
         self.folder.as_deref().map_or(Ok(()), fs::create_dir_all)
     }
 
@@ -126,7 +126,7 @@ impl Store {
     ///
     /// # Errors
     /// [`UploadError::Store`].
-    pub fn list(&self) -> Result<Files, UploadError> {
+    pub(crate) fn list(&self) -> Result<Files, UploadError> {
         if self.folder.as_ref().is_some_and(|folder| !folder.exists()) {
             return Ok(Files::new());
         }
@@ -148,7 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn read(&self, path: &str, limit: u64) -> Result<Option<Found>, UploadError> {
+    pub(crate) fn read(&self, path: &str, limit: u64) -> Result<Option<Found>, UploadError> {
         let place = self.place(path)?;
         let got = self.runtime.block_on(async {
             let got = self.store.get(&place).await?;
@@ -184,7 +184,7 @@ impl Store {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn stream(
+    pub(crate) fn stream(
         &self,
         path: &str,
         from: u64,
@@ -209,7 +209,7 @@ impl Store {
     ///
     /// # Errors
     /// [`UploadError::Store`].
-    pub fn delete(&self, path: &str) -> Result<(), UploadError> {
+    pub(crate) fn delete(&self, path: &str) -> Result<(), UploadError> {
         let place = self.place(path)?;
         let deleted = self.runtime.block_on(self.store.delete(&place));
         deleted.map_err(self.failed(path))
@@ -219,7 +219,7 @@ impl Store {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn send_all(
+    pub(crate) fn send_all(
         &self,
         group: &[String],
         repository: &Path,
@@ -243,7 +243,7 @@ impl Store {
     ///
     /// # Errors
     /// [`UploadError::Raced`], if another one was quicker.
-    pub fn replace(
+    pub(crate) fn replace(
         &self,
         path: &str,
         bytes: Vec<u8>,
@@ -420,7 +420,7 @@ fn resolve(folder: &Path) -> Result<PathBuf, UploadError> {
 
 /// Files of more bytes than this are sent in parts of this size, each of
 /// which is tried again by itself.
-pub const PART: usize = 8 << 20;
+pub(super) const PART: usize = 8 << 20;
 
 /// Files, or parts of one, that are under way at a time.
-pub const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;

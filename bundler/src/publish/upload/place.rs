@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A place that was opened.
-pub enum Place {
+pub(crate) enum Place {
     /// An object store, or a folder.
     Store(Store),
     /// Another machine.
@@ -28,7 +28,7 @@ impl Place {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn open(destination: &Destination) -> Result<Self, UploadError> {
+    pub(crate) fn open(destination: &Destination) -> Result<Self, UploadError> {
         Ok(match destination {
             Destination::Folder(folder) => Place::Store(Store::folder(folder)?),
             Destination::Store(url) => Place::Store(Store::remote(url)?),
@@ -38,7 +38,7 @@ impl Place {
     }
 
     /// As it is written.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Place::Store(store) => store.name.clone(),
             Place::Rsync(rsync) => rsync.name(),
@@ -66,7 +66,7 @@ impl Place {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn refresh(&self) -> Result<(), UploadError> {
+    pub(crate) fn refresh(&self) -> Result<(), UploadError> {
         match self {
             Place::Rsync(rsync) => rsync.refresh(),
             _ => Ok(()),
@@ -77,7 +77,7 @@ impl Place {
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn read(&self, path: &str, limit: u64) -> Result<Option<Found>, UploadError> {
+    pub(crate) fn read(&self, path: &str, limit: u64) -> Result<Option<Found>, UploadError> {
         let plain = |bytes| Found {
             bytes,
             version: None,
@@ -140,7 +140,7 @@ impl Place {
     ///
     /// # Errors
     /// [`UploadError`]; what came is kept, unless it is wrong.
-    pub fn download(
+    pub(crate) fn download(
         &self,
         path: &str,
         stored: &str,

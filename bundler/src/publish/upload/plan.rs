@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Sizes of files, here or there, by their paths relative to the repository,
 /// with `/`.
-pub type Files = BTreeMap<String, u64>;
+pub(super) type Files = BTreeMap<String, u64>;
 
 /// What has to be done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Steps {
+pub(super) struct Steps {
     /// To be uploaded, group by group: a group starts when the one before is
     /// complete.
     pub groups: Vec<Vec<String>>,
@@ -38,7 +38,7 @@ fn stage(path: &str) -> UploadStage {
 
 /// Whether the content under this name never changes: targets named for
 /// their hash and metadata named for its version.
-pub fn is_immutable(path: &str) -> bool {
+pub(super) fn is_immutable(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let Some((first, rest)) = name.split_once('.') else {
         return false;
@@ -52,7 +52,7 @@ pub fn is_immutable(path: &str) -> bool {
 
 /// Whether a file that is not needed there is an old version of snapshot or
 /// targets metadata, which nobody else has put there.
-pub fn is_outdated(path: &str) -> bool {
+pub(super) fn is_outdated(path: &str) -> bool {
     let file = path.strip_prefix("metadata/").unwrap_or_default();
     is_immutable(path) && (file.ends_with(".snapshot.json") || file.ends_with(".targets.json"))
 }
@@ -63,7 +63,7 @@ const KEEP_VERSIONS: u64 = 10;
 
 /// Compares. `same` tells whether a file of the same size is the same there;
 /// `listed` are the targets that metadata lists: those stay, here or not.
-pub fn plan(
+pub(super) fn plan(
     here: &Files,
     there: &Files,
     listed: &BTreeSet<String>,

@@ -11,7 +11,7 @@ use std::process::Stdio;
 const NOT_THERE: &str = "No such file or directory";
 
 /// A place that rsync reaches.
-pub struct Rsync {
+pub(crate) struct Rsync {
     /// As rsync takes it, with a slash at its end.
     to: String,
     /// A copy of the metadata there.
@@ -23,7 +23,7 @@ impl Rsync {
     ///
     /// # Errors
     /// The file system's.
-    pub fn open(to: &str) -> Result<Self, UploadError> {
+    pub(crate) fn open(to: &str) -> Result<Self, UploadError> {
         let copy = tempfile::tempdir()
             .map_err(|e| FsError::new("create a folder in", &std::env::temp_dir(), e))?;
         Ok(Rsync {
@@ -33,7 +33,7 @@ impl Rsync {
     }
 
     /// As it is written.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("rsync:{}", self.to.trim_end_matches('/'))
     }
 
@@ -41,7 +41,7 @@ impl Rsync {
     ///
     /// # Errors
     /// [`UploadError::Rsync`].
-    pub fn list(&self) -> Result<Files, UploadError> {
+    pub(crate) fn list(&self) -> Result<Files, UploadError> {
         let arguments = [
             "--recursive",
             "--list-only",
@@ -69,7 +69,7 @@ impl Rsync {
     ///
     /// # Errors
     /// [`UploadError::Rsync`].
-    pub fn refresh(&self) -> Result<(), UploadError> {
+    pub(crate) fn refresh(&self) -> Result<(), UploadError> {
         let arguments = [
             "--recursive",
             "--checksum",
@@ -89,7 +89,7 @@ impl Rsync {
     ///
     /// # Errors
     /// The file system's.
-    pub fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, UploadError> {
+    pub(crate) fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, UploadError> {
         Ok(fs::read_optional(&fs::join(self.copy.path(), path), limit)?)
     }
 
@@ -97,7 +97,7 @@ impl Rsync {
     ///
     /// # Errors
     /// [`UploadError::Rsync`].
-    pub fn send(&self, repository: &Path, files: &[String]) -> Result<(), UploadError> {
+    pub(crate) fn send(&self, repository: &Path, files: &[String]) -> Result<(), UploadError> {
         let arguments = [
             "--times",
             "--ignore-times",
@@ -115,7 +115,7 @@ impl Rsync {
     ///
     /// # Errors
     /// [`UploadError::Rsync`]; what came stays.
-    pub fn fetch(&self, path: &str, to: &Path) -> Result<(), UploadError> {
+    pub(crate) fn fetch(&self, path: &str, to: &Path) -> Result<(), UploadError> {
         let from = PathBuf::from(format!("{}{path}", self.to));
         let arguments = ["--partial", "--inplace", "--append-verify"];
         run(&arguments, &[&from, to], "")?
@@ -127,7 +127,7 @@ impl Rsync {
     ///
     /// # Errors
     /// [`UploadError::Rsync`].
-    pub fn delete(&self, files: &[String]) -> Result<(), UploadError> {
+    pub(crate) fn delete(&self, files: &[String]) -> Result<(), UploadError> {
         // What is not included is protected.
         let empty = tempfile::tempdir()
             .map_err(|e| FsError::new("create a folder in", &std::env::temp_dir(), e))?;
