@@ -12,7 +12,7 @@ pub(super) fn members(pyz: &[u8], name: &str, start: usize) -> Vec<Member> {
     let mut found = Vec::new();
     let Some(at) = bytes(pyz, 0, 4)
         .filter(|magic| magic == b"PYZ\0")
-        .and(big(pyz, 8))
+        .and_then(|_| big(pyz, 8))
     else {
         return found;
     };

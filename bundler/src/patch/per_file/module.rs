@@ -23,9 +23,10 @@ pub(super) fn normalize(bytes: &mut [u8], module: Module) {
             continue;
         };
         let number = u32::from_le_bytes(field.try_into().expect("four bytes"));
-        let value = match reference {
-            true => hashes.get(number as usize).copied().unwrap_or(0),
-            false => 0,
+        let value = if reference {
+            hashes.get(number as usize).copied().unwrap_or(0)
+        } else {
+            0
         };
         field.copy_from_slice(&value.to_le_bytes());
     }

@@ -83,9 +83,10 @@ impl<'a> Output<'a> {
             // It stopped early, and says why.
             self.end()?;
         }
-        match (self.observer)(length) {
-            true => Ok(()),
-            false => Err(PatchError::Stopped),
+        if (self.observer)(length) {
+            Ok(())
+        } else {
+            Err(PatchError::Stopped)
         }
     }
 

@@ -202,7 +202,7 @@ impl<'a> Pages<'a> {
     fn page(&mut self, number: u64) -> Result<&[u8], FsError> {
         let slot = (number % self.slots.len() as u64) as usize;
         let slot = &mut self.slots[slot];
-        let (holds, mut page) = slot.take().unwrap_or((u64::MAX, Box::default()));
+        let (holds, mut page) = slot.take().unwrap_or_else(|| (u64::MAX, Box::default()));
         if holds != number {
             let at = number * Self::PAGE;
             let length = Self::PAGE.min(self.view.size() - at) as usize;

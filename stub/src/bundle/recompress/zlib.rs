@@ -142,9 +142,10 @@ impl Deflater {
     }
 
     fn work(&mut self, last: bool) {
-        match self.effort.slow {
-            true => self.slow(last),
-            false => self.fast(last),
+        if self.effort.slow {
+            self.slow(last)
+        } else {
+            self.fast(last)
         }
     }
 

@@ -145,9 +145,10 @@ impl Walker {
     pub fn new(module: Module) -> Self {
         Walker {
             layout: module.layout,
-            next: match module.is_file {
-                true => Next::Head(HEADER),
-                false => Next::Type,
+            next: if module.is_file {
+                Next::Head(HEADER)
+            } else {
+                Next::Type
             },
             open: Vec::new(),
             objects: 0,
