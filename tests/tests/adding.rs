@@ -356,7 +356,7 @@ fn what_ship_makes_is_released_under_another_name_only() {
         &["add", "1.1", text(&sandbox.path("above")), "--app", "other"],
     );
     assert!(above.contains("ship"), "{above}");
-    // docs/migration.md: so clients of tufup cross over.
+    // docs/how-to/migration.md: so clients of tufup cross over.
     let output = add("app", &[]);
     assert!(output.status.success(), "{output:?}");
     sandbox.bundler(&["remove-latest", "--app", "app"]);

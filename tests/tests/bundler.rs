@@ -266,7 +266,7 @@ fn the_reference_lists_every_setting_and_command() {
         let path = notsotuf_tests::root().join("docs").join(name);
         std::fs::read_to_string(path).unwrap()
     };
-    let text = docs("settings.md");
+    let text = docs("reference/settings.md");
     let least = "name = 'a'\nmetadata_url = 'http://a'\ntargets_url = 'http://a'\n\
                  executable = 'a'\nca_file = 'a'\n";
     let settings = notsotuf_stub::settings::Settings::parse(least).unwrap();
@@ -274,7 +274,7 @@ fn the_reference_lists_every_setting_and_command() {
     let keys = settings.as_object().unwrap().keys();
     for key in keys.clone() {
         let named = text.contains(&format!("`{key}`")) || text.contains(&format!("`[[{key}]]`"));
-        assert!(named, "docs/settings.md does not name {key}");
+        assert!(named, "docs/reference/settings.md does not name {key}");
     }
     assert!(keys.len() > 15, "all keys are looked at");
     let sandbox = Sandbox::new();
@@ -282,7 +282,7 @@ fn the_reference_lists_every_setting_and_command() {
     sandbox.ship("1.0");
     let help = run(sandbox.stub().args(["--updater", "help"]));
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    let text = docs("application.md");
+    let text = docs("reference/app-protocol.md");
     let commands = help.lines().filter_map(|line| {
         let rest = line.strip_prefix("  --updater ")?;
         rest.split_whitespace().next()
@@ -306,7 +306,7 @@ fn the_reference_lists_every_setting_and_command() {
             }
         }
     }
-    for line in docs("troubleshooting.md")
+    for line in docs("how-to/troubleshooting.md")
         .lines()
         .filter(|line| line.starts_with("| `"))
     {

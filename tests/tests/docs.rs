@@ -215,7 +215,7 @@ fn the_readme_works_as_it_stands() {
     pyupdater(&scene);
     fs::create_dir(scene.path("updates")).unwrap();
     // They run all this, or are run by whoever runs this.
-    scene.run("README.md", &["scripts/demo", "scripts/test"]);
+    scene.run("README.md", &["cargo build --release", "scripts/demo"]);
     let requests = scene.repository.requests();
     assert!(
         requests.iter().any(|line| line.contains("timestamp.json")),
@@ -250,7 +250,7 @@ fn hosting_works_as_it_stands() {
         text.replace("# upload = \"s3://bucket/prefix\"", &upload),
     )
     .unwrap();
-    scene.run("docs/hosting.md", &[]);
+    scene.run("docs/how-to/hosting.md", &[]);
     for place in [
         "served/bucket",
         "served/www",
@@ -423,8 +423,8 @@ fn the_workflows_of_hosting_work_and_sign_nothing_that_was_smuggled_in() {
          updates/notsotuf-published.json updates/keystore && \
          git -c user.name=x -c user.email=x@example.com commit -qm start",
     );
-    let release = workflow("docs/hosting.md", "release");
-    let renew = workflow("docs/hosting.md", "renew");
+    let release = workflow("docs/how-to/hosting.md", "release");
+    let renew = workflow("docs/how-to/hosting.md", "renew");
     assert_eq!((release.runs.len(), renew.runs.len()), (4, 2));
     let skip = ["cargo install"];
     let go = |flow: &Workflow, tag: &str| run_workflow(&scene, &bucket, flow, tag, &skip);
@@ -465,7 +465,7 @@ fn nginx_takes_the_snippet_of_hosting() {
     sandbox.release("1.0", &[]);
     let web = sandbox.path("web/updates");
     sandbox.bundler(&["upload", web.to_str().unwrap()]);
-    let text = fs::read_to_string(root().join("docs/hosting.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/how-to/hosting.md")).unwrap();
     let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
     let snippet: Vec<&str> = lines.filter(|line| line.starts_with("location")).collect();
     assert_eq!(snippet.len(), 2);
@@ -514,7 +514,7 @@ fn what_is_undone_works_as_it_stands() {
         .replace("# upload = \"s3://bucket/prefix\"", &upload)
         .replace(&scene.repository.url, &server.url);
     fs::write(&settings, text).unwrap();
-    scene.run("docs/undo.md", &[]);
+    scene.run("docs/how-to/undo.md", &[]);
     let targets: Vec<String> = fs::read_dir(served.join("targets"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -535,7 +535,7 @@ fn migration_works_as_it_stands() {
     let uploads = scene.path("uploads");
     fs::create_dir(scene.path("updates")).unwrap();
     // Three repositories in one document; the other two have tests of their own.
-    let text = fs::read_to_string(root().join("docs/migration.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/how-to/migration.md")).unwrap();
     let first = text.split("## From the Python package").next().unwrap();
     let part = scene.path("migration.md");
     let upload = format!("notsotuf -C updates upload {}", uploads.display());
@@ -557,7 +557,7 @@ fn several_applications_work_as_it_stands() {
     fs::create_dir(scene.path("dist/paint-windows")).unwrap();
     write_windows_program(&scene.path("dist/paint-windows/paint.exe"));
     write_windows_stub(&scene.path("notsotuf-stub.exe"));
-    scene.run("docs/several.md", &[]);
+    scene.run("docs/how-to/multiple-applications.md", &[]);
     assert!(scene.path("Paint-windows/paint.exe").exists());
     let started = run(&mut Command::new(scene.path("Paint/paint")));
     assert!(started.status.success(), "{started:?}");
@@ -567,7 +567,7 @@ fn several_applications_work_as_it_stands() {
 #[test]
 fn formats_are_explained_in_full() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
-    let text = read("docs/formats.md");
+    let text = read("docs/reference/file-formats.md");
     // What the stub reads of an entry, and what is where on disk.
     let custom = read("stub/src/catalog/custom.rs");
     let custom = custom.split("#[cfg(test)]").next().unwrap();
@@ -595,7 +595,7 @@ fn formats_are_explained_in_full() {
 fn every_setting_of_a_project_is_explained() {
     let sandbox = notsotuf_tests::Sandbox::new();
     let written = fs::read_to_string(sandbox.path("project/notsotuf-project.toml")).unwrap();
-    let text = fs::read_to_string(root().join("docs/settings.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/reference/settings.md")).unwrap();
     let (_, text) = text.split_once("## Of a project").unwrap();
     let mut names = Vec::new();
     for line in written.lines() {
@@ -614,7 +614,7 @@ fn every_setting_of_a_project_is_explained() {
         let named = named
             .iter()
             .any(|form| text.contains(&form.replace("{}", &name)));
-        assert!(named, "docs/settings.md does not explain {name}");
+        assert!(named, "docs/reference/settings.md does not explain {name}");
     }
 }
 

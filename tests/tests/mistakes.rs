@@ -547,7 +547,7 @@ fn slips_in_the_settings_are_named_with_their_place() {
         file,
         "probaton",
         "did you mean \"probation\"?",
-        "docs/settings.md",
+        "docs/reference/settings.md",
     ];
     let ship = ["ship", "--output", "H"];
     says("mode = ", slip, &ship, &wanted);

@@ -102,7 +102,7 @@ fn new_installs(project: &Project, found: &mut Findings) {
         Err(reason) => found.bad(
             format!("`settings` under [client]: {reason}"),
             format!(
-                "correct it in {}; docs/settings.md lists them all",
+                "correct it in {}; docs/reference/settings.md lists them all",
                 project::FILE
             ),
         ),

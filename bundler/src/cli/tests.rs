@@ -24,8 +24,8 @@ fn commands() -> Vec<(String, clap::Command)> {
 #[test]
 fn the_reference_of_commands_is_what_help_says() {
     let mut text = String::from(
-        "# Commands of the bundler\n\nAs `notsotuf help COMMAND` says it. This file is made by a test; \
-         `UPDATE_DOCS=1 cargo test -p notsotuf reference` makes it again.\n",
+        "# Commands of the bundler\n\nThis is what `notsotuf help COMMAND` prints. A test writes this file:\n\
+         `UPDATE_DOCS=1 cargo test -p notsotuf reference`.\n",
     );
     for (name, mut command) in commands() {
         let help = command.render_long_help().to_string();
@@ -35,14 +35,14 @@ fn the_reference_of_commands_is_what_help_says() {
             help.join("\n").trim()
         ));
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/commands.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         there == text,
-        "docs/commands.md is old: UPDATE_DOCS=1 makes it again"
+        "docs/reference/commands.md is out of date: run this test with UPDATE_DOCS=1"
     );
 }
 

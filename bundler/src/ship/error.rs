@@ -58,7 +58,7 @@ pub(crate) enum ShipError {
     NoStub(PathBuf),
     /// The settings would not work.
     #[error(
-        "the stub would not accept `settings` under [client] in {FILE}: {0}; docs/settings.md \
+        "the stub would not accept `settings` under [client] in {FILE}: {0}; docs/reference/settings.md \
          lists them all"
     )]
     Settings(String),

@@ -1,6 +1,6 @@
 //! Stubs in a bundle. A client that installs one of its own application starts
 //! that, which installs another one inside, and so on. One of another
-//! application is how clients of tufup cross over (docs/migration.md).
+//! application is how clients of tufup cross over (docs/how-to/migration.md).
 
 use super::finding::Finding;
 use super::look::{Found, Look};

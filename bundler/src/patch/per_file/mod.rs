@@ -1,4 +1,4 @@
-//! Making patches in the per-file format, which `docs/patch-format.md`
+//! Making patches in the per-file format, which `docs/reference/patch-format.md`
 //! describes.
 
 mod budget;

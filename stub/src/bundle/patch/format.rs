@@ -1,4 +1,4 @@
-//! Numbers and names of the patch format (docs/patch-format.md).
+//! Numbers and names of the patch format (docs/reference/patch-format.md).
 
 use crate::bundle::path_rules::MAX_TOTAL;
 

@@ -1,4 +1,4 @@
-//! Applying patches. The format is described in `docs/patch-format.md`.
+//! Applying patches. The format is described in `docs/reference/patch-format.md`.
 
 mod apply;
 mod budget;
