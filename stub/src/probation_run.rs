@@ -59,7 +59,7 @@ impl ProbationRun<'_> {
         let alone = install::instances(&self.layout.app()).is_ok_and(|found| found.is_empty());
         let starts = self.probation.starts;
         if alone && launch_wait::trial(starts) == ProbationDecision::GoBack {
-            let why = format!("it was started {starts} times and never seen to work");
+            let why = format!("it was started {starts} times and never proved to work");
             if !self.go_back(&why) {
                 self.mark_healthy();
             }
@@ -159,7 +159,7 @@ impl ProbationRun<'_> {
     /// Who ended this start has not given the version the time to show that it
     /// works.
     fn uncount(&mut self) {
-        log::info!("it was ended from outside, which says nothing of the version");
+        log::info!("it was ended from outside, which says nothing about the version");
         if let Err(e) = self.probation.uncount_start(self.layout) {
             log::warn!("{e}");
         }
@@ -172,7 +172,8 @@ impl ProbationRun<'_> {
         if fed {
             // It may have read some of it, and nobody has that any more.
             log::warn!(
-                "there was data on standard input, so the version before is not started with the rest of it, but the next time"
+                "there was data on standard input, so the previous version is not started with \
+                 the rest of it, but the next time"
             );
             return end.pass_on();
         }
@@ -220,7 +221,7 @@ impl ProbationRun<'_> {
     fn go_forward(&self) {
         let version = &self.version;
         log::info!(
-            "the version before ends in the same way, so version {version} is installed again"
+            "the previous version ends in the same way, so version {version} is installed again"
         );
         let result = Record::load_release(&self.layout.app())
             .map_err(UpdateError::from)

@@ -16,7 +16,7 @@ pub fn line(text: &str) {
     let write = move || {
         let result = io::stderr().write_all(text.as_str().as_bytes());
         if let Err(e) = result {
-            log::debug!("standard error takes nothing: {e}");
+            log::debug!("cannot write to standard error: {e}");
         }
         drop(sender);
     };

@@ -255,10 +255,10 @@ fn a_folder_that_is_no_bundle_is_refused_with_the_one_that_may_be_meant() {
     assert!(said.contains("is empty"), "{said}");
     // The arguments in the wrong order.
     let said = refused(&sandbox, &["add", text(&dist.join("program")), "1.1"]);
-    assert!(said.contains("comes first"), "{said}");
+    assert!(said.contains("give the version first"), "{said}");
     let said = refused(&sandbox, &["add", "one", text(&dist)]);
     assert!(
-        said.contains("no version") && said.contains("1.0"),
+        said.contains("not a PEP 440 version") && said.contains("1.0"),
         "{said}"
     );
 }
@@ -542,12 +542,12 @@ fn what_is_said_of_a_release_is_bounded() {
         &["add", "1.1", text(&next), "--meta", &meta(&over)],
     );
     assert!(
-        said.contains("16384") && said.contains("all clients"),
+        said.contains("16384") && said.contains("every client"),
         "{said}"
     );
     let notes = sandbox.path("notes.md");
     let arguments = ["add", "1.1", text(&next), "--notes", text(&notes)];
-    assert!(refused(&sandbox, &arguments).contains("are not there"));
+    assert!(refused(&sandbox, &arguments).contains("do not exist"));
     fs::write(&notes, b"\xff\xfe").unwrap();
     assert!(refused(&sandbox, &arguments).contains("UTF-8"));
     fs::write(&notes, &over).unwrap();

@@ -377,7 +377,7 @@ fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
     at(&server.url);
     finds("is older than what is here");
     fs::write(old.join("metadata/timestamp.json"), "<html>").unwrap();
-    finds("is no metadata");
+    finds("is not metadata");
     fs::remove_file(old.join("metadata/timestamp.json")).unwrap();
     finds("there is nothing at");
     at("http://127.0.0.1:9");

@@ -287,7 +287,7 @@ fn what_nobody_signed_is_not_installed() {
             }
             let log = sandbox.log();
             assert!(
-                log.contains("what is staged is not installed") || way == "stage",
+                log.contains("the staged update is not installed") || way == "stage",
                 "{version} {way}: {log}"
             );
         });

@@ -31,7 +31,7 @@ const MISTAKES: &[Mistake] = &[
         &[
             "there is no \"dist/helo\"",
             "did you mean \"dist/hello\"?",
-            "PyInstaller that makes the bundle: run it first",
+            "PyInstaller makes the bundle: run it first",
         ],
     ),
     mistake(
@@ -39,7 +39,7 @@ const MISTAKES: &[Mistake] = &[
         1,
         &[
             "the bundle \"empty\" is empty",
-            "PyInstaller did not come to its end",
+            "PyInstaller did not finish",
             "run it again",
         ],
     ),
@@ -108,13 +108,13 @@ const MISTAKES: &[Mistake] = &[
         &[
             "'b' for '<VERSION>'",
             "that is a path",
-            "comes first, and then the bundle: notsotuf add 1.0 dist/myapp",
+            "give the version first, such as 1.0 or 2.0b1, and then the bundle: notsotuf add 1.0 dist/myapp",
         ],
     ),
     mistake(
         "-C|p|add|one|b",
         2,
-        &["'one'", "no version by PEP 440", "such as 1.0 or 2.0b1"],
+        &["'one'", "not a PEP 440 version", "such as 1.0 or 2.0b1"],
     ),
     mistake(
         "-C|p|add|1.0|b",
@@ -162,7 +162,7 @@ const MISTAKES: &[Mistake] = &[
     mistake(
         "-C|q|init|--app|my app|--plain",
         1,
-        &["\"my app\"", "letters, digits, `_` and `-` are"],
+        &["\"my app\"", "use only letters, digits, `_` and `-`"],
     ),
     mistake(
         "-C|p|init|--app|hello|--plain",
@@ -173,7 +173,7 @@ const MISTAKES: &[Mistake] = &[
         "-C|p|upload",
         1,
         &[
-            "where to?",
+            "where should this be uploaded to?",
             "notsotuf upload s3://bucket/prefix",
             "set `upload`",
         ],
@@ -187,19 +187,19 @@ const MISTAKES: &[Mistake] = &[
         "-C|p|upload|user@host:path",
         1,
         &[
-            "\"user@host:path\" is no destination",
+            "\"user@host:path\" is not a destination",
             "did you mean rsync:user@host:path, or ./user@host:path for a folder",
         ],
     ),
     mistake(
         "-C|p|upload|https://bucket.example.com/x",
         1,
-        &["is no destination", "use s3://bucket/prefix", "az://"],
+        &["is not a destination", "use s3://bucket/prefix", "az://"],
     ),
     mistake(
         "-C|p|add|1.1|b|--notes|none.md",
         1,
-        &["none.md", "are not there", "is the path right"],
+        &["none.md", "do not exist", "is the path right"],
     ),
     mistake(
         "-C|p|add|1.1|b|--notes|b/binary",
@@ -215,7 +215,7 @@ const MISTAKES: &[Mistake] = &[
     mistake(
         "-C|p|ship|--output|H|--stub|b/hello",
         1,
-        &["b/hello", "is no notsotuf-stub", "--stub names"],
+        &["b/hello", "is not a notsotuf-stub", "with --stub"],
     ),
     mistake(
         "-C|p|ship|--output|H|--stub|none",
@@ -280,7 +280,11 @@ const MISTAKES: &[Mistake] = &[
         &["are signed by `notsotuf publish` and `notsotuf renew`"],
     ),
     mistake("-C|p|rollout|1.0|150", 2, &["150", "0% to 100%"]),
-    mistake("-C|p|release|1.1|b", 1, &["where to?", "set `upload`"]),
+    mistake(
+        "-C|p|release|1.1|b",
+        1,
+        &["where should this be uploaded to?", "set `upload`"],
+    ),
 ];
 
 /// What else is in the folder: what PyInstaller leaves, what `ship` made, and
@@ -368,7 +372,7 @@ fn a_number_is_used_once() {
     let again = ["-C", "p", "add", "1.1", "b", "--force"];
     let wanted = [
         "version 1.1 of hello was withdrawn",
-        "clients leave whatever has that number",
+        "clients leave any release with that number",
         "use a higher one",
     ];
     has(&desk.fails(1, &again), &wanted);

@@ -261,7 +261,7 @@ fn a_release_is_one_command_and_goes_on_where_it_stopped() {
     fs::create_dir(&web).unwrap();
     let release = ["-C", "p", "release", "1.1", "b"];
     let said = desk.fails(1, &release);
-    assert!(said.contains("where to?"), "{said}");
+    assert!(said.contains("where should this be uploaded to?"), "{said}");
     assert!(
         !desk.path("p/.notsotuf-pending").exists(),
         "it looks before it begins"
@@ -343,7 +343,7 @@ fn a_release_goes_where_upload_does_and_looks_at_that_first() {
     let release = ["-C", "p", "release", "1.1", "b"];
     for wrong in ["s3:bucket/x", "ftp://host/x"] {
         let said = desk.fails(1, &[&release[..], &["--to", wrong]].concat());
-        assert!(said.contains("is no destination"), "{said}");
+        assert!(said.contains("is not a destination"), "{said}");
         assert!(!pending.exists(), "{wrong}");
     }
     // A folder in the settings is relative to the settings.

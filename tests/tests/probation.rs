@@ -67,7 +67,7 @@ fn a_version_that_fails_is_replaced_by_the_one_before_in_the_same_run() {
         // It is not installed again, until there is a newer one.
         assert_eq!(sandbox.start_version(), "1.0");
         assert!(
-            sandbox.log().contains("version 1.1 is passed over"),
+            sandbox.log().contains("version 1.1 is skipped"),
             "{}",
             sandbox.log()
         );

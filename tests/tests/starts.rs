@@ -70,7 +70,10 @@ fn a_start_waits_no_longer_than_the_settings_say_and_a_command_gets_through() {
     sandbox.set("stall", "3600.0");
     sandbox.add_settings("wait = 1.0");
     assert_eq!(sandbox.start_version(), "1.0");
-    wait_for(&sandbox, "the update takes longer than the user is to wait");
+    wait_for(
+        &sandbox,
+        "the update takes longer than the user should wait",
+    );
     // It goes on, and another start does not wait for it.
     wait_until(
         || sandbox.log().matches("found version 1.1").count() == 2,
@@ -93,7 +96,10 @@ fn an_update_that_takes_too_long_goes_on_behind_the_application() {
     fs::remove_file(sandbox.path("install/app/.notsotuf-release")).unwrap();
     sandbox.add_settings("max_rate = 6000000\nwait = 1.0");
     assert_eq!(sandbox.start_version(), "1.0");
-    wait_for(&sandbox, "the update takes longer than the user is to wait");
+    wait_for(
+        &sandbox,
+        "the update takes longer than the user should wait",
+    );
     wait_for(&sandbox, READY);
     sandbox.settle();
     assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());

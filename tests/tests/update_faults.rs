@@ -468,7 +468,7 @@ fn an_update_that_does_not_fit_on_the_disk_is_not_fetched() {
     assert_eq!(sandbox.start_version(), "1.0");
     let log = sandbox.log();
     assert!(
-        log.contains("(local): version 1.1 needs") && log.contains("make room in"),
+        log.contains("(local): version 1.1 needs") && log.contains("free more space in"),
         "{log}"
     );
     // What would not fit is not even asked for.

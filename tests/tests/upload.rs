@@ -107,8 +107,8 @@ fn to_a_folder_and_by_rsync() {
 fn without_a_destination_it_says_what_to_do() {
     let sandbox = Sandbox::new();
     for (arguments, told) in [
-        (&["upload"][..], "where to?"),
-        (&["upload", "ftp://host/x"], "is no destination"),
+        (&["upload"][..], "where should this be uploaded to?"),
+        (&["upload", "ftp://host/x"], "is not a destination"),
     ] {
         let output = run(&mut sandbox.command(arguments));
         assert_eq!(output.status.code(), Some(1));

@@ -28,10 +28,10 @@ Examples:
   notsotuf add 2.1 dist/myapp --meta '{\"notes\": \"Faster start\"}'
   notsotuf add 1.4.1 dist/myapp             # a bug fix while 2.0b1 is out
 
-A number is used once: what was published or withdrawn needs a higher one. The bundle is
-looked at first: private keys, the project itself and what `ship` makes of the same
-application are never released; what is likely a mistake (no program, another folder, names
-that Windows refuses) needs --force.")]
+A version number is used once: after a release was published or withdrawn, the next one needs
+a higher number. The bundle is checked first. Private keys, the project itself and the folder
+that `ship` makes of the same application are never released; a likely mistake (no program,
+the wrong folder, names that Windows refuses) needs --force.")]
 pub(super) struct Add {
     #[command(flatten)]
     what: Addable,
@@ -40,7 +40,7 @@ pub(super) struct Add {
 /// What is added, and how.
 #[derive(Debug, Args)]
 pub(super) struct Addable {
-    /// Version, by PEP 440; newer than the latest one that is as final
+    /// Version (PEP 440), newer than the latest release that is at least as final
     #[arg(value_parser = parse_version)]
     pub version: Version,
     /// What PyInstaller made: a folder, or one file
@@ -56,16 +56,16 @@ pub(super) struct Addable {
     /// Make no patch
     #[arg(long)]
     pub skip_patch: bool,
-    /// Do without a patch that takes longer than this to make: 90s, 15m, 2h
+    /// Make no patch if that takes longer than this: 90s, 15m, 2h
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_budget)]
     pub patch_budget: Duration,
     /// Add what does not look like a bundle, or a number that was published and nobody has
     #[arg(long)]
     pub force: bool,
-    /// Older stubs than this do not install it, and say so
+    /// Stubs older than this do not install the release, and say so
     #[arg(long, value_name = "VERSION")]
     pub min_stub: Option<Version>,
-    /// Part of the installs that get it at first; see `notsotuf rollout`
+    /// Share of the installs that get the release at first; see `notsotuf rollout`
     #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = rollout::parse_percent)]
     pub rollout: u64,
     /// File with what is new, in Markdown; kept in the metadata, so keep it short
@@ -80,17 +80,17 @@ pub(super) fn parse_version(text: &str) -> Result<Version, String> {
         let what = if path {
             "that is a path"
         } else {
-            "that is no version by PEP 440"
+            "that is not a PEP 440 version"
         };
         format!(
-            "{what}; the version, such as 1.0 or 2.0b1, comes first, and then the bundle: \
-             notsotuf add 1.0 dist/myapp"
+            "{what}; give the version first, such as 1.0 or 2.0b1, and then the bundle: notsotuf \
+             add 1.0 dist/myapp"
         )
     })
 }
 
 pub(super) fn parse_budget(text: &str) -> Result<Duration, String> {
-    let wrong = || "a number and s, m or h, such as 15m".to_owned();
+    let wrong = || "expected a number and s, m or h, such as 15m".to_owned();
     let unit = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,
@@ -106,8 +106,8 @@ pub(super) fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
     // Metadata is signed in canonical form, which has no such numbers.
     match notsotuf_stub::tuf::canonical_json::parse(text.as_bytes()) {
         Ok(Value::Object(_)) if text.len() as u64 > limits::PER_RELEASE => Err(format!(
-            "it has {} bytes; since all clients fetch that of all releases, at most {} are taken: \
-             put more into a file of the bundle, or on a web page",
+            "it has {} bytes, but at most {} are allowed, since every client fetches it for \
+             every release: put more into a file of the bundle, or on a web page",
             text.len(),
             limits::PER_RELEASE
         )),
@@ -127,15 +127,15 @@ pub(super) fn read_notes(path: &Path) -> Result<String, Error> {
         Ok(found) => found,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             return Err(wrong(
-                "are not there: is the path right, seen from here?".into(),
+                "do not exist: is the path right, relative to the current folder?".into(),
             ));
         }
         Err(e) => return Err(wrong(format!("cannot be read: {e}"))),
     };
     if file.len() > limits::PER_RELEASE {
         return Err(wrong(format!(
-            "have {} bytes; since all clients fetch those of all releases, at most {} are taken: \
-             shorten them, and link to the rest",
+            "have {} bytes, but at most {} are allowed, since every client fetches them for \
+             every release: shorten them, and link to the rest",
             file.len(),
             limits::PER_RELEASE
         )));

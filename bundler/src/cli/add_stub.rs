@@ -16,15 +16,15 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Installed stubs that are older fetch it, start it once to see that it runs, and replace
-themselves. The stub's version is read from the program. On Windows, sign the stub
-(Authenticode) before, and give it the subsystem of the application (`ship` does).
+Older installed stubs download it, start it once to see whether it runs, and replace
+themselves. The stub's version is read from the program. On Windows, first sign the stub
+(Authenticode), and give it the subsystem of the application (as `ship` does).
 
   notsotuf add-stub                          # the one beside this program
   notsotuf add-stub MyApp/MyApp.exe          # as it was shipped
   notsotuf publish")]
 pub(super) struct AddStub {
-    /// The stub; else the notsotuf-stub beside this program
+    /// The stub; default: the notsotuf-stub beside this program
     stub: Option<PathBuf>,
     #[command(flatten)]
     app: App,

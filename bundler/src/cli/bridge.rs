@@ -16,8 +16,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Makes an archive as PyUpdater's `build` does, but with what `notsotuf ship` makes in it:
-the stub under the application's name, its settings, the root of trust, and the
+Makes an archive as PyUpdater's `build` does, but it contains what `notsotuf ship` makes: the
+stub under the application's name, its settings, the root of trust, and the
 application. Sign and upload it with PyUpdater once more; clients that install it are
 clients of notsotuf from then on. Applications of one file (--onefile) and Mac bundles
 (.app) cannot cross like that: give their users an installer.
@@ -26,7 +26,7 @@ clients of notsotuf from then on. Applications of one file (--onefile) and Mac b
   pyupdater pkg --process --sign
   pyupdater upload --service s3")]
 pub(super) struct Bridge {
-    /// Which release; else the newest final one
+    /// Version of the release; default: the newest final one
     version: Option<Version>,
     /// Folder for the archive: PyUpdater's pyu-data/new
     #[arg(long, short, value_name = "DIR")]
@@ -36,10 +36,10 @@ pub(super) struct Bridge {
     /// The program in the bundle to start; needed if there are several
     #[arg(long, value_name = "PATH")]
     executable: Option<String>,
-    /// The stub; else the notsotuf-stub beside this program
+    /// The stub; default: the notsotuf-stub beside this program
     #[arg(long, value_name = "FILE")]
     stub: Option<PathBuf>,
-    /// Where the new repository is published; else the url of the settings
+    /// Where the new repository is published; default: the url of the settings
     #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
 }

@@ -128,7 +128,8 @@ fn secrets(keyring: &Keyring, passphrases: &Passphrases, found: &mut Findings) {
     }
     for path in keyring.unpaired() {
         found.good(format!(
-            "{} is encrypted, and of no public key of its name; it is tried for all",
+            "{} is encrypted, and no public key of that name is beside it; it is tried for every \
+             key",
             path.display()
         ));
     }
@@ -151,13 +152,13 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
             true => found.good(format!("{role}: keys to sign it are at hand")),
             // Those that are kept offline are to be missing.
             false if !online => found.good(format!(
-                "{role}: {at_hand} of {threshold} keys are at hand, as it is with offline keys"
+                "{role}: {at_hand} of {threshold} keys are at hand, as usual with offline keys"
             )),
             false => found.bad(
                 format!("{role}: {at_hand} of the {threshold} keys that sign it are at hand"),
                 format!(
-                    "`publish` and `renew` need them ({}); looked for in {}: name their folder with \
-                     --key-dir, or the program that signs under `[[signers]]`",
+                    "`publish` and `renew` need them ({}), and they are not in {}: name their \
+                     folder with --key-dir, or the program that signs under `[[signers]]`",
                     metadata::key_names(role, &published.root, keyring).join(", "),
                     keyring.places()
                 ),
@@ -182,7 +183,7 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
         match days {
             ..0 => found.bad(format!("{role}: EXPIRED; clients do not update"), fix),
             0..5 => found.bad(format!("{role}: expires in {days} days"), fix),
-            _ => found.good(format!("{role}: lasts {days} days")),
+            _ => found.good(format!("{role}: valid for {days} more days")),
         }
     }
     Ok(())
@@ -191,7 +192,7 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
 /// Whether what is trusted is outside of what is published.
 fn pinned(project: &Project, found: &mut Findings) -> Result<(), Error> {
     match Trust::open(project)?.root {
-        Some(_) => found.good(format!("what is published leads from the pinned root ({PIN})")),
+        Some(_) => found.good(format!("the published root follows from the pinned root ({PIN})")),
         None => found.bad(
             format!("there is no {PIN}: whoever can write to the repository folder decides what is trusted"),
             "the next `notsotuf publish` or `renew` pins the root; then put the file under version control",
@@ -217,7 +218,7 @@ fn releases(
             "`notsotuf add VERSION BUNDLE`, then `notsotuf publish`",
         ),
         Some((version, path)) => match pending.find(path, consistent)? {
-            Some(_) => found.good(format!("the archive of {app} {version} is here and sound")),
+            Some(_) => found.good(format!("the archive of {app} {version} is here and intact")),
             None => found.bad(
                 format!("the archive of {app} {version} is missing or damaged"),
                 "copy it back from where you publish; the next `add` needs it for its patch",
@@ -225,10 +226,10 @@ fn releases(
         },
     }
     if pending.entries == published.target_entries() {
-        found.good("all that was added is published here");
+        found.good("everything that was added is published here");
     } else {
         found.bad(
-            "something was added or removed, and not published",
+            "something was added or removed, but not published",
             "`notsotuf publish` (or delete .notsotuf-pending to drop it)",
         );
     }
@@ -254,10 +255,10 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
     let silence = Duration::from_secs(10);
     let target = RepositorySource::patient(url, silence);
     let url = format!("{}/metadata/timestamp.json", url.trim_end_matches('/'));
-    let fetch = "somebody else published: `notsotuf fetch` before you go on";
+    let fetch = "somebody else published: run `notsotuf fetch` before you continue";
     match verify::compare(&target, published) {
         Err(VerifyError::Http(e)) if e.is_forbidden() => found.bad(
-            format!("{e}: access is refused to everybody without credentials, so to clients"),
+            format!("{e}: the server refuses everybody without credentials, and so all clients"),
             "make the bucket or folder publicly readable (reading is enough), or set another `url` under [client]",
         ),
         Err(e) => found.bad(
@@ -269,10 +270,10 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
             "`notsotuf upload`, or another `url` under [client]",
         ),
         Ok(There::NoMetadata) => found.bad(
-            format!("{url} is no metadata"),
+            format!("{url} is not metadata"),
             "the address leads to something else: a login page, or another server",
         ),
-        Ok(There::Same) => found.good("what is published there is what is here"),
+        Ok(There::Same) => found.good("the repository that is published there is the one here"),
         Ok(There::Older(_)) => found.bad(
             format!("what is published at {url} is older than what is here"),
             "`notsotuf upload`",
@@ -282,8 +283,8 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
             fetch,
         ),
         Ok(There::Other(file)) => found.bad(
-            format!("{file} at {url} has the version of what is here, and another content"),
-            "`notsotuf upload`, which tells what is wrong, or `notsotuf fetch`",
+            format!("{file} at {url} has the same version as the one here, but different content"),
+            "run `notsotuf upload`, which says what is wrong, or `notsotuf fetch`",
         ),
     }
     clock(&Http::new(silence), &url, found);
@@ -297,7 +298,7 @@ fn clock(http: &Http, url: &str, found: &mut Findings) {
                 "this computer's clock differs from the server's by {} s",
                 (time - now()).abs()
             ),
-            "set it right: expiry dates are counted from it",
+            "correct the clock: expiry dates are compared with it",
         ),
         Some(_) => found.good("this computer's clock agrees with the server's"),
         None => {}
@@ -311,7 +312,7 @@ fn program(found: &mut Findings) {
         Some(version) => found.good(format!("the stub beside this program is version {version}")),
         None => found.bad(
             format!("there is no stub at {path:?}"),
-            "`ship` and `add-stub` need one: build it, or name it to them",
+            "`ship` and `add-stub` need one: build it, or tell them its path",
         ),
     }
 }

@@ -70,11 +70,12 @@ pub(crate) enum Error {
     Fetch(FetchError),
     /// Nobody could be asked.
     #[error(
-        "nothing is signed: there is no terminal to ask on; look at what changes, then repeat with --yes"
+        "nothing is signed: there is no terminal to ask on; check what changes, then run this \
+         again with --yes"
     )]
     Unconfirmed,
     /// The answer was no.
-    #[error("nothing is signed, as you wish")]
+    #[error("nothing is signed, as you answered")]
     Declined,
     /// Roles that expire soon, as asked.
     #[error("expiring: {roles}; {fix}")]
@@ -186,13 +187,13 @@ fn advice_on(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> 
     }
     match cause.downcast_ref::<io::Error>()?.kind() {
         io::ErrorKind::PermissionDenied => Some(
-            "the user who runs this may not: `ls -ld` of that path, and of the folder it is in, \
-             shows who may",
+            "the user who runs this has no permission: `ls -ld` of that path, and of its folder, \
+             shows who has",
         ),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("make room there, and run this again")
+            Some("free some space there, and run this again")
         }
-        io::ErrorKind::ReadOnlyFilesystem => Some("that file system is for reading only"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("that file system is read-only"),
         _ => None,
     }
 }

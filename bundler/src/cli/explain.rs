@@ -15,16 +15,16 @@ use std::cmp::Reverse;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Compares the archive of VERSION with that of the release before it, as `add` did. The
-bytes of a file are what its part takes compressed by itself, so the sum is a little
-more than the patch.
+Compares the archive of VERSION with that of the release before it, as `add` did. The size
+that is shown for a file is that of its part of the patch, compressed by itself, so the sum is
+a little more than the patch.
 
   notsotuf explain 1.1
   notsotuf --json explain 1.1 --all")]
 pub(super) struct Explain {
     /// Version that the patch leads to
     version: Version,
-    /// List every file, not only the twenty that take most
+    /// List every file, not only the twenty largest
     #[arg(long)]
     all: bool,
     #[command(flatten)]

@@ -16,24 +16,24 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For a fresh checkout, and where somebody else published: brings here what is published,
-verified as by a client that trusts notsotuf-root.json, and the archives that the next
-patches start from. Interrupted, it can be run again. What was published here and never
-uploaded is pending again afterwards.
+For a fresh checkout, or after somebody else published: downloads what is published, verified
+as by a client that trusts notsotuf-root.json, and the archives that the next patches start
+from. If it is interrupted, run it again. What was published here but never uploaded is
+pending again afterwards.
 
   notsotuf fetch                               # from `upload` of the settings, else `url`
   notsotuf fetch https://example.com/updates
   notsotuf fetch s3://bucket/updates --all")]
 pub(super) struct Fetch {
-    /// From where: a URL, or a destination of `upload`; else what the settings say
+    /// Source: a URL, or a destination of `upload`; default: what the settings say
     from: Option<String>,
-    /// All targets, not only those that the next patches start from
+    /// Fetch all targets, not only those that the next patches start from
     #[arg(long)]
     all: bool,
-    /// Trust this root, where none is pinned yet
+    /// Trust this root, if none is pinned yet
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
-    /// Take also a state that is older than one that was published
+    /// Accept a state that is older than one that was published
     #[arg(long)]
     force: bool,
 }
@@ -88,7 +88,7 @@ fn tell(report: &Report, from: &str, output: &Output) {
         report.unchanged
     ));
     if report.newer_here {
-        text.paragraph("what is here is newer and stays; `notsotuf upload` brings it there\n");
+        text.paragraph("what is here is newer and was kept; `notsotuf upload` publishes it\n");
     }
     for role in &report.expired {
         text.paragraph(&format!(
@@ -103,7 +103,7 @@ fn tell(report: &Report, from: &str, output: &Output) {
     }
     for path in &report.dropped {
         text.paragraph(&format!(
-            "{path} was changed here and there: what is published stays, yours is dropped\n"
+            "{path} was changed here and there: the published one was kept, yours was dropped\n"
         ));
     }
     for file in &report.delegated {

@@ -36,7 +36,7 @@ notsotuf in place of tufup.
 Run it in the folder that has .notsotuf-repo-config. Keys, metadata and targets
 stay where they are; only notsotuf-project.toml is written. Its clients keep
 updating, from now on by full archives: patch_format = \"none\" makes no patches,
-since those clients take any that are listed for theirs. Once they are gone, set
+since those clients treat every listed patch as one of their own. Once they are gone, set
 patch_format = \"notsotuf-1\".
 
   notsotuf import notsotuf --url https://example.com/updates
@@ -47,8 +47,8 @@ patch_format = \"notsotuf-1\".
     #[command(after_help = "\
 Checks both signatures of PyUpdater's lists and the hashes of the archives, makes a
 project (as `init` does), and adds the releases of each platform under the name
-<APP_NAME>-<platform>. The PyUpdater repository is only read. Called again, it goes on
-with what is not there yet.
+<APP_NAME>-<platform>. The PyUpdater repository is only read. If it is interrupted, run it
+again: it continues with what is missing.
 
   notsotuf -C updates import pyupdater ../myapp --url https://example.com/updates
   notsotuf -C updates publish
@@ -61,7 +61,7 @@ pub(super) struct InPlace {
     /// Where the repository folder is published
     #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
-    /// Trust this root, the one that clients were given; else the first one of the repository
+    /// Trust this root, the one that clients were given; default: the first one of the repository
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
 }
@@ -70,13 +70,13 @@ pub(super) struct InPlace {
 pub(super) struct FromPyUpdater {
     /// Folder in which `pyupdater init` was called
     folder: PathBuf,
-    /// Folder with keys.gz, versions*.gz and archives; else pyu-data/deploy
+    /// Folder with keys.gz, versions*.gz and archives; default: pyu-data/deploy
     #[arg(long, value_name = "DIR")]
     published: Option<PathBuf>,
     /// Where the new repository will be published
     #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
-    /// Only so many of the newest releases of each platform
+    /// Import only the N newest releases of each platform
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     last: Option<u32>,
     /// Make keys without passphrases
@@ -95,7 +95,7 @@ pub(super) fn run(command: Import, context: &Context) -> Result<(), Error> {
 fn in_place(flavour: Flavour, args: InPlace, context: &Context) -> Result<(), Error> {
     let imported = tufup::import(context.folder(), flavour, args.url, args.root.as_deref())?;
     let app = &imported.app;
-    let mut text = Lines::from(format!("took over {app} with {} targets", imported.targets));
+    let mut text = Lines::from(format!("imported {app} with {} targets", imported.targets));
     let mut names_of = Map::new();
     for (role, names) in imported.keys {
         let list = if names.is_empty() {
@@ -111,7 +111,10 @@ fn in_place(flavour: Flavour, args: InPlace, context: &Context) -> Result<(), Er
     let mut closed = Vec::new();
     for path in project.keyring(&[])?.private_files() {
         if keys::close_to_others(path)? {
-            text.line(format!("{} is closed to others now", path.display()));
+            text.line(format!(
+                "{} can be read by its owner only from now on",
+                path.display()
+            ));
             closed.push(path.to_path_buf());
         }
     }
@@ -191,7 +194,7 @@ fn say_taken(
     output: &Output,
 ) {
     let mut text = Lines::from(format!(
-        "took over {} release(s) of {}",
+        "imported {} release(s) of {}",
         taken.len(),
         old.app
     ));
@@ -200,16 +203,16 @@ fn say_taken(
     }
     for it in &old.disagreements {
         text.line(format!(
-            "{} is listed as {}; taken as {}, by its name",
+            "{} is listed as {}; imported as {}, which its name says",
             it.archive, it.listed, it.taken
         ));
     }
     for name in &old.missing {
-        text.line(format!("{name} is listed and not here: not taken"));
+        text.line(format!("{name} is listed but missing: not imported"));
     }
     for name in &old.assets {
         text.line(format!(
-            "{name} is no release of {}: not taken (put it into the bundle)",
+            "{name} is not a release of {}: not imported (put it into the bundle)",
             old.app
         ));
     }
@@ -218,7 +221,8 @@ fn say_taken(
         None => "set `url` under [client] in the settings, then ",
     };
     text.line(format!(
-        "Next: {next}notsotuf publish, and notsotuf bridge for the clients that are still PyUpdater's"
+        "Next: {next}notsotuf publish, and notsotuf bridge for the clients that still use \
+         PyUpdater"
     ));
     output.say(text, &taken_json(old, taken));
 }

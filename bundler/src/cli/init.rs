@@ -24,13 +24,12 @@ Examples:
   notsotuf init --app myapp --root-keys alice,bob,carol --root-threshold 2
   notsotuf init --app myapp --root-keys hsm --signer 'hsm=./sign-with-hsm --slot 1'
 
-Keys that are in the keystore already are used as they are, so keys of
-several people can be gathered there (their .pub files suffice for all but
-the root's threshold) before `init`, and so can that of a key in hardware: with
---signer, no root key need be a file.
+Keys that are already in the keystore are used as they are. So you can collect the keys of
+several people there before you run `init` (their .pub files suffice for all but the root's
+threshold), and the public key of a key in hardware, too: with --signer, no root key needs
+to be a file.
 
-Interrupted, it can just be called again: the project is there with all its files, or not
-at all.")]
+If it is interrupted, run it again: a project exists with all its files, or not at all.")]
 pub(super) struct Init {
     /// Name of an application; repeat for several
     #[arg(long = "app", required = true, value_name = "NAME")]
@@ -38,13 +37,13 @@ pub(super) struct Init {
     /// Where the repository folder will be published, as clients fetch it: https://…
     #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
-    /// What users know the application as; asked for at a terminal
+    /// Name by which users know the application; asked for at a terminal
     #[arg(long, value_name = "TITLE")]
     title: Option<String>,
     /// Make keys without passphrases
     #[arg(long)]
     plain: bool,
-    /// A key that signs through a program (HSM, KMS, YubiKey): NAME=COMMAND; repeat for several
+    /// A key that signs through a program (HSM, KMS, YubiKey); repeat for several
     ///
     /// NAME.pub, its public key, is in the folder of the keys; a path of another file may stand
     /// for NAME. COMMAND is run in the project's folder, gets the payload on standard input, and
@@ -158,7 +157,7 @@ impl Init {
 
 /// `NAME=COMMAND`, with quotes as in a shell.
 fn parse_signer(text: &str) -> Result<(String, Vec<String>), String> {
-    const FORM: &str = "it must be KEY=COMMAND, such as hsm=./sign-with-hsm";
+    const FORM: &str = "expected KEY=COMMAND, such as hsm=./sign-with-hsm";
     let (key, command) = text.split_once('=').ok_or(FORM)?;
     let command = words(command)?;
     if key.trim().is_empty() || command.is_empty() {
@@ -183,7 +182,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
         }
     }
     if quote.is_some() {
-        return Err("a quote in it has no end".into());
+        return Err("a quote in it is not closed".into());
     }
     words.extend(word);
     Ok(words)
@@ -230,10 +229,10 @@ pub(super) fn run(mut args: Init, context: &Context) -> Result<(), Error> {
     text.line(format!("  keys        {keystore} ({keys})"));
     text.line(format!("  repository  {repository}"));
     text.line(format!(
-        "Put {PIN} under version control, outside of what is published: nothing is taken from \
-         the repository that it does not lead to. Private keys stay out of version control \
-         (.gitignore says so). Keep a copy of them in a safe place: without the root keys, \
-         nobody can ever change the others."
+        "Put {PIN} under version control, outside of what is published: notsotuf accepts nothing \
+         from the repository that does not follow from it. Private keys stay out of version \
+         control (.gitignore sees to that). Keep a copy of them in a safe place: without the \
+         root keys, nobody can ever change the others."
     ));
     text.line("Next: `notsotuf add VERSION BUNDLE`");
     context
@@ -252,7 +251,7 @@ fn ask_title(app: &str) -> Result<Option<String>, Error> {
     let mut line = String::new();
     let asked = write!(
         out,
-        "What do users know the application as? (Enter: {app}): "
+        "By what name do users know the application? (Enter: {app}): "
     )
     .and_then(|()| out.flush())
     .and_then(|()| input.read_line(&mut line));

@@ -18,10 +18,10 @@ use std::io::IsTerminal;
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
-Changes of who signs go into a draft of the next root metadata, which must be
-signed by as many of the old root keys and of the new ones as their thresholds
-ask for. `notsotuf status` shows what is missing, `notsotuf sign root` adds
-signatures where more keys are, `notsotuf publish` publishes it once it has all.
+Changes to who signs go into a draft of the next root metadata. It needs signatures by as
+many of the old root keys, and of the new ones, as their thresholds require. `notsotuf
+status` shows what is missing, `notsotuf sign root` adds signatures where more keys are, and
+`notsotuf publish` publishes the draft once it has all of them.
 
 Examples:
   notsotuf keys create online-2
@@ -35,7 +35,7 @@ pub(super) enum Keys {
     Create {
         /// Name of the key
         name: String,
-        /// Without a passphrase
+        /// Make the key without a passphrase
         #[arg(long)]
         plain: bool,
     },
@@ -51,18 +51,18 @@ pub(super) enum Keys {
         #[arg(long, value_name = "N")]
         threshold: Option<usize>,
     },
-    /// Put a key in the place of another, in all roles that have that one
+    /// Replace a key by another, in all roles that have it
     Replace {
-        /// The key that goes
+        /// Key to replace
         old: String,
-        /// The key that comes
+        /// The new key
         new: String,
     },
-    /// Take a key away
+    /// Revoke a key
     Revoke {
-        /// The key that goes
+        /// Key to replace
         name: String,
-        /// From this role only
+        /// Revoke it from this role only
         #[arg(long)]
         role: Option<Role>,
         /// How many of the role's keys must sign from now on (needs --role)
@@ -73,7 +73,7 @@ pub(super) enum Keys {
     Threshold {
         /// The role
         role: Role,
-        /// That many
+        /// Number of signatures required
         number: usize,
     },
 }
@@ -196,7 +196,8 @@ fn list(project: &Project, keyring: &Keyring, output: &Output) -> Result<(), Err
     let unpaired = keyring.unpaired();
     for path in unpaired {
         text.line(format!(
-            "{} is encrypted, and of no public key of its name; it is tried for all",
+            "{} is encrypted, and no public key of that name is beside it; it is tried for every \
+             key",
             path.display()
         ));
     }

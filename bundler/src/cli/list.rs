@@ -22,7 +22,7 @@ use std::time::UNIX_EPOCH;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Newest first. STATE says how far a release is: pending (added, rolled out, withdrawn or
-removed, and `publish` is still to come), only here (signed; `upload` is still to come),
+removed, but `publish` was not run yet), only here (signed, but `upload` was not run yet),
 published (at the URL of the settings, too), only there (somebody else published it), or
 withdrawn.
 
@@ -73,7 +73,7 @@ pub(super) fn run(args: &List, context: &Context) -> Result<(), Error> {
         text = "no releases; next: `notsotuf add VERSION BUNDLE`\n".into();
     }
     if let There::Unknown(reason) = &there {
-        text.push_str(&format!("what is published is not known: {reason}\n"));
+        text.push_str(&format!("it is not known what is published: {reason}\n"));
     }
     if rows.iter().any(|row| row.pending.is_some()) {
         text.push_str("next: `notsotuf publish`, which signs what is pending\n");

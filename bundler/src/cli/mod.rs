@@ -72,25 +72,25 @@ file named with --passphrase-file, or the terminal, in this order.
 Exit codes: 0 done; 1 failed; 2 wrong use; 3 something did not verify."
 )]
 pub(crate) struct Cli {
-    /// Folder of the project, with its notsotuf-project.toml; else this one or the nearest above
+    /// Folder of the project; default: this folder, or the nearest one above with its settings
     #[arg(long, short = 'C', global = true, value_name = "DIR", help_heading = GLOBAL)]
     project: Option<PathBuf>,
     /// Print one JSON object on standard output instead of text
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
-    /// A further folder of keys, on another medium say; repeat for several
+    /// Another folder of keys, for example on a USB stick; repeat for several
     #[arg(long = "key-dir", global = true, value_name = "DIR", help_heading = GLOBAL)]
     key_dirs: Vec<PathBuf>,
     /// Show no progress, and no warnings
     #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
-    /// Say on standard error what is done; twice and three times: more of it
+    /// Say on standard error what is done; repeat it for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
     /// Fail, instead of waiting, while another command changes the project
     #[arg(long, global = true, help_heading = GLOBAL)]
     no_wait: bool,
-    /// File whose first line is the passphrase of the keys, readable by its owner only
+    /// File with the passphrase of the keys in its first line; readable by its owner only
     #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     passphrase_file: Option<PathBuf>,
     #[command(subcommand)]
@@ -108,9 +108,9 @@ enum Command {
     Publish,
     /// Copy what is published to where clients fetch it from
     Upload(upload::Upload),
-    /// Bring here what is published, verified as by a client
+    /// Download what is published, verified as by a client
     Fetch(fetch::Fetch),
-    /// Do all of it: add, publish, upload, verify
+    /// Do it all: add, publish, upload, verify
     Release(release::Release),
     /// Make the folder that users install: stub, settings, root of trust, app
     Ship(ship::Ship),
@@ -118,7 +118,7 @@ enum Command {
     List(list::List),
     /// Show roles, keys, versions, expiry dates, and what is pending
     Status(status::Status),
-    /// Look for what is wrong with the project, and say what mends it
+    /// Find problems of the project, and say how to fix them
     Doctor(doctor::Doctor),
     /// Check a whole repository as clients would, old ones and new ones
     Verify(verify::Verify),
@@ -128,7 +128,7 @@ enum Command {
     Serve(serve::Serve),
     /// Renew expiry dates, and nothing else: for cron
     Renew(renew::Renew),
-    /// Give a release to part of the installs (takes effect with the next publish)
+    /// Give a release to a share of the installs (takes effect with the next publish)
     Rollout(rollout::Rollout),
     /// Withdraw any release; clients step back (takes effect with the next publish)
     Yank(yank::Yank),
@@ -143,7 +143,7 @@ enum Command {
     Keys(keys::Keys),
     /// Add the signatures of the keys at hand to half-signed metadata
     Sign(sign::Sign),
-    /// Take over a repository that another program made
+    /// Import a repository that another program made
     #[command(subcommand)]
     Import(import::Import),
     /// Make the archive by which clients of PyUpdater become clients of notsotuf
@@ -153,7 +153,7 @@ enum Command {
   notsotuf completions bash > ~/.local/share/bash-completion/completions/notsotuf
   notsotuf completions powershell >> $PROFILE")]
     Completions {
-        /// Which shell
+        /// Name of the shell
         shell: clap_complete::Shell,
     },
     /// Write manual pages, one for each command

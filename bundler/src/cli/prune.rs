@@ -12,13 +12,13 @@ use serde_json::json;
 #[command(after_help = "\
 Keeps the newest final releases, all that are newer than the oldest of them, and
 all that were added with --required. Clients with an older version take the
-full archive. Clients of tufup, which do not look for gaps, may fail once before they
-do: keep enough for them.
+full archive. Clients of tufup do not look for gaps, and may fail once before they take it:
+keep enough releases for them.
 
   notsotuf prune --keep 10
   notsotuf publish")]
 pub(super) struct Prune {
-    /// How many final releases stay
+    /// How many final releases to keep
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep: u32,
     #[command(flatten)]
@@ -32,10 +32,10 @@ pub(super) fn run(args: &Prune, context: &Context) -> Result<(), Error> {
     let gone = remove::prune(&project, &published, app, args.keep as usize)?;
     let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
     let text = if gone.is_empty() {
-        format!("{app} has nothing older; nothing to do")
+        format!("{app} has no older releases; nothing to do")
     } else {
         format!(
-            "dropped {app} {}; `notsotuf publish` makes it so",
+            "dropped {app} {}; run `notsotuf publish` to apply",
             gone.join(", ")
         )
     };

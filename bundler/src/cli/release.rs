@@ -22,22 +22,22 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The same as these four, one after the other:
+Does the same as these four commands, one after the other:
   notsotuf add 1.1 dist/myapp
   notsotuf publish
   notsotuf upload
   notsotuf verify --url https://example.com/updates
 
-It looks before it begins: keys are opened, and destination and URL are known. Where it
-stops, it says why, and called again with the same bundle it goes on from there. Whatever
-else is pending is published with it.
+Before it begins, it opens the keys, and checks that destination and URL are known. If it
+stops, it says why; run it again with the same bundle to continue from there. Whatever else
+is pending is published with it.
 
   notsotuf release 1.1 dist/myapp
   notsotuf release 1.2 dist/myapp --to s3://bucket/updates --rollout 10% --notes NOTES.md")]
 pub(super) struct Release {
     #[command(flatten)]
     what: Addable,
-    /// Where to upload to; else `upload` of the project settings
+    /// Destination of the upload; default: `upload` of the project settings
     #[arg(long, value_name = "DESTINATION")]
     to: Option<String>,
 }

@@ -11,8 +11,9 @@ use notsotuf_stub::clock::now;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without arguments: a fresh timestamp and snapshot (and targets, if half of
-their time is over), with the keys at hand.
+Without arguments, renews timestamp and snapshot (and targets, once half of
+its time is over) with the keys at hand.
+
   17 4 * * *  notsotuf -C /srv/project renew --passphrase-file /etc/notsotuf")]
 pub(super) struct Renew {
     /// Renew the root too

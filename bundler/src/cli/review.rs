@@ -166,7 +166,7 @@ pub(super) fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<Str
                 changes.push(format!("! {path}  {} becomes {}", file(known), file(entry)))
             }
             Some(known) if known != entry => {
-                changes.push(format!("~ {path}  what is said of it changes"));
+                changes.push(format!("~ {path}  what is said about it changes"));
             }
             Some(_) => {}
         }

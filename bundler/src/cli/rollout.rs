@@ -11,9 +11,9 @@ use serde_json::json;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each install has a random number of its own, which is not sent anywhere, and gets the
-release if that is below the percentage. Who has it keeps it when the percentage grows.
-A release that was added with --required is for all, whatever the percentage.
+Each install has a random number of its own, which it sends nowhere, and gets the release if
+that number is below the percentage. Installs that have the release keep it. A release that
+was added with --required is for all, whatever the percentage.
 
   notsotuf add 2.0 dist/myapp --rollout 5%
   notsotuf publish
@@ -21,9 +21,9 @@ A release that was added with --required is for all, whatever the percentage.
   notsotuf publish
   notsotuf rollout 2.0 100%")]
 pub(super) struct Rollout {
-    /// Which release
+    /// Version of the release
     version: Version,
-    /// Part of the installs that get it: 0% to 100%
+    /// Share of the installs that get the release: 0% to 100%
     #[arg(value_parser = parse_percent)]
     percent: u64,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(super) struct Rollout {
 pub(super) fn parse_percent(text: &str) -> Result<u64, String> {
     let number = text.strip_suffix('%').unwrap_or(text);
     let percent = number.parse().ok().filter(|percent| *percent <= 100);
-    percent.ok_or_else(|| "a whole number from 0% to 100%".into())
+    percent.ok_or_else(|| "expected a whole number from 0% to 100%".into())
 }
 
 pub(super) fn run(args: &Rollout, context: &Context) -> Result<(), Error> {
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Rollout, context: &Context) -> Result<(), Error> {
     let (version, percent) = (&args.version, args.percent);
     rollout::rollout(project, &published, app, version, percent)?;
     let text = format!(
-        "{app} {version} is for {percent} % of the installs; `notsotuf publish` makes it so"
+        "{app} {version} is for {percent} % of the installs; run `notsotuf publish` to apply"
     );
     let json = json!({ "app": app, "version": version.to_string(), "percent": percent });
     context.output.say(text, &json);

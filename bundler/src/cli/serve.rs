@@ -11,7 +11,7 @@ pub(super) struct Serve {
     /// Port; 0 takes a free one and prints it
     #[arg(long, default_value_t = 8000)]
     port: u16,
-    /// Folder to serve; else the repository of the project
+    /// Folder to serve; default: the repository of the project
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

@@ -23,22 +23,22 @@ pub(super) struct Ship {
     output: PathBuf,
     #[command(flatten)]
     app: App,
-    /// Which release; else the newest final one
+    /// Version of the release; default: the newest final one
     #[arg(long, value_name = "VERSION")]
     version: Option<Version>,
     /// The program in the bundle to start; needed if there are several
     #[arg(long, value_name = "PATH")]
     executable: Option<String>,
-    /// What users start: the stub's file name; else that of the program
+    /// File name of the stub, which users start; default: that of the program
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What users know the application as, for messages; else its name here
+    /// Name by which users know the application, for messages; default: its name here
     #[arg(long, value_name = "TITLE")]
     title: Option<String>,
-    /// The stub; else the notsotuf-stub beside this program
+    /// The stub; default: the notsotuf-stub beside this program
     #[arg(long, value_name = "FILE")]
     stub: Option<PathBuf>,
-    /// Where the repository is published; else the url of the settings
+    /// Where the repository is published; default: the url of the settings
     #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
 }

@@ -25,7 +25,7 @@ Two people who each have one of two root keys:
 pub(super) struct Sign {
     /// root or targets
     role: Role,
-    /// Sign without asking; what changes is shown all the same
+    /// Sign without asking; the changes are shown anyway
     #[arg(long, short)]
     yes: bool,
 }
@@ -92,7 +92,7 @@ pub(super) fn tell_root(
     let next = if ready {
         "`notsotuf publish` publishes it"
     } else {
-        "`notsotuf sign root` adds signatures where more root keys are"
+        "run `notsotuf sign root` where more root keys are"
     };
     let mut text = Lines::new();
     for change in changes {

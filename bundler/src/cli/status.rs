@@ -28,11 +28,11 @@ pub(super) fn parse_time(text: &str) -> Result<i64, String> {
     let unit = match text.chars().last() {
         Some('d') => DAY,
         Some('h') => 3600,
-        _ => return Err("a number and d or h, such as 14d".into()),
+        _ => return Err("expected a number and d or h, such as 14d".into()),
     };
     let number: i64 = text[..text.len() - 1]
         .parse()
-        .map_err(|_| "a number and d or h, such as 14d".to_owned())?;
+        .map_err(|_| "expected a number and d or h, such as 14d".to_owned())?;
     number
         .checked_mul(unit)
         .filter(|seconds| *seconds >= 0)

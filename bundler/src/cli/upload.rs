@@ -17,8 +17,8 @@ use std::path::Path;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Only what changed is sent: targets first, timestamp.json last, so that a client that
-looks at any time sees a whole repository. Interrupted, it can just be run again.
+Sends only what changed, targets first and timestamp.json last, so that clients see a
+complete repository at any time. If it is interrupted, run it again.
 
   notsotuf upload s3://bucket/updates
   notsotuf upload gs://bucket/updates --dry-run
@@ -26,9 +26,10 @@ looks at any time sees a whole repository. Interrupted, it can just be run again
   notsotuf upload /srv/www/updates
   notsotuf upload rsync:user@host:/srv/www/updates
 
-A folder here is relative to the working directory, one in the settings to the settings.
-First it looks at what is there: another repository, a newer version, or the same version
-with another content is left alone, and `notsotuf fetch` brings it here.
+A folder on the command line is relative to the working directory, one in the settings to the
+settings file. `upload` looks at the destination first, and changes nothing if it finds another
+repository, a newer version, or the same version with different content; `notsotuf fetch`
+downloads what is there.
 
 Credentials come from the environment, as the tools of each cloud take them:
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT (for compatible
@@ -36,18 +37,18 @@ stores), or the profile AWS_PROFILE of ~/.aws, or the identity of the machine or
 GOOGLE_APPLICATION_CREDENTIALS, or what `gcloud auth application-default login` left;
 AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY.")]
 pub(super) struct Upload {
-    /// Where to; else `upload` of the project settings
+    /// Destination; default: `upload` of the project settings
     to: Option<String>,
     /// Only say what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Remove what is not in the repository any more
+    /// Remove files that are no longer in the repository
     #[arg(long)]
     delete: bool,
-    /// Replace whatever is there, newer or of another project; clients may refuse the result
+    /// Replace whatever is there, even if newer or of another project; clients may refuse it
     #[arg(long)]
     force: bool,
-    /// Afterwards, check all that is published, as `verify --url` does
+    /// Afterwards, check everything that is published, as `verify --url` does
     #[arg(long)]
     verify: bool,
 }
@@ -126,7 +127,8 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
     let waiting = waiting(project, &published)?;
     if !waiting.is_empty() {
         text.line(format!(
-            "not among them, as it is not published yet: {}; `notsotuf publish`, then `upload` again",
+            "not uploaded, as it is not published yet: {}; run `notsotuf publish`, then `upload` \
+             again",
             waiting.join(", ")
         ));
     }

@@ -26,7 +26,7 @@ pub(super) struct Verify {
     /// Check what is published there instead
     #[arg(long, value_name = "URL", value_parser = address::check)]
     url: Option<String>,
-    /// Trust this root; else the first one of the repository here
+    /// Trust this root; default: the first one of the repository here
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
     /// Do not fetch targets
@@ -102,7 +102,8 @@ impl Checked {
         }
         if let Some(version) = self.newer {
             text.line(format!(
-                "there is a newer state than here (timestamp {version}): `notsotuf fetch` brings it"
+                "a newer state than the one here is published (timestamp {version}): run \
+                 `notsotuf fetch`"
             ));
         }
     }
@@ -136,11 +137,13 @@ fn beside(
     match verify::compare(target, published)? {
         There::Newer(version) => return Ok(Some(version)),
         There::Older(version) => problems.push(format!(
-            "what is there (timestamp {version}) is older than what is here: `notsotuf upload`; \
-             if that was done, it went to another place than this URL, or a cache gives out old files"
+            "what is published (timestamp {version}) is older than what is here: run `notsotuf \
+             upload`; if you did, it went to another place than this URL, or a cache serves old \
+             files"
         )),
         There::Other(file) => problems.push(format!(
-            "{file} is there with another content than here: somebody else published; `notsotuf fetch`"
+            "{file} has different content there than here: somebody else published; run \
+             `notsotuf fetch`"
         )),
         // Said by the audit.
         There::Same | There::Nothing | There::NoMetadata => {}

@@ -11,15 +11,15 @@ use serde_json::json;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Its archive, and all patches to and from it, go. Clients that have it are told by signed
-metadata, and go on to a newer version, or back to the newest one before it, in full.
-Clients of tufup do not go back. A version number that was withdrawn is not to be used
+Removes the archive, and all patches to and from it. Signed metadata tells clients that have
+the release; they take the full archive of a newer version or, if there is none, of the newest
+one before it. Clients of tufup do not go back. A withdrawn version number cannot be used
 again.
 
   notsotuf yank 2.0
   notsotuf publish")]
 pub(super) struct Yank {
-    /// Which release
+    /// Version of the release
     version: Version,
     #[command(flatten)]
     app: App,
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Yank, context: &Context) -> Result<(), Error> {
     let published = Published::load(project)?;
     let version = &args.version;
     yank::yank(project, &published, app, version)?;
-    let text = format!("withdrew {app} {version}; `notsotuf publish` makes it so");
+    let text = format!("withdrew {app} {version}; run `notsotuf publish` to apply");
     context.output.say(
         text,
         &json!({ "app": app, "withdrawn": version.to_string() }),

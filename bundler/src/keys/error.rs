@@ -31,7 +31,7 @@ pub(crate) enum KeyError {
         path: PathBuf,
     },
     /// The name cannot be a file name.
-    #[error("{name:?} is no name for a key: letters, digits, `_` and `-` are")]
+    #[error("invalid key name {name:?}: use only letters, digits, `_` and `-`")]
     Name {
         /// The name.
         name: String,
@@ -49,7 +49,7 @@ pub(crate) enum KeyError {
     },
     /// The private and the public file do not belong together.
     #[error(
-        "{path:?} is not the private key of {name}: it is that of another public key; look for \
+        "{path:?} is not the private key of {name}: it belongs to another public key; look for \
          the right one on your media (--key-dir), or in your backup"
     )]
     Pair {
@@ -69,8 +69,8 @@ pub(crate) enum KeyError {
     },
     /// Others can read a secret.
     #[error(
-        "Permissions {mode:04o} for {path:?} are too open: others on this computer can use it, so \
-         it is not used here; {}", fix.words(path)
+        "Permissions {mode:04o} for {path:?} are too open: others on this computer can use it, \
+         so notsotuf does not; {}", fix.words(path)
     )]
     TooOpen {
         /// The file.
@@ -91,7 +91,8 @@ pub(crate) enum KeyError {
     /// The passphrase is wrong (or the file is damaged).
     #[error(
         "{path:?} cannot be decrypted; the passphrase is wrong ({from}). {variable} is for this \
-         key alone; without that, NOTSOTUF_PASSPHRASE and --passphrase-file, a terminal is asked"
+         key alone; without it, NOTSOTUF_PASSPHRASE or --passphrase-file is used, or else you \
+         are asked at a terminal"
     )]
     Passphrase {
         /// The key's file.
@@ -140,7 +141,10 @@ impl PermissionFix {
     pub(crate) fn words(self, path: &Path) -> String {
         match self {
             PermissionFix::Chmod => {
-                format!("`chmod 600 {}` makes it yours alone", shell_word(path))
+                format!(
+                    "`chmod 600 {}` makes it readable by you alone",
+                    shell_word(path)
+                )
             }
             PermissionFix::NoPermissions => "its file system keeps no permissions: mount it with \
                  umask=077, copy the file to a disk that does, or encrypt the key"

@@ -76,7 +76,7 @@ impl External {
             sent.map_err(|e| failed(format!("it did not read the payload: {e}")))?;
         }
         Err(failed(format!(
-            "the {} bytes it returned are no {} signature by this key",
+            "the {} bytes it returned are no valid {} signature by this key",
             output.stdout.len(),
             public.scheme()
         )))

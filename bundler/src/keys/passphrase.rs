@@ -105,7 +105,7 @@ impl Passphrases {
                     return Ok(opened);
                 }
                 Err(ReadError::Passphrase) if left > 0 => {
-                    complain("That is not its passphrase; try again.");
+                    complain("This passphrase is wrong; try again.");
                 }
                 Err(e) => return Err(failed(e, "typed")),
             }
@@ -128,7 +128,7 @@ impl Passphrases {
             } else if first == ask(name, "Once more: ")? {
                 return Ok(first);
             } else {
-                complain("They differ; again.");
+                complain("The two passphrases differ; try again.");
             }
         }
     }
@@ -163,7 +163,7 @@ impl Passphrases {
         let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8"))?;
         let line = text.lines().next().filter(|line| !line.is_empty());
         let line =
-            line.ok_or_else(|| wrong("has an empty first line; that is to be the passphrase"))?;
+            line.ok_or_else(|| wrong("has an empty first line, which should be the passphrase"))?;
         let passphrase = self.in_file.get_or_init(|| line.to_owned());
         Ok(Some((passphrase.clone(), from)))
     }

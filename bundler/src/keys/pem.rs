@@ -106,7 +106,7 @@ pub(super) fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 
     let info = PrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|e| form(&e))?;
     if info.algorithm.oid != ED25519 {
         return Err(form(
-            &"it is no ed25519 key; others sign through a program ([[signers]])",
+            &"it is not an ed25519 key; other keys sign through a program ([[signers]])",
         ));
     }
     let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(|e| form(&e))?;
@@ -118,7 +118,7 @@ pub(super) fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 
 pub(super) fn write_public(signer: &Signer) -> Result<String, String> {
     let public = signer.public.to_json();
     let public = public["keyval"]["public"].as_str().and_then(decode_hex);
-    let public = public.ok_or("it is no ed25519 key")?;
+    let public = public.ok_or("it is not an ed25519 key")?;
     let info = SubjectPublicKeyInfoRef {
         algorithm: algorithm(),
         subject_public_key: BitStringRef::from_bytes(&public).map_err(|e| e.to_string())?,

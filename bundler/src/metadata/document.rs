@@ -63,7 +63,7 @@ impl Document {
         };
         let value = canonical_json::parse(bytes).map_err(|e| form(e.to_string()))?;
         if !value["signed"].is_object() || !value["signatures"].is_array() {
-            return Err(form("it is no TUF metadata".into()));
+            return Err(form("it is not TUF metadata".into()));
         }
         Ok(Document(value))
     }

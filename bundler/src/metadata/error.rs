@@ -31,8 +31,8 @@ pub(crate) enum MetadataError {
     /// Not enough signatures yet.
     #[error(
         "{role} has {have} of the {need} signatures it needs{by}; it is kept in {path:?}. Run \
-         `notsotuf sign {role}` where more of its keys are, then `notsotuf publish`",
-        by = if *.old { " by the keys of the root before" } else { "" }
+         `notsotuf sign {role}` where its other keys are, then `notsotuf publish`",
+        by = if *.old { " by the keys of the previous root" } else { "" }
     )]
     HalfSigned {
         /// The role.
@@ -49,9 +49,10 @@ pub(crate) enum MetadataError {
     /// A role that is signed by whoever publishes, and keys that are not at
     /// hand.
     #[error(
-        "{role} has {have} of the {need} signatures it needs: of its keys ({keys}) too few private \
-         halves are in {places}. Run this again with --key-dir DIR for the folder or medium where \
-         they are; where a program signs, it is to be under `[[signers]]` in the project settings"
+        "{role} has {have} of the {need} signatures it needs: of its keys ({keys}), too few \
+         private halves are in {places}. Run this again with --key-dir DIR for the folder or \
+         medium where they are; a program that signs belongs under `[[signers]]` in the project \
+         settings"
     )]
     KeysMissing {
         /// The role.
@@ -72,7 +73,7 @@ pub(crate) enum MetadataError {
     /// signed.
     #[error(
         "what is in {folder:?} is not what the keys of this project signed: {reason}. Nothing is \
-         signed on top of it. `notsotuf fetch` brings a good copy from where you publish"
+         signed on top of it. `notsotuf fetch` downloads a good copy from where you publish"
     )]
     Untrusted {
         /// The folder of the metadata.
@@ -82,8 +83,8 @@ pub(crate) enum MetadataError {
     },
     /// Signed, but an earlier state than one that was published.
     #[error(
-        "what is in {folder:?} is an old state: {role} has version {found}, and version {known} was \
-         published before. `notsotuf fetch` brings the newest from where you publish"
+        "what is in {folder:?} is an old state: {role} has version {found}, but version {known} \
+         was published before. `notsotuf fetch` downloads the newest state from where you publish"
     )]
     Old {
         /// The folder of the metadata.
@@ -97,8 +98,8 @@ pub(crate) enum MetadataError {
     },
     /// Signed, of a version that was published with another content.
     #[error(
-        "what is in {folder:?} is not what was published: {role} version {version} is there with \
-         another content. `notsotuf fetch` brings what is published"
+        "what is in {folder:?} is not what was published: {role} version {version} has different \
+         content there. `notsotuf fetch` downloads what is published"
     )]
     Other {
         /// The folder of the metadata.
@@ -111,8 +112,8 @@ pub(crate) enum MetadataError {
     /// A project without a pinned root, whose repository none of its keys
     /// signed.
     #[error(
-        "there is no {pin:?}, and the root in {folder:?} is signed by no key that this project has the \
-         public half of. If you know that root, copy it to {pin:?}"
+        "there is no {pin:?}, and the root in {folder:?} is not signed by any key whose public \
+         half this project has. If you know that root, copy it to {pin:?}"
     )]
     Unpinned {
         /// The file of the pinned root.
@@ -122,8 +123,8 @@ pub(crate) enum MetadataError {
     },
     /// A version that has no successor.
     #[error(
-        "{role} has version {version}, which no version can follow that all clients can read; only a \
-         new root with other keys for that role, and metadata that starts again, helps"
+        "{role} has version {version}, and not all clients could read a higher one; the only way \
+         out is a new root with other keys for that role, and metadata that starts again"
     )]
     Version {
         /// The role.

@@ -19,9 +19,9 @@ pub(crate) const PER_RELEASE: u64 = 16 << 10;
 /// Targets metadata that clients would refuse.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "targets metadata would have {}, and clients refuse more than {}: nothing is published. \
-     `notsotuf prune --keep N` drops old releases, with a smaller N if it did already; what --meta \
-     and --notes say of each release counts, too",
+    "targets metadata would have {}, but clients refuse more than {}: nothing is published. \
+     `notsotuf prune --keep N` drops old releases (take a smaller N if you already did); --meta \
+     and --notes of each release count, too",
     bytes(*size), bytes(bound())
 )]
 pub(crate) struct TooLarge {

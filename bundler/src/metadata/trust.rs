@@ -288,8 +288,9 @@ impl Trust {
         trust.memory.published = published.state();
         trust.save()?;
         complain(format!(
-            "pinned root {} of {folder:?} in {PIN}: from now on nothing is taken from the repository \
-             folder that it does not lead to. Put {PIN} and {MEMORY} under version control",
+            "pinned root {} of {folder:?} in {PIN}: from now on, notsotuf accepts nothing from \
+             the repository folder that does not follow from it. Put {PIN} and {MEMORY} under \
+             version control",
             published.root.version()
         ));
         Ok(())

@@ -47,7 +47,7 @@ pub(crate) enum ImportError {
     /// Roots that clients need are not there.
     #[error(
         "{} missing in {folder:?}: clients with an older root go from one to the next, and need \
-         each of them; look where the repository is published, or in a backup",
+         each of them; look for them where the repository is published, or in a backup",
         match .missing.as_slice() {
             [one] => format!("{one} is"),
             more => format!("{} are", more.join(", ")),
@@ -74,11 +74,12 @@ pub(crate) enum ImportError {
     )]
     NotPublished(PathBuf),
     /// A signature that is wrong.
-    #[error("the signature of {0:?} is wrong: nothing is taken from it")]
+    #[error("the signature of {0:?} is wrong: nothing is imported from it")]
     Signature(PathBuf),
     /// A target that is not what the metadata says.
     #[error(
-        "{0:?} is not the file that the signed metadata lists; copy it back from where you publish, and import then"
+        "{0:?} is not the file that the signed metadata lists; copy it back from where you \
+         publish, then import again"
     )]
     Damaged(PathBuf),
     /// An archive that cannot be taken over.
@@ -90,6 +91,6 @@ pub(crate) enum ImportError {
         reason: String,
     },
     /// Nothing to take over.
-    #[error("none of the archives that are listed is there; --published names their folder")]
+    #[error("none of the listed archives is there; name their folder with --published")]
     NoArchives,
 }

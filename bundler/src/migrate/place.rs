@@ -77,8 +77,8 @@ impl Place<'_> {
             (Some(path), here) => {
                 if let Some(here) = here {
                     warnings.push(format!(
-                        "{key} is {named:?}, outside of this folder, and was taken, although there \
-                         is {:?}; write what is right into the new settings",
+                        "{key} is {named:?}, outside of this folder, and was used, although \
+                         there is {:?}; if that is wrong, correct the new settings",
                         self.folder.join(here)
                     ));
                 }
@@ -86,7 +86,7 @@ impl Place<'_> {
             }
             (None, Some(here)) => {
                 warnings.push(format!(
-                    "{key} is {named:?}, which is not on this machine; {:?} was taken",
+                    "{key} is {named:?}, which is not on this machine; {:?} was used instead",
                     self.folder.join(&here)
                 ));
                 Some(here)

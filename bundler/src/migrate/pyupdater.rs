@@ -196,7 +196,7 @@ impl PyUpdaterRepository {
         if filename.contains(['/', '\\']) {
             return Err(ImportError::Archive {
                 path: filename.into(),
-                reason: "its name is no name of a file".into(),
+                reason: "its name is not the name of a file".into(),
             });
         }
         let Some(archive) = places
@@ -229,7 +229,7 @@ impl PyUpdaterRepository {
             (None, None) => {
                 return Err(ImportError::Archive {
                     path: archive,
-                    reason: format!("{version:?} is no version"),
+                    reason: format!("{version:?} is not a version"),
                 });
             }
         };

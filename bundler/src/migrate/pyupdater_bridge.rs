@@ -47,8 +47,8 @@ pub(crate) enum BridgeError {
     Version(Version),
     /// There are only two ways to what it replaces.
     #[error(
-        "{0:?} cannot cross: PyUpdater replaces a single file, or a .app, by what has its name, and the \
-         stub needs a folder; give these users an installer"
+        "{0:?} cannot cross: PyUpdater replaces a single file, or a .app, by another one of the \
+         same name, but the stub needs a folder; give these users an installer"
     )]
     NoFolder(PathBuf),
     /// It is there.

@@ -38,7 +38,7 @@ pub(super) fn fix(metadata: &Path) -> Result<Vec<String>, ImportError> {
     }
     fs::write_atomically(&metadata.join(name(newest)), &bytes)?;
     Ok(vec![format!(
-        "{} was missing, for which clients look, and is a copy of root.json now",
+        "{}, which clients look for, was missing; root.json was copied there",
         name(newest)
     )])
 }

@@ -218,11 +218,15 @@ fn patch_format(
         (PatchFormat::None, Some(text))
     };
     if flavour == Flavour::Notsotuf {
-        return none("original notsotuf's take any patch for one over compressed archives".into());
+        return none(
+            "those of the original notsotuf treat every patch as one over compressed \
+                     archives"
+                .into(),
+        );
     }
     if let Some(class) = config["binary_diff"].as_str() {
         return none(format!(
-            "their patches are made by {class}, which is not known here"
+            "their patches are made by {class}, which this program does not know"
         ));
     }
     let old = published.target_entries().into_iter().find_map(|(path, entry)| {
@@ -233,12 +237,12 @@ fn patch_format(
         match (target.kind, keys) {
             _ if new => None,
             (TargetKind::Patch, 0) => Some(format!(
-                "{path} was made by a tufup older than 0.6, whose clients take any patch for one \
-                 over compressed archives"
+                "{path} was made by a tufup older than 0.6, whose clients treat every patch as \
+                 one over compressed archives"
             )),
             (TargetKind::Patch, _) => Some(format!(
-                "{path} was made by tufup 0.6.0, whose clients look for the check sums of patches \
-                 elsewhere than later ones"
+                "{path} was made by tufup 0.6.0, whose clients look for the checksums of patches \
+                 in another place than later ones"
             )),
             (TargetKind::Archive, _) => Some(format!(
                 "{path} was made by tufup 0.6.0 or older, whose clients cannot apply the patches \

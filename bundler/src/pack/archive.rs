@@ -33,12 +33,12 @@ pub(crate) enum PackError {
     #[error("{0:?} is not Unicode, so it cannot be packed")]
     NotUnicode(PathBuf),
     /// A device, a socket, …
-    #[error("{0:?} is neither file, folder nor link, so it cannot be packed")]
+    #[error("{0:?} is neither a file, a folder nor a link, so it cannot be packed")]
     Kind(PathBuf),
     /// Nothing to pack.
     #[error(
-        "the bundle {0:?} is empty: PyInstaller did not come to its end; run it again, or name \
-         what it made, such as dist/myapp"
+        "the bundle {0:?} is empty: PyInstaller did not finish; run it again, or name what it \
+         made, such as dist/myapp"
     )]
     Empty(PathBuf),
 }

@@ -36,7 +36,7 @@ pub(crate) enum BsdiffError {
     #[error("the patch was made but does not apply (please report this)")]
     Check,
     /// It takes longer than it may.
-    #[error("it takes longer than it may")]
+    #[error("it takes longer than the time allowed")]
     Budget,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn patch(
 ) -> Result<Tar, BsdiffError> {
     let (old, new) = (Arc::new(tar(old)?), Arc::new(tar(new)?));
     // It tells nothing of how far it is.
-    let bar = progress.waiting("making the patch (this tells only how long)");
+    let bar = progress.waiting("making the patch (elapsed time only)");
     let out = compare(&old, &new, budget)?;
     let mut again = Vec::with_capacity(new.len());
     Bspatch::new(&out)
@@ -91,7 +91,7 @@ fn compare(old: &Arc<Vec<u8>>, new: &Arc<Vec<u8>>, budget: Budget) -> Result<Vec
         Ok(result) => result.map_err(BsdiffError::Diff),
         Err(RecvTimeoutError::Timeout) => Err(BsdiffError::Budget),
         Err(RecvTimeoutError::Disconnected) => {
-            Err(BsdiffError::Diff(io::Error::other("it was broken off")))
+            Err(BsdiffError::Diff(io::Error::other("it was stopped")))
         }
     }
 }

@@ -13,7 +13,7 @@ const DESTINATIONS: [&str; 5] = ["s3:", "gs:", "az:", "rsync:", "file:"];
 pub(crate) fn check(text: &str) -> Result<String, String> {
     const EXAMPLE: &str = "such as https://example.com/updates";
     if text.is_empty() {
-        return Err(format!("it is empty; an address {EXAMPLE} is wanted"));
+        return Err(format!("it is empty; expected an address {EXAMPLE}"));
     }
     if text
         .chars()
@@ -31,7 +31,7 @@ pub(crate) fn check(text: &str) -> Result<String, String> {
     let Some(scheme) = scheme else {
         return Err(without_scheme(text, &lower));
     };
-    let url = Url::parse(text).map_err(|e| format!("{text:?} is no address: {e}"))?;
+    let url = Url::parse(text).map_err(|e| format!("{text:?} is not an address: {e}"))?;
     // `https:///a` would be taken for `https://a`.
     if text[scheme.len()..].starts_with('/') || url.host_str().is_none_or(str::is_empty) {
         return Err(format!(
@@ -106,7 +106,7 @@ mod tests {
             ("ftp://example.com/updates", "\"ftp://example.com/updates\""),
             ("/srv/www/updates", "`upload`"),
             ("s3://bucket/updates", "`upload`"),
-            ("https://", "no address"),
+            ("https://", "not an address"),
             ("https:///updates", "names no server"),
             ("https://user:secret@example.com/", "authorization"),
             ("https://example.com/?x=1", "has a ?"),

@@ -17,7 +17,7 @@ pub(crate) enum LockError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// Another command has it.
-    #[error("{holder} is changing this project just now; try again once it is done")]
+    #[error("{holder} is changing this project right now; try again when it has finished")]
     Busy {
         /// The other command, as far as it is known.
         holder: String,

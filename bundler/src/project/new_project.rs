@@ -138,8 +138,8 @@ pub(crate) fn ignored(keystore: &Path, repository: &Path) -> String {
     let mut text = String::new();
     if let Some(keystore) = pattern(keystore) {
         text.push_str(&format!(
-            "# Private keys: in no version control, encrypted or not. Public ones may be there.\n\
-             {keystore}/*\n!{keystore}/*.pub\n"
+            "# Private keys stay out of version control, encrypted or not; public ones may go \
+             in.\n{keystore}/*\n!{keystore}/*.pub\n"
         ));
     }
     text.push_str("# What is added and not published yet, and the lock.\n/.notsotuf-pending/\n/.notsotuf-lock\n");

@@ -193,7 +193,7 @@ pub(super) fn check_app(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{name:?} is no name for an application: letters, digits, `_` and `-` are"
+        "invalid application name {name:?}: use only letters, digits, `_` and `-`"
     ))
 }
 

@@ -134,9 +134,9 @@ repository = {repository}
 # Suffix of new archives: \".tar.gz\", or \".gz\" as in original notsotuf.
 archive_suffix = {suffix}
 
-# Format of patches: \"notsotuf-1\", per file; \"bsdiff4\", which clients that
-# still are tufup's can apply (slow and large to make); or \"none\", as long as
-# there are clients of original notsotuf.
+# Format of patches: \"notsotuf-1\", per file; \"bsdiff4\", which clients of tufup
+# can apply, too (it takes much time and memory to make); or \"none\", as long as
+# there are clients of the original notsotuf.
 patch_format = \"{format}\"
 
 # Days for which newly signed metadata is valid. `notsotuf publish` and
@@ -166,7 +166,7 @@ patch_format = \"{format}\"
 [client]
 # Where the repository folder is published.
 {url}
-# What users know the application as; else its name here.
+# The name by which users know the application; else its name here.
 {title}
 # Least final kind of release that is offered: \"final\", \"rc\", \"b\" or \"a\".
 channel = \"final\"
@@ -179,7 +179,8 @@ mode = \"before-launch\"
         for (app, old) in &self.pyupdater {
             let (app, name, platform) = (quoted(app), quoted(&old.name), quoted(&old.platform));
             text.push_str(&format!(
-                "\n# What `notsotuf bridge` goes by.\n[pyupdater.{app}]\nname = {name}\nplatform = {platform}\n"
+                "\n# What PyUpdater calls this application; for `notsotuf \
+                 bridge`.\n[pyupdater.{app}]\nname = {name}\nplatform = {platform}\n"
             ));
         }
         text

@@ -30,7 +30,7 @@ pub(crate) enum ReleaseError {
     #[error("a client would not install this bundle: {0}")]
     NewArchive(#[source] ArchiveError),
     /// The previous archive cannot be read.
-    #[error("the previous archive {path:?} cannot be used: {source}; --skip-patch goes on without")]
+    #[error("the previous archive {path:?} cannot be used: {source}; --skip-patch makes no patch")]
     OldArchive {
         /// The archive.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub(crate) enum ReleaseError {
     /// The previous archive is not here, or is not the published one.
     #[error(
         "the previous archive {path:?} is missing or is not the one that was published; fetch it \
-         from where you publish, or go on with --skip-patch"
+         from where you publish, or make no patch (--skip-patch)"
     )]
     OldMissing {
         /// The archive.
@@ -75,8 +75,8 @@ pub(crate) enum ReleaseError {
     },
     /// A number that was withdrawn.
     #[error(
-        "version {version} of {app} was withdrawn; clients leave whatever has that number, so it \
-         cannot be used again: use a higher one"
+        "version {version} of {app} was withdrawn; clients leave any release with that number, \
+         so it cannot be used again: use a higher one"
     )]
     Withdrawn {
         /// Application.
@@ -86,8 +86,9 @@ pub(crate) enum ReleaseError {
     },
     /// A number that was published.
     #[error(
-        "version {version} of {app} was published before; clients that have it would not take \
-         another one of that number: use a higher one (or --force, if no client can have it)"
+        "version {version} of {app} was published before; clients that have it would not install \
+         another release with that number: use a higher one (or --force, if no client can have \
+         it)"
     )]
     Used {
         /// Application.
@@ -111,7 +112,7 @@ pub(crate) enum ReleaseError {
         newest: Option<Version>,
     },
     /// A program that is no stub.
-    #[error("{0:?} is no notsotuf-stub, or one that is too old to replace itself")]
+    #[error("{0:?} is not a notsotuf-stub, or is too old to replace itself")]
     NotAStub(PathBuf),
     /// No release of that version.
     #[error("there is no release {version} of {app}")]
@@ -129,8 +130,8 @@ pub(crate) enum ReleaseError {
     None(String),
     /// Somebody else published the same.
     #[error(
-        "{} is prepared here, and was published by somebody else with another content. Delete \
-         .notsotuf-pending to drop what is prepared here, and add it again under a version that is free",
+        "{} is prepared here, but somebody else published it with different content. Delete \
+         .notsotuf-pending to drop what is prepared here, and add it again with an unused version",
         .0.join(", ")
     )]
     Conflict(Vec<String>),

@@ -171,7 +171,9 @@ pub(super) fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseErr
         Err(ReleaseError::Diff(DiffError::Budget) | ReleaseError::Bsdiff(BsdiffError::Budget)) => {
             let time = HumanDuration(making.within);
             patches = Patches {
-                why_none: Some(format!("it takes longer than {time} (--patch-budget)")),
+                why_none: Some(format!(
+                    "making it takes longer than {time} (--patch-budget)"
+                )),
                 warnings: patches.warnings,
                 ..Patches::default()
             };
@@ -273,8 +275,8 @@ fn bsdiff_patch(
                 .push((file, target(bases, &next.version), entry));
         }
         None => patches.warnings.push(format!(
-            "the archive of {} is not here, so its patch cannot be made to lead from {version}: \
-             the patches up to there go off the list, and clients take the full archives",
+            "the archive of {} is not here, so no patch to it from {version} can be made: the \
+             patches up to there are dropped from the metadata, and clients take full archives",
             next.version
         )),
     }

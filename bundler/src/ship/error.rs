@@ -49,8 +49,8 @@ pub(crate) enum ShipError {
     NoUrl,
     /// Not a stub.
     #[error(
-        "{0:?} is no notsotuf-stub: --stub names the stub of the target platform, as it was built; \
-         the application itself is in the release"
+        "{0:?} is not a notsotuf-stub: name the stub of the target platform with --stub; the \
+         application itself is in the release"
     )]
     NotAStub(PathBuf),
     /// No stub to ship.

@@ -25,7 +25,7 @@ pub(super) fn stub_settings(
 
 # The application's name in the repository, and where that is.
 name = {name}
-# What is shown of that; else the name.
+# The name that is shown to users; else the name above.
 {title}
 
 metadata_url = {metadata}
@@ -58,7 +58,7 @@ preserve = []
 
 # A new version must live so many seconds, unless it ends with exit code 0 or
 # makes the file that the environment variable NOTSOTUF_READY_FILE names; else
-# the version before comes back. 0: never.
+# the previous version comes back. 0: never.
 probation = 10.0
 
 # true: where only administrators can write to this folder, as in Program Files,

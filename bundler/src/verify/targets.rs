@@ -146,7 +146,10 @@ impl TargetCheck<'_> {
                     .tree
                     .is_some_and(|tree| tree != release.manifest.tree_hash())
                 {
-                    let problem = format!("{}: its content is another", archive.path);
+                    let problem = format!(
+                        "{}: its content is not what the metadata says",
+                        archive.path
+                    );
                     self.report.problems.push(problem);
                 }
                 Ok(Some(release))
@@ -217,7 +220,7 @@ pub(super) fn apply(
         Some(from) if from < version => from,
         _ => {
             return Ok(Finding::Problem(
-                "it does not say from which older version it leads".into(),
+                "it does not say which older version it starts from".into(),
             ));
         }
     };
@@ -228,11 +231,11 @@ pub(super) fn apply(
     }
     let Some(old) = open.get(from) else {
         return Ok(Finding::Problem(format!(
-            "the archive of {from} is not sound"
+            "the archive of {from} is damaged"
         )));
     };
     let Some(new) = open.get(version) else {
-        return Ok(Finding::Problem("its archive is not sound".into()));
+        return Ok(Finding::Problem("its archive is damaged".into()));
     };
     let into = work.join("patched");
     let expected = new.manifest.tree_hash();

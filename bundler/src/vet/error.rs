@@ -15,8 +15,8 @@ pub(crate) enum VetError {
     Pack(#[from] PackError),
     /// There is nothing.
     #[error(
-        "there is no {path:?}{}; it is PyInstaller that makes the bundle: run it first, or name \
-         what it made, such as dist/myapp",
+        "there is no {path:?}{}; PyInstaller makes the bundle: run it first, or name what it \
+         made, such as dist/myapp",
         did_you_mean(.near)
     )]
     Missing {

@@ -178,9 +178,9 @@ fn parent(look: &Look, previous: Option<&Previous>) -> Option<Finding> {
         .map(|name| format!("{:?}", look.bundle.join(name)))
         .collect();
     let what = if single {
-        "a bundle, and is none"
+        "a bundle but is not one"
     } else {
-        "bundles, and is none"
+        "bundles but is not one"
     };
     Some(Finding::unless_forced(format!(
         "it holds {what} itself; did you mean {}?",

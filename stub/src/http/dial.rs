@@ -224,7 +224,7 @@ fn resolve(host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>>
     let found: Vec<_> = answer
         .recv_timeout(until.saturating_duration_since(Instant::now()))
         .map_err(|_| {
-            let text = format!("the name service does not tell the address of {host} in time");
+            let text = format!("the name service did not resolve {host} in time");
             io::Error::new(ErrorKind::TimedOut, text)
         })??;
     if found.is_empty() {

@@ -48,8 +48,8 @@ pub enum HttpError {
     },
     /// A redirect from https to something that is not.
     #[error(
-        "{url} redirects to {to}, which is not https; what is fetched by https is not fetched in \
-         clear"
+        "{url} redirects to {to}, which is not https; a download by https never continues \
+         without encryption"
     )]
     Downgrade {
         /// What was asked for.
@@ -125,7 +125,7 @@ pub enum HttpError {
     },
     /// It would all be sent once more.
     #[error(
-        "{url} sends from the start again what had come already; it is tried again at the next \
+        "{url} sends the file from its start instead of the rest; it is tried again at the next \
          start"
     )]
     Again {
@@ -263,10 +263,13 @@ pub(super) fn plain(error: ureq::Error) -> io::Error {
             io::Error::new(ErrorKind::TimedOut, "there is no answer in time")
         }
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-            io::Error::new(ErrorKind::InvalidInput, "this is no address")
+            io::Error::new(ErrorKind::InvalidInput, "this is not an address")
         }
         ureq::Error::Other(e) => io::Error::other(e),
-        ureq::Error::ConnectionFailed => io::Error::other("the proxy's answer is none"),
+        ureq::Error::ConnectionFailed => io::Error::other(
+            "the proxy did not answer as a proxy \
+                                                           does",
+        ),
         e => io::Error::other(e),
     }
 }

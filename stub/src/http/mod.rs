@@ -117,7 +117,7 @@ impl Http {
             }
         }
         if roots.is_empty() {
-            return Err(HttpError::Roots("there is no certificate in it".into()));
+            return Err(HttpError::Roots("it contains no certificate".into()));
         }
         let system = rustls_native_certs::load_native_certs();
         for error in &system.errors {
@@ -204,7 +204,7 @@ impl Http {
             };
             let location = location.to_str().ok();
             let to = location.and_then(|location| url::join(&at, location));
-            let to = to.ok_or_else(|| bad("to something that is no http or https address"))?;
+            let to = to.ok_or_else(|| bad("to something that is not an http or https address"))?;
             if at.starts_with("https:") && !to.starts_with("https:") {
                 return Err(HttpError::Downgrade {
                     url: shown(&at),

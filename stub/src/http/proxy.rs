@@ -113,8 +113,8 @@ impl Proxy {
             "https" => true,
             _ => {
                 return Err(format!(
-                    "the environment variable {variable} names a proxy of a kind that cannot be used; \
-                     those of http:// and https:// can"
+                    "the environment variable {variable} names a proxy of an unknown kind; only \
+                     http:// and https:// can be used"
                 ));
             }
         };

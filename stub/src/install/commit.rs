@@ -102,7 +102,7 @@ pub fn commit(
     journal.store(layout)?;
     let result = take_its_place(layout, installed.as_ref(), &update, how, &mut journal);
     if let Err(e) = &result {
-        log::warn!("{e}; taking the update back");
+        log::warn!("{e}; undoing the update");
     }
     // Whatever state that left after an error, this knows it.
     finish(layout, &journal.to)?;
@@ -175,7 +175,7 @@ pub fn roll_back(
         }
         // Most likely by the version that failed: where both have a file,
         // it is one file with two names.
-        log::warn!("{path:?} of the version before was changed since it was installed");
+        log::warn!("{path:?} of the previous version was changed since it was installed");
     }
     super::discard(layout)?;
     fs::create_dir_all(&layout.staging())?;

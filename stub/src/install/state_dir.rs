@@ -176,7 +176,7 @@ fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
     }
     fs::set_path_mode(&path, 0o700)?;
     Ok(vec![format!(
-        "{path:?} could be written by others, so what was in it is thrown away"
+        "{path:?} could be written by others, so its content is discarded"
     )])
 }
 

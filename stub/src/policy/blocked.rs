@@ -240,25 +240,25 @@ impl std::fmt::Display for Skipped {
             None => {
                 return write!(
                     f,
-                    "version {version} is passed over, as its makers give it to a part of all users so far"
+                    "version {version} is skipped, as its makers give it to only some users so far"
                 );
             }
             Some(BlockedWhy::Failed) => "as it failed here",
             Some(BlockedWhy::RolledBack) => "as the user went back from it",
             Some(BlockedWhy::NotInstalled) => "as it could not be installed here",
         };
-        write!(f, "version {version} is passed over, {why}")?;
+        write!(f, "version {version} is skipped, {why}")?;
         if !reason.is_empty() {
             write!(f, " ({reason})")?;
         }
         if *required {
             f.write_str(", and all later ones with it, as it is required")?;
         }
-        f.write_str("; --updater update --retry takes it again")?;
+        f.write_str("; --updater update --retry installs it anyway")?;
         match until {
             Some(until) => write!(
                 f,
-                ", as any start does after {}",
+                ", and so does any start after {}",
                 crate::tuf::metadata::format_time(*until)
             ),
             None => Ok(()),

@@ -52,9 +52,9 @@ impl WaitEnded {
     pub fn reason(self) -> &'static str {
         match self {
             WaitEnded::Deadline => "no answer from the repository within the deadline",
-            WaitEnded::Stalled => "the download stands still",
+            WaitEnded::Stalled => "the download has stalled",
             WaitEnded::Cancelled => "the update was cancelled by the user",
-            WaitEnded::TookTooLong => "the update takes longer than the user is to wait",
+            WaitEnded::TookTooLong => "the update takes longer than the user should wait",
         }
     }
 

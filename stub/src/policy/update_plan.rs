@@ -37,9 +37,9 @@ pub enum FullArchiveReason {
 impl fmt::Display for FullArchiveReason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            FullArchiveReason::NothingKnown => "it is not recorded what is installed",
-            FullArchiveReason::Gap => "a patch on the way is missing",
-            FullArchiveReason::Format => "the patches are in a format this version does not apply",
+            FullArchiveReason::NothingKnown => "the installed version is not recorded",
+            FullArchiveReason::Gap => "a patch of the chain is missing",
+            FullArchiveReason::Format => "the patches are in a format this version does not know",
             FullArchiveReason::OtherBase => {
                 "the patches are made for other files than those installed"
             }

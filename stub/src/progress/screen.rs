@@ -163,7 +163,7 @@ impl ProgressDisplay {
         if let Some(ended) = self.ended.take()
             && ended.recv_timeout(CLEARING) == Err(RecvTimeoutError::Timeout)
         {
-            log::info!("what shows the update does not answer any more");
+            log::info!("the program that shows the update does not answer any more");
         }
         self.shared.programs.end();
         self.shared.gone.store(true, SeqCst);
@@ -188,7 +188,7 @@ impl Display {
     fn run(mut self) {
         while let Some(view) = self.next() {
             if !self.show(&view) {
-                log::debug!("what showed the update is gone");
+                log::debug!("the program that showed the update is gone");
                 self.shared.gone.store(true, SeqCst);
                 return;
             }

@@ -54,7 +54,7 @@ fn download_from(
                 if begun_anew && wanted.most < wanted.target.length {
                     return Err(error);
                 }
-                log::info!("{error}; going on from there");
+                log::info!("{error}; resuming");
             }
             RepositoryError::Http(HttpError::TooLong { .. } | HttpError::Encoded { .. })
                 if wanted.most == most =>
@@ -70,7 +70,7 @@ fn download_from(
                     return Err(error);
                 }
                 from_elsewhere = false;
-                log::warn!("{error}; what was there from an earlier download is dropped");
+                log::warn!("{error}; dropping what an earlier download left");
             }
             RepositoryError::Fs(_) => {
                 fs::remove_file_if_exists(wanted.to)?;

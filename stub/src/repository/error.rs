@@ -30,7 +30,7 @@ pub enum RepositoryError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// No place is named.
-    #[error("no address is named from which files could be fetched")]
+    #[error("the settings name no address to fetch files from")]
     NoPlace,
     /// There is no trusted root to start from.
     #[error("there is no {path:?}; it belongs beside the stub, as `notsotuf ship` puts it there")]

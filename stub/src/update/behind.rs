@@ -90,7 +90,7 @@ fn watch(layout: Layout) -> std::io::Result<()> {
     let watch = move || {
         loop {
             if start.elapsed() > LIFE {
-                log::info!("stopping here; the next start goes on with the update");
+                log::info!("stopping here; the next start continues the update");
                 std::process::exit(0);
             }
             if !layout.behind_lock().exists() {
@@ -98,7 +98,7 @@ fn watch(layout: Layout) -> std::io::Result<()> {
                 std::process::exit(0);
             }
             if is_wanted(&layout) {
-                log::info!("making room for a command of the user's");
+                log::info!("giving way to a command of the user");
                 std::process::exit(0);
             }
             std::thread::sleep(TICK);

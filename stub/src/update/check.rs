@@ -116,7 +116,7 @@ pub(super) fn repository(
 /// What is installed, if it is a release of this application.
 fn installed_release(layout: &Layout, settings: &Settings) -> Option<Release> {
     let release = Record::load_release(&layout.app()).unwrap_or_else(|e| {
-        log::warn!("{e}; taking what is installed as unknown");
+        log::warn!("{e}; the installed version counts as unknown");
         None
     })?;
     if release.name != settings.name {

@@ -76,7 +76,7 @@ pub enum UpdateError {
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// What is installed is not recorded.
-    #[error("it is not recorded what is installed; --updater update installs the newest version")]
+    #[error("the installed version is not recorded; --updater update installs the newest one")]
     NoRecord,
     /// There is nothing to restore files from.
     #[error(
@@ -110,7 +110,7 @@ pub enum UpdateError {
     PreviousFailed(Version),
     /// It would not fit.
     #[error(
-        "version {version} needs {} on the disk, and {} are free there; make room in {folder:?}",
+        "version {version} needs {} on the disk, but {} are free; free more space in {folder:?}",
         format_bytes::bytes(*needed),
         format_bytes::bytes(*free)
     )]

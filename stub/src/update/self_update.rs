@@ -26,7 +26,7 @@ pub enum SelfUpdateError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The archive is not a stub's.
-    #[error("the archive of the new updater is no good: {0}")]
+    #[error("the archive of the new updater cannot be used: {0}")]
     Archive(String),
     /// The new stub does not run here.
     #[error("the new updater {path:?} does not run on this computer: {reason}")]
@@ -150,7 +150,7 @@ fn try_out(new: &Path, expected: &Version) -> Result<(), SelfUpdateError> {
             None => {
                 child.kill().map_err(|e| failed(e.to_string()))?;
                 child.wait().map_err(|e| failed(e.to_string()))?;
-                return Err(failed("it does not end".into()));
+                return Err(failed("it does not exit".into()));
             }
         }
     };

@@ -65,7 +65,7 @@ impl<'a> Updater<'a> {
                     ..CommitOptions::default()
                 }),
                 Err(e) => {
-                    log::warn!("what is staged is not installed: {e}; dropping it");
+                    log::warn!("the staged update is not installed: {e}; dropping it");
                     Ok(CommitOutcome::Nothing)
                 }
             },
@@ -101,7 +101,7 @@ impl<'a> Updater<'a> {
         };
         let origin = Origin::load(self.layout);
         let release = Record::load_release(&app).unwrap_or_else(|e| {
-            log::warn!("{e}; taking what is installed as unknown");
+            log::warn!("{e}; the installed version counts as unknown");
             None
         });
         let installed = release.filter(|release| release.name == self.settings.name);

@@ -32,8 +32,8 @@ starts the application with the arguments given. With --updater first:
              --retry   even a version that failed on this computer before
   --updater stage      fetch and verify an update, and install it at the next
                        start; for applications, while they run
-  --updater rollback   go back to the version before, and stay there until a
-                       newer one than this comes
+  --updater rollback   go back to the previous version, and stay there until
+                       a newer one than this comes
   --updater repair     compare the installed files with what was installed, and
                        restore those that are missing or changed
   --updater version    versions of the updater and of the application

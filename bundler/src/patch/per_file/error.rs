@@ -19,6 +19,6 @@ pub(crate) enum DiffError {
         source: io::Error,
     },
     /// It takes longer than it may.
-    #[error("it takes longer than it may")]
+    #[error("it takes longer than the time allowed")]
     Budget,
 }

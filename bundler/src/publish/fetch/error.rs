@@ -24,14 +24,15 @@ pub(crate) enum FetchError {
     Upload(#[from] UploadError),
     /// From where?
     #[error(
-        "from where? Name it (`notsotuf fetch https://example.com/updates`), or set `upload`, or `url` \
-         under [client], in the project settings"
+        "where should this be fetched from? Name it (`notsotuf fetch \
+         https://example.com/updates`), or set `upload`, or `url` under [client], in the project \
+         settings"
     )]
     NoSource,
     /// Nothing that could be trusted.
     #[error(
-        "there is no {0:?}, so nothing that is fetched could be trusted. It belongs under version \
-         control; else name the root that you trust with --root"
+        "there is no {0:?}, so nothing that is fetched could be trusted. Get it from version \
+         control, or name the root that you trust with --root"
     )]
     NoPin(PathBuf),
     /// Nothing there.
@@ -47,9 +48,9 @@ pub(crate) enum FetchError {
     },
     /// An old state.
     #[error(
-        "what is at {place} is an old state: {role} has version {found}, and version {known} was \
-         published before. Somebody put an old copy there, a cache gives one out, or what was \
-         published was never uploaded. --force takes it all the same"
+        "what is at {place} is an old state: {role} has version {found}, but version {known} was \
+         published before. Somebody put an old copy there, a cache serves one, or what was \
+         published was never uploaded. --force accepts it anyway"
     )]
     Old {
         /// The place.

@@ -14,16 +14,18 @@ pub(crate) enum UploadError {
     Fs(#[from] FsError),
     /// The destination is not named.
     #[error(
-        "where to? Name it (`notsotuf upload s3://bucket/prefix`), or set `upload` in the project settings"
+        "where should this be uploaded to? Name it (`notsotuf upload s3://bucket/prefix`), or \
+         set `upload` in the project settings"
     )]
     NoDestination,
     /// The destination is not understood.
     #[error(
-        "{0:?} is no destination: use s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, a folder, or rsync:host:path"
+        "{0:?} is not a destination: use s3://bucket/prefix, gs://bucket/prefix, \
+         az://container/prefix, a folder, or rsync:host:path"
     )]
     Destination(String),
     /// The destination is not written as it should be.
-    #[error("{given:?} is no destination; did you mean {meant}?")]
+    #[error("{given:?} is not a destination; did you mean {meant}?")]
     Spelling {
         /// What was given.
         given: String,
@@ -35,9 +37,9 @@ pub(crate) enum UploadError {
     Nothing,
     /// What is there is not an earlier state of what is here.
     #[error(
-        "nothing was changed at {place}: {conflict}. `notsotuf fetch` brings here what is there, and makes \
-         what was published here only pending again; then `notsotuf publish` and `upload`. --force uploads all the same, and breaks clients that have \
-         seen what is there"
+        "nothing was changed at {place}: {conflict}. `notsotuf fetch` downloads what is there, \
+         and makes pending again what was published only here; then run `notsotuf publish` and \
+         `upload`. --force uploads anyway, and breaks clients that have seen what is there"
     )]
     Conflict {
         /// The destination.
@@ -47,8 +49,8 @@ pub(crate) enum UploadError {
     },
     /// Targets that the metadata lists are nowhere.
     #[error(
-        "the metadata lists files that are neither here nor at {place}: {}. `notsotuf fetch --all` \
-         brings what is published; what is only here has to be added and published again", .files.join(", ")
+        "the metadata lists files that are neither here nor at {place}: {}. `notsotuf fetch \
+         --all` downloads what is published; add and publish the rest again", .files.join(", ")
     )]
     Missing {
         /// The destination.
@@ -58,12 +60,12 @@ pub(crate) enum UploadError {
     },
     /// Another upload was quicker.
     #[error(
-        "another upload to {0} was quicker, so timestamp.json there was left alone. `notsotuf fetch` \
-         brings here what is there; then `notsotuf publish` and `upload` again"
+        "another upload to {0} was quicker, so timestamp.json there was left alone. Run \
+         `notsotuf fetch`, then `notsotuf publish` and `upload` again"
     )]
     Raced(String),
     /// A file that is too large to be metadata.
-    #[error("{place} has {size} bytes, more than it may have")]
+    #[error("{place} has {size} bytes, more than is allowed")]
     TooLarge {
         /// The file.
         place: String,
@@ -205,7 +207,8 @@ pub(crate) enum Conflict {
     },
     /// Published from the same state as something else.
     #[error(
-        "its {role} version {version} is another one than what was published here: somebody else published at the same time"
+        "its {role} version {version} is not the one that was published here: somebody else \
+         published at the same time"
     )]
     Diverged {
         /// The role.

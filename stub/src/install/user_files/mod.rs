@@ -58,7 +58,7 @@ pub(super) fn carry_over_user_files(
         if !way.is_free(&path, update)? {
             // A name that differs in case only, where that does not count.
             log::warn!(
-                "{:?} is left behind, the new version has a file of that name",
+                "{:?} is left behind, as the new version has a file of that name",
                 app.join(&path)
             );
             continue;

@@ -142,7 +142,7 @@ fn what_is_passed_over_is_named_with_the_way_to_get_it() {
     assert_eq!(
         names(held.clone(), "1.0"),
         [
-            "version 1.1 is passed over, as it failed here (exit code 1), and all later ones with it, as it is required; --updater update --retry takes it again, as any start does after 1970-01-02T00:00:00Z"
+            "version 1.1 is skipped, as it failed here (exit code 1), and all later ones with it, as it is required; --updater update --retry installs it anyway, and so does any start after 1970-01-02T00:00:00Z"
         ]
     );
     assert!(names(held, "1.1").is_empty());

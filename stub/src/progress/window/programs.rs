@@ -76,7 +76,7 @@ impl Program {
             return;
         }
         if let Err(e) = locked(&self.0).kill() {
-            log::debug!("the window does not end: {e}");
+            log::debug!("the window cannot be closed: {e}");
         }
         let start = Instant::now();
         while self.ended().is_none() && start.elapsed() < PATIENCE {
