@@ -1,8 +1,8 @@
-//! The three classes of problem that matter to a user.
+//! Names the three classes of problem that matter to a user.
 
 use std::fmt;
 
-/// What kind of problem kept an update from being installed. Each one ends
+/// Says what kind of problem kept an update from being installed. Each one ends
 /// in launching the installed application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
@@ -15,7 +15,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// The word used in logs and JSON.
+    /// Returns the word used in logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             FailureKind::Refused => "refused",
@@ -24,7 +24,7 @@ impl FailureKind {
         }
     }
 
-    /// The exit code of `--updater` commands that fail this way.
+    /// Returns the exit code of `--updater` commands that fail this way.
     pub fn exit_code(self) -> u8 {
         match self {
             FailureKind::Refused => 3,

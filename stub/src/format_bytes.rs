@@ -1,6 +1,6 @@
 //! Writes numbers of bytes for people.
 
-/// A number of bytes for people, in decimal units.
+/// Formats a number of bytes for people, in decimal units.
 pub fn bytes(n: u64) -> String {
     match n {
         0..1_000 => format!("{n} B"),

@@ -1,4 +1,4 @@
-//! Hexadecimal, and hashes in it.
+//! Encodes and decodes hexadecimal, and hashes in it.
 
 /// Decodes hexadecimal of either case; `None` if it is anything else.
 pub fn decode_hex(text: &str) -> Option<Vec<u8>> {
@@ -11,12 +11,12 @@ pub fn decode_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// SHA-256 of `bytes`, in lower-case hexadecimal.
+/// Returns the SHA-256 of `bytes`, in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     encode_hex(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
 }
 
-/// Lower-case hexadecimal.
+/// Encodes bytes in lower-case hexadecimal.
 pub fn encode_hex(bytes: &[u8]) -> String {
     // Written out: manifests have one for each file of a bundle.
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

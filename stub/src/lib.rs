@@ -1,5 +1,6 @@
-//! The notsotuf client. The binary `notsotuf-stub` is a thin shell around
-//! [`startup`]; the bundler uses the same code to check what it produces.
+//! Implements the notsotuf client. The binary `notsotuf-stub` is a thin shell
+//! around [`startup`]; the bundler uses the same code to check what it
+//! produces.
 //!
 //! Modules by floor, upper may use lower: [`startup`], [`probation_run`],
 //! [`nested_stub`] – [`updater_cli`] – [`update`] – [`policy`] (pure),

@@ -1,7 +1,7 @@
-//! The folder of a log, and the log in it. The fallback is below the user's
-//! home, and a program that runs as root with the home of another user must not
-//! be led elsewhere by that user: no link is followed that another user could
-//! have made.
+//! Opens the folder of a log, and the log in it. The fallback is below the
+//! user's home, and a program that runs as root with the home of another user
+//! must not be led elsewhere by that user: no link is followed that another
+//! user could have made.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! The log file, rotated by size.
+//! Writes the log file, rotated by size.
 
 use crate::fs::FsError;
 use crate::install::Layout;
@@ -9,7 +9,7 @@ use crate::settings::LogLevel;
 use simplelog::{ConfigBuilder, LevelFilter, WriteLogger};
 use std::path::{Path, PathBuf};
 
-/// The environment variable that says how much is logged, for once.
+/// Names the environment variable that says how much is logged, for once.
 pub const LEVEL_VARIABLE: &str = "NOTSOTUF_LOG";
 
 /// Starts logging to the state dir, or, where that cannot be written, to the
@@ -56,12 +56,12 @@ pub fn start(layout: &Layout, name: &str, limit: u64, level: LogLevel) -> Option
     Some(path)
 }
 
-/// Where the log goes if the state dir cannot be written.
+/// Returns the folder of the log where the state dir cannot be written.
 pub fn fallback(name: &str) -> Option<PathBuf> {
     Some(user_folder(name)?.join("log"))
 }
 
-/// The folder of this user's own for an application: below `XDG_STATE_HOME`
+/// Returns this user's own folder for an application: below `XDG_STATE_HOME`
 /// (`~/.local/state`), `~/Library/Logs` or `LOCALAPPDATA`.
 pub fn user_folder(name: &str) -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());

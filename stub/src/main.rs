@@ -1,4 +1,4 @@
-//! The stub: started by the end user in place of the application.
+//! Starts the stub, which end users start in place of the application.
 
 use notsotuf_stub::launch::Allocator;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Somebody released what `notsotuf ship` made, with the stub in it, in place
+//! Handles releases of what `notsotuf ship` made, with the stub in it, in place
 //! of the bundle: then the program to be started is another stub of the same
 //! application, which would update itself to a stub with a stub in it.
 
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 /// More than anybody releases by mistake.
 const MAX_DEPTH: usize = 8;
 
-/// Whether what is installed is a stub of this application.
+/// Returns whether the installed program is a stub of this application.
 pub fn is(layout: &Layout, settings: &Settings) -> bool {
     is_in(&layout.launchable(), settings)
 }
@@ -82,9 +82,9 @@ fn innermost(layout: &Layout, settings: &Settings) -> Option<PathBuf> {
     None
 }
 
-/// For a stub that another one of the same application has started as the
-/// application: it updates nothing. Where that other one waits whether this
-/// version works, it does not; else the application is started.
+/// Handles a stub that another one of the same application has started as the
+/// application: it updates nothing. If that other one is waiting to see whether
+/// this version works, it does not; otherwise the application is started.
 pub fn inside(layout: &Layout, settings: &Settings) -> Option<ExitCode> {
     let outer = std::env::var_os(STUB_VARIABLE).map(PathBuf::from)?;
     let outer = Layout::new(outer.parent()?);

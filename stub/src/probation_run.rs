@@ -1,5 +1,5 @@
-//! Starting a version that is on probation, and going back to the one before
-//! if it fails.
+//! Starts a version that is on probation, and goes back to the previous one if
+//! it fails.
 
 use crate::clock::now;
 use crate::install::{self, BlockedVersions, Layout, Probation, Record};
@@ -29,7 +29,7 @@ pub struct ProbationRun<'a> {
     version: Version,
 }
 
-/// The start of what is installed, if that is on probation.
+/// Begins the start of the installed version, if that is on probation.
 pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<ProbationRun<'a>> {
     let probation = Probation::load(layout).unwrap_or_else(|e| {
         log::warn!("{e}");

@@ -1,16 +1,16 @@
-//! Text for logs and terminals. Names and messages from metadata, servers and
-//! file names may hold anything; here is the one place where that ends. What
-//! is shown has no control character but the line breaks that this program
-//! itself puts in.
+//! Makes text safe for logs and terminals. Names and messages from metadata,
+//! servers and file names may hold anything; here is the one place where that
+//! ends. What is shown has no control character but the line breaks that this
+//! program itself puts in.
 
 use log::{Log, Metadata, Record};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
-/// Whether a character does something other than stand there: controls (which
-/// begin a terminal's commands), breaks of lines and paragraphs, and marks
-/// that turn the direction of what follows.
+/// Returns whether a character does something other than stand there: controls
+/// (which begin a terminal's commands), breaks of lines and paragraphs, and
+/// marks that turn the direction of what follows.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -23,7 +23,7 @@ pub fn is_unsafe(c: char) -> bool {
         )
 }
 
-/// The text as one line: unsafe characters are written as Rust would.
+/// Returns the text as one line: unsafe characters are written as Rust would.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return text.into();
@@ -44,7 +44,7 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 pub struct Lines(String);
 
 impl Lines {
-    /// None so far.
+    /// Creates a text without lines.
     pub fn new() -> Self {
         Lines::default()
     }
@@ -73,7 +73,7 @@ impl Lines {
         }
     }
 
-    /// All of them, each ended.
+    /// Returns all lines, each ended.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -99,8 +99,8 @@ impl fmt::Display for Lines {
     }
 }
 
-/// A JSON value in one line. JSON has escapes for all of them, and they are in
-/// its strings only.
+/// Returns a JSON value in one line. JSON has escapes for all of them, and they
+/// are in its strings only.
 pub fn json(value: &serde_json::Value) -> String {
     let text = value.to_string();
     if !text.contains(is_unsafe) {

@@ -1,4 +1,4 @@
-//! The stub's settings, `notsotuf.toml` beside it.
+//! Reads the stub's settings, `notsotuf.toml` beside it.
 
 use crate::bundle::Rules;
 use crate::catalog::Channel;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// The name of the settings file in the install dir.
+/// Holds the name of the settings file in the install dir.
 pub const FILE: &str = "notsotuf.toml";
 
 /// The most that is read of the settings file, which people write.
@@ -32,7 +32,7 @@ pub enum Mode {
     Off,
 }
 
-/// What `notsotuf.toml` holds. Keys that this version does not know are
+/// Holds what `notsotuf.toml` says. Keys that this version does not know are
 /// ignored, since the file may be of a newer release than the stub.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -116,7 +116,7 @@ pub struct Settings {
     pub log_level: LogLevel,
 }
 
-/// How much gets into the log.
+/// Says how much gets into the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
@@ -136,7 +136,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// The level with this name, in large or small letters.
+    /// Returns the level with this name, in large or small letters.
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name.trim().to_ascii_lowercase().as_str() {
             "off" => LogLevel::Off,
@@ -149,7 +149,7 @@ impl LogLevel {
         })
     }
 
-    /// As the logger has it.
+    /// Returns the level as the logger has it.
     pub fn filter(self) -> log::LevelFilter {
         match self {
             LogLevel::Off => log::LevelFilter::Off,
@@ -213,7 +213,7 @@ impl Authorization {
     }
 }
 
-/// What is wrong with the settings file.
+/// Says what is wrong with the settings file.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// It is not there.
@@ -312,30 +312,30 @@ impl Settings {
             .collect()
     }
 
-    /// [`Settings::deadline`] as a duration.
+    /// Returns [`Settings::deadline`] as a duration.
     pub fn deadline(&self) -> Duration {
         Duration::from_secs_f64(self.deadline)
     }
 
-    /// How long a start waits for an update in all. `seen`: whether somebody
-    /// can see what goes on.
+    /// Returns how long a start waits for an update in all. `seen`: whether
+    /// somebody can see what goes on.
     pub fn wait(&self, seen: bool) -> Duration {
         let default = if seen { 600.0 } else { 30.0 };
         Duration::from_secs_f64(self.wait.unwrap_or(default))
     }
 
-    /// Whether the user's changes to a shipped file are kept.
+    /// Returns whether the user's changes to a shipped file are kept.
     pub fn preserves(&self, path: &str) -> bool {
         let mut patterns = self.preserve.iter();
         patterns.any(|pattern| path_matches(pattern, path))
     }
 
-    /// [`Settings::probation`] as a duration; `None` if there is none.
+    /// Returns [`Settings::probation`] as a duration; `None` if there is none.
     pub fn probation(&self) -> Option<Duration> {
         (self.probation > 0.0).then(|| Duration::from_secs_f64(self.probation))
     }
 
-    /// [`Settings::stall`] as a duration.
+    /// Returns [`Settings::stall`] as a duration.
     pub fn stall(&self) -> Duration {
         Duration::from_secs_f64(self.stall)
     }

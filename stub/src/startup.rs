@@ -1,4 +1,4 @@
-//! From start to exit code.
+//! Runs the stub from start to exit code.
 
 use crate::clock::now;
 use crate::failure::FailureKind;
@@ -25,7 +25,7 @@ const RESTART_PATIENCE: Duration = Duration::from_secs(10);
 /// could not tell by itself.
 const LOOK_AFTER_WORKER: Duration = Duration::from_millis(200);
 
-/// The stub's main function.
+/// Runs the stub.
 pub fn main() -> ExitCode {
     this_program::note();
     launch::prepare();

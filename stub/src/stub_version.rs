@@ -1,4 +1,5 @@
-//! The version of this stub, and of others by the marker in their programs.
+//! Tells the version of this stub, and of others by the marker in their
+//! programs.
 
 use crate::fs;
 use crate::fs::FsError;
@@ -6,7 +7,7 @@ use pep440_rs::Version;
 use std::path::Path;
 use std::str::FromStr;
 
-/// What stands before the version in the program, and how long both are.
+/// Stands before the version in the program, which says how long both are.
 pub const VERSION_MARKER: &str = "notsotuf stub version ";
 
 const VERSION_MARKER_SIZE: usize = 64;
@@ -28,7 +29,7 @@ pub(super) const fn mark(text: &str) -> [u8; VERSION_MARKER_SIZE] {
     bytes
 }
 
-/// The version of this program.
+/// Returns the version of this program.
 pub fn version() -> Version {
     // Not what the compiler knows, but what the file says.
     let mark = std::hint::black_box(&VERSION);
@@ -41,7 +42,7 @@ fn parse_mark(mark: &[u8]) -> Option<Version> {
     Version::from_str(std::str::from_utf8(&text[..end]).ok()?).ok()
 }
 
-/// The version of the stub in the bytes `program`; `None` if they are none.
+/// Reads the version marker in the bytes of a stub; `None` if they hold none.
 pub fn version_of(program: &[u8]) -> Option<Version> {
     let first = VERSION_MARKER.as_bytes()[0];
     let places = program
@@ -53,7 +54,7 @@ pub fn version_of(program: &[u8]) -> Option<Version> {
         .find_map(parse_mark)
 }
 
-/// Whether the file `program` is a stub, going by its mark.
+/// Returns whether the file `program` is a stub, going by its marker.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -70,7 +71,8 @@ pub fn is_stub(program: &Path) -> Result<bool, FsError> {
     Ok(found)
 }
 
-/// The name under which the stubs of an application are in its repository.
+/// Returns the name under which the stubs of an application are in its
+/// repository.
 pub fn target_name(app: &str) -> String {
     format!("{app}-stub")
 }

@@ -1,7 +1,7 @@
-//! Where this process came from: its program and its working directory, as
-//! they were at the start. Later the system may say something else: a program
-//! that has been replaced is "… (deleted)", a folder that was exchanged has
-//! another name.
+//! Remembers where this process came from: its program and its working
+//! directory, as they were at the start. Later the system may say something
+//! else: a program that has been replaced is "… (deleted)", a folder that was
+//! exchanged has another name.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub fn note() {
     origin();
 }
 
-/// The path of this program, links to it followed (but on Windows).
+/// Returns the path of this program, links to it followed (but on Windows).
 ///
 /// # Errors
 /// If nothing tells where it is.
@@ -40,12 +40,12 @@ pub fn program() -> io::Result<&'static Path> {
     }
 }
 
-/// The working directory at the start, where the system could say it.
+/// Returns the working directory at the start, where the system could say it.
 pub fn folder() -> Option<&'static Path> {
     origin().folder.as_deref()
 }
 
-/// How long this process has been running.
+/// Returns how long this process has been running.
 pub fn age() -> Duration {
     origin().start.elapsed()
 }

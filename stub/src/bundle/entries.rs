@@ -1,5 +1,5 @@
-//! The entries of a tree in little memory: there may be 200,000 of them, and
-//! those that come in order lie as closely as in one list.
+//! Keeps the entries of a tree in little memory: there may be 200,000 of them,
+//! and those that come in order lie as closely as in one list.
 
 use crate::bundle::entry::Entry;
 use std::iter::{Flatten, Map};
@@ -24,42 +24,42 @@ pub struct Entries {
     count: usize,
 }
 
-/// Paths and entries, in order.
+/// Iterates over paths and entries, in order.
 type Iter<'a> = Map<Flatten<slice::Iter<'a, Vec<Item>>>, fn(&'a Item) -> (&'a String, &'a Entry)>;
 
 impl Entries {
-    /// How many there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Paths and entries, in order.
+    /// Iterates over paths and entries, in order.
     pub fn iter(&self) -> Iter<'_> {
         let pair: fn(&Item) -> (&String, &Entry) = |(path, entry)| (path, entry);
         self.parts.iter().flatten().map(pair)
     }
 
-    /// The paths, in order.
+    /// Returns the paths, in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &String> + Clone {
         self.iter().map(|(path, _)| path)
     }
 
-    /// The entries, in the order of their paths.
+    /// Returns the entries, in the order of their paths.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &Entry> + Clone {
         self.iter().map(|(_, entry)| entry)
     }
 
-    /// The entries, to be changed.
+    /// Returns the entries for changing them.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.parts.iter_mut().flatten().map(|(_, entry)| entry)
     }
 
-    /// The last path and its entry.
+    /// Returns the last path and its entry.
     pub fn last_key_value(&self) -> Option<(&String, &Entry)> {
         let (path, entry) = self.parts.last()?.last()?;
         Some((path, entry))
@@ -76,14 +76,14 @@ impl Entries {
         (part, place)
     }
 
-    /// The entry at a path.
+    /// Returns the entry at a path.
     pub fn get<Q: AsRef<str> + ?Sized>(&self, path: &Q) -> Option<&Entry> {
         let (part, place) = self.find(path.as_ref());
         let place = place.ok()?;
         Some(&self.parts[part][place].1)
     }
 
-    /// Whether there is an entry at a path.
+    /// Returns whether there is an entry at a path.
     pub fn contains_key<Q: AsRef<str> + ?Sized>(&self, path: &Q) -> bool {
         self.get(path).is_some()
     }

@@ -1,6 +1,6 @@
-//! What a bundle holds at a path: a file, a folder or a link.
+//! Says what a bundle holds at a path: a file, a folder or a link.
 
-/// What an entry is.
+/// Tells files, folders and links apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryKind {
     /// A folder.
@@ -19,7 +19,7 @@ pub enum EntryKind {
     },
 }
 
-/// One file, folder or link.
+/// Describes one file, folder or link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// What it is.

@@ -1,4 +1,4 @@
-//! The manifest: what a bundle folder holds, in one canonical text.
+//! Describes the manifest: what a bundle folder holds, in one canonical text.
 //!
 //! ```text
 //! notsotuf-manifest 1
@@ -21,7 +21,7 @@ use std::path::Path;
 /// What an entry of a tree takes in memory besides its texts.
 const ENTRY_WEIGHT: u64 = 96;
 
-/// SHA-256 of a manifest.
+/// Holds the SHA-256 of a manifest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TreeHash(pub [u8; 32]);
 
@@ -44,14 +44,14 @@ impl fmt::Debug for TreeHash {
     }
 }
 
-/// A whole tree, sorted by path.
+/// Lists a whole tree, sorted by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// Entries by `/`-separated relative path.
     pub entries: Entries,
 }
 
-/// A bundle on disk: a folder, and what is in it.
+/// Lends a bundle on disk: a folder, and what is in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Tree<'a> {
     /// The folder.
@@ -61,7 +61,7 @@ pub struct Tree<'a> {
 }
 
 impl Manifest {
-    /// The tree hash: SHA-256 of [`Manifest::to_text`].
+    /// Returns the tree hash: SHA-256 of [`Manifest::to_text`].
     pub fn tree_hash(&self) -> TreeHash {
         let mut hash = digest::Context::new(&digest::SHA256);
         self.lines(&mut |line| hash.update(line.as_bytes()));
@@ -73,7 +73,7 @@ impl Manifest {
         )
     }
 
-    /// About how many bytes of memory it takes.
+    /// Returns about how many bytes of memory the manifest takes.
     pub fn weight(&self) -> u64 {
         let entries = self.entries.iter().map(|(path, entry)| match &entry.kind {
             EntryKind::Link { target } => path.len() + target.len(),
@@ -82,7 +82,7 @@ impl Manifest {
         entries.map(|bytes| bytes as u64 + ENTRY_WEIGHT).sum()
     }
 
-    /// The number of regular files and their bytes.
+    /// Returns the number of regular files and their bytes.
     pub fn totals(&self) -> (usize, u64) {
         self.entries
             .values()

@@ -8,7 +8,7 @@ use crate::hex::{decode_hex, encode_hex};
 
 pub(super) const HEADER: &str = "notsotuf-manifest 1";
 
-/// Why a text is not a manifest.
+/// Says why a text is not a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// The first line is not that of a manifest of this version.
@@ -36,10 +36,10 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// The most bytes of a line: escapes take three times as many.
+    /// Limits the bytes of a line: escapes take three times as many.
     pub const MAX_LINE: usize = 3 * 2 * MAX_PATH + 128;
 
-    /// For a tree that must obey `rules`.
+    /// Creates a parser for a tree that must obey `rules`.
     pub fn new(rules: Rules) -> Self {
         Parser {
             rules,
@@ -74,7 +74,7 @@ impl Parser {
         Ok(())
     }
 
-    /// The tree, checked.
+    /// Returns the tree, after checking it.
     ///
     /// # Errors
     /// [`ManifestError`].
@@ -145,7 +145,7 @@ fn unescape(text: &str) -> Option<String> {
 }
 
 impl Manifest {
-    /// The canonical text.
+    /// Returns the manifest as canonical text.
     pub fn to_text(&self) -> String {
         let mut out = String::with_capacity(64 + self.entries.len() * 128);
         self.lines(&mut |line| out.push_str(line));

@@ -1,5 +1,5 @@
-//! The bundle: its manifest, the archive it travels in, and patches between
-//! two of them.
+//! Deals with the bundle: its manifest, the archive it travels in, and patches
+//! between two of them.
 
 mod entries;
 mod entry;

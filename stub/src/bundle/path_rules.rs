@@ -1,26 +1,27 @@
-//! Which paths may occur in a bundle. Everything that names a path (archive,
-//! patch, stored record) passes here before a file is touched.
+//! Decides which paths may occur in a bundle. Everything that names a path
+//! (archive, patch, stored record) passes here before a file is touched.
 
-/// The longest path in a bundle, in bytes.
+/// Limits the bytes of a path in a bundle.
 pub const MAX_PATH: usize = 4096;
 
-/// The most entries in a bundle.
+/// Limits the entries in a bundle.
 pub const MAX_ENTRIES: usize = 200_000;
 
-/// The most folders inside each other.
+/// Limits the folders inside each other.
 pub const MAX_DEPTH: usize = 128;
 
-/// The most bytes of all paths of a bundle and of the targets of its links, with
-/// folders that are only implied.
+/// Limits the bytes of all paths of a bundle and of the targets of its links,
+/// with folders that are only implied.
 pub const MAX_PATHS: u64 = 24 << 20;
 
-/// The most bytes a bundle may unpack to.
+/// Limits the bytes a bundle may unpack to.
 pub const MAX_TOTAL: u64 = 16 << 30;
 
-/// The record of a release, at the top of its folder; no bundle may bring one.
+/// Names the record of a release, at the top of its folder; no bundle may bring
+/// one.
 pub const RECORD: &str = ".notsotuf-release";
 
-/// What the file system of the target machine cannot tell apart or hold.
+/// Says what the file system of the target machine cannot tell apart or hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// Refuse two paths that differ only in case.
@@ -29,7 +30,7 @@ pub struct Rules {
     pub windows_names: bool,
 }
 
-/// Why a path or link is refused.
+/// Says why a path or link is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// Absolute, with a drive letter, or starting with a separator.
@@ -83,7 +84,7 @@ pub enum PathError {
 }
 
 impl Rules {
-    /// The rules of the machine this runs on.
+    /// Returns the rules of the machine this runs on.
     pub fn host() -> Self {
         Rules {
             case_insensitive: cfg!(any(windows, target_os = "macos")),
@@ -91,7 +92,7 @@ impl Rules {
         }
     }
 
-    /// The rules under which a bundle works on every platform.
+    /// Returns the rules under which a bundle works on every platform.
     pub fn portable() -> Self {
         Rules {
             case_insensitive: true,

@@ -36,7 +36,7 @@ impl Tally {
     }
 }
 
-/// The folders that `path` is in, the nearest first.
+/// Returns the folders that `path` is in, the nearest first.
 pub(crate) fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.rmatch_indices('/').map(|(at, _)| &path[..at])
 }

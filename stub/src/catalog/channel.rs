@@ -1,10 +1,11 @@
-//! Which kinds of releases a client wants.
+//! Says which kinds of releases a client wants.
 
 use pep440_rs::{PrereleaseKind, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The least final kind of release that is wanted; tufup's pre-release level.
+/// Names the least final kind of release that is wanted; tufup's pre-release
+/// level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum Channel {
     /// Alphas, betas, candidates, finals, and development releases.
@@ -23,7 +24,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// The most restrictive channel on which `version` is offered.
+    /// Returns the most restrictive channel on which `version` is offered.
     ///
     /// tufup offers development releases to everyone; here they go with the
     /// alphas, since nobody on the final channel asked for them.

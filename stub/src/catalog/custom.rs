@@ -1,5 +1,5 @@
-//! What `custom.tufup` of a target holds: read by the stub, written by the
-//! bundler, in these types and nowhere else. Pure.
+//! Defines what `custom.tufup` of a target holds: read by the stub, written by
+//! the bundler, in these types and nowhere else. Pure.
 //!
 //! Reading is as tolerant as Python is: a field of an unexpected form counts
 //! as absent, and a flag is whatever Python takes for true. Writing keeps what
@@ -21,7 +21,7 @@ pub struct Rollout {
     pub salt: String,
 }
 
-/// What is said of an archive.
+/// Holds what is said of an archive.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct ArchiveCustom {
@@ -48,7 +48,7 @@ pub struct ArchiveCustom {
     pub other: Map<String, Value>,
 }
 
-/// What is said of a patch.
+/// Holds what is said of a patch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct PatchCustom {
@@ -66,7 +66,7 @@ pub struct PatchCustom {
     pub other: Map<String, Value>,
 }
 
-/// An uncompressed archive.
+/// Describes an uncompressed archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tar {
     /// SHA-256 in hexadecimal.
@@ -93,10 +93,10 @@ fn internal(custom: &Value) -> Map<String, Value> {
     custom["tufup"].as_object().cloned().unwrap_or_default()
 }
 
-/// The whole `custom` of a target, with `internal` in the place of what
+/// Returns the whole `custom` of a target, with `internal` in the place of what
 /// `before` has there. It has exactly the two keys that clients of tufup look
-/// for: they take a `custom` with any others for one of the form before,
-/// where all was the user's, and so does this.
+/// for: they take a `custom` with any others for one of the form before, where
+/// all was the user's, and so does this.
 pub fn whole(before: &Value, internal: impl Into<Map<String, Value>>) -> Value {
     let user = match before.as_object() {
         Some(map) if map.keys().all(|key| key == "user" || key == "tufup") => {

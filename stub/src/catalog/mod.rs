@@ -1,4 +1,4 @@
-//! Which release to update to. Pure: names, versions and metadata in, a
+//! Decides which release to update to. Pure: names, versions and metadata in, a
 //! decision with its reason out.
 
 mod channel;
@@ -16,7 +16,7 @@ use crate::tuf::TargetFile;
 use pep440_rs::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A full archive on offer.
+/// Describes a full archive on offer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Archive {
     /// Target path.
@@ -35,7 +35,7 @@ pub struct Archive {
     pub notes: Option<String>,
 }
 
-/// A patch on offer.
+/// Describes a patch on offer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Patch {
     /// Target path.
@@ -52,7 +52,7 @@ pub struct Patch {
     pub tree: Option<TreeHash>,
 }
 
-/// All that a repository offers under one name.
+/// Holds all that a repository offers under one name.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Catalog {
     /// Archives by version.
@@ -113,7 +113,7 @@ impl Catalog {
         catalog
     }
 
-    /// Whether a bundle with this tree hash is signed as `version`.
+    /// Returns whether a bundle with this tree hash is signed as `version`.
     pub fn signs_tree(&self, version: &Version, tree: TreeHash) -> bool {
         let archive = self.archives.get(version).and_then(|archive| archive.tree);
         let patch = self.patches.get(version).and_then(|patch| patch.tree);

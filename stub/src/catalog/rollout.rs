@@ -1,10 +1,11 @@
-//! Which clients a release is for that is rolled out step by step.
+//! Decides which clients get a release that is rolled out step by step.
 
 use crate::catalog::custom::Rollout;
 
 impl Rollout {
-    /// Whether the client with this id is among those that are to have it.
-    /// Who is stays so when the percentage grows.
+    /// Returns whether the client with this id is among those that get the
+    /// release. A client that is included stays included as the percentage
+    /// grows.
     pub fn includes(&self, client: &str) -> bool {
         let text = format!("{}:{client}", self.salt);
         let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());

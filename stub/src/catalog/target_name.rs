@@ -3,7 +3,7 @@
 use pep440_rs::Version;
 use std::str::FromStr;
 
-/// What a target file is.
+/// Tells archives from patches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetKind {
     /// `.tar.gz` or `.gz`.
@@ -12,7 +12,7 @@ pub enum TargetKind {
     Patch,
 }
 
-/// The parts of `<name>-<version><suffix>`.
+/// Holds the parts of `<name>-<version><suffix>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetName {
     /// Letters, digits, `_` and `-`.
@@ -47,7 +47,7 @@ impl TargetName {
     }
 }
 
-/// Whether this is a proper application name.
+/// Returns whether this is a proper application name.
 pub fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name

@@ -107,7 +107,7 @@ fn copy_extended(from: &Path, to: &Path) {
     let _: (&Path, &Path) = (from, to);
 }
 
-/// Whether this user is root, and `folder` belongs to somebody else.
+/// Returns whether this user is root, and `folder` belongs to somebody else.
 pub fn is_of_another_than_root(folder: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -122,7 +122,7 @@ pub fn is_of_another_than_root(folder: &Path) -> bool {
     }
 }
 
-/// Whether this user may give files to others.
+/// Returns whether this user may give files to others.
 pub fn may_give_away() -> bool {
     #[cfg(unix)]
     return rustix::process::geteuid().is_root();
@@ -130,7 +130,7 @@ pub fn may_give_away() -> bool {
     false
 }
 
-/// Whether two files have the same owner and group.
+/// Returns whether two files have the same owner and group.
 pub fn same_owner(one: &Metadata, other: &Metadata) -> bool {
     #[cfg(unix)]
     {
@@ -144,8 +144,8 @@ pub fn same_owner(one: &Metadata, other: &Metadata) -> bool {
     }
 }
 
-/// Whether files in `folder` keep the permission bits they are given, unlike
-/// on exFAT: tried. Where that cannot be tried, they are taken to.
+/// Returns whether files in `folder` keep the permission bits they are given,
+/// unlike on exFAT. It is tried; where that cannot be done, they are taken to.
 pub fn keeps_modes(folder: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -168,7 +168,7 @@ pub fn keeps_modes(folder: &Path) -> bool {
     }
 }
 
-/// Whether a file in `folder` can have two names there: tried.
+/// Returns whether a file in `folder` can have two names there; it is tried.
 pub fn has_hard_links(folder: &Path) -> bool {
     let Ok(file) = fs::temporary_in(folder) else {
         return false;
@@ -179,8 +179,8 @@ pub fn has_hard_links(folder: &Path) -> bool {
     linked && fs::remove_file_if_exists(Path::new(&name)).is_ok()
 }
 
-/// How many bytes this user may still write to the file system of `folder`;
-/// `None` if the system does not say.
+/// Returns how many bytes this user may still write to the file system of
+/// `folder`; `None` if the system does not say.
 pub fn room(folder: &Path) -> Option<u64> {
     #[cfg(unix)]
     {

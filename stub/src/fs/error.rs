@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failed file system call.
+/// Describes a failed file system call.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what} {path:?}: {source}")]
 pub struct FsError {
@@ -26,7 +26,7 @@ impl FsError {
     }
 }
 
-/// The result of these functions.
+/// Holds what these functions return, or a failed call.
 pub type Result<T> = std::result::Result<T, FsError>;
 
 pub(super) trait Named<T> {

@@ -47,8 +47,8 @@ pub fn link_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
     }
 }
 
-/// Whether a call failed since this file system has nothing of the kind: no
-/// symbolic links, no such names, no files of that size.
+/// Returns whether a call failed because this file system has nothing of the
+/// kind: no symbolic links, no such names, no files of that size.
 pub fn is_beyond_file_system(error: &FsError) -> bool {
     use io::ErrorKind;
     #[cfg(unix)]
@@ -61,8 +61,8 @@ pub fn is_beyond_file_system(error: &FsError) -> bool {
         || matches!(kind, ErrorKind::InvalidFilename | ErrorKind::FileTooLarge)
 }
 
-/// Whether a call failed since two paths are not of one file system, or of
-/// two layers of one.
+/// Returns whether a call failed because two paths are on different file
+/// systems, or on two layers of one.
 pub fn is_across_file_systems(error: &FsError) -> bool {
     error.source.kind() == io::ErrorKind::CrossesDevices
 }

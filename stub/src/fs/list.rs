@@ -5,15 +5,17 @@ use std::fs::FileType;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// The entries of a folder, sorted by name; none if there is no such folder.
+/// Returns the entries of a folder, sorted by name; none if there is no such
+/// folder.
 pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<_> = entries(path)?.iter().map(fs::DirEntry::path).collect();
     paths.sort();
     Ok(paths)
 }
 
-/// The entries of a folder with their kinds, which most systems tell in the
-/// listing, links not followed; in no order. None if there is no such folder.
+/// Returns the entries of a folder with their kinds, in no order; none if there
+/// is no such folder. Most systems tell the kinds in the listing, and links are
+/// not followed.
 pub fn list_with_types(path: &Path) -> Result<Vec<(PathBuf, FileType)>> {
     let with_type = |entry: fs::DirEntry| {
         let path = entry.path();

@@ -1,4 +1,4 @@
-//! File system calls whose errors name the call and the path.
+//! Makes file system calls whose errors name the call and the path.
 
 pub mod attributes;
 mod error;

@@ -1,4 +1,4 @@
-//! Permission bits of files and folders.
+//! Sets and compares the permission bits of files and folders.
 
 use crate::fs::error::{Named, Result};
 use std::fs;
@@ -26,7 +26,8 @@ pub fn set_mode(file: &File, path: &Path, mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// Whether this is how a file system says that it knows nothing of the kind.
+/// Returns whether a file system says by this error that it knows nothing of
+/// the kind.
 #[cfg(unix)]
 pub(super) fn is_unknown(error: &io::Error) -> bool {
     use rustix::io::Errno;
@@ -61,8 +62,8 @@ pub fn give_dir_mode(path: &Path, mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file or folder has these permission bits; Windows has none. A
-/// folder may pass on its group besides.
+/// Returns whether a file or folder has these permission bits; Windows has
+/// none. A folder may pass on its group besides.
 pub fn has_permissions(found: &fs::Metadata, mode: u32) -> bool {
     #[cfg(unix)]
     {

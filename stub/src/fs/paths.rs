@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// `folder` and a `/`-separated relative path.
+/// Joins `folder` and a `/`-separated relative path.
 pub fn join(folder: &Path, path: &str) -> PathBuf {
     let mut out = folder.to_path_buf();
     out.extend(path.split('/'));

@@ -1,4 +1,4 @@
-//! Files that only this program writes: opened only if they are what they
+//! Opens files that only this program writes, and only if they are what they
 //! should be, plain files. Never through a link, which might lead to somebody
 //! else's file, and never a pipe or a device, on which the program might wait
 //! for ever.

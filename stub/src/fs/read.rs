@@ -48,7 +48,7 @@ pub fn read_through(file: &mut File, path: &Path, tell: &mut dyn FnMut(&[u8])) -
     }
 }
 
-/// The bytes of a file; 0 if there is none.
+/// Returns the size of a file in bytes; 0 if there is none.
 pub fn size(path: &Path) -> Result<u64> {
     Ok(inspect(path)?.map_or(0, |found| found.len()))
 }
@@ -77,7 +77,7 @@ pub(crate) fn read_limited(file: File, path: &Path, limit: u64) -> Result<Vec<u8
     Ok(bytes)
 }
 
-/// What is at `path` itself, links not followed; `None` if nothing is.
+/// Returns what is at `path` itself, links not followed; `None` if nothing is.
 pub fn inspect(path: &Path) -> Result<Option<fs::Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
@@ -93,7 +93,7 @@ pub fn inspect(path: &Path) -> Result<Option<fs::Metadata>> {
     }
 }
 
-/// Where a symbolic link leads.
+/// Returns where a symbolic link leads.
 pub fn read_link(path: &Path) -> Result<PathBuf> {
     fs::read_link(path).named("read the link", path)
 }

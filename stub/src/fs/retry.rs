@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-/// Windows: a file that an antivirus or an indexer has open can often be
-/// renamed or removed a moment later. Tries for about a second there.
+/// Tries again for about a second on Windows, where a file that an antivirus or
+/// an indexer has open can often be renamed or removed a moment later.
 pub(super) fn retry_while_locked<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut wait = Duration::from_millis(10);
     loop {

@@ -1,4 +1,4 @@
-//! Has the system write files and folders to the disk.
+//! Makes the system write files and folders to the disk.
 
 use crate::fs::error::{Named, Result};
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,7 @@ pub fn sync_file(path: &Path) -> Result<()> {
         .named("sync", path)
 }
 
-/// Files of this size and more are worth a call of [`begin_sync`].
+/// Says from which size on a file is worth a call of [`begin_sync`].
 pub const WORTH_BEGINNING: u64 = 1 << 18;
 
 /// Asks the system to begin now with writing to disk what a later sync waits

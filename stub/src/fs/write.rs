@@ -96,7 +96,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically_with(path, &mut |file| file.write_all(bytes))
 }
 
-/// The same with what `write` writes.
+/// Replaces a file atomically by what `write` writes.
 pub fn write_atomically_with(
     path: &Path,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
@@ -141,8 +141,8 @@ pub fn copy_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
     set_mode(&copy, to, mode)
 }
 
-/// Whether this user can make files in a folder: tried, since permissions are
-/// not all that counts.
+/// Returns whether this user can make files in a folder. It is tried, since
+/// permissions are not all that counts.
 pub fn is_writable(folder: &Path) -> bool {
     temporary_in(folder).is_ok()
 }

@@ -1,4 +1,5 @@
-//! Large files: streamed, gone on with, and not more of them than signed.
+//! Streams large files, resumes them, and never takes more of them than is
+//! signed.
 
 use super::error::plain;
 use super::{Http, HttpError, Oddity, Reply, shown};
@@ -14,7 +15,7 @@ const SLOW_BYTES: u64 = 16 * 1024;
 /// Takes data, and the place in the file where it belongs.
 pub type PlacedSink<'a, E> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), E>;
 
-/// Which part of a file of known length is wanted.
+/// Says which part of a file of known length is wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Rest {
     /// From here on.

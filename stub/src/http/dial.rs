@@ -25,7 +25,7 @@ const MOST_ADDRESSES: usize = 16;
 /// Where no time is set.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What is wrong with the way through a proxy.
+/// Says what is wrong with the way through a proxy.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProxyError {
     /// It wants to know who asks.
@@ -56,7 +56,7 @@ pub(super) struct Dial {
 }
 
 impl Dial {
-    /// Through the proxies of this computer.
+    /// Connects through the proxies of this computer.
     pub(super) fn new(count: Arc<AtomicUsize>) -> Self {
         Dial {
             proxies: Proxies::of_this_computer(),

@@ -1,4 +1,4 @@
-//! Why a request failed.
+//! Says why a request failed.
 
 use super::dial::ProxyError;
 use super::url::shown;
@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 use ureq::http::StatusCode;
 
-/// Why a request failed. Every variant names the URL, without what is secret
-/// in it.
+/// Says why a request failed. Every variant names the URL, without what is
+/// secret in it.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// No connection, no answer, a broken one, TLS, a proxy, …
@@ -151,7 +151,7 @@ fn of(expected: Option<u64>) -> String {
     }
 }
 
-/// What an answer is instead of the file.
+/// Says what an answer is instead of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Oddity {
     /// A page for people; where a redirect led to it.
@@ -189,7 +189,7 @@ impl std::fmt::Display for Oddity {
 }
 
 impl HttpError {
-    /// The class of problem.
+    /// Returns the class of problem.
     pub fn class(&self) -> FailureKind {
         match self {
             HttpError::TooLong { .. }
@@ -201,7 +201,7 @@ impl HttpError {
         }
     }
 
-    /// Whether more patience might have helped.
+    /// Returns whether more patience might have helped.
     pub fn is_slowness(&self) -> bool {
         match self {
             HttpError::TooSlow { .. } => true,
@@ -212,12 +212,13 @@ impl HttpError {
         }
     }
 
-    /// Access to `url` is refused, where something should be.
+    /// Returns the error for a `url` that refuses access, where something
+    /// should be.
     pub fn forbidden(url: &str) -> Self {
         Self::status(url, StatusCode::FORBIDDEN)
     }
 
-    /// Whether access was refused.
+    /// Returns whether access was refused.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, HttpError::Status { status, .. } if *status == StatusCode::FORBIDDEN)
     }
@@ -255,7 +256,7 @@ impl HttpError {
     }
 }
 
-/// What the library says, in fewer words, and never a URL.
+/// Says what the library says in fewer words, and never with a URL.
 pub(super) fn plain(error: ureq::Error) -> io::Error {
     match error {
         ureq::Error::Io(e) => e,

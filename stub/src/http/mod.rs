@@ -1,4 +1,5 @@
-//! The only network edge: plain GET requests with bounds on bytes and time.
+//! Is the only edge to the network: plain GET requests with bounds on bytes and
+//! time.
 
 mod body;
 mod dial;
@@ -28,7 +29,7 @@ const MOST_REDIRECTS: usize = 5;
 /// Longer than this no connection may take.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// The answer to a request for a small file.
+/// Holds the answer to a request for a small file.
 #[derive(Debug)]
 pub enum Answer {
     /// The file, and its entity tag.
@@ -49,7 +50,7 @@ pub enum Answer {
     Forbidden,
 }
 
-/// How to fetch.
+/// Says how to fetch.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// A server that says nothing for this long is given up.
@@ -67,7 +68,7 @@ pub struct Options {
     pub max_rate: Option<u64>,
 }
 
-/// A client with one connection pool.
+/// Fetches by HTTP, with one connection pool.
 #[derive(Clone)]
 pub struct Http {
     agent: ureq::Agent,
@@ -91,7 +92,8 @@ struct Reply {
 }
 
 impl Http {
-    /// A client that gives up on a server that says nothing for `silence`.
+    /// Returns a client that gives up on a server that says nothing for
+    /// `silence`.
     pub fn new(silence: Duration) -> Self {
         let options = Options {
             silence,
@@ -100,7 +102,7 @@ impl Http {
         Self::build(options, RootCerts::PlatformVerifier)
     }
 
-    /// A client with these options.
+    /// Returns a client with these options.
     ///
     /// # Errors
     /// [`HttpError::Roots`].
@@ -162,8 +164,9 @@ impl Http {
         }
     }
 
-    /// The same client, where others may do better than a server that takes
-    /// this long to connect, or says nothing for so long.
+    /// Returns the same client with less patience: for when others may do
+    /// better than a server that takes this long to connect, or says nothing
+    /// for so long.
     pub fn hurried(&self, connect: Duration, silence: Duration) -> Self {
         let timeouts = Timeouts {
             connect: self.timeouts.connect.min(connect),
@@ -173,7 +176,7 @@ impl Http {
         Http { timeouts, ..own }
     }
 
-    /// What it was made with.
+    /// Returns the options that the client was made with.
     pub fn options(&self) -> &Options {
         &self.options
     }
@@ -285,8 +288,8 @@ impl Http {
         })
     }
 
-    /// What time it is according to the server at `url`; `None` if it does
-    /// not say.
+    /// Returns the time by the clock of the server at `url`; `None` if the
+    /// server does not say.
     pub fn server_time(&self, url: &str) -> Option<UnixTime> {
         let response = self.send(url, &[]).ok()?.response;
         let date = response.headers().get(header::DATE)?.to_str().ok()?;

@@ -1,11 +1,11 @@
-//! Which proxy a request goes through, from the environment as curl reads it,
-//! on Windows else from the system's settings.
+//! Finds the proxy a request goes through, from the environment as curl reads
+//! it, on Windows else from the system's settings.
 
 use base64ct::{Base64, Encoding};
 use std::net::IpAddr;
 use ureq::http::Uri;
 
-/// A proxy.
+/// Describes a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Proxy {
     /// Whether it is spoken to by TLS.
@@ -18,7 +18,7 @@ pub(super) struct Proxy {
     pub authorization: Option<String>,
 }
 
-/// The proxies of this computer.
+/// Holds the proxies of this computer.
 #[derive(Debug)]
 pub(super) struct Proxies {
     http: Option<Result<Proxy, String>>,
@@ -29,7 +29,7 @@ pub(super) struct Proxies {
 }
 
 impl Proxies {
-    /// Those that the environment, or on Windows the system, names.
+    /// Reads the proxies that the environment, or on Windows the system, names.
     pub(super) fn of_this_computer() -> Self {
         let proxies = Self::named(&|name| std::env::var(name).ok());
         #[cfg(windows)]
@@ -72,7 +72,7 @@ impl Proxies {
         }
     }
 
-    /// The proxy for a URL, if it is not to be asked directly.
+    /// Returns the proxy for a URL; `None` if the URL is to be asked directly.
     ///
     /// # Errors
     /// One is named that cannot be used; why, in words.
@@ -139,7 +139,7 @@ impl Proxy {
         })
     }
 
-    /// Its address, as it may be shown.
+    /// Returns the address of the proxy, as it may be shown.
     pub(super) fn address(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)

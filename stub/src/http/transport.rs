@@ -1,4 +1,4 @@
-//! Bytes to and from a server, directly or through a proxy.
+//! Moves bytes to and from a server, directly or through a proxy.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
-/// A connection.
+/// Reads and writes on a connection.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
@@ -17,7 +17,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Over a connected stream.
+    /// Creates a transport over a connected stream.
     pub(super) fn new(stream: TcpStream, config: &ureq::config::Config) -> Self {
         Socket {
             stream,
@@ -98,7 +98,7 @@ pub(super) struct Proxied {
     plain: Option<Plain>,
 }
 
-/// What turns a request into one to a proxy.
+/// Holds what turns a request into one to a proxy.
 #[derive(Debug)]
 pub(super) struct Plain {
     /// As in `http://host:port`, put before the path.
@@ -122,7 +122,8 @@ impl Plain {
 }
 
 impl Proxied {
-    /// Over a connection to the proxy; `plain` unless it is a tunnel already.
+    /// Creates a transport over a connection to the proxy; `plain` unless it is
+    /// a tunnel already.
     pub(super) fn new(inner: Box<dyn Transport>, plain: Option<Plain>) -> Self {
         Proxied { inner, plain }
     }

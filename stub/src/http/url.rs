@@ -1,8 +1,8 @@
 //! URLs as texts: what may be shown of them, which are taken from settings,
 //! and where a redirect leads.
 
-/// A URL as it may be shown: without the name, the password and the query, in
-/// which secrets stand.
+/// Returns a URL as it may be shown: without the name, the password and the
+/// query, which may hold secrets.
 pub fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         let end = url.rfind('@').map_or(0, |at| at + 1);
@@ -41,8 +41,8 @@ fn is_host(host: &str) -> bool {
     !name.is_empty() && (rest.is_empty() || rest.starts_with(':')) && port.parse::<u16>().is_ok()
 }
 
-/// Whether a URL of the settings can be used; else what is wrong with it, in
-/// words that do not repeat a password.
+/// Checks whether a URL of the settings can be used; the error says what is
+/// wrong with it, in words that do not repeat a password.
 pub fn check(url: &str) -> Result<(), String> {
     let rest = url
         .strip_prefix("https://")
@@ -68,14 +68,14 @@ pub fn check(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether `url` is at this scheme, host and port.
+/// Returns whether `url` is at this scheme, host and port.
 pub(super) fn is_of(url: &str, origin: &str) -> bool {
     let rest = url.strip_prefix(origin.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Where a redirect of `base` leads (RFC 3986, 5.2), without a name and a
-/// password; `None` if that is not http or https.
+/// Returns where a redirect of `base` leads (RFC 3986, 5.2), without a name and
+/// a password; `None` if that is not http or https.
 pub(super) fn join(base: &str, location: &str) -> Option<String> {
     let location = location.split('#').next().unwrap_or_default();
     let (scheme, rest) = base.split_once("://")?;

@@ -1,5 +1,5 @@
-//! Versions that are left alone on this computer: they failed here, could not
-//! be installed, or the user went back from them.
+//! Remembers the versions that are blocked on this computer: they failed here,
+//! could not be installed, or the user went back from them.
 //!
 //! The file `quarantine` has the versions that must not run, a line each: that
 //! is all that older stubs know. The file `blocked` beside it says when
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
-/// The versions that are blocked here.
+/// Holds the versions that are blocked here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BlockedVersions {
     /// One for each version and reason.
@@ -50,13 +50,13 @@ impl BlockedVersions {
         BlockedVersions { entries }
     }
 
-    /// Those blocked for one reason, in order.
+    /// Returns the versions that are blocked for one reason, in order.
     pub fn versions(&self, why: BlockedWhy) -> BTreeSet<Version> {
         let entries = self.entries.iter().filter(|entry| entry.why == why);
         entries.map(|entry| entry.version.clone()).collect()
     }
 
-    /// The entry of a version that is blocked for this reason.
+    /// Returns the entry of a version that is blocked for this reason.
     pub fn find(&self, version: &Version, why: BlockedWhy) -> Option<&Blocked> {
         let mut entries = self.entries.iter();
         entries.find(|entry| entry.version == *version && entry.why == why)
@@ -167,8 +167,8 @@ fn modified(layout: &Layout) -> UnixTime {
     since.map_or(0, |since| since.as_secs() as UnixTime)
 }
 
-/// The bundle that was there before the last update, if one can go back to
-/// it: not to one that failed here.
+/// Returns the previous bundle, if one can go back to it: not to one that
+/// failed here.
 pub fn offered_previous(layout: &Layout) -> Option<Release> {
     let release = Record::load_release(&layout.previous()).unwrap_or_else(|e| {
         log::debug!("{e}");

@@ -1,5 +1,5 @@
-//! Putting a staged update in the place of the installed bundle, so that a
-//! kill at any instant leaves one of the two, whole.
+//! Puts a staged update in the place of the installed bundle, so that a kill at
+//! any instant leaves one of the two, whole.
 
 use super::probation::record_hash;
 use super::{Layout, Lock, Probation, Record, Release, running_instances, user_files};
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How long stubs that are just starting the application may take.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What became of a staged update.
+/// Says what became of a staged update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitOutcome {
     /// It is installed.
@@ -27,7 +27,7 @@ pub enum CommitOutcome {
     Nothing,
 }
 
-/// How to install what is staged.
+/// Says how to install the staged update.
 #[derive(Clone, Copy, Default)]
 pub struct CommitOptions<'a> {
     /// Files that no release brought are left behind.

@@ -3,7 +3,8 @@
 use crate::fs::FsError;
 use crate::install::RecordError;
 
-/// Why a staged update is not installed. The installed one is as it was.
+/// Says why a staged update was not installed. The installed version is as it
+/// was.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// A file system call failed.

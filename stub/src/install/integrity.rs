@@ -8,8 +8,8 @@ use crate::install::Record;
 use std::cell::OnceCell;
 use std::path::Path;
 
-/// The paths in `folder` that are not what the record says, but for those
-/// that `may_differ`.
+/// Returns the paths in `folder` that are not what the record says, but for
+/// those that `may_differ`.
 ///
 /// # Errors
 /// If something is there and cannot be read.

@@ -1,4 +1,4 @@
-//! The journal of an exchange of bundles that is under way.
+//! Keeps the journal of an exchange of bundles that is under way.
 
 use crate::fs;
 use crate::fs::{FsError, plain_file};
@@ -10,7 +10,8 @@ const JOURNAL_HEADER: &str = "notsotuf-journal 1\nto ";
 /// gone or in pieces from then on.
 const COPIED: &str = "\ncopied\n";
 
-/// What a commit is doing, for the start that finds it interrupted. On disk:
+/// Says what a commit is doing, for the start that finds it interrupted. On
+/// disk:
 ///
 /// ```text
 /// notsotuf-journal 1
@@ -25,7 +26,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// `None` if no commit is under way.
+    /// Reads the journal; `None` if no commit is under way.
     pub(super) fn load(layout: &Layout) -> Result<Option<Self>, FsError> {
         let Some(text) = plain_file::read(&layout.journal(), 1024)? else {
             return Ok(None);

@@ -5,9 +5,9 @@ use crate::install::{Record, probation, swap};
 use std::path::PathBuf;
 
 impl Layout {
-    /// The folder to start the application from: `app`, unless a commit was
-    /// interrupted and cannot be finished (on a disk that has become
-    /// read-only, say); then whatever complete bundle there is.
+    /// Returns the folder to start the application from: `app`, unless a commit
+    /// was interrupted and cannot be finished (on a disk that has become
+    /// read-only, say); then any complete bundle that is there.
     pub fn launchable(&self) -> PathBuf {
         let app = self.app();
         if app.exists() && !swap::is_being_removed(self) {

@@ -1,21 +1,21 @@
-//! What is where in an install dir.
+//! Says where everything is in an install dir.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is where in an install dir. Only names paths, touches nothing.
+/// Names the paths in an install dir. Touches nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     root: PathBuf,
 }
 
 impl Layout {
-    /// The layout of the install dir `root`.
+    /// Returns the layout of the install dir `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Layout { root: root.into() }
     }
 
-    /// The layout around the running program, links to it followed.
+    /// Returns the layout around the running program, links to it followed.
     ///
     /// # Errors
     /// If the system does not say where the program is.
@@ -26,57 +26,60 @@ impl Layout {
             .ok_or_else(|| io::Error::other("the program is in no folder"))
     }
 
-    /// The install dir.
+    /// Returns the install dir.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The trusted root metadata that was shipped.
+    /// Returns the trusted root metadata that the application was shipped with.
     pub fn shipped_root(&self) -> PathBuf {
         self.root.join("root.json")
     }
 
-    /// The bundle that is started.
+    /// Returns the bundle that is started.
     pub fn app(&self) -> PathBuf {
         self.root.join("app")
     }
 
-    /// The state dir.
+    /// Returns the state dir.
     pub fn state(&self) -> PathBuf {
         self.root.join(".notsotuf")
     }
 
-    /// Trusted metadata.
+    /// Returns the folder of the trusted metadata.
     pub fn metadata(&self) -> PathBuf {
         self.state().join("metadata")
     }
 
-    /// Targets while they are downloaded.
+    /// Returns the folder of targets while they are downloaded.
     pub fn downloads(&self) -> PathBuf {
         self.state().join("downloads")
     }
 
-    /// Where an update is put together.
+    /// Returns the folder in which an update is put together.
     pub fn staging(&self) -> PathBuf {
         self.state().join("staging")
     }
 
-    /// The update; complete once it has a record.
+    /// Returns the folder of the staged update, which is complete once it has a
+    /// record.
     pub fn staged(&self) -> PathBuf {
         self.staging().join("tree")
     }
 
-    /// Where the update is from, if its content alone does not say.
+    /// Returns the file that says where the staged update is from, if its
+    /// content alone does not say.
     pub fn origin(&self) -> PathBuf {
         self.staging().join("origin")
     }
 
-    /// Files made by patches, on their way into the update.
+    /// Returns the folder of files made by patches, on their way into the
+    /// update.
     pub fn work(&self) -> PathBuf {
         self.staging().join("work")
     }
 
-    /// The bundle that was there before the last update.
+    /// Returns the folder of the previous version.
     pub fn previous(&self) -> PathBuf {
         self.state().join("previous")
     }
@@ -91,22 +94,23 @@ impl Layout {
         self.state().join("probation")
     }
 
-    /// The application makes this file to say that it is ready.
+    /// Returns the file that the application makes to say that it is ready.
     pub fn ready(&self) -> PathBuf {
         self.state().join("ready")
     }
 
-    /// Versions that failed here.
+    /// Returns the file that lists the versions that failed here.
     pub fn quarantine(&self) -> PathBuf {
         self.state().join("quarantine")
     }
 
-    /// When and why versions were blocked here.
+    /// Returns the file that says when and why versions were blocked here.
     pub fn blocked(&self) -> PathBuf {
         self.state().join("blocked")
     }
 
-    /// The stub that was here before this one, until this one has launched.
+    /// Returns the stub that was here before this one, until this one has
+    /// launched.
     pub fn old_stub(&self) -> PathBuf {
         self.state().join(if cfg!(windows) {
             "old-stub.exe"
@@ -115,53 +119,56 @@ impl Layout {
         })
     }
 
-    /// The version of the stub that could not be installed here.
+    /// Returns the file with the version of the stub that could not be
+    /// installed here.
     pub fn failed_stub(&self) -> PathBuf {
         self.state().join("failed-stub")
     }
 
-    /// What the makers said is new in the update that was staged last.
+    /// Returns the file with what the makers said is new in the update that was
+    /// staged last.
     pub fn notes(&self) -> PathBuf {
         self.state().join("notes")
     }
 
-    /// A random text of this install's own.
+    /// Returns the file with a random text of this install's own.
     pub fn client_id(&self) -> PathBuf {
         self.state().join("id")
     }
 
-    /// The log.
+    /// Returns the log.
     pub fn log(&self) -> PathBuf {
         self.state().join("log")
     }
 
-    /// Held by the one stub that updates.
+    /// Returns the lock that is held by the one stub that updates.
     pub fn update_lock(&self) -> PathBuf {
         self.state().join("lock")
     }
 
-    /// Held by the process that updates behind the application.
+    /// Returns the lock that is held by the process that updates behind the
+    /// application.
     pub fn behind_lock(&self) -> PathBuf {
         self.state().join("behind.lock")
     }
 
-    /// Held by one that wants that process to end.
+    /// Returns the lock that is held by one that wants that process to end.
     pub fn claim_lock(&self) -> PathBuf {
         self.state().join("claim.lock")
     }
 
-    /// Held together by stubs that are starting the application, alone by
-    /// the one that replaces it.
+    /// Returns the lock that is held together by stubs that are starting the
+    /// application, and alone by the one that replaces it.
     pub fn launch_lock(&self) -> PathBuf {
         self.state().join("launch.lock")
     }
 
-    /// All logs.
+    /// Returns all logs.
     pub(super) fn logs(&self) -> [PathBuf; 2] {
         [self.log(), self.log().with_extension("1")]
     }
 
-    /// All locks.
+    /// Returns all locks.
     pub(super) fn locks(&self) -> [PathBuf; 4] {
         [
             self.update_lock(),
@@ -171,8 +178,8 @@ impl Layout {
         ]
     }
 
-    /// Everything in the state dir and its folders that is a file if this
-    /// program made it, but for metadata, downloads and bundles.
+    /// Returns everything in the state dir and its folders that is a file if
+    /// this program made it, but for metadata, downloads and bundles.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         let mut files = vec![
             self.origin(),

@@ -1,5 +1,5 @@
-//! The installed application on disk: where things are, what is installed,
-//! and how an update takes its place.
+//! Manages the installed application on disk: where things are, what is
+//! installed, and how an update takes its place.
 
 mod blocked_versions;
 mod commit;

@@ -1,4 +1,5 @@
-//! A new version is on probation until it has been seen to work.
+//! Keeps track of a new version, which is on probation until it has been seen
+//! to work.
 
 use super::{Layout, Record};
 use crate::fs::{self, FsError, plain_file};
@@ -10,7 +11,8 @@ const HEADER: &str = "notsotuf-probation 1";
 /// More than any of these files has.
 const MAX_SIZE: u64 = 1 << 16;
 
-/// The installed version was not seen to work yet. On disk, in the state dir:
+/// Says that the installed version was not seen to work yet. On disk, in the
+/// state dir:
 ///
 /// ```text
 /// notsotuf-probation 1
@@ -34,8 +36,8 @@ impl Probation {
         Probation { record, starts: 0 }.store(layout)
     }
 
-    /// The probation of what is installed; `None` if it is not on probation.
-    /// What cannot be read counts as none.
+    /// Reads the probation of the installed version; `None` if it is not on
+    /// probation. A file that cannot be read counts as none.
     ///
     /// # Errors
     /// If the record of what is installed is there and cannot be read.
@@ -89,7 +91,8 @@ impl Probation {
     }
 }
 
-/// The hash of the record of the bundle in `folder`; `None` if it has none.
+/// Returns the hash of the record of the bundle in `folder`; `None` if it has
+/// none.
 ///
 /// # Errors
 /// If it cannot be read.

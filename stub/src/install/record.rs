@@ -1,5 +1,5 @@
-//! The record of what a bundle folder holds. It travels inside that folder,
-//! so one rename moves both.
+//! Reads and writes the record of what a bundle folder holds. It travels inside
+//! that folder, so one rename moves both.
 
 use crate::bundle::manifest_text::{ManifestError, Parser};
 use crate::bundle::path_rules::RECORD;
@@ -14,7 +14,7 @@ const HEADER: &str = "notsotuf-release 1";
 /// More than the three lines before the manifest take.
 const MAX_HEAD: u64 = 4096;
 
-/// One version of one application.
+/// Names one version of one application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     /// Name in the repository.
@@ -23,7 +23,7 @@ pub struct Release {
     pub version: Version,
 }
 
-/// A release and what it holds. On disk:
+/// Holds a release and what its bundle contains. On disk:
 ///
 /// ```text
 /// notsotuf-release 1
@@ -39,7 +39,7 @@ pub struct Record {
     pub manifest: Manifest,
 }
 
-/// Why a record cannot be used.
+/// Says why a record cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// It cannot be read.
@@ -62,12 +62,12 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// Where the record of the bundle in `folder` is.
+    /// Returns the path of the record of the bundle in `folder`.
     pub fn path(folder: &Path) -> PathBuf {
         folder.join(RECORD)
     }
 
-    /// The text that is stored.
+    /// Returns the record as text.
     pub fn to_text(&self) -> String {
         format!("{}{}", self.head(), self.manifest.to_text())
     }

@@ -1,5 +1,5 @@
-//! What is new in the update that was staged last, kept for the application
-//! to show.
+//! Keeps what is new in the update that was staged last, for the application to
+//! show.
 
 use crate::fs::plain_file;
 use crate::fs::{self, FsError};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// More than the notes of many releases; each has at most 16 kB.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// What the makers say is new in one version.
+/// Holds what the makers say is new in one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The version.
@@ -33,7 +33,7 @@ pub fn keep(layout: &Layout, notes: &[Note]) -> Result<(), FsError> {
     }
 }
 
-/// Those that were kept, of versions up to `newest`.
+/// Returns the notes that were kept, of versions up to `newest`.
 ///
 /// # Errors
 /// The file system's. A file of another form has no notes.

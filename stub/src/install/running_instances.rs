@@ -1,5 +1,5 @@
-//! Running instances of the application: while there is one, its folder is
-//! not renamed under it.
+//! Finds running instances of the application: while there is one, its folder
+//! is not renamed under it.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,13 +8,13 @@ use sysinfo::{
     Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind,
 };
 
-/// The environment variable that names the loaders of one-file bundles (their
-/// process ids, with commas) which wait for this very process to end. They
-/// have read what they need, so they are no instances.
+/// Names the environment variable with the loaders of one-file bundles (their
+/// process ids, with commas) that wait for this very process to end. They have
+/// read what they need, so they are no instances.
 pub const BOOTLOADERS: &str = "NOTSOTUF_BOOTLOADERS";
 
-/// The process ids of programs that were started from inside `app`, but for
-/// [`bootloaders`].
+/// Returns the process ids of programs that were started from inside `app`, but
+/// for [`bootloaders`].
 ///
 /// Programs of other users may be invisible here; on Windows their open
 /// files keep the folder from being renamed anyway.
@@ -38,14 +38,14 @@ pub fn instances(app: &Path) -> Result<Vec<u32>, sysinfo::Error> {
     Ok(found)
 }
 
-/// Whether this process can tell which others there are: on Linux that takes
-/// a /proc, which a chroot may not have.
+/// Returns whether this process can tell which others there are: on Linux that
+/// takes a /proc, which a chroot may not have.
 pub fn sees_processes() -> bool {
     !cfg!(target_os = "linux") || Path::new("/proc/self").exists()
 }
 
-/// Those that [`BOOTLOADERS`] names, if they do wait for this process: only
-/// processes that it comes from can do that.
+/// Returns the loaders that [`BOOTLOADERS`] names, if they do wait for this
+/// process: only processes that it comes from can do that.
 pub fn bootloaders() -> &'static [u32] {
     static FOUND: OnceLock<Vec<u32>> = OnceLock::new();
     FOUND.get_or_init(|| {

@@ -1,12 +1,11 @@
-//! Staging: the update is put together aside, and is complete once it has a
-//! record.
+//! Puts the update together aside; it is complete once it has a record.
 
 use super::{Layout, Record, exchange};
 use crate::bundle::{EntryKind, Manifest};
 use crate::fs::{self, FsError};
 use std::path::{Path, PathBuf};
 
-/// Why an update cannot be sealed.
+/// Says why an update cannot be sealed.
 pub type SealError = FsError;
 
 /// Empties the staging area and makes the folders for an update.

@@ -1,12 +1,12 @@
-//! The state dir belongs to the user who updates, and to nobody else: what is
-//! in it is renamed into the place of the application.
+//! Guards the state dir, which belongs to the user who updates, and to nobody
+//! else: what is in it is renamed into the place of the application.
 
 use super::{BlockedVersions, Layout, Lock};
 use crate::fs::{self, FsError, attributes};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-/// Why the state dir is not used.
+/// Says why the state dir is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// A file system call failed.
@@ -28,9 +28,9 @@ pub enum StateError {
     LeftToOwner(PathBuf),
 }
 
-/// Whether updates of this install are its owner's affair, and nothing in it
-/// is to be touched: what root makes there, the owner could not change any
-/// more; and where the owner can make links, root should make nothing.
+/// Returns whether updates of this install are its owner's affair, and nothing
+/// in it is to be touched: what root makes there, the owner could not change
+/// any more; and where the owner can make links, root should make nothing.
 pub fn is_left_to_owner(layout: &Layout) -> bool {
     attributes::is_of_another_than_root(layout.root())
 }
@@ -49,8 +49,8 @@ pub fn open_state_dir(layout: &Layout) -> Result<(), StateError> {
     Ok(())
 }
 
-/// As [`open_state_dir`], for when there is no log yet: returns what is to be in
-/// it.
+/// Does the same as [`open_state_dir`] where there is no log yet: returns what
+/// should be in it.
 ///
 /// # Errors
 /// [`StateError`]; then nothing in it may be used.
@@ -104,8 +104,8 @@ fn put_roots_aside(_layout: &Layout) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Whether the state dir is there and a folder of this user's, so that files
-/// may be made in it. Looks, and changes nothing.
+/// Returns whether the state dir is there and a folder of this user's, so that
+/// files may be made in it. Changes nothing.
 pub fn owns_state(layout: &Layout) -> bool {
     let path = layout.state();
     !is_left_to_owner(layout)
@@ -257,16 +257,16 @@ pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
     BlockedVersions::clear(layout)
 }
 
-/// Whether macOS runs this program from a read-only copy of it somewhere
-/// else, as it does with what was downloaded and not moved by the Finder
-/// (App Translocation). There are no updates then.
+/// Returns whether macOS runs this program from a read-only copy of it
+/// somewhere else, as it does with what was downloaded and not moved by the
+/// Finder (App Translocation). There are no updates then.
 pub fn translocated(program: &Path) -> bool {
     let mut parts = program.components();
     parts.any(|part| part.as_os_str() == "AppTranslocation")
 }
 
-/// Whether macOS has marked a file as downloaded and not yet approved by the
-/// user: then it may refuse to start it.
+/// Returns whether macOS has marked a file as downloaded and not yet approved
+/// by the user: then it may refuse to start it.
 pub fn has_quarantine_attribute(path: &Path) -> bool {
     #[cfg(target_vendor = "apple")]
     {

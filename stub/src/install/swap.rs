@@ -75,14 +75,14 @@ fn can_rename_into(layout: &Layout) -> Result<bool, FsError> {
     }
 }
 
-/// The hash of the record that an interrupted commit was putting in place;
-/// `None` if none was interrupted.
+/// Returns the hash of the record that an interrupted commit was putting in
+/// place; `None` if none was interrupted.
 pub(super) fn interrupted(layout: &Layout) -> Result<Option<String>, FsError> {
     Ok(Journal::load(layout)?.map(|journal| journal.to))
 }
 
-/// Whether a commit was interrupted when `app` was being removed, a copy of
-/// it being `previous`.
+/// Returns whether a commit was interrupted while it removed `app`, of which
+/// `previous` is a copy.
 pub(super) fn is_being_removed(layout: &Layout) -> bool {
     let copied = matches!(
         Journal::load(layout),
@@ -91,8 +91,8 @@ pub(super) fn is_being_removed(layout: &Layout) -> bool {
     copied && matches!(fs::inspect(&Record::path(&layout.app())), Ok(None))
 }
 
-/// The end of a commit, from whatever state it is in. `to` is the hash of
-/// the update's record.
+/// Finishes a commit, whatever state it is in. `to` is the hash of the update's
+/// record.
 pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
     let is_update = |folder: &Path| -> Result<bool, FsError> {

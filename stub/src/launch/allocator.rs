@@ -1,10 +1,10 @@
-//! The system's allocator, which asks for help before it gives up.
+//! Wraps the system's allocator, and asks for help before it gives up.
 #![allow(unsafe_code)]
 
 use super::rescue;
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The allocator of the stub.
+/// Allocates memory for the stub.
 #[derive(Debug, Clone, Copy)]
 pub struct Allocator;
 

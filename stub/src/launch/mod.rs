@@ -1,5 +1,5 @@
-//! Starting the application: arguments, environment, working directory,
-//! standard streams, signals and exit code pass through.
+//! Starts the application: arguments, environment, working directory, standard
+//! streams, signals and exit code pass through.
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -27,7 +27,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-/// Why the application did not start.
+/// Says why the application did not start.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start {program:?}: {source}")]
 pub struct LaunchError {
@@ -40,7 +40,7 @@ pub struct LaunchError {
 /// Variables for the application.
 pub type Variables = [(&'static str, OsString)];
 
-/// What the names of variables for the application start with.
+/// Begins the names of variables for the application.
 pub const PREFIX: &str = "NOTSOTUF_";
 
 /// Starts `program` with the arguments of this process, and `more` in its
@@ -91,22 +91,22 @@ pub fn detach(program: &Path, arguments: &[&str], folder: &Path) -> io::Result<(
     os::detach(command)
 }
 
-/// Whether [`detach`] is without consequences for this process. For the first
-/// one of a system it is not: all that have no parent are its children.
+/// Returns whether [`detach`] is without consequences for this process. For the
+/// first one of a system it is not: all that have no parent are its children.
 pub fn can_detach() -> bool {
     cfg!(windows) || std::process::id() != 1
 }
 
 pub use os::{has_input, prepare, was_asked_to_end};
 
-/// If the application is a child that runs, or has ended: waits for its end,
-/// and ends this process in the same way. For a thread that can do nothing
-/// else any more.
+/// Waits for the end of the application if it is a child that runs, or has
+/// ended, and ends this process in the same way. For a thread that can do
+/// nothing else any more.
 pub fn end_with_child() {
     os::end_with_child();
 }
 
-/// How the application ended.
+/// Says how the application ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppExit {
     /// With this exit code.
@@ -134,7 +134,8 @@ impl fmt::Display for AppExit {
     }
 }
 
-/// What an ended application says of a version that is on probation.
+/// Says what the end of an application tells about a version that is on
+/// probation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It works.

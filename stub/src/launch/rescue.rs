@@ -1,4 +1,4 @@
-//! A panic or an allocation that fails must not keep the application from
+//! Keeps a panic or a failed allocation from keeping the application from
 //! starting. Release builds abort on a panic, but not before a hook was called,
 //! and an allocator may do what it likes before it says that there is no
 //! memory. So neither returns here: a thread that cannot go on says so and
@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-/// What kept a thread from going on.
+/// Says what kept a thread from going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// An error in this program.
@@ -41,8 +41,9 @@ thread_local! {
     static BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// To be called on the main thread, at once. `start` starts the application,
-/// and does not return; `log` is where to say why, if anywhere.
+/// Installs the rescue; must be called on the main thread, at once. `start`
+/// starts the application, and does not return; `log` is where to say why, if
+/// anywhere.
 pub fn install(log: Option<PathBuf>, start: impl Fn() + Send + Sync + 'static) {
     MAIN.set(true);
     let start = Box::new(start);
@@ -52,7 +53,7 @@ pub fn install(log: Option<PathBuf>, start: impl Fn() + Send + Sync + 'static) {
     }
 }
 
-/// Whether some thread cannot go on.
+/// Returns whether some thread cannot go on.
 pub fn failure() -> Option<Failure> {
     match FAILED.load(Ordering::SeqCst) {
         0 => None,
@@ -86,7 +87,7 @@ fn panicked(info: &PanicHookInfo) {
     give_up(resort);
 }
 
-/// Called by the allocator when it has nothing more. Comes back on the main
+/// Is called by the allocator when it has nothing more. Comes back on the main
 /// thread, and where nobody waits for the application: to be tried once more.
 pub(super) fn out_of_memory() {
     let Some(resort) = RESORT.get().filter(|_| !BUSY.get()) else {
@@ -102,7 +103,7 @@ pub(super) fn out_of_memory() {
     give_up(resort);
 }
 
-/// The same, after the reserve did not do either.
+/// Is called by the allocator when the reserve did not do either.
 pub(super) fn out_of_reserve() {
     if let Some(resort) = RESORT.get().filter(|_| MAIN.get() && !BUSY.get()) {
         BUSY.set(true);
@@ -142,7 +143,8 @@ impl Resort {
     }
 }
 
-/// A place where the tests let something go wrong, in builds for them only.
+/// Marks a place where the tests let something go wrong, in builds for them
+/// only.
 #[cfg(debug_assertions)]
 pub fn test_point(name: &str) {
     let is = |variable: &str| std::env::var(variable).is_ok_and(|value| value == name);
@@ -158,6 +160,6 @@ pub fn test_point(name: &str) {
     }
 }
 
-/// Nothing in what is shipped.
+/// Does nothing in what is shipped.
 #[cfg(not(debug_assertions))]
 pub fn test_point(_name: &str) {}

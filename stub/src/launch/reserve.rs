@@ -1,4 +1,4 @@
-//! Memory that is kept for the case that there is no more.
+//! Keeps some memory for the case that there is no more.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long to wait for a stub that is replacing the bundle: a few renames.
+/// Says how long to wait for a stub that is replacing the bundle: a few
+/// renames.
 pub const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The environment variable with the path of a file; that a program makes it
-/// says that it works.
+/// Names the environment variable with the path of a file; a program that makes
+/// this file says that it works.
 pub const READY_VARIABLE: &str = "NOTSOTUF_READY_FILE";
 
-/// The environment variable that tells the application where the stub is.
+/// Names the environment variable that tells the application where the stub is.
 pub(crate) const STUB_VARIABLE: &str = "NOTSOTUF_STUB";
 
 pub(crate) fn start(layout: &Layout, executable: &str) -> ExitCode {
@@ -29,7 +30,7 @@ pub(crate) fn start_program(layout: &Layout, program: PathBuf, lock: Option<Lock
     result.unwrap_or_else(|e| not_started(layout, &e))
 }
 
-/// What the application is told in its environment; see the README.
+/// Returns what the application is told in its environment; see the README.
 pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
     let mut told = Vec::new();
     if let Ok(stub) = this_program::program() {
@@ -53,8 +54,8 @@ pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
     told
 }
 
-/// While this is held, nobody replaces the bundle; and from the start of the
-/// application on the running instance is visible.
+/// Takes the lock that keeps others from replacing the bundle; from the start
+/// of the application on, the running instance is visible.
 pub(crate) fn launch_lock(layout: &Layout) -> Option<Lock> {
     if !install::owns_state(layout) {
         return None;

@@ -1,4 +1,4 @@
-//! The name by which this program was started.
+//! Finds the name by which this program was started.
 #![allow(unsafe_code)]
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -7,7 +7,7 @@ use std::ffi::{OsStr, c_char};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// The program as the one who started it called it.
+/// Returns the name of the program as the one who started it called it.
 pub fn start_name() -> Option<PathBuf> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {

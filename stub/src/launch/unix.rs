@@ -1,6 +1,7 @@
-//! Unix: this process becomes the application, so signals, exit code,
-//! standard streams and process id need no passing on. Only where the end of
-//! the application must be seen, it is a child, and signals are passed on.
+//! Starts the application on Unix: this process becomes the application, so
+//! signals, exit code, standard streams and process id need no passing on. Only
+//! where the end of the application must be seen, it is a child, and signals
+//! are passed on.
 #![allow(unsafe_code)]
 
 use super::AppExit;
@@ -246,8 +247,9 @@ fn open_files() -> Vec<i32> {
     files
 }
 
-/// Whether there is something on standard input that can be read only once:
-/// a file or a pipe with data in it, or with somebody who may still write.
+/// Returns whether there is something on standard input that can be read only
+/// once: a file or a pipe with data in it, or with somebody who may still
+/// write.
 pub fn has_input() -> bool {
     let input = io::stdin();
     let Ok(found) = fstat(&input) else {
@@ -273,7 +275,7 @@ pub fn has_input() -> bool {
     }
 }
 
-/// Nothing is to be done before an update.
+/// Does nothing: there is nothing to do before an update.
 pub fn prepare() {}
 
 /// Waits for the child, if there is one, and ends as it does.
@@ -322,7 +324,7 @@ pub(super) fn exit_like(end: AppExit) -> ExitCode {
     }
 }
 
-/// Whether a signal is one that says the program did something wrong, rather
+/// Returns whether a signal says that the program did something wrong, rather
 /// than that somebody wants it to end.
 pub(super) fn is_crash(end: AppExit) -> bool {
     let AppExit::Signal(signal) = end else {
@@ -346,7 +348,7 @@ static EARLY: AtomicI32 = AtomicI32::new(0);
 
 static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
 
-/// Whether a signal came that is to end the application.
+/// Returns whether a signal came that is to end the application.
 pub fn was_asked_to_end() -> bool {
     ASKED_TO_END.load(Ordering::SeqCst)
 }

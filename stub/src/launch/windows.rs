@@ -1,4 +1,5 @@
-//! Windows: the application is a child, and this process waits for it.
+//! Starts the application on Windows: it is a child, and this process waits for
+//! it.
 #![allow(unsafe_code)]
 
 use super::AppExit;
@@ -139,7 +140,8 @@ fn set_inherits(handle: HANDLE, on: bool) -> bool {
     unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, flag) != 0 }
 }
 
-/// Whether there is something on standard input that can be read only once.
+/// Returns whether there is something on standard input that can be read only
+/// once.
 pub fn has_input() -> bool {
     let handle: RawHandle = io::stdin().as_raw_handle();
     // SAFETY: the system refuses what is no handle.
@@ -169,8 +171,8 @@ pub(super) fn exit_like(end: AppExit) -> ExitCode {
     }
 }
 
-/// Whether a code is one that the system gives to a program that did
-/// something wrong (an error status), rather than one that was told to end.
+/// Returns whether the system gives this code to a program that did something
+/// wrong (an error status), rather than one that was told to end.
 pub(super) fn is_crash(end: AppExit) -> bool {
     match end {
         AppExit::Code(code) => code.cast_unsigned() >> 30 == 3 && code != STATUS_CONTROL_C_EXIT,
@@ -180,7 +182,7 @@ pub(super) fn is_crash(end: AppExit) -> bool {
 
 static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
 
-/// Whether Ctrl-C was pressed, or the console closed.
+/// Returns whether Ctrl-C was pressed, or the console closed.
 pub fn was_asked_to_end() -> bool {
     ASKED_TO_END.load(Ordering::SeqCst)
 }

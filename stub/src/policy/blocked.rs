@@ -1,5 +1,5 @@
-//! Which versions are left alone, and for how long. Pure: what is known of
-//! failures in, a decision out.
+//! Decides which versions are left alone, and for how long. Pure: what is known
+//! of failures in, a decision out.
 //!
 //! No block is for ever: it ends by itself after a while, which grows with
 //! each failure; with a newer stub; with another file of the same version; and
@@ -18,7 +18,7 @@ const DELAYS: [UnixTime; 3] = [DAY, 7 * DAY, 28 * DAY];
 /// Who had too little room is asked again with so much more.
 const MORE_ROOM: u64 = 8 << 20;
 
-/// Why a version is blocked.
+/// Says why a version is blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockedWhy {
@@ -30,7 +30,7 @@ pub enum BlockedWhy {
     NotInstalled,
 }
 
-/// What is known of a version that is blocked.
+/// Holds what is known of a version that is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
     /// The version.
@@ -71,7 +71,7 @@ fn yes() -> bool {
     true
 }
 
-/// What a block may depend on besides the catalog.
+/// Says what a block may depend on besides the catalog.
 #[derive(Debug, Clone, Copy)]
 pub struct Circumstances<'a> {
     /// The time.
@@ -83,7 +83,7 @@ pub struct Circumstances<'a> {
 }
 
 impl Blocked {
-    /// An entry of which no more is known.
+    /// Creates an entry of which no more is known.
     pub fn new(version: Version, why: BlockedWhy) -> Self {
         Blocked {
             version,
@@ -100,7 +100,8 @@ impl Blocked {
         }
     }
 
-    /// When it is tried again by itself; `None` if not.
+    /// Returns the time at which the version is tried again by itself; `None`
+    /// if it is not.
     pub fn until(&self) -> Option<UnixTime> {
         let index = (self.count.max(1) as usize - 1).min(DELAYS.len() - 1);
         (self.why != BlockedWhy::RolledBack).then(|| self.since.saturating_add(DELAYS[index]))
@@ -122,14 +123,14 @@ impl Blocked {
     }
 }
 
-/// The signed hash by which an archive is known again.
+/// Returns the signed hash by which an archive is recognized.
 pub fn archive_hash(archive: &Archive) -> Option<&str> {
     let hashes = &archive.file.hashes;
     hashes.get("sha256").or_else(|| hashes.values().next())
 }
 
-/// Which versions are not to be installed now. `included` says whether a
-/// release is for this client at all.
+/// Returns the versions that must not be installed now. `included` says whether
+/// a release is for this client at all.
 pub fn held(
     catalog: &Catalog,
     entries: &[Blocked],
@@ -160,7 +161,7 @@ pub fn held(
     stay.map(|entry| entry.version.clone()).collect()
 }
 
-/// The newest release for this client that is not `blocked`.
+/// Returns the newest release for this client that is not `blocked`.
 pub fn newest<'a>(
     catalog: &'a Catalog,
     channel: Channel,
@@ -189,8 +190,8 @@ pub struct Skipped {
     pub required: bool,
 }
 
-/// What there is beyond `beyond`, what is installed or will be, and why that
-/// is not installed.
+/// Returns the versions beyond `beyond` (what is installed or will be) that are
+/// not installed, and why.
 pub fn skipped(
     catalog: &Catalog,
     entries: &[Blocked],

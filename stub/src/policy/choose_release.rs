@@ -5,7 +5,7 @@ use crate::catalog::Channel;
 use pep440_rs::Version;
 use std::collections::BTreeSet;
 
-/// What to update to.
+/// Says which version to update to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseChoice {
     /// Nothing newer on this channel.
@@ -20,7 +20,7 @@ pub enum ReleaseChoice {
 }
 
 impl ReleaseChoice {
-    /// The version to update to, if there is one.
+    /// Returns the version to update to, if there is one.
     pub fn version(&self) -> Option<&Version> {
         match self {
             ReleaseChoice::UpToDate => None,
@@ -29,7 +29,7 @@ impl ReleaseChoice {
     }
 }
 
-/// What a client knows of itself that matters for its choice.
+/// Holds what a client knows of itself that matters for its choice.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientState<'a> {
     /// What is installed; `None` if that is not known.

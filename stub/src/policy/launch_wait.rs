@@ -1,9 +1,9 @@
-//! How long the launcher waits for the update before it starts the
+//! Decides how long the launcher waits for the update before it starts the
 //! application. Pure: what happened and when in, what to do out.
 
 use std::time::Duration;
 
-/// Where the update stands.
+/// Says where the update stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// It is not known yet whether there is an update.
@@ -14,7 +14,7 @@ pub enum Phase {
     Committing,
 }
 
-/// How long to wait, from the settings.
+/// Says how long to wait, from the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitLimits {
     /// Until it must be known whether there is an update.
@@ -25,7 +25,7 @@ pub struct WaitLimits {
     pub total: Duration,
 }
 
-/// What the launcher does next.
+/// Says what the launcher does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitDecision {
     /// Wait this long for news, at the most.
@@ -34,7 +34,7 @@ pub enum WaitDecision {
     Launch(WaitEnded),
 }
 
-/// Why the launcher did not wait for the end.
+/// Says why the launcher did not wait for the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitEnded {
     /// The deadline for the decision has passed.
@@ -48,7 +48,7 @@ pub enum WaitEnded {
 }
 
 impl WaitEnded {
-    /// For the log.
+    /// Returns the reason in words for the log.
     pub fn reason(self) -> &'static str {
         match self {
             WaitEnded::Deadline => "no answer from the repository within the deadline",
@@ -58,19 +58,20 @@ impl WaitEnded {
         }
     }
 
-    /// Whether the update is to go on behind the application: not where the
+    /// Returns whether the update continues behind the application: not if the
     /// user did not want it.
     pub fn goes_on(self) -> bool {
         self != WaitEnded::Cancelled
     }
 }
 
-/// Whether the wish to start now can be granted.
+/// Returns whether the wish to start now can be granted.
 pub fn may_cancel(phase: Phase) -> bool {
     phase != Phase::Committing
 }
 
-/// What to do `elapsed` after the start, with the last news `quiet` ago.
+/// Decides what to do `elapsed` after the start, with the last news `quiet`
+/// ago.
 pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, limits: WaitLimits) -> WaitDecision {
     let (used, limit, gave_up) = match phase {
         Phase::Checking => (elapsed, limits.decision, WaitEnded::Deadline),
@@ -86,7 +87,7 @@ pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, limits: WaitLimits
     }
 }
 
-/// What to do with a version that is on probation.
+/// Says what to do with a version that is on probation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProbationDecision {
     /// Start it and watch.
@@ -99,8 +100,8 @@ pub enum ProbationDecision {
 /// have been cut off by the user, or by the version itself.
 const MAX_TRIALS: u32 = 3;
 
-/// What to do with a version that was started so often, and never ended on
-/// its own nor lived long enough.
+/// Decides what to do with a version that has been started `starts` times, and
+/// never ended on its own nor lived long enough.
 pub fn trial(starts: u32) -> ProbationDecision {
     match starts {
         0..MAX_TRIALS => ProbationDecision::Start,

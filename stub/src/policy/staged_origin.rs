@@ -1,9 +1,9 @@
-//! Where a staged update is from, where its content alone does not say: the
+//! Says where a staged update is from, if its content alone does not say: the
 //! metadata gives no tree hash for it, or it is no update but the way back.
 
 const HEADER: &str = "notsotuf-origin 1";
 
-/// Why a bundle is staged. On disk, beside it:
+/// Says why a bundle is staged. On disk, beside it:
 ///
 /// ```text
 /// notsotuf-origin 1
@@ -20,7 +20,7 @@ pub struct Origin {
     pub why: Why,
 }
 
-/// How a bundle came into the staging area.
+/// Says how a bundle came into the staging area.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
     /// Out of this target, which was verified then.
@@ -38,7 +38,7 @@ pub enum Why {
 }
 
 impl Origin {
-    /// Its text on disk.
+    /// Returns the origin as text.
     pub fn to_text(&self) -> String {
         let record = &self.record;
         let why = match &self.why {

@@ -1,4 +1,4 @@
-//! Chain of patches or full archive. Pure.
+//! Decides between a chain of patches and the full archive. Pure.
 
 use crate::bundle::TreeHash;
 use crate::bundle::patch;
@@ -6,11 +6,11 @@ use crate::catalog::{Catalog, Patch};
 use pep440_rs::Version;
 use std::fmt;
 
-/// A chain larger than this part of the archive is not worth it; tufup's
-/// limit, as a fraction.
+/// Limits the size of a chain, as a fraction of the archive's: a larger one is
+/// not worth it. It is tufup's limit.
 pub const MAX_SIZE_RATIO: (u64, u64) = (8, 10);
 
-/// How to get to a version.
+/// Says how to get to a version.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Plan<'a> {
     /// Apply these patches, in this order.
@@ -19,7 +19,7 @@ pub enum Plan<'a> {
     Full(FullArchiveReason),
 }
 
-/// Why no chain is taken.
+/// Says why no chain is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FullArchiveReason {
     /// It is not known what is installed.

@@ -1,14 +1,14 @@
-//! Whether an update that an earlier run staged may be installed: the signed
-//! metadata that is trusted now must list what it is, and it must be newer
-//! than what is installed. What merely lies in the staging area is nothing
-//! that anybody signed. Pure.
+//! Decides whether an update that an earlier run staged may be installed: the
+//! signed metadata that is trusted now must list what it is, and it must be
+//! newer than what is installed. What merely lies in the staging area is
+//! nothing that anybody signed. Pure.
 
 use crate::bundle::TreeHash;
 use crate::catalog::Catalog;
 use crate::policy::staged_origin::{Origin, Why};
 use pep440_rs::Version;
 
-/// What is staged.
+/// Describes the staged update.
 #[derive(Debug, Clone, Copy)]
 pub struct StagedBundle<'a> {
     /// What it says it is.
@@ -21,7 +21,7 @@ pub struct StagedBundle<'a> {
     pub origin: Option<&'a Origin>,
 }
 
-/// What is installed.
+/// Describes the installed version.
 #[derive(Debug, Clone, Copy)]
 pub struct InstalledBundle<'a> {
     /// Its version.
@@ -30,7 +30,7 @@ pub struct InstalledBundle<'a> {
     pub record: &'a str,
 }
 
-/// Why what is staged may be installed.
+/// Says why the staged update may be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vouched {
     /// Metadata lists it.
@@ -40,7 +40,7 @@ pub enum Vouched {
     WayBack,
 }
 
-/// Why it may not be installed.
+/// Says why the staged update may not be installed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unvouched {
     /// No metadata to ask.

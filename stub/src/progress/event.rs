@@ -1,6 +1,6 @@
-//! What goes on, as the updater tells it.
+//! Defines what the updater tells about its progress.
 
-/// What goes on, as the updater tells it.
+/// Says what the updater is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// An update was found and is being staged.

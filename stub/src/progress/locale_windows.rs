@@ -1,9 +1,9 @@
-//! Windows: the user's language.
+//! Finds the user's language on Windows.
 #![allow(unsafe_code)]
 
 use windows_sys::Win32::Globalization::GetUserDefaultLocaleName;
 
-/// The user's locale, as `de-CH`.
+/// Returns the user's locale, as `de-CH`.
 pub(crate) fn language() -> Option<String> {
     // LOCALE_NAME_MAX_LENGTH, with the NUL.
     let mut buffer = [0u16; 85];

@@ -1,4 +1,4 @@
-//! What the user is told while an update goes on, in the user's language.
+//! Holds the texts that users see during an update, in their language.
 
 use crate::settings::Settings;
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ macro_rules! languages {
 const LANGUAGES: [(&str, &str); 10] =
     languages!["en", "de", "fr", "es", "it", "pt", "nl", "pl", "ja", "zh"];
 
-/// The texts of one language, with those of the settings in their place.
+/// Holds the texts of one language, with those of the settings in their place.
 #[derive(Debug, Clone)]
 pub struct Messages {
     /// The file of the language.
@@ -57,8 +57,8 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Those for this user: by the setting `language`, else as the system
-    /// says.
+    /// Returns the texts for this user: by the setting `language`, else as the
+    /// system says.
     pub fn new(settings: &Settings) -> Self {
         let language = settings.language.clone().or_else(os::language);
         Messages {
@@ -81,7 +81,7 @@ impl Messages {
         }
     }
 
-    /// A text with `{…}` replaced by these values.
+    /// Returns a text with `{…}` replaced by these values.
     pub fn with(&self, text: MessageId, values: &[(&str, &str)]) -> String {
         let name = text.name();
         let own = self.own.get(name).map(String::as_str);
@@ -123,7 +123,7 @@ fn find(file: &'static str, name: &str) -> &'static str {
 
 #[cfg(unix)]
 mod os {
-    /// As setlocale(3) finds the language of messages.
+    /// Finds the language of messages as setlocale(3) does.
     pub(super) fn language() -> Option<String> {
         ["LC_ALL", "LC_MESSAGES", "LANG"]
             .into_iter()

@@ -1,4 +1,4 @@
-//! What the user sees of an update: nothing while it is quick; when it takes
+//! Shows an update to the user: nothing while it is quick; when it takes
 //! longer, a line with a bar on a terminal, or else a small window.
 
 mod event;

@@ -1,4 +1,4 @@
-//! From events to what is shown of them: words, a part of the whole, and the
+//! Turns events into what is shown of them: words, a part of the whole, and the
 //! time that is left.
 
 use super::Event;
@@ -14,7 +14,7 @@ const MEASURED: Duration = Duration::from_secs(2);
 /// The most of the notes that is shown.
 const NOTES: usize = 120;
 
-/// What is to be shown.
+/// Describes what is to be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProgressView {
     /// What happens.
@@ -28,8 +28,8 @@ pub struct ProgressView {
 }
 
 impl ProgressView {
-    /// The same in characters that do nothing: for terminals, and for windows
-    /// that take a line for a command.
+    /// Returns the same with harmless characters only: for terminals, and for
+    /// windows that take a line for a command.
     pub fn safe(self) -> Self {
         let one_line = |text: String| safe_text::one_line(&text).into_owned();
         ProgressView {
@@ -53,7 +53,7 @@ pub struct ProgressModel {
 }
 
 impl ProgressModel {
-    /// In the user's language.
+    /// Creates a model in the user's language.
     pub fn new(texts: Messages) -> Self {
         ProgressModel {
             texts,
@@ -64,7 +64,7 @@ impl ProgressModel {
         }
     }
 
-    /// The language.
+    /// Returns the texts that the model uses.
     pub fn texts(&self) -> &Messages {
         &self.texts
     }

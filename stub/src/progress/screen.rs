@@ -70,7 +70,8 @@ struct Latest {
 }
 
 impl ProgressDisplay {
-    /// As the settings wish, on one of `surfaces`.
+    /// Creates a screen as the settings wish. `window`: whether a window is
+    /// welcome here.
     pub fn new(settings: &Settings, surfaces: Surfaces) -> Self {
         let window = surfaces == Surfaces::TerminalOrWindow && settings.window;
         let place = match Terminal::new() {
@@ -137,17 +138,18 @@ impl ProgressDisplay {
         }
     }
 
-    /// How long nothing needs to be done here; `None`: for ever.
+    /// Shows what is due, and returns how long nothing needs to be done here;
+    /// `None`: for ever.
     pub fn tick(&self) -> Option<Duration> {
         (!self.shared.gone.load(SeqCst)).then_some(TICK)
     }
 
-    /// Whether the user wants the application to start now.
+    /// Returns whether the user wants the application to start now.
     pub fn cancelled(&self) -> bool {
         self.shared.cancelled.load(SeqCst)
     }
 
-    /// Whether somebody can see what goes on.
+    /// Returns whether somebody can see what goes on.
     pub fn is_seen(&self) -> bool {
         let shared = &self.shared;
         let opening = self.start.elapsed() < OPENING;

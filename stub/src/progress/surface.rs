@@ -1,15 +1,15 @@
-//! Where an update is shown, and what its user wants.
+//! Says where an update is shown, and what its user wants.
 
 use crate::progress::terminal::Terminal;
 use crate::progress::window::Window;
 
-/// Where something is to be shown.
+/// Says where something should be shown.
 pub(super) enum Wish {
     Terminal(Terminal),
     Window,
 }
 
-/// Where it is shown.
+/// Says where it is shown.
 pub(super) enum Surface {
     Terminal(Terminal),
     /// A window, once it is worth one.

@@ -1,5 +1,5 @@
-//! One line with a bar. No escape sequences, which the console of Windows knows
-//! only where a program asks for that.
+//! Shows one line with a bar. No escape sequences, which the console of Windows
+//! knows only where a program asks for that.
 
 use super::ProgressView;
 use std::io::{self, IsTerminal, Write};
@@ -12,7 +12,7 @@ const REFRESH: Duration = Duration::from_millis(100);
 /// narrower.
 const COLUMNS: usize = 79;
 
-/// Standard error, if that is a terminal.
+/// Draws on standard error, if that is a terminal.
 pub(super) struct Terminal {
     start: Instant,
     shown: Option<Instant>,
@@ -21,7 +21,7 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// `None` if there is no terminal.
+    /// Opens the terminal; `None` if there is none.
     pub(super) fn new() -> Option<Self> {
         io::stderr().is_terminal().then(|| Terminal {
             start: Instant::now(),

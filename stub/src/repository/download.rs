@@ -140,8 +140,8 @@ fn request_rest(
     })
 }
 
-/// What was sent in place of metadata, where that can be seen: all of it is
-/// one JSON object.
+/// Returns what was sent in place of metadata, where that can be seen: metadata
+/// is always one JSON object.
 pub(super) fn oddity_of(bytes: &[u8]) -> Option<Oddity> {
     let text = bytes.trim_ascii();
     match (text.first(), text.last()) {

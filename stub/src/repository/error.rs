@@ -7,7 +7,7 @@ use crate::tuf::TufError;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why metadata could not be refreshed or a target not be had.
+/// Says why metadata could not be refreshed or a target could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
     /// Refused.
@@ -41,7 +41,7 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
-    /// The class of problem.
+    /// Returns the class of problem.
     pub fn class(&self) -> FailureKind {
         match self {
             RepositoryError::Tuf(e) => e.class(),
@@ -69,8 +69,8 @@ impl RepositoryError {
         }
     }
 
-    /// Whether the same place may do better without haste, or as the last one
-    /// that is asked.
+    /// Returns whether the same server may do better without haste, or as the
+    /// last one that is asked.
     pub(super) fn is_worth_again(&self, time: Time, last: bool) -> bool {
         match (self, time) {
             (RepositoryError::Http(HttpError::Again { .. }), _) => !last,
@@ -83,7 +83,7 @@ impl RepositoryError {
     }
 }
 
-/// The time that places have to share.
+/// Counts the time that servers have to share.
 #[derive(Clone, Copy)]
 pub(super) enum Time {
     /// For all that is asked.

@@ -9,7 +9,7 @@ use crate::tuf::{Limits, Refresh, UnixTime};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How often a download is gone on with after its connection broke.
+/// Limits how often a download is resumed after its connection broke.
 pub(super) const ATTEMPTS: u32 = 10;
 
 impl Repository {

@@ -1,6 +1,6 @@
-//! A TUF repository as the client has it: trusted metadata in a folder, new
-//! metadata and targets over HTTP. What to fetch and what to believe is up to
-//! [`crate::tuf`].
+//! Gives access to a TUF repository as the client has it: trusted metadata in a
+//! folder, new metadata and targets over HTTP. What to fetch and what to
+//! believe is up to [`crate::tuf`].
 
 mod download;
 mod error;
@@ -17,7 +17,7 @@ use crate::http::Http;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-/// One repository.
+/// Gives access to one repository.
 pub struct Repository {
     /// The folder of the trusted metadata; it must exist.
     pub metadata: PathBuf,
@@ -35,7 +35,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The repository at these places.
+    /// Creates the repository at these URLs.
     pub fn new(
         metadata: PathBuf,
         shipped_root: PathBuf,

@@ -1,4 +1,4 @@
-//! The trusted metadata in the state dir.
+//! Reads and writes the trusted metadata in the state dir.
 
 use crate::fs::{FsError, plain_file};
 use crate::hex::sha256_hex;
@@ -22,8 +22,8 @@ impl Repository {
         }
     }
 
-    /// Targets metadata that an earlier refresh accepted and the root that is
-    /// trusted now still does, expired or not; `None` if there is none.
+    /// Returns targets metadata that an earlier refresh accepted and the root
+    /// that is trusted now still does, expired or not; `None` if there is none.
     ///
     /// # Errors
     /// As [`Repository::settle_root`]; or it is not signed.
@@ -62,8 +62,8 @@ impl Repository {
         self.metadata.join(format!("{role}.json"))
     }
 
-    /// A stored file that cannot be read is as good as none: a fresh one
-    /// takes its place, or cannot, which is an error then.
+    /// Reads a stored file. One that cannot be read is as good as none: a fresh
+    /// one takes its place, or cannot, which is an error then.
     pub(super) fn load(&self, role: &str) -> Option<Vec<u8>> {
         plain_file::read(&self.path(role), Limits::default().targets).unwrap_or_else(|e| {
             log::warn!("{e}");
@@ -75,7 +75,7 @@ impl Repository {
         self.metadata.join("timestamp.etag")
     }
 
-    /// The entity tag that the server gave for exactly these bytes.
+    /// Returns the entity tag that the server gave for exactly these bytes.
     pub(super) fn etag(&self, timestamp: &[u8]) -> Option<String> {
         let stored = plain_file::read(&self.etag_path(), 1024).ok()??;
         let text = String::from_utf8(stored).ok()?;

@@ -18,7 +18,7 @@ const CHAIN: &str = "root.chain";
 const MAX_CHAIN: u64 = 1 << 20;
 
 impl Repository {
-    /// The stored root, after it was settled once which one that is.
+    /// Returns the stored root, after it was settled once which one that is.
     pub(super) fn trusted_root(&self) -> Result<SelfSignedRoot, RepositoryError> {
         let settled = self.settled.load(Ordering::Relaxed);
         match settled.then(|| self.stored_root()).flatten() {
@@ -27,10 +27,10 @@ impl Repository {
         }
     }
 
-    /// The root to start from: the stored one, unless the shipped one is newer
-    /// or of another chain, which then is stored. In the latter case all that
-    /// came by the stored one goes, and `forget` is called first, for what
-    /// is not in the metadata folder.
+    /// Decides which root to start from, and returns it: the stored one, unless
+    /// the shipped one is newer or of another chain, which then is stored. In
+    /// the latter case all that came by the stored one goes, and `forget` is
+    /// called first, for what is not in the metadata folder.
     ///
     /// # Errors
     /// If there is no root to start from; the file system's.
@@ -103,8 +103,8 @@ impl Repository {
         Ok(shipped)
     }
 
-    /// The shipped root; as a rule it is the `stored` one, byte for byte, and
-    /// need not be verified again.
+    /// Returns the shipped root; as a rule it is the `stored` one, byte for
+    /// byte, and need not be verified again.
     fn shipped_root(
         &self,
         stored: Option<&(Vec<u8>, SelfSignedRoot)>,

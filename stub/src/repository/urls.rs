@@ -1,9 +1,9 @@
-//! Where the two folders of a repository are.
+//! Says where the two folders of a repository are.
 
 use crate::http::shown;
 use crate::repository::error::RepositoryError;
 
-/// Where files of a repository are, with or without a final slash.
+/// Says where files of a repository are, with or without a final slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryUrls {
     /// The metadata files.
@@ -13,7 +13,7 @@ pub struct RepositoryUrls {
 }
 
 impl RepositoryUrls {
-    /// An error, with the place where that is not named.
+    /// Returns an error that names the URL, if it did not yet.
     pub(super) fn says(&self, error: &RepositoryError) -> String {
         match error {
             RepositoryError::Tuf(_) => format!("{}: {error}", shown(&self.metadata_url)),

@@ -1,4 +1,5 @@
-//! JSON as TUF metadata needs it: a strict reader and the canonical form.
+//! Reads JSON as strictly as TUF metadata needs it, and writes its canonical
+//! form.
 //!
 //! Format reference: the OLPC canonical JSON that python-tuf and
 //! securesystemslib sign (<https://wiki.laptop.org/go/Canonical_JSON>).
@@ -7,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// Why bytes are not acceptable as metadata JSON.
+/// Says why bytes are not acceptable as metadata JSON.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
     /// Not JSON, or JSON with duplicate keys, floats, or nested over 128 levels.
@@ -104,7 +105,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     Ok(value)
 }
 
-/// The canonical form of `value`: the bytes that signatures are made over.
+/// Returns the canonical form of `value`: the bytes that signatures are made
+/// over.
 ///
 /// # Errors
 /// [`JsonError::Float`] for a number that is not an integer.

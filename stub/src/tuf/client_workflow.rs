@@ -1,5 +1,5 @@
-//! The order in which metadata is loaded, fetched and kept: says which file
-//! it wants next and takes the answer. TUF specification section 5.3 to 5.6.
+//! Orders how metadata is loaded, fetched and kept: says which file is wanted
+//! next and takes the answer (TUF specification, sections 5.3 to 5.6).
 
 use super::error::TufError;
 use super::metadata::{TargetFile, UnixTime};
@@ -8,7 +8,7 @@ use super::trusted_metadata_set::{SnapshotOrigin, TrustedMetadataSet};
 use crate::tuf::root_change::RootChange;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Bounds on what a repository can make the client fetch.
+/// Limits what a repository can make the client fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a root file.
@@ -42,7 +42,7 @@ impl Default for Limits {
     }
 }
 
-/// What the workflow needs done next.
+/// Says what the workflow needs done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Read the stored copy of this role, then [`Refresh::answer`].
@@ -130,7 +130,7 @@ enum State {
     Done,
 }
 
-/// One refresh of the trusted metadata, and searches for targets after it.
+/// Runs one refresh of the trusted metadata, and searches for targets after it.
 #[derive(Debug)]
 pub struct Refresh {
     trusted: TrustedMetadataSet,
@@ -163,7 +163,7 @@ impl Refresh {
         Ok(Self::starting_from(root, now, bounds))
     }
 
-    /// The same from a root that was read already.
+    /// Starts from a root that was read already.
     pub fn starting_from(root: SelfSignedRoot, now: UnixTime, bounds: Limits) -> Self {
         Refresh {
             trusted: TrustedMetadataSet::starting_from(root, now),
@@ -179,7 +179,7 @@ impl Refresh {
         }
     }
 
-    /// What is trusted by now.
+    /// Returns the metadata that is trusted so far.
     pub fn trusted(&self) -> &TrustedMetadataSet {
         &self.trusted
     }
@@ -207,7 +207,7 @@ impl Refresh {
         }
     }
 
-    /// The next thing to do. Asking again without an answer repeats the
+    /// Returns the next thing to do. Asking again without an answer repeats the
     /// question, except that stores and removals are handed out once.
     pub fn next_step(&mut self) -> Step {
         if let Some(action) = self.actions.pop_front() {
@@ -399,7 +399,7 @@ impl Refresh {
         Ok(())
     }
 
-    /// The target the last search found.
+    /// Returns the target that the last search found.
     pub fn found(&self) -> Option<&TargetFile> {
         self.search.found.as_ref()
     }

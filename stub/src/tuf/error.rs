@@ -1,9 +1,9 @@
-//! What can be wrong with metadata or a target.
+//! Says what can be wrong with metadata or a target.
 
 use super::canonical_json::JsonError;
 use crate::failure::FailureKind;
 
-/// Why metadata or a target was not accepted. Every variant names the role
+/// Says why metadata or a target was not accepted. Every variant names the role
 /// or target path it is about.
 #[derive(Debug, thiserror::Error)]
 pub enum TufError {
@@ -127,7 +127,7 @@ pub enum TufError {
 }
 
 impl TufError {
-    /// The class of problem, for the user and the exit code.
+    /// Returns the class of problem, for the user and the exit code.
     pub fn class(&self) -> FailureKind {
         match self {
             TufError::Expired { .. } | TufError::Missing { .. } => FailureKind::Unavailable,

@@ -1,4 +1,4 @@
-//! Public keys and signature verification.
+//! Reads public keys and verifies signatures.
 //!
 //! Key types and schemes: TUF specification section 4.2.1 and the schemes
 //! python-tuf's securesystemslib accepts. A key of an unknown type is carried
@@ -21,14 +21,14 @@ pub struct Key {
     pub keyval: KeyVal,
 }
 
-/// The `keyval` object of a [`Key`].
+/// Describes the `keyval` object of a [`Key`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct KeyVal {
     /// Hexadecimal for ed25519, a PEM `SubjectPublicKeyInfo` otherwise.
     pub public: String,
 }
 
-/// What makes two listed keys the same key, whatever ids they go by.
+/// Holds what makes two listed keys the same key, whatever their ids are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyMaterial(Vec<u8>);
 
@@ -37,8 +37,8 @@ const OID_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1
 const OID_EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 impl Key {
-    /// The decoded public value, by which thresholds count distinct keys.
-    /// A key of unknown form stands for itself.
+    /// Returns the decoded public value, by which thresholds count distinct
+    /// keys. A key of unknown form stands for itself.
     pub fn material(&self) -> KeyMaterial {
         KeyMaterial(
             self.decode()
@@ -47,8 +47,8 @@ impl Key {
         )
     }
 
-    /// Whether `signature` over `message` is by this key. Unknown key types,
-    /// unknown schemes and undecodable keys answer `false`.
+    /// Returns whether `signature` over `message` is by this key. Unknown key
+    /// types, unknown schemes and undecodable keys answer `false`.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.decode().is_some_and(|(algorithm, public)| {
             UnparsedPublicKey::new(algorithm, public)

@@ -1,9 +1,9 @@
-//! Which delegated role may speak for a target path.
+//! Decides which delegated role may speak for a target path.
 //!
 //! TUF specification section 4.5: shell-style patterns in which no wildcard
 //! matches a `/`, so that pattern and path have equally many segments.
 
-/// Whether `path` matches `pattern`, segment by segment.
+/// Returns whether `path` matches `pattern`, segment by segment.
 pub fn path_matches(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
     loop {

@@ -1,4 +1,4 @@
-//! What the root that an install was shipped with is to the root that is
+//! Compares the root that an install was shipped with to the root that is
 //! stored: a new package may have been put over an old install.
 //!
 //! The shipped root comes with the program itself, so it is trusted like that.
@@ -34,13 +34,13 @@ impl SelfSignedRoot {
         Ok(SelfSignedRoot(root))
     }
 
-    /// Its version.
+    /// Returns the version of the root.
     pub fn version(&self) -> u64 {
         self.0.signed.common.version
     }
 
-    /// The SHA-256 of its signed part, in hexadecimal: more signatures do not
-    /// make it another root.
+    /// Returns the SHA-256 of the root's signed part, in hexadecimal: more
+    /// signatures do not make it another root.
     pub fn hash(&self) -> String {
         sha256_hex(&self.0.payload)
     }
@@ -64,7 +64,8 @@ impl SelfSignedRoot {
     }
 }
 
-/// The roots that are known to be of the stored chain, by version. On disk:
+/// Remembers the roots that are known to be of the stored chain, by version. On
+/// disk:
 ///
 /// ```text
 /// notsotuf-roots 1
@@ -82,7 +83,7 @@ pub struct RootChain {
 }
 
 impl RootChain {
-    /// A chain that begins with this root.
+    /// Creates a chain that begins with this root.
     pub fn begin(root: &SelfSignedRoot) -> Self {
         let mut chain = RootChain::default();
         chain.add(root);
@@ -107,7 +108,7 @@ impl RootChain {
         chain
     }
 
-    /// The text that is stored.
+    /// Returns the chain as the text that is stored.
     pub fn to_text(&self) -> String {
         let mut text = format!("{HEADER}\n");
         for (version, hash) in &self.roots {
@@ -134,7 +135,7 @@ impl RootChain {
     }
 }
 
-/// What the shipped root is to the stored one.
+/// Says how the shipped root relates to the stored one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shipped {
     /// The same, or one before it: the stored one stays.

@@ -4,7 +4,7 @@ use crate::tuf::error::TufError;
 use crate::tuf::metadata::{Metadata, Root, Signed};
 use std::collections::BTreeSet;
 
-/// What a new root did to trust in files obtained under the old one.
+/// Says what a new root did to trust in files obtained under the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootChange {
     /// Timestamp and snapshot keep the keys they had.
@@ -14,7 +14,8 @@ pub enum RootChange {
     KeysRotated,
 }
 
-/// What a later root does to trust in files obtained under an earlier one.
+/// Decides what a later root does to trust in files obtained under an earlier
+/// one.
 pub(super) fn root_change(old: &Root, new: &Root) -> RootChange {
     let mut roles = ["timestamp", "snapshot"].iter();
     if roles.any(|role| keys_taken_away(old, new, role)) {

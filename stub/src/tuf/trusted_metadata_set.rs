@@ -10,7 +10,7 @@ use super::root_chain::SelfSignedRoot;
 use crate::tuf::root_change::{RootChange, parse_by_root, root_change, verify_by_root};
 use std::collections::BTreeMap;
 
-/// All metadata trusted so far in one refresh.
+/// Holds all metadata trusted so far in one refresh.
 #[derive(Debug, Clone)]
 pub struct TrustedMetadataSet {
     now: UnixTime,
@@ -43,7 +43,7 @@ impl TrustedMetadataSet {
         Ok(Self::starting_from(SelfSignedRoot::parse(root)?, now))
     }
 
-    /// The same from a root that was read already.
+    /// Starts from a root that was read already.
     pub fn starting_from(root: SelfSignedRoot, now: UnixTime) -> Self {
         TrustedMetadataSet {
             now,
@@ -55,27 +55,27 @@ impl TrustedMetadataSet {
         }
     }
 
-    /// The trusted root.
+    /// Returns the trusted root.
     pub fn root(&self) -> &Root {
         &self.root.signed
     }
-    /// The trusted timestamp.
+    /// Returns the trusted timestamp.
     pub fn timestamp(&self) -> Option<&Timestamp> {
         self.timestamp.as_ref().map(|m| &m.signed)
     }
-    /// The trusted snapshot.
+    /// Returns the trusted snapshot.
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref().map(|m| &m.signed)
     }
-    /// The targets metadata of `role`, trusted by the delegator it was taken
-    /// for; see [`TrustedMetadataSet::targets_by`].
+    /// Returns the targets metadata of `role`, trusted by the delegator it was
+    /// taken for; see [`TrustedMetadataSet::targets_by`].
     pub fn targets(&self, role: &str) -> Option<&Targets> {
         self.targets.get(role).map(|m| &m.signed)
     }
 
-    /// The targets metadata of `role` as far as `delegator` trusts it: the
-    /// signatures are checked by the keys that this delegator gives the role,
-    /// whoever else it was taken for before.
+    /// Returns the targets metadata of `role` as far as `delegator` trusts it:
+    /// the signatures are checked by the keys that this delegator gives the
+    /// role, whoever else it was taken for before.
     ///
     /// # Errors
     /// Signatures; that the delegator does not know the role.
@@ -88,7 +88,7 @@ impl TrustedMetadataSet {
         Ok(Some(&metadata.signed))
     }
 
-    /// Whether the snapshot lists the targets metadata of `role`.
+    /// Checks whether the snapshot lists the targets metadata of `role`.
     ///
     /// # Errors
     /// [`TufError::NotListed`] if not: then it is not to be asked for.
@@ -286,9 +286,9 @@ impl TrustedMetadataSet {
     }
 }
 
-/// Targets metadata that was trusted before, and is to say now what an earlier
-/// refresh accepted: signed by the keys that `root` gives the role. When it
-/// expires does not matter.
+/// Verifies targets metadata that an earlier refresh accepted and that is
+/// wanted again now: it must be signed by the keys that `root` gives the role.
+/// Its expiry does not matter.
 ///
 /// # Errors
 /// If it is malformed or not signed.

@@ -1,8 +1,8 @@
-//! The part of an update that goes on behind the application: this program
-//! once more, as a process of its own that outlives the one which started it,
-//! fetches and stages what is new. It ends after a while whatever comes, and
-//! at once when somebody else wants to update. Killed at any instant, it
-//! leaves what the next start goes on with.
+//! Runs the part of an update that continues behind the application: this
+//! program once more, as a process of its own that outlives the one that
+//! started it, fetches and stages what is new. It ends after a while whatever
+//! comes, and at once when somebody else wants to update. Killed at any
+//! instant, it leaves what the next start continues with.
 
 use crate::clock::now;
 use crate::install::{self, Layout, Lock};
@@ -12,7 +12,7 @@ use crate::{launch, this_program};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// The command of this program that does it. Not for people.
+/// Names the command of this program that does it. Not for people.
 pub const COMMAND: &str = "behind";
 
 /// The longest that it goes on.
@@ -59,7 +59,7 @@ pub fn go_on(layout: &Layout) {
     }
 }
 
-/// What the process does.
+/// Runs the process behind the application.
 pub fn main(layout: &Layout, settings: &Settings) -> ExitCode {
     let lock = Lock::exclusive(&layout.behind_lock(), Duration::ZERO);
     let Ok(Some(lock)) = lock else {

@@ -41,8 +41,8 @@ pub struct UpdateCheck {
 }
 
 impl UpdateCheck {
-    /// What the makers say is new, from what is installed up to `version`:
-    /// newest first.
+    /// Returns what the makers say is new, from the installed version up to
+    /// `version`: newest first.
     pub fn notes(&self, version: &Version) -> Vec<Note> {
         let installed = self.installed.as_ref().map(|release| &release.version);
         let archives = self.catalog.archives.iter().rev();

@@ -13,7 +13,7 @@ use pep440_rs::Version;
 use std::io;
 use std::path::PathBuf;
 
-/// Why there was no update.
+/// Says why there was no update.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
     /// Metadata or a target could not be had, or was refused.
@@ -179,7 +179,7 @@ pub(super) fn failed_patch(path: &str, source: PatchError) -> UpdateError {
 }
 
 impl UpdateError {
-    /// The class of problem.
+    /// Returns the class of problem.
     pub fn class(&self) -> FailureKind {
         match self {
             UpdateError::Repository(e) => e.class(),
@@ -222,14 +222,14 @@ impl UpdateError {
         }
     }
 
-    /// Whether the disk is full.
+    /// Returns whether the disk is full.
     pub(super) fn is_for_room(&self) -> bool {
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
         let is_full = |e: &FsError| full.contains(&e.source.kind());
         matches!(self, UpdateError::NoRoom { .. }) || self.file_system().is_some_and(is_full)
     }
 
-    /// Whether the same release fails in the same way every time here.
+    /// Returns whether the same release fails in the same way every time here.
     pub(super) fn is_for_good(&self) -> bool {
         match self {
             UpdateError::Archive { source, .. } => !matches!(source, ArchiveError::Stopped),
@@ -241,8 +241,8 @@ impl UpdateError {
         }
     }
 
-    /// Whether it is worth counting: it has to do with the release and this
-    /// computer, not with the network or another stub.
+    /// Returns whether the failure is worth counting: it has to do with the
+    /// release and this computer, not with the network or another stub.
     pub(super) fn counts(&self) -> bool {
         let commit = matches!(self, UpdateError::Commit(_) | UpdateError::Record(_));
         commit || self.is_for_good() || self.file_system().is_some()

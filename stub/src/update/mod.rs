@@ -1,4 +1,4 @@
-//! One update from check to commit: the modules put together.
+//! Runs one update from check to commit: the modules put together.
 
 pub mod behind;
 mod check;

@@ -5,7 +5,7 @@ use crate::install::Release;
 use crate::update::UpdateError;
 use pep440_rs::Version;
 
-/// How an update was staged.
+/// Says how an update was staged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Staged {
     /// The version.
@@ -16,7 +16,7 @@ pub struct Staged {
     pub bytes: u64,
 }
 
-/// How a whole run ended well.
+/// Says how a whole run ended well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing newer.

@@ -7,7 +7,7 @@ use crate::update::outcome::Outcome;
 use crate::update::session::Updater;
 use std::collections::BTreeSet;
 
-/// What [`Updater::repair`] found and did.
+/// Holds what [`Updater::repair`] found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repaired {
     /// Paths that were missing or changed.

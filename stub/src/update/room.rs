@@ -40,8 +40,8 @@ impl<'a> Updater<'a> {
         }
     }
 
-    /// The bytes that the new bundle takes at the least, besides what it has
-    /// in common with the installed one where files can have two names.
+    /// Returns the bytes that the new bundle takes at the least, besides those
+    /// it shares with the installed one where files can have two names.
     /// `installed` is the size of that one.
     pub(super) fn tree_room(
         &self,

@@ -12,9 +12,9 @@ use crate::update::outcome::Outcome;
 use crate::update::session::Updater;
 use crate::update::staged_update::StagedFailure;
 
-/// A whole update: what is staged is installed, else what is new is checked
-/// for, staged and installed. At most one version further, so that a required
-/// release is started before the one after it comes.
+/// Runs a whole update: what is staged is installed, else what is new is
+/// checked for, staged and installed. It goes at most one version further, so
+/// that a required release is started before the one after it comes.
 ///
 /// # Errors
 /// [`UpdateError`]; what was installed still is.
@@ -27,7 +27,8 @@ pub fn run(
     run_and_name(layout, settings, now, tell, &mut Vec::new())
 }
 
-/// As [`run`], and names in `skipped` the newer versions that it passes over.
+/// Does the same as [`run`], and names in `skipped` the newer versions that it
+/// skips.
 ///
 /// # Errors
 /// [`UpdateError`]; what was installed still is.
@@ -82,7 +83,7 @@ pub fn run_and_name(
     }
 }
 
-/// The part of an update that can be done while the application runs: what
+/// Runs the part of an update that can be done while the application runs: what
 /// is new is staged, and installed at the next start.
 ///
 /// # Errors

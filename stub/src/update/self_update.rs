@@ -1,4 +1,4 @@
-//! The stub's own version, and its update.
+//! Updates the stub itself.
 //!
 //! The stub is a target of its own: the archive `<name>-stub-<version>.tar.gz`
 //! of the application `<name>` holds one file, the program. Its version is
@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// Why the stub was not replaced. The old one goes on working.
+/// Says why the stub was not replaced. The old one stays in use.
 #[derive(Debug, thiserror::Error)]
 pub enum SelfUpdateError {
     /// The file system.
@@ -109,8 +109,8 @@ fn take_place(new: &Path, running: &Path) -> Result<(), SelfUpdateError> {
     })
 }
 
-/// A new stub has come as far as starting the application: the old one is
-/// not needed any more.
+/// Removes the old stub, which is not needed any more once a new one has come
+/// as far as starting the application.
 ///
 /// # Errors
 /// A file system call that failed.

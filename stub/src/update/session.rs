@@ -64,7 +64,7 @@ impl<'a> Updater<'a> {
         })
     }
 
-    /// What the stored metadata offers, as far as it is trusted still.
+    /// Returns what the stored metadata offers, as far as it is still trusted.
     pub(super) fn stored_catalog(&self) -> Option<Catalog> {
         let stored = self.repository.stored_targets().unwrap_or_else(|e| {
             log::warn!("{e}");
@@ -92,7 +92,8 @@ impl<'a> Updater<'a> {
         })?)
     }
 
-    /// As the settings want it, and as far as they want a probation.
+    /// Installs the staged update as the settings want it, and as far as they
+    /// want a probation.
     pub(super) fn install(&self, how: CommitOptions) -> Result<CommitOutcome, CommitError> {
         let how = CommitOptions {
             purge: self.settings.purge,

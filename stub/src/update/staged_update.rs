@@ -119,15 +119,15 @@ impl<'a> Updater<'a> {
         Ok(vouch(staged, installed, catalog))
     }
 
-    /// Whether exactly this version is staged already.
+    /// Returns whether exactly this version is staged already.
     pub(super) fn has_staged(&self, checked: &UpdateCheck, version: &Version) -> bool {
         let staged = Record::load_release(&self.layout.staged());
         matches!(staged, Ok(Some(release)) if release.version == *version)
             && matches!(self.vouch_for_staged(Some(&checked.catalog)), Ok(Ok(_)))
     }
 
-    /// What is staged could not be installed: that is said and counted, and
-    /// it is dropped where there is no hope for the next start.
+    /// Reports and counts that the staged update could not be installed, and
+    /// drops it where there is no hope for the next start.
     ///
     /// # Errors
     /// `error`, if nothing else can be done before that is mended.
@@ -160,7 +160,7 @@ impl<'a> Updater<'a> {
         }
     }
 
-    /// As [`Updater::install_staged`]; a failure is counted, too.
+    /// Does the same as [`Updater::install_staged`]; a failure is counted, too.
     ///
     /// # Errors
     /// [`UpdateError`]; what was installed still is.

@@ -1,4 +1,4 @@
-//! The `--updater …` commands.
+//! Answers the `--updater …` commands.
 
 use crate::clock::now;
 use crate::failure::FailureKind;

@@ -1,11 +1,11 @@
-//! What applying a patch may take in memory. What a patch asks for is counted
-//! before it is there; one that asks for too much is refused, and the full
-//! archive taken, which needs little.
+//! Limits what applying a patch may take in memory. What a patch asks for is
+//! counted before it is there; one that asks for too much is refused, and the
+//! full archive taken, which needs little.
 
 use super::PatchError;
 use super::format::MEMORY;
 
-/// What is left.
+/// Counts the memory that may still be taken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     left: u64,
@@ -29,7 +29,7 @@ impl Budget {
         self.left += bytes;
     }
 
-    /// What may still be taken.
+    /// Returns how many bytes may still be taken.
     pub(super) fn left(&self) -> u64 {
         self.left
     }

@@ -1,4 +1,4 @@
-//! The instructions by which a new file is made of an old one.
+//! Describes the instructions by which a new file is made of an old one.
 
 /// A stretch of the new file that is like one of the old file, and the
 /// literal bytes before it. The next cover follows where this one ends.
@@ -13,7 +13,7 @@ pub struct Cover {
     pub length: u64,
 }
 
-/// Where a cover is.
+/// Says where a cover begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
     /// In the old file.
@@ -23,8 +23,8 @@ pub struct Start {
 }
 
 impl Cover {
-    /// Where it begins, with the ends of the cover before it (0 for the
-    /// first), which become its own.
+    /// Returns where the cover begins, with the ends of the cover before it (0
+    /// for the first), which become its own.
     pub fn start(&self, old_end: &mut u64, new_end: &mut u64) -> Start {
         let old = old_end.wrapping_add_signed(self.skip);
         let new = *new_end + self.literal;

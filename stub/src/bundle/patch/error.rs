@@ -6,7 +6,7 @@ use crate::bundle::path_rules::PathError;
 use crate::fs::FsError;
 use std::io;
 
-/// Why a patch cannot be applied.
+/// Says why a patch cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchError {
     /// The first bytes are of no format this version knows.

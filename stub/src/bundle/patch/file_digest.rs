@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether installed files are as recorded; on all cores, until `stop` is set.
+/// Checks whether installed files are as recorded; on all cores, until `stop`
+/// is set.
 pub(super) fn verify<'a>(
     files: impl Iterator<Item = (&'a str, FileSource, &'a Entry)> + Send,
     stop: &AtomicBool,
@@ -53,7 +54,7 @@ fn threads() -> usize {
 /// Hashing is limited by memory bandwidth from about here on.
 const MAX_THREADS: usize = 4;
 
-/// Whether the file has this size and hash; a missing one has not.
+/// Checks whether the file has this size and hash; a missing one has not.
 ///
 /// # Errors
 /// If it is there and cannot be read.
@@ -67,7 +68,7 @@ pub fn verify_file(path: &Path, size: u64, sha256: &[u8; 32]) -> Result<bool, Fs
     Ok(hash_file(path)?.1 == *sha256)
 }
 
-/// The size and SHA-256 of a file.
+/// Returns the size and SHA-256 of a file.
 ///
 /// # Errors
 /// If it cannot be read.

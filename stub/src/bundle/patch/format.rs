@@ -1,8 +1,9 @@
-//! Numbers and names of the patch format (docs/reference/patch-format.md).
+//! Defines the numbers and names of the patch format
+//! (docs/reference/patch-format.md).
 
 use crate::bundle::path_rules::MAX_TOTAL;
 
-/// The most bytes of memory: the manifest, the operations, the dictionaries,
+/// Limits the bytes of memory: the manifest, the operations, the dictionaries,
 /// and what belongs to one file at a time.
 pub const MEMORY: u64 = 50 << 20;
 
@@ -44,20 +45,20 @@ impl Format {
 /// In the place of the LZMA properties: the stream is stored as it is.
 pub const STORED: u8 = 0xff;
 
-/// How many streams a patch has.
+/// Says how many streams a patch has.
 pub const STREAMS: usize = 5;
 
-/// The largest LZMA dictionary of all streams but that of the literals, and,
-/// four times as large, of that one.
+/// Limits the LZMA dictionary of all streams but that of the literals and,
+/// times four, of that one.
 pub const MAX_DICTIONARY: u32 = 4 << 20;
 
-/// The most bytes in a stream.
+/// Limits the bytes in a stream.
 pub const MAX_STREAM: u64 = MAX_TOTAL;
 
-/// The most covers of one file.
+/// Limits the covers of one file.
 pub const MAX_COVERS: u64 = 1 << 19;
 
-/// The largest file that is patched; larger ones are brought whole.
+/// Limits the size of files that are patched; larger ones are brought whole.
 pub const MAX_DIFF_SIZE: u64 = 1 << 31;
 
 /// The members of a file have at most so many times its bytes, and some more,
@@ -71,11 +72,12 @@ pub const MIN_PLAIN: u64 = 1 << 20;
 /// stream's entry in it.
 pub(super) const MAX_HEADER: usize = 8 + STREAMS * (2 + 10 + 10);
 
-/// What an operation takes in memory besides its texts: itself, the place of
-/// the file it makes and the entry for it, and its path among the changed ones.
+/// Counts what an operation takes in memory besides its texts: itself, the
+/// place of the file it makes and the entry for it, and its path among the
+/// changed ones.
 pub(super) const OPERATION_WEIGHT: u64 = 512;
 
-/// What a stream takes besides its dictionary.
+/// Counts what a stream takes in memory besides its dictionary.
 pub(super) const STREAM_WEIGHT: u64 = 64 << 10;
 
 pub(super) fn unzigzag(value: u64) -> i64 {
@@ -95,7 +97,7 @@ pub(super) fn varint(from: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// The first byte of each operation.
+/// Names the first byte of each operation.
 pub mod op {
     #![allow(missing_docs)]
     pub const REMOVE: u8 = 0;
@@ -108,7 +110,7 @@ pub mod op {
     pub const PARTS: u8 = 6;
 }
 
-/// The streams, in their order.
+/// Names the streams, in their order.
 pub mod stream {
     #![allow(missing_docs)]
     pub const OPERATIONS: usize = 0;

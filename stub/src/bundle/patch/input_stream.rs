@@ -1,4 +1,4 @@
-//! One of the compressed streams of a patch.
+//! Reads one of the compressed streams of a patch.
 
 use crate::bundle::patch::PatchError;
 use crate::bundle::patch::references::{
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::io::{BufReader, Read};
 
-/// One stream, decompressed on the way.
+/// Decompresses one stream on the way.
 pub(super) struct Stream {
     /// `None` once its end was reached.
     pub(super) reader: Option<Content>,

@@ -1,4 +1,5 @@
-//! Applying patches. The format is described in `docs/reference/patch-format.md`.
+//! Applies patches. The format is described in
+//! `docs/reference/patch-format.md`.
 
 mod apply;
 mod budget;

@@ -1,4 +1,4 @@
-//! What a patch does with one entry of the bundle.
+//! Says what a patch does with one entry of the bundle.
 
 use crate::bundle::patch::format::OPERATION_WEIGHT;
 use crate::bundle::patch::parts::{OldFile, Part};
@@ -34,7 +34,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// What it is about.
+    /// Returns the path that the operation is about.
     pub(super) fn path(&self) -> &str {
         match self {
             Operation::Remove(path)
@@ -46,7 +46,7 @@ impl Operation {
         }
     }
 
-    /// The same, for good.
+    /// Returns the path that the operation was about.
     pub(super) fn into_path(self) -> String {
         match self {
             Operation::Remove(path)
@@ -58,7 +58,8 @@ impl Operation {
         }
     }
 
-    /// About how many bytes of memory it takes, with what it makes.
+    /// Returns about how many bytes of memory the operation takes, with what it
+    /// makes.
     pub(super) fn weight(&self) -> u64 {
         let texts = self.path().len()
             + match self {

@@ -1,4 +1,4 @@
-//! Reading the parts of a patch.
+//! Reads the parts of a patch.
 
 use super::PatchError;
 use super::budget::Budget;
@@ -110,7 +110,7 @@ impl Patch {
         })
     }
 
-    /// All operations, whose paths are proper ones.
+    /// Reads all operations, whose paths are proper ones.
     pub(super) fn operations(
         &mut self,
         rules: Rules,
@@ -213,8 +213,8 @@ impl Patch {
         })
     }
 
-    /// The covers of the next file, which make up `size` bytes together with
-    /// the literals before, between, and after them.
+    /// Reads the covers of the next file, which make up `size` bytes together
+    /// with the literals before, between, and after them.
     pub(super) fn covers(
         &mut self,
         size: u64,

@@ -1,4 +1,5 @@
-//! A tree whose files lie in several folders, while patches are applied to it.
+//! Describes a tree whose files lie in several folders while patches are
+//! applied to it.
 
 use crate::bundle::entry::{Entry, EntryKind};
 use crate::bundle::manifest::Manifest;
@@ -9,7 +10,7 @@ use crate::fs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Where the content of a file is.
+/// Says where the content of a file is.
 #[derive(Debug, Clone)]
 pub(super) struct FileSource {
     pub(super) path: PathBuf,
@@ -25,7 +26,7 @@ pub(super) struct FileSource {
 }
 
 impl FileSource {
-    /// Of a file that a patch has just made.
+    /// Describes a file that a patch has just made.
     pub(super) fn built(path: &Path, mode: u32) -> Self {
         FileSource {
             path: path.into(),
@@ -56,21 +57,21 @@ pub struct TreeOverlay {
     pub(super) checked: bool,
 }
 
-/// What an operation makes.
+/// Describes what an operation makes.
 pub(super) struct Made {
     pub(super) entry: Entry,
     /// Of a file.
     pub(super) place: Option<FileSource>,
 }
 
-/// What files are made from, and what that may take in memory.
+/// Lends what files are made from, and says what that may take in memory.
 pub(super) struct Source<'a> {
     pub(super) patch: &'a mut Patch,
     pub(super) budget: Budget,
 }
 
 impl TreeOverlay {
-    /// The tree that is installed in `folder` according to `manifest`.
+    /// Returns the tree that is installed in `folder` according to `manifest`.
     pub fn installed(folder: &Path, manifest: Manifest) -> Self {
         TreeOverlay {
             folder: folder.into(),
@@ -81,7 +82,7 @@ impl TreeOverlay {
         }
     }
 
-    /// Files that may have been changed since they were installed.
+    /// Names files that may have been changed since they were installed.
     #[must_use]
     pub fn allow_modified(mut self, free: &dyn Fn(&str) -> bool) -> Self {
         let files = self.manifest.entries.iter();
@@ -91,7 +92,7 @@ impl TreeOverlay {
         self
     }
 
-    /// About how many bytes of memory it takes.
+    /// Returns about how many bytes of memory the overlay takes.
     pub(super) fn weight(&self) -> u64 {
         let places = self.places.iter();
         let places = places
@@ -103,12 +104,12 @@ impl TreeOverlay {
         self.manifest.weight() + places.sum::<u64>() + free.sum::<u64>()
     }
 
-    /// What the tree holds.
+    /// Returns the manifest of the tree.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Where the file at `path` of the tree is.
+    /// Returns where the file at `path` of the tree is.
     pub(super) fn old(&self, path: &str) -> Result<FileSource, PatchError> {
         let entry = self.manifest.entries.get(path);
         entry
@@ -116,7 +117,8 @@ impl TreeOverlay {
             .ok_or_else(|| PatchError::NoOld(path.into()))
     }
 
-    /// Where a file is that has this entry; `None` if it is none.
+    /// Returns where the file with this entry is; `None` if the entry is no
+    /// file.
     pub(super) fn place(&self, path: &str, entry: &Entry) -> Option<FileSource> {
         if !matches!(entry.kind, EntryKind::File { .. }) {
             return None;
@@ -133,7 +135,7 @@ impl TreeOverlay {
         })
     }
 
-    /// The files of `wanted` paths that were not hashed yet.
+    /// Returns the files of `wanted` paths that were not hashed yet.
     pub(super) fn unverified<'a>(
         &'a self,
         wanted: impl Fn(&str) -> bool + Send + 'a,

@@ -4,7 +4,7 @@ use crate::bundle::path_rules::PathError;
 use crate::fs::FsError;
 use std::io;
 
-/// Why an archive is not unpacked.
+/// Says why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// Not gzip, not tar, or cut short.

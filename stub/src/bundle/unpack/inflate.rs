@@ -4,8 +4,8 @@ use std::io;
 use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-/// How many chunks of inflated data may wait for being written, and the bytes
-/// of each.
+/// Limits the chunks of inflated data that may wait for being written, and the
+/// bytes of each.
 pub(super) const WAITING: usize = 4;
 
 pub(super) const CHUNK: usize = 1 << 18;
@@ -32,7 +32,7 @@ pub(super) fn inflate(
     }
 }
 
-/// What [`inflate`] sends.
+/// Describes what [`inflate`] sends.
 pub(super) struct Inflated {
     pub(super) chunks: Receiver<io::Result<Vec<u8>>>,
     pub(super) give_back: SyncSender<Vec<u8>>,

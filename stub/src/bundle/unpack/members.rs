@@ -1,6 +1,7 @@
-//! The members of a tar file, one after the other. Names too long for a header
-//! come in members of their own, which are read here with a bound: a library
-//! that hands out finished entries takes all of such a member into memory.
+//! Reads the members of a tar file, one after the other. Names too long for a
+//! header come in members of their own, which are read here with a bound: a
+//! library that hands out finished entries takes all of such a member into
+//! memory.
 
 use super::ArchiveError;
 use crate::bundle::path_rules::{MAX_TOTAL, PathError};
@@ -51,7 +52,7 @@ pub(super) struct Members<R> {
 }
 
 impl<R: Read> Members<R> {
-    /// Of the tar file `from`.
+    /// Reads the tar file `from`.
     pub(super) fn new(from: R) -> Self {
         Members {
             from,
@@ -61,13 +62,13 @@ impl<R: Read> Members<R> {
         }
     }
 
-    /// What follows the last member.
+    /// Returns what follows the last member.
     pub(super) fn into_inner(self) -> R {
         self.from
     }
 
-    /// The next member; `None` behind the last one. What was not read of the
-    /// one before is passed by.
+    /// Returns the next member; `None` behind the last one. Whatever was not
+    /// read of the one before is skipped.
     ///
     /// # Errors
     /// [`ArchiveError`].

@@ -1,4 +1,4 @@
-//! Safe unpacking of archives (gzipped tar).
+//! Unpacks archives (gzipped tar) safely.
 //!
 //! Reads what Python's tarfile, GNU tar and the bundler write: ustar, GNU
 //! long names and pax headers. Hard links, which Python writes for files with

@@ -7,7 +7,7 @@ use std::io;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The folder of what is installed, real and without links on the way.
+/// Names the folder of what is installed, real and without links on the way.
 pub(super) struct Installed {
     pub(super) folder: PathBuf,
     /// The folder in it that was looked at last, and whether it is one.
@@ -27,7 +27,8 @@ impl Installed {
         Some(Installed { folder, last: None })
     }
 
-    /// The installed file at `path` if it may be like that of the archive.
+    /// Returns the installed file at `path` if it may be like that of the
+    /// archive.
     pub(super) fn twin(&mut self, path: &str, mode: u32, length: u64) -> Option<ReusableFile> {
         let place = fs::join(&self.folder, path);
         let parent = place.parent()?;
@@ -55,7 +56,7 @@ impl Installed {
     }
 }
 
-/// What becomes of a file of the archive.
+/// Says what becomes of a file of the archive.
 pub(super) enum Target {
     ReusableFile(ReusableFile),
     New(File),

@@ -1,6 +1,6 @@
-//! How a program that was to run as administrator ended.
+//! Says how a program that was to run as administrator ended.
 
-/// How a program that was to run as administrator ended.
+/// Says how a program that was to run as administrator ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Elevated {
     /// With this exit code.

@@ -1,4 +1,4 @@
-//! Asking the user for the rights of an administrator.
+//! Asks the user for the rights of an administrator.
 
 mod elevated;
 #[cfg(not(windows))]

@@ -1,4 +1,5 @@
-//! Where administrators install applications with a package manager.
+//! Does nothing on systems where administrators install applications with a
+//! package manager.
 
 use super::elevated::Elevated;
 use std::io;

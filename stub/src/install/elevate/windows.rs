@@ -1,4 +1,4 @@
-//! Asking the user for the rights of an administrator (UAC).
+//! Asks the user for the rights of an administrator (UAC).
 #![allow(unsafe_code)]
 
 use super::elevated::Elevated;

@@ -1,4 +1,4 @@
-//! renameat2 with RENAME_EXCHANGE.
+//! Exchanges two folders by `renameat2` with `RENAME_EXCHANGE`.
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::io;

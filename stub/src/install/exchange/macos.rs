@@ -1,4 +1,4 @@
-//! renamex_np with RENAME_SWAP.
+//! Exchanges two folders by `renamex_np` with `RENAME_SWAP`.
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::io;
@@ -15,7 +15,7 @@ pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-/// There is no call for a whole file system: `false`.
+/// Answers `false`: there is no call for a whole file system.
 pub(crate) fn sync_all(_folder: &Path) -> io::Result<bool> {
     Ok(false)
 }

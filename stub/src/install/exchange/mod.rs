@@ -1,4 +1,4 @@
-//! Exchanging two folders at once, where the system can.
+//! Exchanges two folders at once, where the system can.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;

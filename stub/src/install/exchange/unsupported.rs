@@ -1,4 +1,4 @@
-//! Where two folders cannot be exchanged in one step.
+//! Says that two folders cannot be exchanged in one step.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ pub(crate) fn exchange(_one: &Path, _other: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// There is no call for a whole file system: `false`.
+/// Answers `false`: there is no call for a whole file system.
 pub(crate) fn sync_all(_folder: &Path) -> io::Result<bool> {
     Ok(false)
 }

@@ -41,8 +41,8 @@ pub(crate) fn preserve_user_edits(
     Ok(())
 }
 
-/// Whether all folders on the way to `path` are folders in the update, or
-/// not in it: nothing is to be written through a link.
+/// Returns whether all folders on the way to `path` are folders in the update,
+/// or not in it: nothing must be written through a link.
 pub(super) fn has_room(update: &Manifest, path: &Path) -> bool {
     path.ancestors().skip(1).all(|folder| {
         folder.to_str().is_none_or(|folder| {

@@ -1,5 +1,5 @@
-//! Files of the application's own making in `app/`: they go along when an
-//! update takes its place.
+//! Carries files that the application made in `app/` along when an update takes
+//! its place.
 //!
 //! They are moved, not copied: so they keep mode, owner, times and whatever
 //! else a file system knows of them, take no room twice where there are no

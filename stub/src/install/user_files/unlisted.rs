@@ -11,8 +11,8 @@ pub(super) fn lists(manifest: &Manifest, path: &str) -> bool {
     manifest.entries.contains_key(path)
 }
 
-/// Everything below `folder` that is not `known`, and never the record; of
-/// a folder that is not, only the folder. Does not follow links.
+/// Returns everything below `folder` that is not `known`, and never the record;
+/// of a folder that is not, only the folder. Does not follow links.
 pub(super) fn unlisted(
     folder: &Path,
     known: &dyn Fn(&str) -> bool,

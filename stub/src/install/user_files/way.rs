@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-/// From one bundle to another.
+/// Leads from one bundle to another.
 pub(super) struct Way<'a> {
     pub(super) from: &'a Path,
     pub(super) to: &'a Path,
@@ -18,7 +18,7 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Whether `path` can be taken there. What is outdated makes room.
+    /// Returns whether `path` can be taken there. Outdated files make room.
     pub(super) fn is_free(&self, path: &Path, update: &Manifest) -> Result<bool, FsError> {
         let place = self.to.join(path);
         if fs::inspect(&place)?.is_none() {

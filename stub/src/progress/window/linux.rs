@@ -1,4 +1,5 @@
-//! Linux and the like: `zenity` or `kdialog`, whichever the desktop has.
+//! Shows a window on Linux and the like by `zenity` or `kdialog`, whichever the
+//! desktop has.
 
 use super::super::{Messages, ProgressView, messages::MessageId};
 use super::programs::Program;
@@ -8,14 +9,14 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A window of another program.
+/// Describes a window of another program.
 pub(crate) enum Window {
     Zenity(Zenity),
     KDialog(KDialog),
 }
 
 impl Window {
-    /// Whether there is a desktop.
+    /// Returns whether there is a desktop.
     pub(crate) fn may_open() -> bool {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         set("DISPLAY") || set("WAYLAND_DISPLAY")
@@ -44,7 +45,7 @@ impl Window {
         }
     }
 
-    /// What became of it.
+    /// Returns what became of the window.
     pub(crate) fn look(&self) -> Look {
         match self {
             Window::Zenity(window) => window.look(),
@@ -86,7 +87,7 @@ fn with_output(
 /// zenity's exit code for its button, for Escape, and for a closed window.
 const CANCELLED: i32 = 42;
 
-/// <https://help.gnome.org/users/zenity/stable/progress.html>
+/// Draws by zenity: <https://help.gnome.org/users/zenity/stable/progress.html>.
 pub(crate) struct Zenity {
     program: Program,
     input: ChildStdin,
@@ -160,8 +161,8 @@ fn no_pipe() -> io::Error {
     io::Error::other("there is no pipe")
 }
 
-/// kdialog prints where on the session bus its window is and goes to the
-/// background.
+/// Draws by kdialog, which prints where on the session bus its window is and
+/// goes to the background.
 pub(crate) struct KDialog {
     programs: Programs,
     hint: String,

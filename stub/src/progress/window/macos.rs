@@ -1,6 +1,6 @@
-//! macOS: a window by a script in JavaScript for Automation, which every Mac
-//! can run. Its input is `PART<tab>TITLE<tab>DETAIL<tab>BUTTON` a line; it ends
-//! when the button is pressed or its input ends.
+//! Shows a window on macOS by a script in JavaScript for Automation, which
+//! every Mac can run. Its input is `PART<tab>TITLE<tab>DETAIL<tab>BUTTON` a
+//! line; it ends when the button is pressed or its input ends.
 
 use super::super::{Messages, ProgressView, messages::MessageId};
 use super::programs::Program;
@@ -14,7 +14,7 @@ const SCRIPT: &str = include_str!("macos.js");
 /// The script's exit code for its button.
 const CANCELLED: i32 = 42;
 
-/// A window of another program.
+/// Describes a window of another program.
 pub(crate) struct Window {
     program: Program,
     input: ChildStdin,
@@ -23,7 +23,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Whether there is a desktop, as far as can be told beforehand.
+    /// Returns whether there is a desktop, as far as can be told beforehand.
     pub(crate) fn may_open() -> bool {
         true
     }
@@ -68,7 +68,7 @@ impl Window {
         Ok(())
     }
 
-    /// What became of it.
+    /// Returns what became of the window.
     pub(crate) fn look(&self) -> Look {
         match self.program.ended() {
             None => Look::Open,

@@ -1,5 +1,5 @@
-//! A small window with a bar, a text and a button, by what the system has for
-//! that. There may be none; an update goes on all the same.
+//! Shows a small window with a bar, a text and a button, by what the system has
+//! for that. There may be none; an update continues without it.
 
 #[cfg(all(unix, not(target_os = "macos")))]
 #[path = "linux.rs"]
@@ -18,7 +18,7 @@ mod programs;
 pub(super) use os::Window;
 pub(super) use programs::Programs;
 
-/// What became of a window.
+/// Says what became of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     /// It is there.

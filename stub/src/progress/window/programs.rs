@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// How long a program that was killed may take to be gone.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// All that were started and may still run.
+/// Holds all that were started and may still run.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Programs(Arc<Mutex<List>>);
 
@@ -19,7 +19,7 @@ struct List {
     programs: Vec<Program>,
 }
 
-/// One of them.
+/// Handles one of the started programs.
 #[derive(Debug, Clone)]
 pub(crate) struct Program(Arc<Mutex<Child>>);
 
@@ -53,7 +53,7 @@ impl Programs {
 }
 
 impl Program {
-    /// How it ended, if it has.
+    /// Returns how the program ended, if it has.
     pub(crate) fn ended(&self) -> Option<ExitStatus> {
         locked(&self.0).try_wait().ok()?
     }

@@ -1,4 +1,4 @@
-//! Windows: the progress dialog of the shell
+//! Shows the progress dialog of the Windows shell
 //! (<https://learn.microsoft.com/windows/win32/api/shlobj_core/nn-shlobj_core-iprogressdialog>).
 //! It has a thread of its own, so nothing here handles messages.
 #![allow(unsafe_code)]
@@ -50,14 +50,14 @@ struct Object {
     functions: *const Functions,
 }
 
-/// The dialog.
+/// Handles the dialog.
 pub(crate) struct Window {
     object: *mut Object,
     hint: String,
 }
 
 impl Window {
-    /// Whether there is a desktop, as far as can be told beforehand.
+    /// Returns whether there is a desktop, as far as can be told beforehand.
     pub(crate) fn may_open() -> bool {
         true
     }
@@ -131,7 +131,7 @@ impl Window {
         }
     }
 
-    /// Whether Cancel was pressed.
+    /// Returns what became of the dialog: whether Cancel was pressed.
     pub(crate) fn look(&self) -> Look {
         // SAFETY: the object is alive.
         let cancelled = unsafe { ((*(*self.object).functions).has_user_cancelled)(self.object) };

@@ -1,6 +1,6 @@
-//! The canonical form of JSON, made straight from its text: what it takes in
-//! memory is a small multiple of the bytes, whatever they are. So metadata
-//! can be read this way before anybody knows who wrote it.
+//! Makes the canonical form of JSON straight from its text: what it takes in
+//! memory is a small multiple of the bytes, whatever they are. So metadata can
+//! be read this way before anybody knows who wrote it.
 //!
 //! As strict as [`super::canonical_json::parse`], which makes a tree of values.
 
@@ -11,7 +11,7 @@ pub use reader::{MAX_VALUES, count};
 use super::canonical_json::JsonError;
 use crate::tuf::envelope::reader::Reader;
 
-/// A metadata file, taken apart but not understood.
+/// Holds a metadata file, taken apart but not understood.
 #[derive(Debug)]
 pub struct Envelope<'a> {
     /// `signed` in canonical form: what signatures are made over.
@@ -43,7 +43,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The canonical form of the one JSON document in `bytes`.
+/// Returns the canonical form of the one JSON document in `bytes`.
 ///
 /// # Errors
 /// Refuses what [`super::canonical_json::parse`] does, and more than [`MAX_VALUES`].

@@ -3,22 +3,22 @@
 use crate::tuf::canonical_json::JsonError;
 use std::ops::Range;
 
-/// The most values and names in one document that is no longer than clients
-/// take. Five megabytes of real metadata have about 350,000; what is read into
-/// memory later costs by them.
+/// Limits the values and names in one document that is no longer than clients
+/// accept. Five megabytes of real metadata have about 350,000; the memory that
+/// is needed later depends on them.
 pub const MAX_VALUES: usize = 500_000;
 
-/// A longer document, which only a publisher reads to mend it, may have one for
-/// as many bytes.
+/// Limits the values of a longer document, which only a publisher reads to fix
+/// it: one for as many bytes.
 const BYTES_FOR_A_VALUE: usize = 10;
 
-/// The most bytes in one text; error messages repeat such.
+/// Limits the bytes in one text, as error messages repeat texts.
 pub(super) const MAX_TEXT: usize = 1 << 20;
 
-/// The most containers inside each other, as in `serde_json`.
+/// Limits the containers inside each other, as in `serde_json`.
 pub(super) const MAX_DEPTH: usize = 127;
 
-/// How many values and names are in a JSON document.
+/// Returns how many values and names are in a JSON document.
 ///
 /// # Errors
 /// If it is not acceptable.
@@ -26,7 +26,7 @@ pub fn count(bytes: &[u8]) -> Result<usize, JsonError> {
     Ok(Reader::all(bytes)?.0.values)
 }
 
-/// Where the value of a name is, in what came and in what was made of it.
+/// Says where the value of a name is, in what came and in what was made of it.
 #[derive(Debug, Clone)]
 pub(super) struct Field {
     pub(super) raw: Range<usize>,
@@ -39,8 +39,8 @@ pub(super) struct Fields {
     pub(super) signatures: Option<Field>,
 }
 
-/// A name with its value in the canonical text, from quote to end. Offsets of
-/// 32 bits, as there may be many.
+/// Locates a name with its value in the canonical text, from quote to end.
+/// Offsets have 32 bits, as there may be many.
 #[derive(Clone, Copy)]
 struct Member {
     pub(super) start: u32,

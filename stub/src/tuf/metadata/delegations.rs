@@ -1,4 +1,4 @@
-//! Delegations of targets metadata to other roles.
+//! Reads delegations of targets metadata to other roles.
 
 use crate::hex::sha256_hex;
 use crate::tuf::key::Key;
@@ -8,7 +8,7 @@ use ring::digest;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The `delegations` object of targets metadata.
+/// Describes the `delegations` object of targets metadata.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Delegations {
     /// Keys by id.
@@ -19,7 +19,7 @@ pub struct Delegations {
     pub succinct_roles: Option<SuccinctRoles>,
 }
 
-/// One delegation.
+/// Describes one delegation.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "DelegatedRoleFields")]
 pub struct DelegatedRole {
@@ -60,7 +60,7 @@ impl From<DelegatedRoleFields> for DelegatedRole {
     }
 }
 
-/// Hash bin delegation, TAP 15.
+/// Describes hash bin delegation (TAP 15).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "SuccinctRolesFields")]
 pub struct SuccinctRoles {
@@ -126,7 +126,7 @@ impl Delegations {
         }
     }
 
-    /// The keys of a delegated role.
+    /// Returns the keys of a delegated role.
     pub fn role_keys(&self, name: &str) -> Option<&RoleKeys> {
         match (&self.roles, &self.succinct_roles) {
             (Some(roles), _) => roles.iter().find(|r| r.name == name).map(|r| &r.keys),
@@ -135,8 +135,8 @@ impl Delegations {
         }
     }
 
-    /// The roles that may speak for `path`, in order, and whether the search
-    /// ends with the last of them.
+    /// Returns the roles that may speak for `path`, in order, and whether the
+    /// search ends with the last of them.
     pub fn roles_for(&self, path: &str) -> (Vec<String>, bool) {
         if let Some(bins) = &self.succinct_roles {
             return (vec![bins.bin_for(path)], true);

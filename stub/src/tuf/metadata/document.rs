@@ -1,4 +1,4 @@
-//! A parsed metadata file, and the check of its signatures.
+//! Parses a metadata file, and checks its signatures.
 
 use crate::tuf::envelope::Envelope;
 use crate::tuf::error::TufError;
@@ -9,7 +9,7 @@ use crate::tuf::metadata::threshold::{MAX_SIGNATURES, count_valid, enough};
 use crate::tuf::metadata::time::{UnixTime, format_time};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A parsed metadata file. Parsed is not verified.
+/// Holds a parsed metadata file. Parsed is not verified.
 #[derive(Debug, Clone)]
 pub struct Metadata<T> {
     /// The signed part, as this client understands it.
@@ -45,8 +45,8 @@ impl<T: Signed> Metadata<T> {
         sealed.open()
     }
 
-    /// How many distinct keys of `role_keys` have a valid signature here.
-    /// Keys are told apart by what they are, not by their ids.
+    /// Returns how many distinct keys of `role_keys` have a valid signature
+    /// here. Keys are told apart by what they are, not by their ids.
     pub fn count_valid(&self, keys: &BTreeMap<String, Key>, role_keys: &RoleKeys) -> usize {
         count_valid(&self.payload, &self.signatures, keys, role_keys)
     }

@@ -1,31 +1,31 @@
-//! The hashes of a file, by algorithm.
+//! Keeps the hashes of a file, by algorithm.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// Hexadecimal hashes by algorithm. There is one set for each file that is
-/// listed, so it is kept small.
+/// Holds hexadecimal hashes by algorithm. There is one set for each file that
+/// is listed, so it is kept small.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hashes(Box<[(Box<str>, Box<str>)]>);
 
 impl Hashes {
-    /// The hash of this algorithm.
+    /// Returns the hash of this algorithm.
     pub fn get(&self, algorithm: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| **name == *algorithm);
         found.map(|(_, hash)| &**hash)
     }
 
-    /// The hashes, sorted by algorithm.
+    /// Returns the hashes, sorted by algorithm.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(_, hash)| &**hash)
     }
 
-    /// The hashes with their algorithms, sorted by these.
+    /// Returns the hashes with their algorithms, sorted by these.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, hash)| (&**name, &**hash))
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no hashes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The form of the metadata files: TUF specification section 4.
+//! Defines the form of the metadata files (TUF specification, section 4).
 
 mod content_check;
 mod delegations;

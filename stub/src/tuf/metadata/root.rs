@@ -1,15 +1,15 @@
-//! Root metadata: which keys sign for which role.
+//! Reads root metadata, which says which keys sign for which role.
 
 use crate::tuf::key::Key;
 use crate::tuf::metadata::{Common, Signed, TOP_LEVEL};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most keys of one role: each may cost the verification of a signature
+/// Limits the keys of one role: each may cost the verification of a signature
 /// over the whole file.
 pub const MAX_KEYS: usize = 64;
 
-/// Whose signatures a role needs.
+/// Says whose signatures a role needs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RoleKeys {
     /// Ids of the role's keys.
@@ -33,7 +33,7 @@ impl RoleKeys {
     }
 }
 
-/// Root metadata, section 4.3.
+/// Holds root metadata (section 4.3).
 #[derive(Debug, Clone)]
 pub struct Root {
     /// Common fields.

@@ -1,13 +1,13 @@
-//! What the signed parts of all roles have in common.
+//! Defines what the signed parts of all roles have in common.
 
 use crate::tuf::UnixTime;
 use crate::tuf::metadata::parse_time;
 use serde::Deserialize;
 
-/// The four roles that root metadata delegates to.
+/// Names the four roles that root metadata delegates to.
 pub const TOP_LEVEL: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
 
-/// One signature of a metadata file.
+/// Holds one signature of a metadata file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Signature {
     /// The id under which the delegating metadata lists the key.
@@ -16,7 +16,7 @@ pub struct Signature {
     pub sig: String,
 }
 
-/// The signed part of a role: what all roles have in common.
+/// Reads the signed part of a role, with what all roles have in common.
 pub trait Signed: Sized {
     /// The value of `_type`.
     const TYPE: &'static str;
@@ -32,7 +32,7 @@ pub trait Signed: Sized {
     fn check(&self) -> Result<(), String>;
 }
 
-/// The fields that every role has.
+/// Holds the fields that every role has.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Common {
     #[serde(rename = "_type")]
@@ -45,7 +45,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// The expiry time.
+    /// Returns the expiry time.
     pub fn expires_at(&self) -> Option<UnixTime> {
         parse_time(&self.expires)
     }

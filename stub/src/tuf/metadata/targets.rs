@@ -1,4 +1,4 @@
-//! Targets metadata: the files that are on offer.
+//! Reads targets metadata, which lists the files that are on offer.
 
 use crate::tuf::envelope;
 use crate::tuf::error::TufError;
@@ -12,16 +12,16 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// The most values and names in what an application put beside a target.
+/// Limits the values and names in what an application put beside a target.
 pub const MAX_CUSTOM: usize = 10_000;
 
-/// What an application put beside a target: kept as text, as values would take
-/// many times as much.
+/// Holds what an application put beside a target, as text: values would take
+/// many times as much memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Custom(Option<Box<str>>);
 
 impl Custom {
-    /// The value; `null` if there is none.
+    /// Returns the value; `null` if there is none.
     pub fn value(&self) -> Value {
         let text = self.0.as_deref().unwrap_or("null");
         serde_json::from_str(text).unwrap_or_default()
@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for Custom {
     }
 }
 
-/// A target as targets metadata lists it, section 4.5.
+/// Describes a target as targets metadata lists it (section 4.5).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TargetFile {
     /// Length in bytes.
@@ -55,7 +55,7 @@ pub struct TargetFile {
 }
 
 impl TargetFile {
-    /// A running check of a download against this entry.
+    /// Returns a running check of a download against this entry.
     ///
     /// # Errors
     /// [`TufError::NoKnownHash`] if no listed hash is of a known algorithm.
@@ -63,7 +63,7 @@ impl TargetFile {
         Hasher::new(path, &self.hashes)
     }
 
-    /// The name under which the file is stored: section 5.7.2, where a
+    /// Returns the name under which the file is stored (section 5.7.2): a
     /// consistent snapshot puts a hash before the last segment.
     pub fn stored_name(&self, path: &str, consistent_snapshot: bool) -> String {
         let hash = self
@@ -79,7 +79,8 @@ impl TargetFile {
     }
 }
 
-/// Targets metadata, section 4.5, of the top-level role or a delegated one.
+/// Holds targets metadata (section 4.5) of the top-level role or a delegated
+/// one.
 #[derive(Debug, Clone)]
 pub struct Targets {
     /// Common fields.

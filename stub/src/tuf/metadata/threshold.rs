@@ -7,12 +7,12 @@ use crate::tuf::metadata::root::RoleKeys;
 use crate::tuf::metadata::{MAX_KEYS, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most signatures of one file, of which only those count that are by keys
-/// of the role.
+/// Limits the signatures of one file, of which only those by keys of the role
+/// count.
 pub const MAX_SIGNATURES: usize = 1024;
 
-/// How many distinct keys of `role_keys` have a valid signature. Keys are told
-/// apart by what they are, not by their ids.
+/// Counts the distinct keys of `role_keys` that have a valid signature. Keys
+/// are told apart by what they are, not by their ids.
 pub(super) fn count_valid(
     payload: &[u8],
     signatures: &[Signature],

@@ -1,7 +1,7 @@
 //! Reads and writes the times of metadata.
 
-/// Seconds since 1970-01-01T00:00:00Z; the only form of time in this module,
-/// always handed in.
+/// Counts seconds since 1970-01-01T00:00:00Z; the only form of time in this
+/// module, always handed in.
 pub type UnixTime = i64;
 
 /// Reads `YYYY-MM-DDTHH:MM:SSZ` (section 4.2), nothing looser.

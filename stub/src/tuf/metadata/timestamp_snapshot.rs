@@ -1,4 +1,5 @@
-//! Timestamp and snapshot metadata: which version of each file is current.
+//! Reads timestamp and snapshot metadata, which say which version of each file
+//! is current.
 
 use crate::tuf::error::TufError;
 use crate::tuf::metadata::content_check::{Hasher, verify_length};
@@ -7,7 +8,7 @@ use crate::tuf::metadata::{Common, Signed};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// What one metadata file says of another.
+/// Holds what one metadata file says of another.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct MetaFile {
     /// Version of the other file.
@@ -54,7 +55,7 @@ struct Listing {
     meta: BTreeMap<String, MetaFile>,
 }
 
-/// Timestamp metadata, section 4.6.
+/// Holds timestamp metadata (section 4.6).
 #[derive(Debug, Clone)]
 pub struct Timestamp {
     /// Common fields.
@@ -63,7 +64,7 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// What it says of the snapshot.
+    /// Returns what the timestamp says of the snapshot.
     pub fn snapshot(&self) -> &MetaFile {
         &self.meta["snapshot.json"]
     }
@@ -89,7 +90,7 @@ impl Signed for Timestamp {
     }
 }
 
-/// Snapshot metadata, section 4.4.
+/// Holds snapshot metadata (section 4.4).
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Common fields.

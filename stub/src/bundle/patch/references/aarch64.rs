@@ -5,7 +5,7 @@ use crate::bundle::patch::references::form::{Form, Reference, branch, page, word
 use crate::bundle::patch::references::region_window::RegionWindow;
 
 impl RegionWindow<'_> {
-    /// `b`, `bl` and `adrp` (Arm Architecture Reference Manual, C4.1).
+    /// Finds `b`, `bl` and `adrp` (Arm Architecture Reference Manual, C4.1).
     pub(super) fn arm64(&self, bytes: &[u8], at: usize, map: &AddressMap) -> Option<Reference> {
         let misfit = self.within.wrapping_add(at as u64) % 4;
         let mut at = at + ((4 - misfit) % 4) as usize;

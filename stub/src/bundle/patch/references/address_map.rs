@@ -25,7 +25,7 @@ pub(super) fn address(segments: &[Segment], offset: u64) -> Option<u64> {
         .map(|s| s.address.wrapping_add(offset - s.offset))
 }
 
-/// From addresses in the old file to those in the new one.
+/// Maps addresses in the old file to those in the new one.
 pub(super) struct AddressMap {
     /// Sorted, without overlap.
     pub(super) spans: Vec<Span>,
@@ -92,14 +92,15 @@ fn index_of(spans: &[Span], low: u64, high: u64, shift: u32) -> Vec<u32> {
     index
 }
 
-/// What a span takes in memory.
+/// Counts what a span takes in memory.
 pub(super) const SPAN_WEIGHT: u64 = size_of::<Span>() as u64;
 
 impl AddressMap {
-    /// Bytes of memory of what does not depend on the number of spans.
+    /// Counts the bytes of memory that do not depend on the number of spans.
     pub(super) const WEIGHT: u64 = 2 * LEARNED as u64 * 8 + MAX_INDEX * 4;
 
-    /// With what it takes in memory; `None` if that would be more than `most`.
+    /// Returns the map with what it takes in memory; `None` if that would be
+    /// more than `most`.
     pub(super) fn new(references: &References, covers: &[Cover], most: u64) -> Option<(Self, u64)> {
         let most = (most.checked_sub(Self::WEIGHT)? / SPAN_WEIGHT) as usize;
         let all = all_spans(references, covers, most)?;
@@ -172,9 +173,10 @@ impl AddressMap {
     }
 }
 
-/// Spans without overlap: where several say something, the longest is right,
-/// then the one with the smaller old address, then with the smaller new one.
-/// `None` if that took the place of more than `most` further ones in memory.
+/// Makes spans without overlap: where several say something, the longest is
+/// right, then the one with the smaller old address, then with the smaller new
+/// one. `None` if that took the place of more than `most` further ones in
+/// memory.
 pub(super) fn paint(mut all: Vec<Span>, most: usize) -> Option<Vec<Span>> {
     all.retain(|span| span.size > 0);
     all.sort_unstable_by_key(|span| span.old);

@@ -1,12 +1,12 @@
-//! What a patch says of the references in a program.
+//! Describes what a patch says of the references in a program.
 
-/// The most segments of a file.
+/// Limits the segments of a file.
 pub const MAX_SEGMENTS: usize = 64;
 
-/// The most regions of a file.
+/// Limits the regions of a file.
 pub const MAX_REGIONS: usize = 512;
 
-/// The most further spans of a file.
+/// Limits the further spans of a file.
 pub const MAX_SPANS: usize = 64;
 
 /// A part of a file that is loaded to an address.
@@ -20,7 +20,7 @@ pub struct Segment {
     pub size: u64,
 }
 
-/// A part of the address space of the old file, and where it went.
+/// Describes a part of the address space of the old file, and where it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// Address in the old file.
@@ -31,7 +31,7 @@ pub struct Span {
     pub size: u64,
 }
 
-/// How references look in a part of a file.
+/// Says how references look in a part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReferenceKind {
     /// x86-64 code: calls, jumps, and operands relative to the next
@@ -71,7 +71,7 @@ pub struct Region {
     pub kind: ReferenceKind,
 }
 
-/// What is to be known of a program to predict its references.
+/// Holds what must be known of a program to predict its references.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct References {
     /// Of the old file.
@@ -85,7 +85,7 @@ pub struct References {
 }
 
 impl References {
-    /// About how many bytes of memory it takes.
+    /// Returns about how many bytes of memory the description takes.
     pub fn weight(&self) -> usize {
         let segments = self.old_segments.len() + self.new_segments.len();
         128 + segments * size_of::<Segment>()
@@ -93,7 +93,8 @@ impl References {
             + self.spans.len() * size_of::<Span>()
     }
 
-    /// Whether it is sound: within its bounds, regions sorted and apart.
+    /// Returns whether the description is valid: within its bounds, regions
+    /// sorted and apart.
     pub fn is_valid(&self) -> bool {
         let fits = |offset: u64, size: u64| offset.checked_add(size).is_some();
         let segments = [&self.old_segments, &self.new_segments];
@@ -128,7 +129,7 @@ impl References {
 }
 
 impl Span {
-    /// How far it moved.
+    /// Returns how far the span moved.
     pub(super) fn shift(&self) -> u64 {
         self.new.wrapping_sub(self.old)
     }

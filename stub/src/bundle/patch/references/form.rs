@@ -1,6 +1,7 @@
-//! The forms in which instructions and tables hold an address.
+//! Reads and writes addresses in the forms that instructions and tables hold
+//! them in.
 
-/// One reference, found in old bytes.
+/// Describes one reference that was found in old bytes.
 pub(super) struct Reference {
     /// Where its field begins, in the buffer.
     pub(super) field: usize,
@@ -29,7 +30,7 @@ pub(super) enum Form {
 pub(super) const PAGE: u64 = 4096;
 
 impl Reference {
-    /// The field, with its sign.
+    /// Returns the field, with its sign.
     pub(super) fn read(&self, bytes: &[u8]) -> u64 {
         match bytes[self.field..].first_chunk::<8>() {
             Some(field) if self.width == 8 => u64::from_le_bytes(*field),
@@ -55,7 +56,7 @@ impl Reference {
         place.copy_from_slice(&value.to_le_bytes()[..self.width]);
     }
 
-    /// Where the field in `bytes` leads, taken as one of the new file.
+    /// Returns where the field in `bytes` leads, taken as one of the new file.
     pub(super) fn target_of(&self, bytes: &[u8]) -> u64 {
         let value = self.read(bytes);
         match self.form {
@@ -71,12 +72,12 @@ pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// The distance of an AArch64 branch.
+/// Returns the distance of an AArch64 branch.
 pub(super) fn branch(word: u32) -> u64 {
     i64::from((word << 6) as i32 >> 4) as u64
 }
 
-/// The page that an AArch64 `adrp` at `base` leads to.
+/// Returns the page that an AArch64 `adrp` at `base` leads to.
 pub(super) fn page(word: u32, base: u64) -> u64 {
     let pages = word >> 29 & 3 | (word >> 5 & 0x7ffff) << 2;
     let pages = i64::from((pages << 11) as i32 >> 11) as u64;

@@ -1,7 +1,7 @@
-//! Predicting references: where code or data moves within a program, every
-//! address that leads there changes with it. A plain binary difference pays
-//! for each of them; here the old bytes are first rewritten to what they
-//! should be in the new file, and only what that gets wrong is in the patch.
+//! Predicts references: where code or data moves within a program, every
+//! address that leads there changes with it. A plain binary difference pays for
+//! each of them; here the old bytes are first rewritten to what they should be
+//! in the new file, and only what that gets wrong is in the patch.
 //!
 //! The bundler and the stub run this same code, one to find out what is
 //! wrong, the other to mend it. So it need not understand a program, it only

@@ -13,14 +13,14 @@ pub struct Predictor<'a> {
 }
 
 impl<'a> Predictor<'a> {
-    /// For a file of which the new one has `covers`.
+    /// Creates a predictor for a file of which the new one has `covers`.
     pub fn new(references: &'a References, covers: &[Cover]) -> Self {
         let (map, _) = AddressMap::new(references, covers, u64::MAX).expect("there is no bound");
         Predictor { map, references }
     }
 
-    /// The same with the bytes of memory that it takes; `None` if that would
-    /// be more than `most`.
+    /// Returns the predictor with the bytes of memory that it takes; `None` if
+    /// that would be more than `most`.
     pub fn within(references: &'a References, covers: &[Cover], most: u64) -> Option<(Self, u64)> {
         let (map, weight) = AddressMap::new(references, covers, most)?;
         Some((Predictor { map, references }, weight))

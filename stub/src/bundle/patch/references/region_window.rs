@@ -4,7 +4,7 @@ use crate::bundle::patch::references::address_map::AddressMap;
 use crate::bundle::patch::references::description::{ReferenceKind, Region};
 use crate::bundle::patch::references::form::{Form, PAGE, Reference, word};
 
-/// The part of a region that is in a buffer.
+/// Describes the part of a region that is in a buffer.
 pub(super) struct RegionWindow<'a> {
     pub(super) region: &'a Region,
     /// Old and new address of the first byte of the buffer.
@@ -17,7 +17,7 @@ pub(super) struct RegionWindow<'a> {
 }
 
 impl RegionWindow<'_> {
-    /// The first reference from `at` on.
+    /// Returns the first reference from `at` on.
     pub(super) fn find(&self, bytes: &[u8], at: usize, map: &AddressMap) -> Option<Reference> {
         match self.region.kind {
             ReferenceKind::X86 => self.x86(&bytes[..self.stop], at, map),
@@ -64,7 +64,7 @@ impl RegionWindow<'_> {
         }
     }
 
-    /// A reference relative to what follows its 4 bytes at `field`.
+    /// Returns a reference relative to what follows its 4 bytes at `field`.
     pub(super) fn relative(
         &self,
         bytes: &[u8],

@@ -20,11 +20,11 @@ const X86_FIELD: [u8; 256] = {
 };
 
 impl RegionWindow<'_> {
-    /// The opcodes of call, jump, and conditional jump, and the operand form
-    /// "relative to the next instruction"
-    /// (Intel's manual, volume 2, table 2-7 and appendix A). An operand before
-    /// an immediate one is off by the size of that, which matters little: what
-    /// is near to a target moves as it does.
+    /// Finds the opcodes of call, jump, and conditional jump, and the operand
+    /// form "relative to the next instruction" (Intel's manual, volume 2, table
+    /// 2-7 and appendix A). An operand before an immediate one is off by the
+    /// size of that, which matters little: what is near to a target moves as it
+    /// does.
     pub(super) fn x86(&self, bytes: &[u8], mut at: usize, map: &AddressMap) -> Option<Reference> {
         let last = bytes.len().saturating_sub(5);
         while let Some(opcode) = bytes.get(at..last).and_then(|rest| {
