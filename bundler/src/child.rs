@@ -1,6 +1,6 @@
-//! Other programs: signers, rsync. They get the environment of this one, but
-//! no passphrases, which are of keys that they have no use for, and they end
-//! when this one is ended.
+//! Starts other programs: signers, rsync. They get the environment of this one,
+//! but no passphrases, which are of keys that they have no use for, and they
+//! end when this one is ended.
 
 use crate::interrupt;
 use std::ffi::OsStr;

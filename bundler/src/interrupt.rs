@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: what is half done goes before the program does.
+//! Handles Ctrl-C and SIGTERM: what is half done goes before the program does.
 //!
 //! A thread waits for the signal. It lets a write that has begun come to its
 //! end and no other begin, ends the programs that were started, removes the
@@ -111,8 +111,8 @@ mod system {
     use futures_util::future::{FutureExt, select_all};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    /// Those signals that ask a process to end, and that it does not ignore
-    /// (as after `nohup`, and in the background of a script).
+    /// Waits for those signals that ask a process to end, and that it does not
+    /// ignore (as after `nohup`, and in the background of a script).
     pub(super) struct Signals(Vec<(i32, Signal)>);
 
     impl Signals {
@@ -174,7 +174,7 @@ mod system {
 
 #[cfg(windows)]
 mod system {
-    /// Ctrl-C, which those that were started get too.
+    /// Waits for Ctrl-C, which the programs that were started get, too.
     pub struct Signals(Option<tokio::signal::windows::CtrlC>);
 
     impl Signals {
@@ -196,7 +196,7 @@ mod system {
     pub fn terminate(_: u32) {}
 }
 
-/// The terminal, whose echo is off while a passphrase is typed.
+/// Remembers the terminal, whose echo is off while a passphrase is typed.
 pub(crate) mod terminal {
     #[cfg(unix)]
     static BEFORE: super::Mutex<Option<rustix::termios::Termios>> = super::Mutex::new(None);
@@ -209,7 +209,7 @@ pub(crate) mod terminal {
         }
     }
 
-    /// The echo is on again.
+    /// Notes that the echo is on again.
     pub(crate) fn forget() {
         #[cfg(unix)]
         super::lock(&BEFORE).take();

@@ -1,5 +1,5 @@
-//! `notsotuf`: archives, patches, metadata and signatures for release
-//! engineers.
+//! Makes archives, patches, metadata and signatures for release engineers:
+//! `notsotuf`.
 
 // Standard output and error may be gone, and these panic then; and what is
 // shown goes through `output`.

@@ -1,4 +1,4 @@
-//! What this program says: text to people, one JSON object to programs.
+//! Writes what this program says: text to people, one JSON object to programs.
 //!
 //! Names in a bundle, in metadata or in the answers of a server are not this
 //! program's words: control characters in what is said are shown as escapes.
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 
-/// Where the result of a command goes.
+/// Says where the result of a command goes.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     json: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// As text, or as one JSON object at the end.
+    /// Creates an output as text, or as one JSON object at the end.
     pub(crate) fn new(json: bool) -> Self {
         Output {
             json,
@@ -29,7 +29,7 @@ impl Output {
         }
     }
 
-    /// Whether the result is JSON.
+    /// Returns whether the output is JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -108,8 +108,8 @@ impl Output {
     }
 }
 
-/// What can be said: lines, each of which stays one; or this program's own
-/// text, whose line breaks are meant.
+/// Holds what can be said: lines, each of which stays one; or this program's
+/// own text, whose line breaks are meant.
 pub(crate) trait Said {
     /// Its lines.
     fn lines(self) -> Lines;
@@ -153,14 +153,15 @@ pub(crate) fn complain_in(lines: &Lines) {
     drop(write!(out, "{}", paint(lines.as_str())));
 }
 
-/// The object for a command line that is not understood, and for `--help`.
+/// Prints the object for a command line that is not understood, and for
+/// `--help`.
 pub(crate) fn say_json(key: &str, text: &str) {
     let object = serde_json::json!({ key: text });
     let mut out = io::stdout().lock();
     drop(writeln!(out, "{}", safe_text::json(&object)).and_then(|()| out.flush()));
 }
 
-/// Whether help may be in colours, as `clap` asks it.
+/// Returns whether help may be in colours, in the form that `clap` wants.
 pub(crate) fn colour() -> clap::ColorChoice {
     match AutoStream::choice(&io::stdout()) {
         ColorChoice::Never => clap::ColorChoice::Never,

@@ -1,10 +1,10 @@
-//! Progress bars on standard error, where that is a terminal.
+//! Shows progress bars on standard error, where that is a terminal.
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use notsotuf_stub::format_bytes::bytes;
 use std::fmt::Write;
 
-/// How progress is shown: with bars, or not at all.
+/// Says how progress is shown: with bars, or not at all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Progress {
     /// Whether bars are wanted; indicatif itself draws none without a terminal.
@@ -12,7 +12,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// A bar over `bytes` bytes.
+    /// Shows a bar over `bytes` bytes.
     pub(crate) fn bar(&self, what: &'static str, bytes: u64) -> ProgressBar {
         if !self.show {
             return ProgressBar::hidden();
@@ -32,7 +32,8 @@ impl Progress {
             .with_message(what)
     }
 
-    /// The time that goes by with something of which is not known how far it is.
+    /// Shows the time that goes by with something of which the end is not
+    /// known.
     pub(crate) fn waiting(&self, what: &'static str) -> ProgressBar {
         if !self.show {
             return ProgressBar::hidden();

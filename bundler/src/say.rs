@@ -1,4 +1,4 @@
-//! What the modules log, said on standard error.
+//! Says on standard error what the modules log.
 
 use crate::output::complain;
 

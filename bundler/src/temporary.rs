@@ -1,12 +1,12 @@
-//! Temporary folders that go when this program ends: by itself, by Ctrl-C or
-//! SIGTERM ([`interrupt`]), or, where it was killed, at the next run.
+//! Makes temporary folders that go when this program ends: by itself, by Ctrl-C
+//! or SIGTERM ([`interrupt`]), or, where it was killed, at the next run.
 
 use crate::interrupt;
 use notsotuf_stub::fs::{self, FsError};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A temporary folder.
+/// Owns a temporary folder.
 #[derive(Debug)]
 pub(crate) struct Folder {
     folder: TempDir,
@@ -14,8 +14,8 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// A new one in `parent`, whose name starts with `prefix`. Those of
-    /// programs that were killed are removed.
+    /// Makes a temporary folder in `parent`, whose name starts with `prefix`.
+    /// Those of programs that were killed are removed.
     ///
     /// # Errors
     /// The file system's.
@@ -39,7 +39,7 @@ impl Folder {
         Ok(Folder { folder, path })
     }
 
-    /// A new one in the system's folder for such things.
+    /// Makes a temporary folder in the system's folder for such things.
     ///
     /// # Errors
     /// The file system's.
@@ -47,7 +47,7 @@ impl Folder {
         Self::new_in(&std::env::temp_dir(), ".notsotuf-")
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -1,4 +1,4 @@
-//! `notsotuf add`.
+//! Implements `notsotuf add`.
 
 use super::app::App;
 use super::context::Context;
@@ -37,7 +37,7 @@ pub(super) struct Add {
     what: Addable,
 }
 
-/// What is added, and how.
+/// Says what is added, and how.
 #[derive(Debug, Args)]
 pub(super) struct Addable {
     /// Version (PEP 440), newer than the latest release that is at least as final
@@ -73,7 +73,7 @@ pub(super) struct Addable {
     pub notes: Option<PathBuf>,
 }
 
-/// People swap the two arguments.
+/// Reads a version; people swap the two arguments.
 pub(super) fn parse_version(text: &str) -> Result<Version, String> {
     text.parse().map_err(|_| {
         let path = text.contains(['/', '\\']) || Path::new(text).exists();
@@ -117,7 +117,8 @@ pub(super) fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// All clients fetch the notes of all releases, so they are bounded.
+/// Reads notes, which are bounded as every client fetches the notes of every
+/// release.
 pub(super) fn read_notes(path: &Path) -> Result<String, Error> {
     let wrong = |reason: String| Error::Notes {
         path: path.into(),

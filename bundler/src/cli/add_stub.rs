@@ -1,4 +1,4 @@
-//! `notsotuf add-stub`.
+//! Implements `notsotuf add-stub`.
 
 use super::app::App;
 use super::context::Context;

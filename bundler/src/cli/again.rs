@@ -2,7 +2,7 @@
 
 use pep440_rs::Version;
 
-/// What `release` of something that is there already cannot go on with.
+/// Says why `release` cannot continue with a version that is there already.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AgainError {
     /// It was added, from another bundle.

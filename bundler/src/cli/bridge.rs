@@ -1,4 +1,4 @@
-//! `notsotuf bridge`.
+//! Implements `notsotuf bridge`.
 
 use super::app::App;
 use super::context::Context;

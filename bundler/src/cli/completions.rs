@@ -1,4 +1,5 @@
-//! `notsotuf completions` and `notsotuf man`: writes what is made of the command line.
+//! Implements `notsotuf completions` and `notsotuf man`, which write what is
+//! made of the command line.
 
 use super::context::Context;
 use super::error::Error;

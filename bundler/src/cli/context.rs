@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::project::{self, Project, ProjectError};
 use std::path::{Path, PathBuf};
 
-/// What every command is given besides its own arguments.
+/// Holds what every command is given besides its own arguments.
 pub(super) struct Context<'a> {
     /// The folder of the project, if the command line names it.
     pub named: Option<PathBuf>,
@@ -31,12 +31,12 @@ impl Context<'_> {
         Project::open(&project::find(self.named.as_deref())?)
     }
 
-    /// The folder where a project is to be.
+    /// Returns the folder where a project should be.
     pub(super) fn folder(&self) -> &Path {
         self.named.as_deref().unwrap_or_else(|| Path::new("."))
     }
 
-    /// The keys that are at hand for a project.
+    /// Returns the keys that are at hand for a project.
     ///
     /// # Errors
     /// If one of them is malformed.

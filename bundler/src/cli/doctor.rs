@@ -1,4 +1,5 @@
-//! Looking for what is wrong with a project, and saying what mends it.
+//! Implements `notsotuf doctor`, which finds problems of a project and says how
+//! to fix them.
 
 use super::app::App;
 use super::context::Context;

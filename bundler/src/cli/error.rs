@@ -1,4 +1,4 @@
-//! What can go wrong, for the exit code and the last line of output.
+//! Says what can go wrong, for the exit code and the last line of output.
 
 use super::again::AgainError;
 use crate::keys::KeyError;
@@ -23,7 +23,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Any failed command.
+/// Holds the error of any failed command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The file system.
@@ -132,7 +132,7 @@ impl From<FetchError> for Error {
 }
 
 impl Error {
-    /// What went wrong, why, and what to do.
+    /// Returns what went wrong, why, and what to do.
     pub(crate) fn told(&self) -> String {
         match self.advice() {
             Some(advice) => format!("{self}; {advice}"),
@@ -157,8 +157,8 @@ impl Error {
         None
     }
 
-    /// 3: something did not verify; 1: everything else. (2 is clap's, for a
-    /// wrong command line.)
+    /// Returns 3 if something did not verify, and 1 for everything else. (2 is
+    /// clap's, for a wrong command line.)
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Error::Metadata(e) | Error::Release(ReleaseError::Metadata(e)) if e.is_refusal() => {

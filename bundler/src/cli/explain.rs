@@ -1,4 +1,4 @@
-//! `notsotuf explain`.
+//! Implements `notsotuf explain`.
 
 use super::app::App;
 use super::context::Context;

@@ -1,4 +1,4 @@
-//! `notsotuf fetch`.
+//! Implements `notsotuf fetch`.
 
 use super::context::Context;
 use super::error::Error;

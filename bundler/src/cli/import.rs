@@ -1,4 +1,4 @@
-//! `notsotuf import`.
+//! Implements `notsotuf import`.
 
 use super::context::Context;
 use super::error::Error;

@@ -1,4 +1,4 @@
-//! `notsotuf init`.
+//! Implements `notsotuf init`.
 
 use super::context::Context;
 use super::error::Error;
@@ -133,7 +133,8 @@ pub(super) struct Init {
 }
 
 impl Init {
-    /// What the command line says if it says only this.
+    /// Returns these arguments as the command line gives them if it says only
+    /// this.
     pub(super) fn plainly(apps: &[String], url: Option<&str>, plain: bool) -> Self {
         let mut arguments = vec!["init".to_owned()];
         arguments.extend(apps.iter().map(|app| format!("--app={app}")));
@@ -202,7 +203,7 @@ fn signer((key, command): &(String, Vec<String>), keystore: &Path) -> External {
     }
 }
 
-/// `notsotuf init`.
+/// Runs `notsotuf init`.
 pub(super) fn run(mut args: Init, context: &Context) -> Result<(), Error> {
     let folder = context.folder();
     new_project::clear_up(folder)?;
@@ -398,7 +399,7 @@ fn gitignore(project: &Project) -> Result<Option<NewFile>, Error> {
     Ok(None)
 }
 
-/// The passphrase of a new key; none if it is to be plain.
+/// Returns the passphrase of a new key; `None` if the key should have none.
 pub(super) fn choose(
     plain: bool,
     name: &str,

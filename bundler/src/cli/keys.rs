@@ -1,4 +1,4 @@
-//! `notsotuf keys`.
+//! Implements `notsotuf keys`.
 
 use super::context::Context;
 use super::error::Error;
@@ -78,7 +78,7 @@ pub(super) enum Keys {
     },
 }
 
-/// `notsotuf keys …`.
+/// Runs `notsotuf keys …`.
 pub(super) fn run(command: Keys, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let keyring = context.keyring(project)?;

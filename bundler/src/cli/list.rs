@@ -1,4 +1,4 @@
-//! `notsotuf list`.
+//! Implements `notsotuf list`.
 
 use super::app::App;
 use super::context::Context;

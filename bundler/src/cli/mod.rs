@@ -1,4 +1,4 @@
-//! The command line.
+//! Reads the command line, and runs the command that it names.
 
 mod add;
 mod add_stub;

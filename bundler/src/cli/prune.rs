@@ -1,4 +1,4 @@
-//! `notsotuf prune`.
+//! Implements `notsotuf prune`.
 
 use super::app::App;
 use super::context::Context;

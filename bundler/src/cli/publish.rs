@@ -1,4 +1,4 @@
-//! `notsotuf publish`.
+//! Implements `notsotuf publish`.
 
 use super::context::Context;
 use super::error::Error;
@@ -9,7 +9,7 @@ use notsotuf_stub::clock::now;
 use notsotuf_stub::safe_text::Lines;
 use serde_json::json;
 
-/// What brings to clients what is signed.
+/// Returns the command that brings to clients what is signed.
 pub(super) fn next_upload(project: &Project) -> &'static str {
     match project.settings.upload {
         Some(_) => "`notsotuf upload`",

@@ -1,5 +1,5 @@
-//! `notsotuf release`: all that a release takes, in one go, and again from
-//! where it stopped.
+//! Implements `notsotuf release`: all that a release takes, in one go, and
+//! again from where it stopped.
 
 use super::add::{Addable, add, read_notes};
 use super::again::AgainError;

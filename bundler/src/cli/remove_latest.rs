@@ -1,4 +1,4 @@
-//! `notsotuf remove-latest`.
+//! Implements `notsotuf remove-latest`.
 
 use super::app::App;
 use super::context::Context;

@@ -1,4 +1,4 @@
-//! `notsotuf renew`.
+//! Implements `notsotuf renew`.
 
 use super::context::Context;
 use super::error::Error;
@@ -21,7 +21,7 @@ pub(super) struct Renew {
     root: bool,
 }
 
-/// `notsotuf renew`.
+/// Runs `notsotuf renew`.
 pub(super) fn run(args: &Renew, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let keyring = context.keyring(project)?;

@@ -1,4 +1,5 @@
-//! What a signature would put into effect, for whoever is to give it.
+//! Says what a signature would put into effect, to the person who is about to
+//! give it.
 
 use super::error::Error;
 use crate::keys::{Keyring, PublicKey};
@@ -42,7 +43,7 @@ pub(super) fn show(what: &str, changes: &[String]) {
     }
 }
 
-/// How a root differs from the published one, one sentence each.
+/// Returns how a root differs from the published one, one sentence each.
 pub(super) fn root_changes(old: &Document, new: &Document, keyring: &Keyring) -> Vec<String> {
     let mut changes = vec![
         format!("root: version {} becomes {}", old.version(), new.version()),
@@ -66,7 +67,7 @@ pub(super) fn root_changes(old: &Document, new: &Document, keyring: &Keyring) ->
     changes
 }
 
-/// Whether only version and expiry date differ.
+/// Returns whether only version and expiry date differ.
 pub(super) fn is_renewal(old: &Document, new: &Document) -> bool {
     other_fields(old, new, &[]).is_empty()
 }
@@ -140,7 +141,7 @@ fn other_fields(old: &Document, new: &Document, known: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// How targets differ from the published ones, one sentence each.
+/// Returns how targets differ from the published ones, one sentence each.
 pub(super) fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<String> {
     let empty = Map::new();
     let entries = |document: Option<&Document>| {

@@ -3,7 +3,7 @@
 use crate::project::ROLES;
 use clap::ValueEnum;
 
-/// A top-level role.
+/// Names a top-level role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Role {
     Root,

@@ -1,4 +1,4 @@
-//! `notsotuf rollout`.
+//! Implements `notsotuf rollout`.
 
 use super::app::App;
 use super::context::Context;
@@ -30,7 +30,7 @@ pub(super) struct Rollout {
     app: App,
 }
 
-/// `10` or `10%`.
+/// Reads `10` or `10%`.
 pub(super) fn parse_percent(text: &str) -> Result<u64, String> {
     let number = text.strip_suffix('%').unwrap_or(text);
     let percent = number.parse().ok().filter(|percent| *percent <= 100);

@@ -1,4 +1,4 @@
-//! `notsotuf serve`.
+//! Implements `notsotuf serve`.
 
 use super::context::Context;
 use super::error::Error;

@@ -1,4 +1,4 @@
-//! `notsotuf ship`.
+//! Implements `notsotuf ship`.
 
 use super::app::App;
 use super::context::Context;

@@ -1,4 +1,4 @@
-//! `notsotuf sign`.
+//! Implements `notsotuf sign`.
 
 use super::context::Context;
 use super::error::Error;
@@ -30,7 +30,7 @@ pub(super) struct Sign {
     yes: bool,
 }
 
-/// `notsotuf sign ROLE`.
+/// Runs `notsotuf sign ROLE`.
 pub(super) fn run(args: &Sign, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let published = Published::load(project)?;

@@ -1,4 +1,4 @@
-//! `notsotuf status`.
+//! Implements `notsotuf status`.
 
 use super::context::Context;
 use super::error::Error;
@@ -11,7 +11,7 @@ use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::tuf::metadata::format_time;
 use serde_json::{Value, json};
 
-/// Seconds.
+/// Counts the seconds of a day.
 pub(super) const DAY: i64 = 86_400;
 
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(super) fn parse_time(text: &str) -> Result<i64, String> {
         .ok_or_else(|| "that is too long".into())
 }
 
-/// `notsotuf status`.
+/// Runs `notsotuf status`.
 pub(super) fn run(args: &Status, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let published = Published::load(project)?;

@@ -14,7 +14,7 @@ pub(super) fn beside_this_program() -> PathBuf {
     folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name))
 }
 
-/// The version of that one.
+/// Returns the version of the stub beside this program.
 pub(super) fn at_hand() -> Option<Version> {
     let program = fs::read_optional(&beside_this_program(), MAX_STUB)
         .ok()

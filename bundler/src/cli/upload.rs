@@ -1,4 +1,4 @@
-//! Uploading.
+//! Implements `notsotuf upload`.
 
 use super::context::Context;
 use super::error::Error;
@@ -54,7 +54,7 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// What `notsotuf upload TO --verify` says.
+    /// Runs `notsotuf upload TO --verify`.
     pub(super) fn and_verify(to: Option<String>) -> Self {
         Upload {
             to,
@@ -66,8 +66,8 @@ impl Upload {
     }
 }
 
-/// Where to: what the command line says, relative to the working directory,
-/// or the settings, relative to themselves.
+/// Returns the destination: what the command line says, relative to the working
+/// directory, or the settings, relative to themselves.
 pub(super) fn destination(
     project: &Project,
     argument: Option<&str>,

@@ -1,4 +1,4 @@
-//! `notsotuf verify`.
+//! Implements `notsotuf verify`.
 
 use super::context::Context;
 use super::error::Error;
@@ -34,7 +34,7 @@ pub(super) struct Verify {
     metadata_only: bool,
 }
 
-/// `notsotuf verify`.
+/// Runs `notsotuf verify`.
 pub(super) fn run(args: &Verify, context: &Context) -> Result<(), Error> {
     let open = || context.project();
     let project = match (&args.root, &args.url) {
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Verify, context: &Context) -> Result<(), Error> {
     Err(Error::Problems(problems.len()))
 }
 
-/// What [`check`] found.
+/// Holds what [`check`] found.
 pub(super) struct Checked {
     pub report: Report,
     /// The version of the timestamp, if what is there is newer than what is

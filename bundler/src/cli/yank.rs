@@ -1,4 +1,4 @@
-//! `notsotuf yank`.
+//! Implements `notsotuf yank`.
 
 use super::app::App;
 use super::context::Context;

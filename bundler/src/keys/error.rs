@@ -4,7 +4,7 @@ use crate::child::PASSPHRASE;
 use notsotuf_stub::fs::FsError;
 use std::path::{Path, PathBuf};
 
-/// Why a key cannot be used.
+/// Says why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
     /// The file system.
@@ -127,7 +127,7 @@ pub(crate) enum KeyError {
     Random,
 }
 
-/// What closes a file to others.
+/// Says how a file can be closed to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PermissionFix {
     /// Its permissions.
@@ -137,7 +137,7 @@ pub(crate) enum PermissionFix {
 }
 
 impl PermissionFix {
-    /// What to do, in words.
+    /// Says in words what to do.
     pub(crate) fn words(self, path: &Path) -> String {
         match self {
             PermissionFix::Chmod => {
@@ -153,7 +153,7 @@ impl PermissionFix {
     }
 }
 
-/// A path as a shell takes it for one word.
+/// Returns a path as a shell takes it for one word.
 pub(super) fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
@@ -164,7 +164,7 @@ pub(super) fn shell_word(path: &Path) -> String {
     }
 }
 
-/// The variable with the passphrase of one key.
+/// Returns the name of the variable with the passphrase of one key.
 pub(super) fn variable(name: &str) -> String {
     format!("{PASSPHRASE}_{}", name.to_uppercase().replace('-', "_"))
 }

@@ -1,4 +1,5 @@
-//! Private keys that this program never sees: in a KMS, an HSM, a YubiKey.
+//! Signs with private keys that this program never sees: in a KMS, an HSM, a
+//! YubiKey.
 //!
 //! The protocol: the command that the settings name is run in the project's
 //! folder. It gets the payload on standard input, and in its environment
@@ -16,7 +17,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-/// An external signer.
+/// Names an external signer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct External {
@@ -30,7 +31,7 @@ pub(crate) struct External {
 }
 
 impl External {
-    /// Has `payload` signed, and checks the signature.
+    /// Has an external signer sign `payload`, and checks the signature.
     ///
     /// # Errors
     /// [`KeyError::External`].

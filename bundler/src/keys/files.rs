@@ -1,4 +1,4 @@
-//! Files of keys: what is in a folder, and new ones.
+//! Finds the files of keys in a folder, and writes new ones.
 
 use super::error::KeyError;
 use super::pem::{self, ReadError};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// A key file larger than this is none.
 const MAX_KEY: u64 = 64 << 10;
 
-/// What a file with a private key tells without its passphrase.
+/// Says what a file with a private key tells without its passphrase.
 pub(super) enum Held {
     /// It is not encrypted; this is its public half.
     Plain(PublicKey),
@@ -23,7 +23,7 @@ pub(super) enum Held {
     Broken,
 }
 
-/// What is in a folder of keys.
+/// Lists what is in a folder of keys.
 #[derive(Default)]
 pub(super) struct Found {
     /// Public keys, with their names.
@@ -88,7 +88,7 @@ pub(super) fn is_encrypted_file(path: &Path) -> bool {
     matches!(read(path), Ok(Some(text)) if is_encrypted(&text))
 }
 
-/// The seed of a private key.
+/// Returns the seed of a private key.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -134,7 +134,7 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     Ok(Some(text))
 }
 
-/// A new key, not written yet.
+/// Holds a new key that was not written yet.
 pub(crate) struct NewKey {
     /// Its name.
     pub name: String,
@@ -175,7 +175,8 @@ impl NewKey {
         })
     }
 
-    /// The names of its files in a folder: the private one, the public one.
+    /// Returns the names of the key's files in a folder: the private one, the
+    /// public one.
     pub(crate) fn paths(name: &str, folder: &Path) -> [PathBuf; 2] {
         ["pem", "pub"].map(|extension| folder.join(format!("{name}.{extension}")))
     }
@@ -246,7 +247,8 @@ pub(crate) fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FsErro
     fs::sync_dir(folder)
 }
 
-/// The public half of a private key in a known form that needs no passphrase.
+/// Returns the public half of a private key in a known form that needs no
+/// passphrase.
 pub(crate) fn plain_public(text: &str) -> Option<PublicKey> {
     let seed = if text.trim_start().starts_with('{') {
         securesystemslib::read_private(text, None)

@@ -1,4 +1,4 @@
-//! All keys at hand: the keystore, further folders, external signers.
+//! Gathers all keys at hand: the keystore, further folders, external signers.
 //!
 //! The halves of a key may be in different folders, and be called as they
 //! like: a plain private key says itself which public key is its own, one
@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Where the private half of a key is.
+/// Says where the private half of a key is.
 #[derive(Debug, Clone)]
 pub(crate) enum Private {
     /// Not at hand.
@@ -30,7 +30,7 @@ pub(crate) enum Private {
     External(External),
 }
 
-/// What is known of a key without its passphrase.
+/// Holds what is known of a key without its passphrase.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyInfo {
     /// Its name: that of its file.
@@ -60,7 +60,7 @@ impl KeyInfo {
         self.name == name || self.also.iter().any(|also| also == name)
     }
 
-    /// Whether the private half is at hand.
+    /// Returns whether the private half is at hand.
     pub(crate) fn can_sign(&self) -> bool {
         !matches!(self.private, Private::Absent)
     }
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Seed {
     }
 }
 
-/// The keys at hand.
+/// Holds the keys at hand.
 #[derive(Debug, Clone)]
 pub(crate) struct Keyring {
     folders: Vec<PathBuf>,
@@ -206,7 +206,7 @@ impl Keyring {
         paired.chain(&self.unpaired).map(PathBuf::as_path).collect()
     }
 
-    /// The key of that name.
+    /// Returns the key of that name.
     ///
     /// # Errors
     /// [`KeyError::Missing`].
@@ -219,13 +219,13 @@ impl Keyring {
         })
     }
 
-    /// Where keys are looked for.
+    /// Returns the places in which keys were looked for.
     pub(crate) fn places(&self) -> String {
         let folders = self.folders.iter().map(|f| f.display().to_string());
         folders.collect::<Vec<_>>().join(", ")
     }
 
-    /// The key that is this one.
+    /// Returns the key that is the same as this one.
     pub(crate) fn find(&self, public: &PublicKey) -> Option<&KeyInfo> {
         self.place(public).map(|at| &self.keys[at])
     }

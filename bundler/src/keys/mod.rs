@@ -1,5 +1,5 @@
-//! Keys: files that OpenSSL reads, key files of securesystemslib, and keys
-//! that never leave a device.
+//! Handles keys: files that OpenSSL reads, key files of securesystemslib, and
+//! keys that never leave a device.
 //!
 //! A key NAME is two files in a key folder: `NAME.pub`, the public key as a
 //! PEM SubjectPublicKeyInfo (ed25519, ecdsa on P-256 or P-384, RSA), and, for

@@ -1,5 +1,5 @@
-//! Where passphrases come from: never from the command line, where other
-//! programs could read them.
+//! Gets passphrases: never from the command line, where other programs could
+//! read them.
 
 use super::error::{KeyError, variable};
 use super::pem::ReadError;
@@ -33,7 +33,8 @@ pub(crate) struct Passphrases {
 }
 
 impl Passphrases {
-    /// With a file to read the passphrase from, or without.
+    /// Creates a source of passphrases, with a file to read them from, or
+    /// without.
     pub(crate) fn new(file: Option<PathBuf>) -> Self {
         Passphrases {
             file,
@@ -41,7 +42,7 @@ impl Passphrases {
         }
     }
 
-    /// The same for every key.
+    /// Creates a source with the same passphrase for every key.
     #[cfg(test)]
     pub(crate) fn fixed(text: &str) -> Self {
         Passphrases {
@@ -50,7 +51,7 @@ impl Passphrases {
         }
     }
 
-    /// The file that was named, for `doctor`.
+    /// Returns the file that was named, for `doctor`.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
@@ -113,7 +114,7 @@ impl Passphrases {
         Err(failed(ReadError::Passphrase, "typed"))
     }
 
-    /// A passphrase for a new key; at a terminal it is asked for twice.
+    /// Chooses a passphrase for a new key; at a terminal it is asked for twice.
     ///
     /// # Errors
     /// [`KeyError::NoPassphrase`] if no source has one, or it is empty.

@@ -1,4 +1,4 @@
-//! PEM files: RFC 5958 (PKCS#8), RFC 8410 (ed25519 in it).
+//! Reads and writes PEM files: RFC 5958 (PKCS#8), RFC 8410 (ed25519 in it).
 
 use super::public_key::PublicKey;
 use super::signer::Signer;
@@ -24,7 +24,7 @@ const SCRYPT_P: u32 = 1;
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
-/// Why a private key cannot be read.
+/// Says why a private key cannot be read.
 pub(crate) enum ReadError {
     /// It does not decrypt.
     Passphrase,
@@ -39,7 +39,7 @@ fn algorithm() -> AlgorithmIdentifierRef<'static> {
     }
 }
 
-/// The private key with this seed, encrypted if there is a passphrase.
+/// Writes the private key with this seed, encrypted if there is a passphrase.
 ///
 /// Version 1 of the structure, without the public key, since older OpenSSLs
 /// do not read version 2.
@@ -114,7 +114,7 @@ pub(super) fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 
     seed.map_err(|_| form(&"it does not have 32 bytes"))
 }
 
-/// The public key of an ed25519 signer as a PEM file.
+/// Writes the public key of an ed25519 signer as a PEM file.
 pub(super) fn write_public(signer: &Signer) -> Result<String, String> {
     let public = signer.public.to_json();
     let public = public["keyval"]["public"].as_str().and_then(decode_hex);

@@ -1,4 +1,4 @@
-//! Who may read a file with a secret, as ssh asks it of private keys.
+//! Checks who may read a file with a secret, as ssh does with private keys.
 
 use super::error::{KeyError, PermissionFix};
 use notsotuf_stub::fs;
@@ -43,9 +43,9 @@ pub(crate) fn close(path: &Path) -> Result<bool, fs::FsError> {
     Ok(true)
 }
 
-/// The permissions of a file of this user that others may use; `None` for
-/// what is closed, another's, no file (a pipe from another program, say), or
-/// not there.
+/// Returns the permissions of a file of this user that others may use; `None`
+/// for one that is closed, of another user, no file (a pipe from another
+/// program, say), or not there.
 #[cfg(unix)]
 pub(super) fn too_open(path: &Path) -> Result<Option<u32>, fs::FsError> {
     use std::os::unix::fs::MetadataExt;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub(crate) struct PublicKey(Key);
 
 impl PublicKey {
-    /// An ed25519 key.
+    /// Creates an ed25519 key.
     pub(crate) fn ed25519(public: &[u8; 32]) -> Self {
         Self::new("ed25519", "ed25519", encode_hex(public))
     }
@@ -27,7 +27,7 @@ impl PublicKey {
         serde_json::from_value(key.clone()).ok().map(PublicKey)
     }
 
-    /// As TUF metadata lists it.
+    /// Returns the key as TUF metadata lists it.
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "keytype": self.0.keytype,
@@ -36,9 +36,9 @@ impl PublicKey {
         })
     }
 
-    /// Its id: SHA-256 over the canonical form, as securesystemslib computes
-    /// it (TUF specification section 4.2). In metadata that another program
-    /// made it may go by another one.
+    /// Returns the key's id: SHA-256 over the canonical form, as
+    /// securesystemslib computes it (TUF specification, section 4.2). In
+    /// metadata that another program made, the key may have another id.
     pub(crate) fn id(&self) -> String {
         let form = canonical_json::canonical(&self.to_json()).expect("it has no numbers");
         sha256_hex(&form)

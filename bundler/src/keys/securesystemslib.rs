@@ -1,7 +1,7 @@
-//! Key files of securesystemslib up to 0.31, as tufup and original notsotuf
-//! have them: JSON, or, encrypted, five hexadecimal fields joined by `@@@@`:
-//! salt, PBKDF2 iterations, HMAC-SHA256 of the ciphertext, counter block, and
-//! the JSON in AES-256-CTR.
+//! Reads key files of securesystemslib up to 0.31, as tufup and the original
+//! notsotuf have them: JSON, or, encrypted, five hexadecimal fields joined by
+//! `@@@@`: salt, PBKDF2 iterations, HMAC-SHA256 of the ciphertext, counter
+//! block, and the JSON in AES-256-CTR.
 
 use super::pem::ReadError;
 use super::public_key::PublicKey;
@@ -41,7 +41,7 @@ pub(super) fn read_public(text: &str) -> Result<PublicKey, String> {
         .ok_or_else(|| "its public value is not 32 bytes in hexadecimal".into())
 }
 
-/// The seed of a private key.
+/// Reads the seed of a private key.
 pub(super) fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
     let form = |reason: &str| ReadError::Form(reason.into());
     let decrypted;

@@ -6,7 +6,7 @@ use super::public_key::PublicKey;
 use notsotuf_stub::hex::encode_hex;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-/// A private key, ready to sign.
+/// Holds a private key that is ready to sign.
 pub(crate) struct Signer {
     pub public: PublicKey,
     pub backend: KeyBackend,
@@ -27,8 +27,8 @@ impl Signer {
         }
     }
 
-    /// The signature, in hexadecimal. One that an external signer makes is
-    /// checked.
+    /// Signs a payload, and returns the signature in hexadecimal. One that an
+    /// external signer makes is checked.
     ///
     /// # Errors
     /// [`KeyError::External`].

@@ -11,14 +11,15 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The version of the specification that is written; python-tuf 4 to 7 and
-/// tufup read it.
+/// Names the version of the specification that is written; python-tuf 4 to 7
+/// and tufup read it.
 pub(super) const SPEC_VERSION: &str = "1.0.31";
 
 pub(super) const DAY: i64 = 86_400;
 
-/// The version after `version`. Clients in Python and in JavaScript read
-/// integers of other sizes, so the bound is far below that of this program.
+/// Returns the version after `version`. Clients in Python and in JavaScript
+/// read integers of other sizes, so the bound is far below that of this
+/// program.
 ///
 /// # Errors
 /// [`MetadataError::Version`].
@@ -33,7 +34,7 @@ pub(super) fn next_version(role: &str, version: u64) -> Result<u64, MetadataErro
     }
 }
 
-/// A metadata file: `{"signatures": [...], "signed": {...}}`.
+/// Holds a metadata file: `{"signatures": [...], "signed": {...}}`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Document(Value);
 
@@ -84,7 +85,7 @@ impl Document {
         tuf::metadata::parse_time(text).unwrap_or(UnixTime::MIN)
     }
 
-    /// How many keys must sign `role`, if this is a root.
+    /// Returns how many keys must sign `role`, if this is a root.
     pub(crate) fn threshold(&self, role: &str) -> u64 {
         self.signed()["roles"][role]["threshold"]
             .as_u64()
@@ -119,8 +120,8 @@ impl Document {
         Ok(())
     }
 
-    /// How many distinct keys that `root` gives `role` have signed this, and
-    /// how many must.
+    /// Counts the distinct keys that `root` gives `role` and that have signed
+    /// this document; returns also how many must.
     ///
     /// # Errors
     /// If this or the root is malformed.
@@ -143,7 +144,8 @@ impl Document {
         Ok((have, keys.threshold))
     }
 
-    /// Whether enough keys that `root` gives `role` have signed this.
+    /// Returns whether enough keys that `root` gives `role` have signed the
+    /// document.
     ///
     /// # Errors
     /// If this or the root is malformed.
@@ -152,7 +154,8 @@ impl Document {
         Ok(have as u64 >= need)
     }
 
-    /// Whether this has a valid signature by `key`, under the id `id`.
+    /// Returns whether the document has a valid signature by `key`, under the
+    /// id `id`.
     pub(crate) fn has_signature(&self, id: &str, key: &PublicKey) -> bool {
         let Ok(payload) = canonical_json::canonical(self.signed()) else {
             return false;
@@ -164,7 +167,7 @@ impl Document {
             .any(|signature| key.verifies(&payload, &signature))
     }
 
-    /// The file.
+    /// Returns the bytes of the file.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(&self.0).expect("a JSON value")
     }
@@ -183,7 +186,7 @@ pub(crate) fn file_name(role: &str, version: u64, consistent: bool) -> String {
     }
 }
 
-/// The application and version of each archive among target entries.
+/// Returns the application and version of each archive among target entries.
 pub(crate) fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> {
     let targets = entries.keys().filter_map(|path| TargetName::parse(path));
     let archives = targets.filter(|target| target.kind == TargetKind::Archive);

@@ -5,7 +5,7 @@ use notsotuf_stub::fs::FsError;
 use notsotuf_stub::tuf::TufError;
 use std::path::PathBuf;
 
-/// What can be wrong with metadata.
+/// Says what can be wrong with metadata.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MetadataError {
     /// The file system.
@@ -135,7 +135,7 @@ pub(crate) enum MetadataError {
 }
 
 impl MetadataError {
-    /// Whether something does not verify.
+    /// Returns whether the error means that something does not verify.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(
             self,

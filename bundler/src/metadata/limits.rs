@@ -1,22 +1,23 @@
-//! How large metadata may become. Clients refuse what is larger, and then
-//! nothing that is published reaches them any more, so it is not published.
+//! Limits how large metadata may become. Clients refuse what is larger, and
+//! then nothing that is published reaches them any more, so it is not
+//! published.
 
 use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::tuf::Limits;
 use serde_json::{Map, Value};
 
-/// The most that is read here: what is too large for clients already must
-/// still be open to mending.
+/// Limits what is read here: what is too large for clients already must still
+/// be open to fixing.
 pub(crate) const READ: u64 = 64 << 20;
 /// From so many percent of the bound on it is said.
 const WARN_FROM: u64 = 60;
 /// What signatures, expiry date and the like take.
 const FRAME: u64 = 4096;
-/// The most that `add --meta` and `add --notes` may take: all clients fetch
-/// those of all releases, each time one of them changes.
+/// Limits what `add --meta` and `add --notes` may take: every client fetches
+/// those of every release, each time one of them changes.
 pub(crate) const PER_RELEASE: u64 = 16 << 10;
 
-/// Targets metadata that clients would refuse.
+/// Describes targets metadata that clients would refuse.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "targets metadata would have {}, but clients refuse more than {}: nothing is published. \

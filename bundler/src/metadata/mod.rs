@@ -1,6 +1,6 @@
-//! TUF metadata: reading what is published, editing, signing, and checking
-//! it as a client would. Documents stay JSON values, so fields that this
-//! program does not know survive.
+//! Handles TUF metadata: reads what is published, edits, signs, and checks it
+//! as a client would. Documents stay JSON values, so fields that this program
+//! does not know survive.
 
 mod client_check;
 mod document;

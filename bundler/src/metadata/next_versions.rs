@@ -1,4 +1,4 @@
-//! The next metadata of the roles below root.
+//! Makes the next metadata of the roles below root.
 
 use super::document::{DAY, Document, file_name, in_days, next_version};
 use super::error::MetadataError;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// New metadata, signed and not written yet.
+/// Holds new metadata, signed and not written yet.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Update {
     /// Files in the order in which they must be written.
@@ -128,8 +128,8 @@ fn keep_delegated(published: &Published, fields: &mut Map<String, Value>) {
     }
 }
 
-/// The root whose keys sign what is published next: the drafted one, if there
-/// is one.
+/// Returns the root whose keys sign what is published next: the drafted one, if
+/// there is one.
 ///
 /// # Errors
 /// [`MetadataError::HalfSigned`] if the draft misses signatures.
@@ -243,7 +243,8 @@ pub(crate) fn has_targets_draft(project: &Project) -> bool {
     draft_path(project).exists()
 }
 
-/// The next targets metadata for `entries`, half signed or not signed at all.
+/// Returns the next targets metadata for `entries`, half signed or not signed
+/// at all.
 ///
 /// # Errors
 /// If what is half signed is malformed.

@@ -1,6 +1,6 @@
-//! What is published, loaded as a client loads it: from a root that is
-//! trusted already, with all signatures, thresholds, versions and hashes
-//! checked. Expiry dates may be past, since renewing them is what is loaded for.
+//! Loads what is published as a client loads it: from a root that is trusted
+//! already, with all signatures, thresholds, versions and hashes checked.
+//! Expiry dates may be past, since renewing them is what it is loaded for.
 
 use super::document::{Document, file_name};
 use super::error::MetadataError;
@@ -17,8 +17,8 @@ type Read<'a, E> = &'a mut dyn FnMut(&str, u64) -> Result<Option<Vec<u8>>, E>;
 /// A time at which nothing is expired.
 const BEFORE_ALL: UnixTime = UnixTime::MIN;
 
-/// Bounds on what is loaded: a repository that is too large for clients can
-/// still be looked at, and mended.
+/// Limits what is loaded: a repository that is too large for clients can still
+/// be looked at, and fixed.
 pub(super) const BOUNDS: Limits = Limits {
     root: 512_000,
     timestamp: 16_384,
@@ -29,8 +29,8 @@ pub(super) const BOUNDS: Limits = Limits {
     delegations: 32,
 };
 
-/// The published metadata of all top-level roles; those but the root may not
-/// be published yet.
+/// Holds the published metadata of all top-level roles; those but the root may
+/// not be published yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     /// The newest root.
@@ -95,7 +95,7 @@ impl Published {
         }
     }
 
-    /// All roots, oldest first, with the names of their files.
+    /// Returns all roots, oldest first, with the names of their files.
     pub(crate) fn roots(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let roots = self
             .files
@@ -104,7 +104,7 @@ impl Published {
         roots.map(|(file, bytes)| (file.as_str(), bytes.as_slice()))
     }
 
-    /// The published metadata of a role.
+    /// Returns the published metadata of a role.
     pub(crate) fn document(&self, role: &str) -> Option<&Document> {
         match role {
             "root" => Some(&self.root),
@@ -114,7 +114,7 @@ impl Published {
         }
     }
 
-    /// The file of a role other than root.
+    /// Returns the file of a role other than root.
     pub(crate) fn file(&self, role: &str) -> Option<&[u8]> {
         let version = self.document(role)?.version();
         let name = file_name(role, version, self.consistent_snapshot());
@@ -143,7 +143,7 @@ impl Published {
 }
 
 impl State {
-    /// That of `published`; `None` while only its root is.
+    /// Returns the state of `published`; `None` while only its root is.
     pub(crate) fn of(published: &Published) -> Option<Self> {
         let known = |role: &str| {
             Some(Known {
@@ -169,7 +169,7 @@ fn has_more(metadata: &Path) -> Result<bool, FsError> {
     Ok(names.any(|name| name.ends_with("targets.json") || name.ends_with("snapshot.json")))
 }
 
-/// Whether two files say the same, by whomever they are signed.
+/// Returns whether two files say the same, whoever signed them.
 pub(crate) fn same_signed(path: &Path, one: &[u8], other: &[u8]) -> Result<bool, MetadataError> {
     let (one, other) = (Document::parse(path, one)?, Document::parse(path, other)?);
     Ok(one.signed() == other.signed())

@@ -26,8 +26,8 @@ pub(crate) fn signers(
     Ok(signers)
 }
 
-/// The keys that `root` gives `role`, by id; `None` for those of a kind that
-/// this program does not know.
+/// Returns the keys that `root` gives `role`, by id; `None` for those of a kind
+/// that this program does not know.
 pub(crate) fn role_keys(role: &str, root: &Document) -> Vec<(String, Option<PublicKey>)> {
     let ids = root.signed()["roles"][role]["keyids"].as_array();
     let ids = ids.into_iter().flatten().filter_map(Value::as_str);
@@ -40,7 +40,8 @@ pub(crate) fn role_keys(role: &str, root: &Document) -> Vec<(String, Option<Publ
     .collect()
 }
 
-/// What the keys that `root` gives `role` are called here; else their ids.
+/// Returns the names that the keys of `role` in `root` have here; else their
+/// ids.
 pub(crate) fn key_names(role: &str, root: &Document, keyring: &Keyring) -> Vec<String> {
     let keys = role_keys(role, root).into_iter();
     keys.map(|(id, key)| {

@@ -1,5 +1,5 @@
-//! Changing who signs what: drafts of the next root, which are signed one by
-//! one and published only when enough keys, old and new, have signed.
+//! Changes who signs what: drafts of the next root, which are signed one by one
+//! and published only when enough keys, old and new, have signed.
 
 use super::document::{Document, in_days, next_version};
 use super::error::{MetadataError, RootChangeError};
@@ -13,8 +13,8 @@ use notsotuf_stub::tuf::{Limits, UnixTime};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
-/// The first root of a repository: who signs each of [`ROLES`], and how many
-/// of them must.
+/// Makes the first root of a repository, which says who signs each of
+/// [`ROLES`], and how many of them must.
 ///
 /// # Errors
 /// [`RootChangeError`] if a threshold cannot be met, or what is wrong
@@ -60,12 +60,12 @@ pub(crate) fn first_root(
     Ok(root)
 }
 
-/// Where the draft of the next root is kept.
+/// Returns the path of the draft of the next root.
 pub(super) fn draft_path(project: &Project) -> PathBuf {
     project.pending().join("root.json")
 }
 
-/// The draft of the next root, if there is one.
+/// Returns the draft of the next root, if there is one.
 ///
 /// # Errors
 /// If it is malformed. One that is not the next any more is none.

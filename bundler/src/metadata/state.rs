@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One version of one role.
+/// Names one version of one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known {
     /// The version.
@@ -11,7 +11,7 @@ pub(crate) struct Known {
     pub sha256: String,
 }
 
-/// Which versions make a published state.
+/// Says which versions make a published state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub(crate) struct State {
@@ -30,8 +30,8 @@ impl State {
         ]
     }
 
-    /// The first role in which this is older than `other`: its version here
-    /// and there.
+    /// Returns the first role in which this state is older than `other`, with
+    /// its version here and there.
     pub(crate) fn older_than(&self, other: &State) -> Option<(&'static str, u64, u64)> {
         if self.root < other.root {
             return Some(("root", self.root, other.root));
@@ -43,8 +43,8 @@ impl State {
             .map(|((role, here), (_, there))| (role, here.version, there.version))
     }
 
-    /// The first role that has the same version as in `other` and another
-    /// content.
+    /// Returns the first role that has the same version as in `other`, but
+    /// different content.
     pub(crate) fn differs_from(&self, other: &State) -> Option<(&'static str, u64)> {
         let both = self.roles().into_iter().zip(other.roles());
         let mut other = both.filter(|((_, here), (_, there))| {

@@ -1,4 +1,4 @@
-//! What a project trusts and remembers outside of the folder that is
+//! Keeps what a project trusts and remembers outside of the folder that is
 //! published: its root, and which versions were published last. Whoever can
 //! write to the published folder can change neither.
 
@@ -26,7 +26,7 @@ pub(crate) const MEMORY: &str = "notsotuf-published.json";
 /// and 10 for each release that ever was.
 const MAX_MEMORY: u64 = 4 << 20;
 
-/// What a project remembers of what it published.
+/// Holds what a project remembers of what it published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Memory {
     /// SHA-256 of each root, from the first on.
@@ -50,7 +50,7 @@ impl Memory {
         }
     }
 
-    /// Whether `found`, in `folder`, is not older than what is remembered,
+    /// Checks that `found`, in `folder`, is not older than what is remembered,
     /// and not another version of it.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Whether the roots are those that were published.
+    /// Checks that the roots are those that were published.
     ///
     /// # Errors
     /// [`MetadataError::Untrusted`].
@@ -152,7 +152,7 @@ impl Published {
     }
 }
 
-/// What a project trusts.
+/// Holds what a project trusts.
 #[derive(Debug)]
 pub(crate) struct Trust {
     folder: PathBuf,
@@ -188,7 +188,7 @@ impl Trust {
         })
     }
 
-    /// Where the pinned root is.
+    /// Returns the path of the pinned root.
     pub(crate) fn pin(&self) -> PathBuf {
         self.folder.join(PIN)
     }
@@ -215,7 +215,7 @@ impl Trust {
         Ok(new)
     }
 
-    /// Whether a release of this number was published.
+    /// Returns whether a release of this number was published.
     pub(crate) fn was_used(&self, app: &str, version: &Version) -> bool {
         let versions = self.memory.used.get(app);
         versions.is_some_and(|versions| versions.contains(version))

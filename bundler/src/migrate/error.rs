@@ -6,7 +6,7 @@ use crate::project::ProjectError;
 use notsotuf_stub::fs::FsError;
 use std::path::PathBuf;
 
-/// Why a repository cannot be taken over. Nothing of it is changed.
+/// Says why a repository cannot be imported. Nothing of it is changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportError {
     /// The settings of the new project.

@@ -1,10 +1,10 @@
-//! Where the folders are that tufup's settings name. Those may be of another
+//! Finds the folders that tufup's settings name. Those may be of another
 //! machine: older versions write whole paths.
 
 use super::error::ImportError;
 use std::path::{Path, PathBuf};
 
-/// A folder with settings of tufup.
+/// Names a folder with settings of tufup.
 pub(super) struct Place<'a> {
     /// The folder.
     pub folder: &'a Path,
@@ -13,7 +13,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The folder of the repository.
+    /// Returns the folder of the repository.
     ///
     /// # Errors
     /// [`ImportError::Elsewhere`] if there is none.
@@ -30,7 +30,8 @@ impl Place<'_> {
             })
     }
 
-    /// The folder of the keys, which may be on a medium that is not here.
+    /// Returns the folder of the keys, which may be on a medium that is not
+    /// here.
     pub(super) fn keystore(&self, named: &str, warnings: &mut Vec<String>) -> PathBuf {
         if let Some(found) = self.find(named, "keys_dir", &Path::is_dir, warnings) {
             return found;

@@ -1,5 +1,5 @@
-//! A repository of PyUpdater 4: its signed list of releases is checked, and
-//! its archives are unpacked, to be added to a new project.
+//! Imports a repository of PyUpdater 4: its signed list of releases is checked,
+//! and its archives are unpacked, to be added to a new project.
 //!
 //! There is no specification. What is read here is what PyUpdater's
 //! `core/key_handler`, `core/package_handler` and `client` write and read.
@@ -26,7 +26,7 @@ const CONFIG: &str = ".pyupdater/config.pyu";
 /// The largest file of those that is read.
 const MAX_LIST: u64 = 64 << 20;
 
-/// What there is to take over.
+/// Lists what there is to import.
 #[derive(Debug)]
 pub(crate) struct PyUpdaterRepository {
     /// PyUpdater's `APP_NAME`.
@@ -43,7 +43,7 @@ pub(crate) struct PyUpdaterRepository {
     pub assets: Vec<String>,
 }
 
-/// One release for one platform.
+/// Names one release for one platform.
 #[derive(Debug)]
 pub(crate) struct PyUpdaterRelease {
     /// The name here.
@@ -245,7 +245,8 @@ impl PyUpdaterRepository {
         Ok(())
     }
 
-    /// The applications there will be, and what they are in PyUpdater.
+    /// Returns the applications that there will be, and what they are in
+    /// PyUpdater.
     pub(crate) fn apps(&self) -> BTreeMap<String, PyUpdaterName> {
         let apps = self.releases.iter();
         apps.map(|release| (release.app.clone(), release.old.clone()))

@@ -1,5 +1,5 @@
-//! The last release that clients of PyUpdater install: an archive as PyUpdater
-//! makes them, with a first-install folder in it.
+//! Makes the last release that clients of PyUpdater install: an archive as
+//! PyUpdater makes them, with a first-install folder in it.
 
 use crate::pack::archive::{self, PackError};
 use crate::project::{Project, PyUpdaterName};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// Why there is no bridge.
+/// Says why there is no bridge.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BridgeError {
     /// The file system.
@@ -56,7 +56,7 @@ pub(crate) enum BridgeError {
     Exists(PathBuf),
 }
 
-/// What was made.
+/// Says what was made.
 #[derive(Debug)]
 pub(crate) struct Bridge {
     /// The release in it.

@@ -1,6 +1,6 @@
-//! A repository of tufup or of original notsotuf, in place: its settings file
-//! is read, its keys, its metadata and its targets stay where they are and are
-//! continued.
+//! Imports a repository of tufup or of the original notsotuf in place: its
+//! settings file is read, its keys, its metadata and its targets stay where
+//! they are and are continued.
 
 use super::error::ImportError;
 use super::place::Place;
@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Which of the two Python packages made the repository.
+/// Says which of the two Python packages made the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavour {
     /// tufup, 0.2 and later.
@@ -37,7 +37,7 @@ impl Flavour {
     }
 }
 
-/// What was taken over.
+/// Says what was imported.
 #[derive(Debug)]
 pub(crate) struct Imported {
     /// The application.

@@ -1,5 +1,5 @@
-//! Deterministic archives: the same bundle gives the same bytes, whenever,
-//! wherever and by whomever it is packed.
+//! Makes deterministic archives: the same bundle gives the same bytes,
+//! whenever, wherever and by whomever it is packed.
 
 use crate::pack::parallel_gzip::Gzip;
 use indicatif::ProgressBar;
@@ -15,7 +15,7 @@ use tar::{Builder, EntryType, Header};
 /// can hold, for those who repack.
 const MTIME: u64 = 315_532_800;
 
-/// Why a bundle cannot be packed.
+/// Says why a bundle cannot be packed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PackError {
     /// The file system.
@@ -43,7 +43,7 @@ pub(crate) enum PackError {
     Empty(PathBuf),
 }
 
-/// The tar inside an archive.
+/// Reads the tar inside an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tar {
     /// Bytes.
@@ -52,7 +52,7 @@ pub(crate) struct Tar {
     pub sha256: [u8; 32],
 }
 
-/// A file, folder or link of the bundle.
+/// Names a file, folder or link of the bundle.
 #[derive(Debug)]
 pub(crate) struct Item {
     /// `/`-separated, relative.
@@ -102,7 +102,7 @@ pub(crate) fn pack(
     Ok(tar)
 }
 
-/// All that is in a bundle, sorted.
+/// Collects all that is in a bundle, sorted.
 ///
 /// # Errors
 /// [`PackError`], naming the file.
@@ -197,7 +197,7 @@ fn append<W: Write>(
         .map_err(written)
 }
 
-/// Permission bits as they will be installed.
+/// Returns permission bits as they will be installed.
 pub(crate) fn mode(item: &Item) -> u32 {
     if item.kind.is_symlink() {
         return 0o777;

@@ -1,6 +1,6 @@
-//! Gzip (RFC 1952) on all cores: the data is cut into blocks, which are
-//! compressed apart and put together to one stream, as pigz does. Any reader
-//! of gzip reads it, and the bytes do not depend on the number of cores.
+//! Compresses by gzip (RFC 1952) on all cores: the data is cut into blocks,
+//! which are compressed apart and put together to one stream, as pigz does. Any
+//! reader of gzip reads it, and the bytes do not depend on the number of cores.
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use std::collections::VecDeque;

@@ -1,6 +1,7 @@
-//! Patches in tufup's format: a BSDIFF40 difference of the two uncompressed
-//! archives (<https://www.daemonology.net/bsdiff/>). Only for clients that
-//! still are tufup's: slow, and it takes several times the archive in memory.
+//! Makes patches in tufup's format: a BSDIFF40 difference of the two
+//! uncompressed archives (<https://www.daemonology.net/bsdiff/>). They are only
+//! for clients of tufup: making one is slow, and takes several times the
+//! archive in memory.
 
 use crate::patch::per_file::Budget;
 use crate::progress::Progress;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// Why such a patch cannot be made.
+/// Says why such a patch cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BsdiffError {
     /// The file system.

@@ -4,7 +4,7 @@ use super::settings::FILE;
 use notsotuf_stub::fs::FsError;
 use std::path::PathBuf;
 
-/// What is wrong with a project.
+/// Says what is wrong with a project.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProjectError {
     /// The file system.

@@ -5,8 +5,8 @@ use super::settings::FILE;
 use notsotuf_stub::fs::FsError;
 use std::path::{Path, PathBuf};
 
-/// Whether there is a project in the folder that is named, or else in the
-/// current one or the nearest above it; returns its folder.
+/// Returns the folder of the project: the one that is named, or else the
+/// current one or the nearest above it.
 ///
 /// # Errors
 /// [`ProjectError::Nowhere`], or [`ProjectError::Foreign`] for one above that

@@ -1,5 +1,5 @@
-//! One command at a time changes a project. The lock belongs to an open file,
-//! so the system drops it with the process, however it ends.
+//! Lets one command at a time change a project. The lock belongs to an open
+//! file, so the system drops it with the process, however it ends.
 
 use crate::output::complain;
 use notsotuf_stub::fs::FsError;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// The file, beside the settings.
 const FILE: &str = ".notsotuf-lock";
 
-/// Why a project cannot be locked.
+/// Says why a project cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
     /// The file system.
@@ -24,7 +24,7 @@ pub(crate) enum LockError {
     },
 }
 
-/// The right to change a project, until this is dropped.
+/// Gives the right to change a project, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,

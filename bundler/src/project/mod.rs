@@ -1,4 +1,5 @@
-//! A project: its settings file, and where its keys and its repository are.
+//! Handles a project: its settings file, and where its keys and its repository
+//! are.
 
 pub(crate) mod address;
 mod error;
@@ -19,7 +20,7 @@ use notsotuf_stub::catalog::TargetKind;
 use notsotuf_stub::fs::{self};
 use std::path::{Path, PathBuf};
 
-/// An open project.
+/// Holds an open project.
 #[derive(Debug, Clone)]
 pub(crate) struct Project {
     root: PathBuf,
@@ -69,7 +70,8 @@ impl Project {
     pub(crate) fn keystore(&self) -> PathBuf {
         self.root.join(&self.settings.keystore)
     }
-    /// All keys at hand: the keystore, `more` folders, external signers.
+    /// Returns all keys at hand: the keystore, `more` folders, external
+    /// signers.
     ///
     /// # Errors
     /// If one of them is malformed.
@@ -96,7 +98,7 @@ impl Project {
         self.root.join(".notsotuf-pending")
     }
 
-    /// The application that `wanted` names, or the only one.
+    /// Returns the application that `wanted` names, or the only one.
     ///
     /// # Errors
     /// [`ProjectError::NoApp`] or [`ProjectError::WhichApp`].
@@ -116,7 +118,7 @@ impl Project {
         }
     }
 
-    /// The name of a target.
+    /// Returns the name of a target.
     pub(crate) fn target(
         &self,
         app: &str,

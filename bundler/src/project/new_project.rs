@@ -1,4 +1,4 @@
-//! Writing the files of a new project: all of them, or none.
+//! Writes the files of a new project: all of them, or none.
 //!
 //! A journal names the files before the first of them is written. If the
 //! process is killed before the last one is there, the next `init` finds the
@@ -29,7 +29,7 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// One that everybody may read.
+    /// Names a file that everybody may read.
     pub(crate) fn open(path: PathBuf, bytes: impl Into<Vec<u8>>) -> Self {
         NewFile {
             path,
@@ -38,7 +38,7 @@ impl NewFile {
         }
     }
 
-    /// One that only this user may read.
+    /// Names a file that only this user may read.
     pub(crate) fn secret(path: PathBuf, bytes: impl Into<Vec<u8>>) -> Self {
         NewFile {
             secret: true,
@@ -131,9 +131,9 @@ fn write_journal(path: &Path, text: &str) -> Result<(), FsError> {
     fs::sync_dir(path.parent().unwrap_or_else(|| Path::new(".")))
 }
 
-/// What is to be in `.gitignore`: private keys, what is not published yet,
-/// and archives, which are where they are published. `None` for what is not
-/// in the folder of the project.
+/// Returns the lines for `.gitignore`: private keys, what is not published yet,
+/// and archives, which are where they are published. `None` for what is not in
+/// the folder of the project.
 pub(crate) fn ignored(keystore: &Path, repository: &Path) -> String {
     let mut text = String::new();
     if let Some(keystore) = pattern(keystore) {
@@ -172,8 +172,8 @@ fn pattern(folder: &Path) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// The lines of `wanted` that `there` does not have, after it; `None` if it
-/// has them all.
+/// Returns `there` with the lines of `wanted` that it does not have; `None` if
+/// it has them all.
 pub(crate) fn extended(there: &str, wanted: &str) -> Option<String> {
     let known: Vec<&str> = there.lines().map(str::trim).collect();
     let missing: Vec<&str> = wanted

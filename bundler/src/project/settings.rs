@@ -17,7 +17,7 @@ pub(super) const MAX_SIZE: u64 = 1 << 20;
 /// The four top-level roles, in the order in which they are listed.
 pub(crate) const ROLES: [&str; 4] = ["root", "targets", "snapshot", "timestamp"];
 
-/// For how many days new metadata of each role is valid.
+/// Says for how many days new metadata of each role is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -29,7 +29,7 @@ pub(crate) struct ExpiresDays {
 }
 
 impl ExpiresDays {
-    /// The days of one of [`ROLES`].
+    /// Returns the days of one of [`ROLES`].
     pub(crate) fn get(&self, role: &str) -> u32 {
         match role {
             "root" => self.root,
@@ -41,7 +41,7 @@ impl ExpiresDays {
     }
 }
 
-/// How patches are written.
+/// Says how patches are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub(crate) enum PatchFormat {
     /// Per file, with the members of files compared as plain bytes.
@@ -83,7 +83,7 @@ impl PatchFormat {
     }
 }
 
-/// What an application is called in the PyUpdater repository that it comes
+/// Says what an application is called in the PyUpdater repository that it comes
 /// from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,7 +94,7 @@ pub(crate) struct PyUpdaterName {
     pub platform: String,
 }
 
-/// What `ship` writes into the stub's settings.
+/// Holds what `ship` writes into the stub's settings.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Client {
@@ -114,7 +114,7 @@ pub(crate) struct Client {
     pub settings: toml::Table,
 }
 
-/// The settings file.
+/// Holds the settings file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
@@ -186,8 +186,10 @@ pub(super) fn parse(text: &str) -> Result<Settings, String> {
     Ok(settings)
 }
 
+/// Checks the name of an application.
+///
 /// # Errors
-/// What is wrong with the name of an application.
+/// What is wrong with it.
 pub(super) fn check_app(name: &str) -> Result<(), String> {
     if is_name(name) {
         return Ok(());
@@ -197,7 +199,7 @@ pub(super) fn check_app(name: &str) -> Result<(), String> {
     ))
 }
 
-/// A basic string of TOML 1.0, whose escapes are those of JSON.
+/// Writes a basic string of TOML 1.0, whose escapes are those of JSON.
 pub(crate) fn toml_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

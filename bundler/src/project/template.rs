@@ -8,7 +8,7 @@ use notsotuf_stub::fs;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What `init` is told.
+/// Holds what `init` is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
     /// Names of applications.
@@ -33,8 +33,8 @@ pub(crate) struct Template {
     pub repository: PathBuf,
 }
 
-/// The settings of a new project in `root`, as they will be read, and the
-/// text of their file.
+/// Plans a new project in `root`: returns its settings, as they will be read,
+/// and the text of their file.
 ///
 /// # Errors
 /// [`ProjectError::Exists`] if there is one, [`ProjectError::Unfinished`] if

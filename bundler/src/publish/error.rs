@@ -5,7 +5,7 @@ use crate::metadata::limits::TooLarge;
 use crate::release::ReleaseError;
 use notsotuf_stub::fs::FsError;
 
-/// Why nothing was published.
+/// Says why nothing was published.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     /// The file system.

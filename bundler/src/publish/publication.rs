@@ -1,5 +1,5 @@
-//! Publishing: targets first, `timestamp.json` last, each file whole or not
-//! at all, so that a client sees the old repository or the new one.
+//! Publishes: targets first, `timestamp.json` last, each file whole or not at
+//! all, so that a client sees the old repository or the new one.
 
 use super::error::PublishError;
 use super::move_file::move_file;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What was published.
+/// Says what was published.
 #[derive(Debug)]
 pub(crate) struct Report {
     /// Targets that are new.

@@ -1,6 +1,6 @@
 //! Says what a publication takes in.
 
-/// What to publish.
+/// Says what to publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PublishScope {
     /// All that is pending, and fresh timestamp and snapshot.

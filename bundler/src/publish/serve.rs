@@ -1,5 +1,5 @@
-//! A small static server for trying things out. Loopback only, no TLS: it is
-//! not for publishing.
+//! Serves static files for trying things out. Loopback only, no TLS: it is not
+//! for publishing.
 
 use crate::output::{Output, complain};
 use notsotuf_stub::fs;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use tiny_http::{Header, Method, Request, Response, Server};
 
-/// The server for trying things out does not start.
+/// Says why the server for trying things out does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot serve on {address}: {source}")]
 pub(crate) struct ServeError {

@@ -11,7 +11,7 @@ use notsotuf_stub::fs::FsError;
 use pep440_rs::Version;
 use std::path::{Path, PathBuf};
 
-/// Why a release cannot be added or removed.
+/// Says why a release cannot be added or removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReleaseError {
     /// The file system.

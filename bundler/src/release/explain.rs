@@ -13,7 +13,7 @@ use notsotuf_stub::bundle::patch::Format;
 use pep440_rs::Version;
 use std::collections::BTreeMap;
 
-/// What a patch is made of.
+/// Says what a patch is made of.
 #[derive(Debug)]
 pub(crate) struct PatchReport {
     /// The version it leads from.

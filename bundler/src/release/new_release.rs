@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::path::Path;
 use std::time::Duration;
 
-/// What to add.
+/// Says what to add.
 #[derive(Debug, Clone)]
 pub(crate) struct NewRelease<'a> {
     /// Application.
@@ -35,7 +35,8 @@ pub(crate) struct NewRelease<'a> {
 }
 
 impl<'a> NewRelease<'a> {
-    /// Nothing special about it, not looked at, and no patch.
+    /// Creates a release with nothing special about it, not looked at, and
+    /// without a patch.
     pub(crate) fn plain(app: &'a str, version: Version, bundle: &'a Path) -> Self {
         NewRelease {
             app,
@@ -53,7 +54,7 @@ impl<'a> NewRelease<'a> {
     }
 }
 
-/// What was added.
+/// Says what was added.
 #[derive(Debug, Clone)]
 pub(crate) struct AddReport {
     /// Target path and size of the archive.

@@ -28,9 +28,9 @@ pub(super) fn barrier<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> 
         .map(|(version, _)| version)
 }
 
-/// The release from which the patch to `new` leads. That is the one before it,
-/// if those who take it come there by patches; else, as after a bug fix beside
-/// a pre-release, the one before it that is as final as it is.
+/// Returns the release from which the patch to `new` leads. That is the one
+/// before it, if those who take it come there by patches; else, as after a bug
+/// fix beside a pre-release, the one before it that is as final as it is.
 pub(super) fn base<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
     let mut before = line.range(..new.clone()).rev().map(|(version, _)| version);
     let last = before.clone().next()?;
@@ -47,11 +47,11 @@ pub(super) fn base<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
     Some(if at == own { last } else { own })
 }
 
-/// Versions of patches that clients of tufup would apply to what they are not
-/// made for. They take all patches that are newer than what they have and not
-/// newer than what they want, and do not look whether there is a gap: where a
-/// release has no patch, or one that leads past the release before it, those
-/// of older releases must go.
+/// Returns versions of patches that clients of tufup would apply to what they
+/// are not made for. They take all patches that are newer than what they have
+/// and not newer than what they want, and do not look whether there is a gap:
+/// where a release has no patch, or one that leads past the release before it,
+/// those of older releases must go.
 pub(super) fn misleading(line: &Line) -> BTreeSet<Version> {
     let mut newest_first = line.iter().rev().peekable();
     let mut older = None;

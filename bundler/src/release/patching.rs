@@ -1,5 +1,5 @@
-//! The patch of a new release: from which release, in which format, within
-//! which time, and checked with the stub's own code.
+//! Makes the patch of a new release: from which release, in which format,
+//! within which time, and checked with the stub's own code.
 
 use super::numbers::{self, Line};
 use super::target_entry::entry;
@@ -34,7 +34,7 @@ struct Release {
     tree: Option<TreeHash>,
 }
 
-/// What a new release stands beside.
+/// Holds what a new release stands beside.
 pub(super) struct Bases<'a> {
     project: &'a Project,
     pending: &'a PendingTargets<'a>,
@@ -84,7 +84,8 @@ impl<'a> Bases<'a> {
         }
     }
 
-    /// What is known of the release before, for a look at the new bundle.
+    /// Returns what is known of the previous release, for a look at the new
+    /// bundle.
     ///
     /// # Errors
     /// The file system's.
@@ -104,7 +105,7 @@ impl<'a> Bases<'a> {
     }
 }
 
-/// The new release, and how its patch is made.
+/// Holds the new release, and how its patch is made.
 pub(super) struct Making<'a> {
     /// Where files can be written.
     pub work: &'a Path,
@@ -124,7 +125,7 @@ pub(super) struct Making<'a> {
     pub within: Duration,
 }
 
-/// What came of it.
+/// Says what came of making patches.
 #[derive(Default)]
 pub(super) struct Patches {
     /// New files with their target paths and entries.

@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What is to be published: all targets, and the files of those that are new.
+/// Holds what will be published: all targets, and the files of those that are
+/// new.
 pub(crate) struct PendingTargets<'a> {
     project: &'a Project,
     /// Archives that are published.
@@ -58,7 +59,7 @@ impl<'a> PendingTargets<'a> {
         })
     }
 
-    /// These entries, to be published on top of `published`.
+    /// Prepares these entries to be published on top of `published`.
     pub(crate) fn on_top_of(
         project: &'a Project,
         published: &Published,
@@ -82,7 +83,7 @@ impl<'a> PendingTargets<'a> {
         project.pending().join("base.json")
     }
 
-    /// Where the files of new targets wait.
+    /// Returns the folder in which the files of new targets wait.
     pub(crate) fn files(&self) -> PathBuf {
         self.project.pending().join("files")
     }
@@ -176,7 +177,7 @@ impl<'a> PendingTargets<'a> {
         }
     }
 
-    /// What is said of an archive.
+    /// Returns what is said of an archive.
     pub(crate) fn custom(&self, path: &str) -> ArchiveCustom {
         ArchiveCustom::of(&self.entries[path]["custom"])
     }
@@ -210,7 +211,8 @@ impl<'a> PendingTargets<'a> {
         self.published.contains(&wanted)
     }
 
-    /// The releases of an application, and where their patches lead from.
+    /// Returns the releases of an application, and where their patches lead
+    /// from.
     pub(crate) fn line(&self, app: &str) -> Line {
         let releases = self.releases(app);
         let mut line: Line = releases
@@ -243,7 +245,7 @@ impl<'a> PendingTargets<'a> {
         line
     }
 
-    /// The archive of an earlier release.
+    /// Returns the archive of an earlier release.
     ///
     /// # Errors
     /// [`ReleaseError::OldMissing`] if it is not here.
@@ -254,7 +256,8 @@ impl<'a> PendingTargets<'a> {
             })
     }
 
-    /// Releases of an application, oldest first, with the path of the archive.
+    /// Returns the releases of an application, oldest first, with the path of
+    /// the archive.
     pub(crate) fn releases(&self, app: &str) -> Vec<(Version, String)> {
         let mut releases: Vec<_> = self
             .entries
@@ -267,8 +270,8 @@ impl<'a> PendingTargets<'a> {
         releases
     }
 
-    /// The file of a target, pending or published, if it is here and is what
-    /// the entry says.
+    /// Returns the file of a target, pending or published, if it is here and is
+    /// what the entry says.
     ///
     /// # Errors
     /// The file system's, if it is here and cannot be read.

@@ -1,4 +1,4 @@
-//! Bringing what is prepared here onto what somebody else published
+//! Carries what is prepared here over to what somebody else published
 //! meanwhile. Pure.
 
 use notsotuf_stub::catalog::{TargetKind, TargetName};

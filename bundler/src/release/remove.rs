@@ -8,7 +8,7 @@ use crate::project::Project;
 use pep440_rs::Version;
 use std::collections::BTreeSet;
 
-/// Which of some releases stay: the newest `keep` final ones, all that are
+/// Returns which releases stay: the newest `keep` final ones, all that are
 /// newer than the oldest of these, and those that no client may skip.
 /// `releases` are sorted, each with whether it is required.
 pub(crate) fn kept(releases: &[(Version, bool)], keep: usize) -> BTreeSet<Version> {

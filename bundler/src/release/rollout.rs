@@ -10,8 +10,9 @@ use notsotuf_stub::hex::encode_hex;
 use pep440_rs::Version;
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// The rollout to `percent` of the clients, with the salt that it has had so
-/// far, so that who has the release stays among them; `None` for all clients.
+/// Returns the rollout to `percent` of the clients, with the salt that it has
+/// had so far, so that clients that have the release stay among them; `None`
+/// for all clients.
 pub(crate) fn rollout_entry(before: Option<Rollout>, percent: u64) -> Option<Rollout> {
     if percent >= 100 {
         return None;

@@ -8,8 +8,8 @@ use notsotuf_stub::tuf::TargetFile;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// The name under which the target of an entry of targets metadata is
-/// published: where clients look.
+/// Returns the name under which the target of an entry of targets metadata is
+/// published, where clients look for it.
 pub(crate) fn stored_name(path: &str, entry: &Value, consistent: bool) -> String {
     match serde_json::from_value::<TargetFile>(entry.clone()) {
         Ok(target) => target.stored_name(path, consistent),
@@ -18,7 +18,7 @@ pub(crate) fn stored_name(path: &str, entry: &Value, consistent: bool) -> String
     }
 }
 
-/// A targets metadata entry for a file.
+/// Makes a targets metadata entry for a file.
 ///
 /// # Errors
 /// The file system's.
@@ -37,8 +37,8 @@ pub(super) fn entry(
     Ok((entry, size))
 }
 
-/// Whether `file` has the length and the hash that `entry` of targets metadata
-/// lists. A file of another length is not read.
+/// Returns whether `file` has the length and the hash that `entry` of targets
+/// metadata lists. A file of another length is not read.
 ///
 /// # Errors
 /// The file system's.

@@ -49,7 +49,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Versions that any targets metadata that is still here lists.
+/// Returns the versions that any targets metadata that is still here lists.
 pub(super) fn remembered(metadata: &Path, app: &str) -> Result<BTreeSet<Version>, FsError> {
     let mut versions = BTreeSet::new();
     for path in fs::list(metadata)? {

@@ -7,7 +7,7 @@ use notsotuf_stub::bundle::unpack::ArchiveError;
 use notsotuf_stub::fs::FsError;
 use std::path::PathBuf;
 
-/// Why nothing can be shipped.
+/// Says why nothing can be shipped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ShipError {
     /// The file system.

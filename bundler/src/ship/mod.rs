@@ -1,4 +1,4 @@
-//! The first-install folder: the stub under the application's name, its
+//! Makes the first-install folder: the stub under the application's name, its
 //! settings, the trusted root, and the bundle.
 
 mod error;
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 /// The most that is read of a program that may be a stub, which has about 3 MB.
 pub(crate) const MAX_STUB: u64 = 256 << 20;
 
-/// What was shipped.
+/// Says what was shipped.
 #[derive(Debug)]
 pub(crate) struct Shipped {
     /// The release.

@@ -3,7 +3,7 @@
 use pep440_rs::Version;
 use std::path::Path;
 
-/// What to ship.
+/// Says what to ship.
 #[derive(Debug, Clone)]
 pub(crate) struct ShipOptions<'a> {
     /// Application.

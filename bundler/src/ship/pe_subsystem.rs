@@ -21,7 +21,7 @@ pub(super) fn take_subsystem(app: &Path, stub: &Path) -> Result<(), ShipError> {
     Ok(())
 }
 
-/// Where in a PE file the two bytes of the subsystem are.
+/// Returns where in a PE file the two bytes of the subsystem are.
 pub(super) fn subsystem_offset(file: &[u8]) -> Option<usize> {
     let header = u32::from_le_bytes(file.get(0x3c..0x40)?.try_into().ok()?) as usize;
     let pe = file.get(..2)? == b"MZ" && file.get(header..header.checked_add(4)?)? == b"PE\0\0";

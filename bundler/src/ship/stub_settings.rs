@@ -87,7 +87,7 @@ window = true
     )
 }
 
-/// `; did you mean …?`, if one of the words is nearly this one.
+/// Returns `; did you mean …?`, if one of the words is nearly this one.
 pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> String {
     let close = known
         .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
@@ -106,7 +106,7 @@ pub(crate) fn check_settings(own: &toml::Table) -> Result<(), String> {
     merge_project_settings(least, own).map(drop)
 }
 
-/// The settings with those of the project in their places, or after them.
+/// Puts the settings of the project in the places of the stub's, or after them.
 pub(super) fn merge_project_settings(text: &str, own: &toml::Table) -> Result<String, String> {
     let own = toml_edit::ser::to_document(own).map_err(|e| e.to_string())?;
     let mut document: DocumentMut = text.parse().expect("it is TOML");

@@ -5,7 +5,7 @@ use crate::metadata::{Document, Published};
 use notsotuf_stub::tuf::Limits;
 use std::path::Path;
 
-/// What is there, beside what is published here.
+/// Says what is there, beside what is published here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum There {
     /// The same, byte for byte.

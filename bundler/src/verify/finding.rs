@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-/// What a check has found. That it could not be done is an error beside it.
+/// Says what a check has found. A check that could not be done is an error
+/// instead.
 #[derive(Debug)]
 pub(crate) enum Finding<T> {
     /// All is well, and this came of it.

@@ -5,7 +5,7 @@ use super::source::{RepositorySource, VerifyError};
 use notsotuf_stub::tuf::{Limits, Refresh, RefreshIo, TargetFile, TufError, UnixTime};
 use serde_json::{Map, Value, json};
 
-/// The targets that clients which trust `root` find, by path, as JSON.
+/// Lists the targets that clients which trust `root` find, by path, as JSON.
 /// Expiry does not matter here.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Checking a whole repository, here or on the web, as clients would: a fresh
+//! Checks a whole repository, here or on the web, as clients would: a fresh
 //! one, and ones that were offline since each of the older roots.
 
 mod compare;

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Why an audit could not be done.
+/// Says why a repository could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VerifyError {
     /// The file system.
@@ -22,7 +22,7 @@ pub(crate) enum VerifyError {
     NoRoot(PathBuf),
 }
 
-/// Where the repository is.
+/// Says where the repository is.
 pub(crate) enum RepositorySource {
     /// A folder with `metadata` and `targets`.
     Local(PathBuf),
@@ -61,7 +61,8 @@ impl RepositorySource {
         }
     }
 
-    /// What a client says of a file here that is larger than it reads.
+    /// Returns the error of a client for a file here that is larger than it
+    /// reads.
     pub(crate) fn too_large(
         &self,
         file: &str,

@@ -15,7 +15,7 @@ use pep440_rs::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What was checked, and what is wrong.
+/// Says what was checked, and what is wrong.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// Versions of the root.
@@ -30,6 +30,7 @@ pub(crate) struct Report {
     pub problems: Vec<String>,
 }
 
+/// Holds an unpacked archive.
 /// Checks all targets that a refreshed client finds, and adds to the report.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use crate::pack::archive::PackError;
 use notsotuf_stub::fs::FsError;
 use std::path::PathBuf;
 
-/// Why a bundle is not released.
+/// Says why a bundle is not released.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VetError {
     /// The file system.

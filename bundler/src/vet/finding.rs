@@ -1,6 +1,6 @@
 //! Weighs what a look at a bundle finds.
 
-/// How much is made of a finding.
+/// Says how serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
     /// Nobody can mean that.
@@ -11,7 +11,7 @@ pub(super) enum Weight {
     Warning,
 }
 
-/// Something that the release engineer should know.
+/// Holds something that the release engineer should know.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub weight: Weight,

@@ -1,5 +1,6 @@
-//! Folders that are taken for the bundle: that of the project, of the keys, of
-//! the sources, of PyInstaller's work, and the one above the bundle.
+//! Recognizes folders that are taken for the bundle: that of the project, of
+//! the keys, of the sources, of PyInstaller's work, and the one above the
+//! bundle.
 
 use super::error::did_you_mean;
 use super::finding::Finding;
@@ -17,7 +18,7 @@ const PACKAGES: [&str; 14] = [
     ".rpm", ".whl", ".spec",
 ];
 
-/// Whether the bundle has to do with the project's own folders.
+/// Checks whether the bundle has to do with the project's own folders.
 pub(super) fn project(project: &Project, bundle: &Path, key_dirs: &[PathBuf]) -> Vec<Finding> {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let Some(bundle) = real(bundle) else {
@@ -56,7 +57,7 @@ fn holds(what: &str) -> Finding {
     ))
 }
 
-/// Settings of projects, wherever they are.
+/// Finds settings of projects, wherever they are.
 pub(super) fn settings(look: &Look) -> Vec<Finding> {
     let is_settings = |name: &str| SETTINGS.contains(&name.rsplit('/').next().unwrap_or(name));
     let found = look.files.iter().find(|file| is_settings(&file.name));
@@ -64,7 +65,7 @@ pub(super) fn settings(look: &Look) -> Vec<Finding> {
     found.map(|file| text(&file.name)).into_iter().collect()
 }
 
-/// What else is taken for a bundle.
+/// Checks what else is taken for a bundle.
 pub(super) fn other(look: &Look, previous: Option<&Previous>) -> Vec<Finding> {
     let found = package(look)
         .or_else(|| work(look))

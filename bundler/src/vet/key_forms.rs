@@ -11,7 +11,7 @@ pub(super) const MAX_KEY: u64 = 64 << 10;
 /// An ed25519 key has 64 characters.
 pub(super) const LEAST_BODY: usize = 40;
 
-/// A private key.
+/// Holds a private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     /// Of what form it is.
@@ -22,7 +22,7 @@ pub(super) struct Key {
     pub public: Option<PublicKey>,
 }
 
-/// The keys in PEM (RFC 7468, and those of OpenSSH and OpenPGP) in some
+/// Finds the keys in PEM (RFC 7468, and those of OpenSSH and OpenPGP) in some
 /// bytes: whole blocks only, since many libraries have the words.
 pub(super) fn pem(bytes: &[u8]) -> Vec<Key> {
     const BEGIN: &[u8] = b"-----BEGIN ";
@@ -51,7 +51,7 @@ pub(super) fn pem(bytes: &[u8]) -> Vec<Key> {
     keys
 }
 
-/// PKCS#8 in PEM.
+/// Writes PKCS#8 in PEM.
 pub(super) fn block(body: &str) -> String {
     let lines: Vec<&str> = (0..body.len())
         .step_by(64)
@@ -61,15 +61,15 @@ pub(super) fn block(body: &str) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
 }
 
-/// The label of a private key at the start of these bytes.
+/// Returns the label of a private key at the start of these bytes.
 pub(super) fn label(bytes: &[u8]) -> Option<&str> {
     let end = memmem::find(bytes, b"-----")?;
     let label = std::str::from_utf8(&bytes[..end]).ok()?;
     label.contains("PRIVATE KEY").then_some(label)
 }
 
-/// The characters between the lines of a PEM block, without its headers; in a
-/// JSON or a source file line breaks may be escaped.
+/// Returns the characters between the lines of a PEM block, without its
+/// headers; in a JSON or a source file line breaks may be escaped.
 pub(super) fn base64(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let text = text.replace("\\r", "").replace("\\n", "\n");
@@ -80,7 +80,7 @@ pub(super) fn base64(body: &[u8]) -> Option<String> {
     (body.len() >= LEAST_BODY && body.chars().all(proper)).then_some(body)
 }
 
-/// The key that a whole small file is: of securesystemslib, or in DER.
+/// Reads a small file that is a key as a whole: of securesystemslib, or in DER.
 pub(super) fn whole(name: &str, bytes: &[u8]) -> Option<Key> {
     if bytes.len() as u64 > MAX_KEY {
         return None;
@@ -113,9 +113,9 @@ pub(super) fn whole(name: &str, bytes: &[u8]) -> Option<Key> {
         })
 }
 
-/// Whether this is a private key in DER: PKCS#8, plain (version 0 and an
-/// algorithm) or encrypted (an algorithm of PKCS#5), PKCS#1 (version 0 and a
-/// number), SEC 1 (version 1 and octets); or PKCS#12, by its name.
+/// Returns whether these bytes are a private key in DER: PKCS#8, plain (version
+/// 0 and an algorithm) or encrypted (an algorithm of PKCS#5), PKCS#1 (version 0
+/// and a number), SEC 1 (version 1 and octets); or PKCS#12, by its name.
 pub(super) fn der(name: &str, bytes: &[u8]) -> bool {
     let content = match bytes {
         [0x30, 0x82, a, b, content @ ..] => (usize::from(*a) << 8 | usize::from(*b), content),

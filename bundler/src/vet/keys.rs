@@ -1,4 +1,4 @@
-//! Private keys, by what is in a file, whatever it is called.
+//! Finds private keys by what is in a file, whatever it is called.
 
 use super::error::VetError;
 use super::finding::Finding;
@@ -58,9 +58,9 @@ impl Own {
     }
 }
 
-/// Private keys in the bundle. Those of the project, and pairs as a keystore
-/// has them, are for nobody; others are the application's own affair, and are
-/// asked about only where somebody put them as files.
+/// Finds private keys in the bundle. Those of the project, and pairs as a
+/// keystore has them, are for nobody; others are the application's own affair,
+/// and are asked about only where somebody put them as files.
 pub(super) fn private(
     look: &Look,
     project: &Project,

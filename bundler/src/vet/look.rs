@@ -1,4 +1,4 @@
-//! What is in a bundle: each file is read once.
+//! Reads each file of a bundle once, and says what is in it.
 
 use super::key_forms::{self, Key};
 use crate::pack::archive::{Item, mode};
@@ -20,7 +20,7 @@ const COOKIE: &[u8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
 /// A signature may follow it.
 const COOKIE_PLACE: u64 = 1 << 20;
 
-/// What kind of program a file is.
+/// Says what kind of program a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// For Linux.
@@ -36,7 +36,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kind of a file that begins with these bytes.
+    /// Returns the kind of a file that begins with these bytes.
     pub(super) fn of(head: &[u8]) -> Self {
         let first: Option<[u8; 4]> = head.get(..4).and_then(|first| first.try_into().ok());
         match first.map(u32::from_be_bytes) {
@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-/// A regular file.
+/// Holds what was found in a regular file.
 #[derive(Debug)]
 pub(super) struct Found {
     /// Its path in the bundle.
@@ -68,7 +68,7 @@ pub(super) struct Found {
     pub keys: Vec<Key>,
 }
 
-/// All of a bundle.
+/// Holds what was found in a bundle.
 #[derive(Debug)]
 pub(super) struct Look {
     /// The bundle.
@@ -94,13 +94,13 @@ impl Look {
         })
     }
 
-    /// Whether there is a folder of that path.
+    /// Returns whether there is a folder of that path.
     pub(super) fn has_folder(&self, name: &str) -> bool {
         let mut items = self.items.iter();
         items.any(|item| item.name == name && item.kind.is_dir())
     }
 
-    /// The file of that path.
+    /// Returns the file of that path.
     pub(super) fn file(&self, name: &str) -> Option<&Found> {
         self.files.iter().find(|file| file.name == name)
     }
@@ -150,7 +150,7 @@ fn read(item: &Item) -> Result<Found, FsError> {
     }
 }
 
-/// What PyInstaller has put into a program.
+/// Says what PyInstaller has put into a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Packed {
     /// All of the bundle.
@@ -159,7 +159,8 @@ pub(crate) enum Packed {
     Modules,
 }
 
-/// Whether the file is a program that PyInstaller made, and how much is in it.
+/// Returns whether the file is a program that PyInstaller made, and how much is
+/// in it.
 pub(crate) fn pyinstaller(path: &Path) -> Option<Packed> {
     let mut file = File::open(path).ok()?;
     let size = file.metadata().ok()?.len();

@@ -1,7 +1,6 @@
-//! A look at what is to be released, before it is: whether it is a bundle, a
-//! working one, and that of this application, and nothing that must not get
-//! out. What nobody can mean is refused; what somebody may mean is, unless it
-//! is forced.
+//! Looks at what is about to be released: whether it is a bundle, a working
+//! one, and that of this application, and nothing that must not get out. What
+//! nobody can mean is refused; what somebody may mean is, unless it is forced.
 
 mod error;
 mod finding;
@@ -24,7 +23,7 @@ use crate::project::Project;
 use look::Look;
 use std::path::{Path, PathBuf};
 
-/// How a bundle is looked at.
+/// Says how a bundle is looked at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Vetting<'a> {
     /// Not at all: it is no bundle of an application, or was released before.

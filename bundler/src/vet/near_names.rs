@@ -4,8 +4,8 @@ use notsotuf_stub::fs::{self, FsError};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What lies where `missing` should, or in PyInstaller's folder, and is called
-/// something like it.
+/// Finds what lies where `missing` should, or in PyInstaller's folder, and is
+/// called something like it.
 pub(super) fn near_names(missing: &Path) -> Result<Vec<PathBuf>, FsError> {
     let name = missing.file_name().and_then(|name| name.to_str());
     let Some(name) = name.map(str::to_lowercase) else {
@@ -44,7 +44,7 @@ pub(super) fn near_names(missing: &Path) -> Result<Vec<PathBuf>, FsError> {
     Ok(near)
 }
 
-/// How many letters must be changed, added or removed (Levenshtein).
+/// Counts how many letters must be changed, added or removed (Levenshtein).
 pub(super) fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

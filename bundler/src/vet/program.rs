@@ -1,5 +1,5 @@
-//! The programs in a bundle, and whether the systems they are for can hold it
-//! and start them.
+//! Checks the programs in a bundle, and whether the systems they are for can
+//! hold it and start them.
 
 use super::finding::Finding;
 use super::look::{Found, Kind, Look};
@@ -16,7 +16,7 @@ use std::path::Path;
 /// So many names are told.
 const TOLD: usize = 5;
 
-/// The release before, as far as it matters here.
+/// Holds the previous release, as far as it matters here.
 #[derive(Debug)]
 pub(crate) struct Previous {
     /// Its version.
@@ -104,7 +104,7 @@ fn is_for_macos(look: &Look) -> bool {
     files.any(|file| file.kind == Kind::MachO && may_be_started(&file.name))
 }
 
-/// Whether there is something to start, and what the release before had.
+/// Checks that there is something to start, and what the previous release had.
 pub(super) fn programs(look: &Look, previous: Option<&Previous>) -> Result<Vec<Finding>, FsError> {
     let windows = is_for_windows(look);
     let starts = |file: &&Found| file.kind != Kind::Other && !is_library(&file.name);

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-/// The time that making a patch may take.
+/// Bounds the time that making a patch may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget(Option<Instant>);
 
@@ -22,7 +22,7 @@ impl Budget {
         Some(end.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether nothing is left.
+    /// Returns whether no time is left.
     pub(crate) fn is_spent(self) -> bool {
         self.0.is_some_and(|end| Instant::now() >= end)
     }

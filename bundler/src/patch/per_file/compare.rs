@@ -8,8 +8,8 @@ use indicatif::ProgressBar;
 use notsotuf_stub::bundle::patch::Format;
 use std::sync::{Condvar, Mutex};
 
-/// What comparing files at the same time may take in memory. One file that
-/// takes more by itself is compared alone.
+/// Limits the memory that comparing files at the same time may take. One file
+/// that takes more by itself is compared alone.
 pub(super) const MEMORY: u64 = 220 << 20;
 
 /// Compares the files of all steps, several at a time, the largest first.
@@ -65,8 +65,8 @@ pub(super) struct Queue {
     pub failed: bool,
 }
 
-/// The next step that fits into what is left of the memory, and how much it
-/// takes; `None` when there is nothing left to do.
+/// Returns the next step that fits into what is left of the memory, and how
+/// much it takes; `None` when there is nothing left to do.
 pub(super) fn take(
     queue: &Mutex<Queue>,
     freed: &Condvar,

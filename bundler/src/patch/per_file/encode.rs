@@ -1,4 +1,4 @@
-//! The difference of two files, as the streams of a patch have it.
+//! Encodes the difference of two files, as the streams of a patch have it.
 
 use super::budget::Budget;
 use super::container;
@@ -20,7 +20,7 @@ use std::io::Write;
 /// them costs no more as difference than as literal, and a cover less does.
 const MERGE_GAP: usize = 48;
 
-/// The difference of one file.
+/// Holds the difference of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct FileDiff {
     /// Stream of covers.

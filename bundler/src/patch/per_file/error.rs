@@ -4,7 +4,7 @@ use notsotuf_stub::fs::FsError;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a patch cannot be made.
+/// Says why a patch cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DiffError {
     /// The file system.

@@ -1,4 +1,4 @@
-//! Making patches in the per-file format, which `docs/reference/patch-format.md`
+//! Makes patches in the per-file format, which `docs/reference/patch-format.md`
 //! describes.
 
 mod budget;
@@ -28,7 +28,7 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 use streams::number;
 
-/// The file that brings most of what cannot be got out of the old tree.
+/// Names the file that brings most of what cannot be had from the old tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heaviest {
     /// The file.
@@ -96,7 +96,7 @@ fn heaviest(steps: &[Step], contents: &[Content]) -> Option<Heaviest> {
     })
 }
 
-/// What one file adds to a patch.
+/// Says what one file adds to a patch.
 #[derive(Debug)]
 pub struct Part {
     /// The file.

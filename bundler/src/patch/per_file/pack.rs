@@ -60,7 +60,7 @@ pub(super) fn pack(
     })
 }
 
-/// One reader after the other, from the last to the first.
+/// Reads from several readers, one after the other, from the last to the first.
 pub(super) struct Sequence<'a>(Vec<Box<dyn Read + 'a>>);
 
 impl Read for Sequence<'_> {

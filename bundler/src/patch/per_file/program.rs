@@ -1,5 +1,5 @@
-//! What the headers of executables and libraries say of where references
-//! are. Nothing needs to be right here: what is wrong makes a larger patch.
+//! Reads where references are from the headers of executables and libraries.
+//! Nothing needs to be right here: what is wrong makes a larger patch.
 
 use notsotuf_stub::bundle::patch::references::{ReferenceKind, References, Region, Segment, Span};
 use object::{Architecture, Object, ObjectSection, ObjectSegment, SectionKind};

@@ -1,4 +1,4 @@
-//! Finding what two files have in common, after bsdiff (Colin Percival, "Naive
+//! Finds what two files have in common, after bsdiff (Colin Percival, "Naive
 //! differences of executable code"): a match may have errors, as code that
 //! moved has, and ends where going on would cost more than it saves.
 
@@ -31,8 +31,8 @@ pub(super) struct Match {
     pub length: usize,
 }
 
-/// All matches, in the order of the new file, without overlap there. Both
-/// files must be shorter than 2 GiB. Once the budget is spent, no more are
+/// Returns all matches, in the order of the new file, without overlap there.
+/// Both files must be shorter than 2 GiB. Once the budget is spent, no more are
 /// looked for.
 pub(super) fn search(old: &[u8], new: &[u8], budget: Budget) -> Vec<Match> {
     let index = Index::new(old);

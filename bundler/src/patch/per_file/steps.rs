@@ -11,7 +11,7 @@ use notsotuf_stub::fs::{self, FsError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What the streams hold for one step.
+/// Says what the streams hold for one step.
 pub(super) enum Content {
     Nothing,
     /// All of a file.
@@ -22,7 +22,7 @@ pub(super) enum Content {
     Diff(FileDiff),
 }
 
-/// What is done about one path.
+/// Says what is done about one path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step<'a> {
     Remove(&'a str),
@@ -79,8 +79,8 @@ pub(super) fn plan<'a>(old: &'a Manifest, new: &'a Manifest) -> Vec<Step<'a>> {
     steps
 }
 
-/// Files that are gone, by what their path has besides digits; the first in
-/// order last.
+/// Finds files that are gone by what their path has besides digits; the first
+/// in order last.
 pub(super) fn similar_names<'a>(
     old: &Manifest,
     gone: &[&'a str],
@@ -94,8 +94,9 @@ pub(super) fn similar_names<'a>(
     similar
 }
 
-/// A path without what versions and build hashes change in it:
-/// `numpy-1.26.4.dist-info/METADATA`, `libopenblas64_p-r0-0cf96a72.so`.
+/// Returns a path without what changes in it from version to version and from
+/// build to build: `numpy-1.26.4.dist-info/METADATA`,
+/// `libopenblas64_p-r0-0cf96a72.so`.
 pub(super) fn skeleton(path: &str) -> String {
     let words = path.split_inclusive(['/', '-', '.', '_']);
     words
@@ -118,8 +119,8 @@ impl Step<'_> {
         }
     }
 
-    /// About how many bytes of memory it takes: both files, what comes out, and
-    /// a suffix array with four bytes for each of the old one.
+    /// Returns about how many bytes of memory the step takes: both files, what
+    /// comes out, and a suffix array with four bytes for each of the old one.
     pub(super) fn memory(&self, old: &Manifest, new: &Manifest) -> u64 {
         match self {
             Step::Change(path, from) => 2 * file_size(new, path) + 5 * file_size(old, from),

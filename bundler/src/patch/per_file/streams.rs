@@ -1,4 +1,4 @@
-//! The streams of a patch, as bytes.
+//! Writes the streams of a patch, as bytes.
 
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use notsotuf_stub::bundle::patch::parts::{Packing, Part, Prediction, Unit};
@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 /// A run of zeros shorter than this is cheaper among the differences.
 const MIN_ZEROS: u64 = 3;
 
-/// LEB128.
+/// Writes a number as LEB128.
 pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -145,7 +145,7 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// What must be added to `predicted` to make it `actual`.
+    /// Returns what must be added to `predicted` to make it `actual`.
     pub(super) fn add(&mut self, predicted: &[u8], actual: &[u8]) {
         for (predicted, actual) in predicted.iter().zip(actual) {
             let difference = actual.wrapping_sub(*predicted);
@@ -177,7 +177,7 @@ impl Runs {
         (self.zeros, self.others) = (0, 0);
     }
 
-    /// The two streams.
+    /// Returns the two streams.
     pub(super) fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
         if self.others == 0 {
             self.zeros += self.pending;
@@ -190,7 +190,7 @@ impl Runs {
     }
 }
 
-/// A compressed stream, and its entry in the header of a patch.
+/// Holds a compressed stream, and its entry in the header of a patch.
 pub(super) struct Packed {
     /// Properties, dictionary, lengths.
     pub entry: Vec<u8>,

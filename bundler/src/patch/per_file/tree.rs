@@ -4,7 +4,7 @@ use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
 
 pub(crate) use notsotuf_stub::bundle::Tree;
 
-/// How many files a patch treats in which way.
+/// Counts how many files a patch treats in which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     /// Not in the patch at all.
@@ -20,7 +20,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// What two trees have in common, and nothing else yet.
+    /// Counts what two trees have in common, and nothing else yet.
     pub(crate) fn kept(old: &Manifest, new: &Manifest) -> Self {
         let same = |(path, entry): &(&String, &Entry)| {
             matches!(entry.kind, EntryKind::File { .. }) && old.entries.get(*path) == Some(entry)

@@ -6,8 +6,8 @@ use crate::release::ReleaseError;
 use notsotuf_stub::fs::FsError;
 use std::path::PathBuf;
 
-/// Why nothing was fetched. What is here is as it was, but for targets that
-/// had come already.
+/// Says why nothing was fetched. What is here is as it was, but for targets
+/// that had come already.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     /// The file system.

@@ -11,8 +11,8 @@ use notsotuf_stub::catalog::TargetName;
 use notsotuf_stub::fs;
 use notsotuf_stub::hex::sha256_hex;
 
-/// What was published here and never reached clients becomes pending again,
-/// on top of what is published there.
+/// Makes pending again, on top of what is published there, what was published
+/// here and never reached clients.
 pub(super) fn keep_ours(
     project: &Project,
     trust: &Trust,
@@ -49,8 +49,8 @@ pub(super) fn keep_ours(
     Ok(pending.save()?)
 }
 
-/// The targets that both what is here and what is there were made from: those
-/// that clients saw last, as far as this project knows.
+/// Returns the targets that both what is here and what is there were made from:
+/// those that clients saw last, as far as this project knows.
 pub(super) fn base(
     project: &Project,
     trust: &Trust,
@@ -76,8 +76,8 @@ pub(super) fn base(
     })
 }
 
-/// Without a base: whatever is here and not newer than what is there was
-/// removed there.
+/// Decides without a base: whatever is here and not newer than what is there
+/// was removed there.
 pub(super) fn not_newer(ours: &Entries, theirs: &Entries) -> Entries {
     let newest = |name: &str| {
         let targets = theirs.keys().filter_map(|path| TargetName::parse(path));

@@ -1,5 +1,5 @@
-//! Bringing what is published here, as a client would: from where clients
-//! fetch it or from where `upload` puts it, verified from the pinned root.
+//! Downloads what is published as a client would: from where clients fetch it
+//! or from where `upload` puts it, verified from the pinned root.
 
 mod error;
 mod keep_ours;

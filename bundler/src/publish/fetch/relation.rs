@@ -8,7 +8,7 @@ use notsotuf_stub::fs;
 use notsotuf_stub::http::HttpError;
 use std::time::Duration;
 
-/// What is here, beside what is there.
+/// Says how what is here relates to what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
     /// There is nothing here, or nothing sound.
@@ -99,8 +99,8 @@ pub(super) fn published_at(from: &Place, pin: &[u8]) -> Result<Published, FetchE
     }
 }
 
-/// Never below what clients have seen; nor, where nothing here proves that it
-/// went another way, below what was published.
+/// Checks that the state is not older than what clients have seen; nor, where
+/// nothing here proves that it went another way, older than what was published.
 pub(super) fn check_age(
     from: &Place,
     trust: &Trust,

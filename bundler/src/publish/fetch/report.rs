@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// How to fetch.
+/// Says how to fetch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// All targets, not only those that the next patch needs.
@@ -13,7 +13,7 @@ pub(crate) struct Options {
     pub root: Option<Vec<u8>>,
 }
 
-/// What was fetched.
+/// Says what was fetched.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// Versions of the roles that are there.

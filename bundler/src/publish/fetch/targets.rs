@@ -16,8 +16,8 @@ use pep440_rs::Version;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The targets that the next patches start from: of each application the
-/// newest release of each kind.
+/// Returns the targets that the next patches start from: of each application
+/// the newest release of each kind.
 pub(super) fn needed(project: &Project, entries: &Entries) -> BTreeSet<String> {
     let mut newest: BTreeMap<(String, Channel), (Version, String)> = BTreeMap::new();
     for path in entries.keys() {

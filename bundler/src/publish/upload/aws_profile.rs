@@ -1,5 +1,5 @@
-//! The files in which the tools of Amazon Web Services keep credentials and
-//! settings
+//! Reads the files in which the tools of Amazon Web Services keep credentials
+//! and settings
 //! (<https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>).
 
 use crate::output::complain;
@@ -27,7 +27,7 @@ const KEYS: [(&str, &str); 5] = [
 ];
 
 impl Files {
-    /// As the environment says.
+    /// Returns the profile that the environment names.
     pub(super) fn of_user() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let home = std::env::home_dir();
@@ -42,8 +42,8 @@ impl Files {
         }
     }
 
-    /// Options for `object_store`. Keys of `credentials` come before those of
-    /// `config`. A file that is missing or malformed has none.
+    /// Returns options for `object_store`. Keys of `credentials` come before
+    /// those of `config`. A file that is missing or malformed has none.
     pub(super) fn options(&self) -> Vec<(String, String)> {
         let in_config = match self.profile.as_str() {
             "default" => "default".to_owned(),
@@ -74,8 +74,8 @@ impl Files {
     }
 }
 
-/// Those options that go with what the environment says: with a key there,
-/// none of a profile's.
+/// Returns those options that go with what the environment says: with a key
+/// there, none of a profile's.
 pub(super) fn merge(
     profile: Vec<(String, String)>,
     environment: Vec<(String, String)>,

@@ -1,5 +1,5 @@
-//! Where to: what people write, and what they mean. What only looks like a
-//! folder is never taken for one.
+//! Reads destinations: what people write, and what they mean. What only looks
+//! like a folder is never taken for one.
 
 use super::error::UploadError;
 use notsotuf_stub::fs;
@@ -81,7 +81,7 @@ impl Destination {
         Ok(Destination::Folder(absolute(base, text)))
     }
 
-    /// The same, and where clients fetch it from.
+    /// Reads a destination of `upload`, or the URL that clients fetch from.
     ///
     /// # Errors
     /// As [`Destination::parse`].

@@ -5,8 +5,8 @@ use notsotuf_stub::fs::FsError;
 use notsotuf_stub::http::HttpError;
 use notsotuf_stub::tuf::TufError;
 
-/// Why an upload failed. What is there is a whole repository all the same;
-/// called again, it goes on where it stopped.
+/// Says why an upload failed. A complete repository is there nevertheless;
+/// called again, the upload continues where it stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadError {
     /// The file system.
@@ -119,7 +119,8 @@ const OWN_CREDENTIALS: [&str; 4] = [
 ];
 
 impl UploadError {
-    /// What the store at `place` said, or that there are no credentials for it.
+    /// Says what the store at `place` said, or that there are no credentials
+    /// for it.
     pub(crate) fn store(place: String, source: object_store::Error) -> Self {
         let text = source.to_string();
         let nobody = OWN_CREDENTIALS.iter().any(|path| text.contains(path))
@@ -177,7 +178,7 @@ fn credentials_hint(place: &str, error: &object_store::Error) -> String {
     }
 }
 
-/// What keeps an upload from being one step forward.
+/// Says what keeps an upload from being one step forward.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Conflict {
     /// Another root.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What is here: verified metadata, and the folder that it is in.
+/// Holds what is here: verified metadata, and the folder that it is in.
 pub(crate) struct Here<'a> {
     /// The folder with `metadata` and `targets`.
     pub repository: &'a Path,
@@ -46,7 +46,8 @@ pub(super) fn listed_in(
     }
 }
 
-/// All targets that the metadata here lists, those of delegated roles too.
+/// Returns all targets that the metadata here lists, those of delegated roles
+/// too.
 pub(super) fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadError> {
     let consistent = here.published.consistent_snapshot();
     let mut listed = BTreeMap::new();
@@ -71,8 +72,8 @@ pub(super) fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, Up
     Ok(listed)
 }
 
-/// The hashes of the targets that are published there, as far as that can be
-/// told.
+/// Returns the hashes of the targets that are published there, as far as that
+/// can be told.
 pub(super) fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<String, String> {
     let read = &mut |file: &str, _| -> Result<Option<Vec<u8>>, MetadataError> {
         Ok(there.get(file).cloned())
@@ -90,8 +91,8 @@ pub(super) fn published_there(here: &Here, there: &look::Metadata) -> BTreeMap<S
     listed.into_iter().map(|(path, l)| (path, l.hash)).collect()
 }
 
-/// Whether every target is here or there. What is here and is not what is
-/// listed stays here.
+/// Checks that every target is here or there. A target that is here and is not
+/// what is listed stays here.
 pub(super) fn check_targets(
     here: &mut Files,
     there: &Files,
@@ -118,7 +119,7 @@ pub(super) fn check_targets(
     }
 }
 
-/// Whether what is sent is what is listed.
+/// Checks that what is sent is what is listed.
 pub(super) fn check_hashes(
     repository: &Path,
     files: &[String],
@@ -140,7 +141,7 @@ pub(super) fn check_hashes(
     Ok(())
 }
 
-/// The metadata and target files of a repository.
+/// Lists the metadata and target files of a repository.
 pub(super) fn local(repository: &Path) -> Result<Files, FsError> {
     let mut files = Files::new();
     let mut folders = vec!["metadata".to_owned(), "targets".to_owned()];

@@ -1,15 +1,15 @@
-//! Looking at what is there before anything is written: is it an earlier
-//! state of what is here, and of nothing else?
+//! Looks at what is there before anything is written: is it an earlier state of
+//! what is here, and of nothing else?
 
 use super::error::{Conflict, UploadError};
 use crate::metadata::{Document, Memory, Published, file_name, same_signed};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The metadata that is there, by file name.
+/// Holds the metadata that is there, by file name.
 pub(super) type Metadata = BTreeMap<String, Vec<u8>>;
 
-/// Whether the metadata `there` is an earlier state of what is published
+/// Checks that the metadata `there` is an earlier state of what is published
 /// here. `local` reads a file of the folder here, of an earlier version.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Uploading the repository folder to where clients fetch it from: S3 and
+//! Uploads the repository folder to where clients fetch it from: S3 and
 //! compatible stores, Google Cloud Storage, Azure Blob Storage, a folder, or
 //! another machine by rsync. Only what changed, in an order in which a client
 //! that looks at any time sees a whole repository, and never backwards.
@@ -27,7 +27,7 @@ use plan::Files;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// How to upload.
+/// Says how to upload.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Options {
     /// Only say what would be done.
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     pub force: bool,
 }
 
-/// What was done, or would be.
+/// Says what was done, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Report {
     /// Uploaded, in this order.

@@ -1,4 +1,4 @@
-//! Object stores, and folders, which are treated like them.
+//! Uploads to object stores, and to folders, which are treated like them.
 
 use super::aws_profile;
 use super::error::UploadError;
@@ -30,7 +30,7 @@ pub(crate) struct Found {
     pub version: Option<UpdateVersion>,
 }
 
-/// An object store, or a folder.
+/// Gives access to an object store, or a folder.
 pub(crate) struct Store {
     store: Box<dyn ObjectStore>,
     prefix: Place,
@@ -122,7 +122,7 @@ impl Store {
         move |source| UploadError::store(place, source)
     }
 
-    /// What is there.
+    /// Lists what is there.
     ///
     /// # Errors
     /// [`UploadError::Store`].

@@ -1,4 +1,4 @@
-//! Where a repository is, whatever kind of place that is.
+//! Gives access to a repository, whatever kind of place it is in.
 
 use super::destination::Destination;
 use super::error::UploadError;
@@ -37,7 +37,7 @@ impl Place {
         })
     }
 
-    /// As it is written.
+    /// Returns the place as it is written.
     pub(crate) fn name(&self) -> String {
         match self {
             Place::Store(store) => store.name.clone(),
@@ -62,7 +62,7 @@ impl Place {
         }
     }
 
-    /// What is read from now on is what is there now.
+    /// Makes sure that what is read from now on is what is there now.
     ///
     /// # Errors
     /// [`UploadError`].

@@ -1,4 +1,4 @@
-//! What to upload, and in which order. Pure.
+//! Plans what to upload, and in which order. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// with `/`.
 pub(super) type Files = BTreeMap<String, u64>;
 
-/// What has to be done, in this order.
+/// Lists what has to be done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Steps {
     /// To be uploaded, group by group: a group starts when the one before is
@@ -36,7 +36,7 @@ fn stage(path: &str) -> UploadStage {
     }
 }
 
-/// Whether the content under this name never changes: targets named for
+/// Returns whether the content under this name never changes: targets named for
 /// their hash and metadata named for its version.
 pub(super) fn is_immutable(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -50,8 +50,8 @@ pub(super) fn is_immutable(path: &str) -> bool {
     }
 }
 
-/// Whether a file that is not needed there is an old version of snapshot or
-/// targets metadata, which nobody else has put there.
+/// Returns whether a file that is not needed there is an old version of
+/// snapshot or targets metadata, which nobody else has put there.
 pub(super) fn is_outdated(path: &str) -> bool {
     let file = path.strip_prefix("metadata/").unwrap_or_default();
     is_immutable(path) && (file.ends_with(".snapshot.json") || file.ends_with(".targets.json"))

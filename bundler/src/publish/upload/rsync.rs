@@ -1,4 +1,4 @@
-//! Another machine, by rsync.
+//! Uploads to another machine by rsync.
 
 use super::error::UploadError;
 use super::plan::Files;
@@ -19,7 +19,7 @@ pub(crate) struct Rsync {
 }
 
 impl Rsync {
-    /// Nothing is asked for yet.
+    /// Opens the destination; nothing is asked for yet.
     ///
     /// # Errors
     /// The file system's.
@@ -32,12 +32,12 @@ impl Rsync {
         })
     }
 
-    /// As it is written.
+    /// Returns the destination as it is written.
     pub(crate) fn name(&self) -> String {
         format!("rsync:{}", self.to.trim_end_matches('/'))
     }
 
-    /// What is there.
+    /// Lists what is there.
     ///
     /// # Errors
     /// [`UploadError::Rsync`].
@@ -85,7 +85,7 @@ impl Rsync {
         Ok(())
     }
 
-    /// What a metadata file had when [`Rsync::refresh`] was called.
+    /// Returns what a metadata file had when [`Rsync::refresh`] was called.
     ///
     /// # Errors
     /// The file system's.
