@@ -39,7 +39,7 @@ def version():
 
 
 def previous():
-    """The version before, which is kept for going back; None after a fresh install or without a stub."""
+    """The previous version, which is kept for going back; None after a fresh install or without a stub."""
     return os.environ.get("NOTSOTUF_PREVIOUS")
 
 

@@ -215,7 +215,7 @@ pub(crate) mod terminal {
         super::lock(&BEFORE).take();
     }
 
-    /// Makes the terminal what it was.
+    /// Restores the terminal.
     pub(crate) fn restore() {
         #[cfg(unix)]
         if let Some(before) = super::lock(&BEFORE).take()

@@ -169,7 +169,7 @@ pub(crate) fn colour() -> clap::ColorChoice {
     }
 }
 
-/// How lines begin that are to be seen, and in which colour.
+/// Beginnings of lines that should be seen, and in which colour.
 const LEADS: [(&str, AnsiColor); 7] = [
     ("error:", AnsiColor::Red),
     ("problem:", AnsiColor::Red),

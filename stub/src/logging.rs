@@ -14,8 +14,8 @@ pub const LEVEL_VARIABLE: &str = "NOTSOTUF_LOG";
 
 /// Starts logging to the state dir, or, where that cannot be written, to the
 /// user's own folder ([`fallback`]). Returns the file; `None` if neither can
-/// be, in which case nothing is logged, or if nothing is to be. `level` holds
-/// where the environment says nothing else.
+/// be, in which case nothing is logged, or if nothing should be. `level` applies
+/// if the environment says nothing else.
 pub fn start(layout: &Layout, name: &str, limit: u64, level: LogLevel) -> Option<PathBuf> {
     let asked = std::env::var(LEVEL_VARIABLE)
         .ok()

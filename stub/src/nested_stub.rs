@@ -22,7 +22,7 @@ pub fn is(layout: &Layout, settings: &Settings) -> bool {
     is_in(&layout.launchable(), settings)
 }
 
-/// Goes back to the version before, or, where there is none, starts the
+/// Goes back to the previous version or, if there is none, starts the
 /// application that is in there somewhere, without any stub between.
 pub fn start(layout: &Layout, settings: &Settings) -> ExitCode {
     let text = "what is installed is this updater once more, in place of the application: \

@@ -52,7 +52,7 @@ pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Probation
 
 impl ProbationRun<'_> {
     /// Starts the application, and comes back with its exit code; with that
-    /// of the version before if this one fails.
+    /// of the previous version if this one fails.
     pub fn run(mut self) -> ExitCode {
         // While an instance runs, this start says nothing of the version, and
         // there is nothing to be done about it.
@@ -189,7 +189,7 @@ impl ProbationRun<'_> {
         again.pass_on()
     }
 
-    /// Puts the version before in the place of this one; `false` if it cannot.
+    /// Puts the previous version in the place of this one; `false` if it cannot.
     fn go_back(&self, why: &str) -> bool {
         let version = &self.version;
         log::error!("version {version} failed: {why}");

@@ -86,16 +86,15 @@ pub struct Settings {
     #[serde(default)]
     pub preserve: Vec<String>,
     /// Seconds that a new version must live, unless it ends well or says that
-    /// it is ready, to count as working; else the version before comes back.
-    /// 0 to 3600; 0: no probation.
+    /// it is ready, to count as working; else the previous version comes
+    /// back. 0 to 3600; 0: no probation.
     #[serde(default = "default_probation")]
     pub probation: f64,
     /// Whether, where only administrators can write to the install dir, the
     /// user is asked to allow an update (Windows).
     #[serde(default)]
     pub elevate: bool,
-    /// Whether nothing is to be shown of an update, on a terminal or in a
-    /// window.
+    /// Whether to show nothing of an update, on a terminal or in a window.
     #[serde(default)]
     pub quiet: bool,
     /// Whether a window shows an update that takes longer, where there is no
@@ -120,9 +119,9 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// Nothing.
+    /// Nothing is logged.
     Off,
-    /// What kept an update from coming.
+    /// Errors: what kept an update from coming.
     Error,
     /// Also what may be wrong.
     Warn,
@@ -131,7 +130,7 @@ pub enum LogLevel {
     Info,
     /// Also what helps to find faults.
     Debug,
-    /// All there is.
+    /// Everything there is.
     Trace,
 }
 
@@ -216,10 +215,10 @@ impl Authorization {
 /// Says what is wrong with the settings file.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// It is not there.
+    /// The settings file does not exist.
     #[error("there is no {0:?}; it belongs beside the stub")]
     Missing(std::path::PathBuf),
-    /// It cannot be read.
+    /// The settings file cannot be read.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// It is not TOML of the right form.

@@ -246,8 +246,8 @@ fn wait(
 }
 
 /// Starts the application as a child, and stages what is new while it runs, for
-/// the first process of a container, which is to have no strange children. What
-/// is not ready when the application ends is gone on with at the next start.
+/// the first process of a container, which should have no strange children.
+/// What is not ready when the application ends is resumed at the next start.
 fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
     let lock = launch_lock(layout);
     let program = fs::join(&layout.launchable(), &settings.executable);

@@ -24,7 +24,7 @@ fn origin() -> &'static Origin {
     })
 }
 
-/// Notes it all; to be called first of all.
+/// Notes where this process came from; must be called before anything else.
 pub fn note() {
     origin();
 }

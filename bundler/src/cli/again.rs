@@ -1,4 +1,4 @@
-//! Says what `notsotuf release` cannot go on with, of a release that is there already.
+//! Says why `notsotuf release` cannot continue with a release that is there already.
 
 use pep440_rs::Version;
 
@@ -16,7 +16,7 @@ pub(crate) enum AgainError {
         /// Version.
         version: Version,
     },
-    /// It was added, with other options.
+    /// The version was added with other options.
     #[error(
         "{app} {version} was added already, with another {what}; `notsotuf remove-latest` drops \
          that, then run this again"
@@ -42,7 +42,7 @@ pub(crate) enum AgainError {
         /// What differs.
         what: &'static str,
     },
-    /// It cannot be verified.
+    /// The release cannot be verified.
     #[error(
         "where will clients find it? Set `url` under [client] in the project settings, so that what \
          is published can be checked there"

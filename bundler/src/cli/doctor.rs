@@ -36,7 +36,7 @@ pub(super) struct Doctor {
     app: App,
 }
 
-/// What was looked at, and what mends it if it is wrong.
+/// What was looked at, and how to fix it if it is wrong.
 struct Finding {
     what: String,
     fix: Option<String>,
@@ -151,7 +151,7 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
         let online = ["snapshot", "timestamp"].contains(&role);
         match at_hand >= threshold {
             true => found.good(format!("{role}: keys to sign it are at hand")),
-            // Those that are kept offline are to be missing.
+            // Those that are kept offline should be missing.
             false if !online => found.good(format!(
                 "{role}: {at_hand} of {threshold} keys are at hand, as usual with offline keys"
             )),

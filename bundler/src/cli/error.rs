@@ -32,22 +32,22 @@ pub(crate) enum Error {
     /// The settings or the state of the project.
     #[error(transparent)]
     Project(#[from] ProjectError),
-    /// Another command is at it.
+    /// Another command is changing the project.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A key.
+    /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The metadata.
+    /// Metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// A release.
+    /// A release cannot be made or removed.
     #[error(transparent)]
     Release(#[from] ReleaseError),
     /// A first-install folder.
     #[error(transparent)]
     Ship(#[from] ShipError),
-    /// Release notes that cannot be read.
+    /// Release notes cannot be read.
     #[error("the notes {path:?} {reason}")]
     Notes {
         /// Their file.
@@ -55,17 +55,17 @@ pub(crate) enum Error {
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// Metadata that clients would refuse.
+    /// Clients would refuse the metadata.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
     /// `release` of what was added or published from another bundle, or with
     /// other options.
     #[error(transparent)]
     Again(#[from] AgainError),
-    /// An upload.
+    /// An upload failed.
     #[error(transparent)]
     Upload(#[from] UploadError),
-    /// A repository that was not fetched.
+    /// The repository was not fetched.
     #[error(transparent)]
     Fetch(FetchError),
     /// Nobody could be asked.
@@ -77,7 +77,7 @@ pub(crate) enum Error {
     /// The answer was no.
     #[error("nothing is signed, as you answered")]
     Declined,
-    /// Roles that expire soon, as asked.
+    /// Roles expire soon, as asked.
     #[error("expiring: {roles}; {fix}")]
     Expiring {
         /// Which ones.
@@ -140,7 +140,7 @@ impl Error {
         }
     }
 
-    /// What to do about failures that have many places and one mend.
+    /// Returns what to do about failures that have many places and one fix.
     fn advice(&self) -> Option<&'static str> {
         if let Error::Verify(VerifyError::Http(HttpError::Unreachable { .. }))
         | Error::Upload(UploadError::Http(HttpError::Unreachable { .. })) = self

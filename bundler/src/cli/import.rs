@@ -181,7 +181,7 @@ fn take(
     fs::create_dir_all(&pending)?;
     let work = temporary::Folder::new_in(&pending, ".import-")?;
     let bundle = pyupdater::unpack(&release.archive, work.path())?;
-    // No patch: nobody has the version before by notsotuf.
+    // No patch: nobody has the previous version by notsotuf.
     let addition = NewRelease::plain(&release.app, release.version.clone(), &bundle);
     release::add(project, published, &addition, progress)?;
     Ok(())

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 
-/// Shows the changes, and asks on a terminal whether they are to be signed.
+/// Shows the changes, and asks on a terminal whether to sign them.
 ///
 /// # Errors
 /// [`Error::Unconfirmed`], if there is no terminal and `yes` was not said;

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Sign, context: &Context) -> Result<(), Error> {
             let draft =
                 metadata::root_draft(project, &published)?.ok_or(RootChangeError::NoDraft)?;
             let changes = review::root_changes(&published.root, &draft, &keyring);
-            review::confirm("what is to be signed", &changes, args.yes)?;
+            review::confirm("what will be signed", &changes, args.yes)?;
             let draft =
                 metadata::sign_root_draft(project, &published, &keyring, &context.passphrases)?;
             tell_root(
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Sign, context: &Context) -> Result<(), Error> {
             let entries = PendingTargets::open(project, &published)?.entries;
             let draft = metadata::targets_draft(project, &published, &entries, now())?;
             let changes = review::targets_changes(published.targets.as_ref(), &draft);
-            review::confirm("what is to be signed", &changes, args.yes)?;
+            review::confirm("what will be signed", &changes, args.yes)?;
             let signed = metadata::sign_targets(
                 project,
                 &published,

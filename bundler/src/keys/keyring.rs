@@ -22,11 +22,11 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Private {
     /// Not at hand.
     Absent,
-    /// In this file.
+    /// The private half is in this file.
     Plain(PathBuf),
     /// In this file, which needs a passphrase.
     Encrypted(PathBuf),
-    /// Behind this program.
+    /// The private half is behind this program.
     External(External),
 }
 

@@ -28,7 +28,7 @@ const PLAIN: &str = "PRIVATE KEY";
 pub(crate) enum ReadError {
     /// It does not decrypt.
     Passphrase,
-    /// It is of another form.
+    /// The key is of another form.
     Form(String),
 }
 

@@ -5,7 +5,7 @@ use notsotuf_stub::tuf::canonical_json;
 use notsotuf_stub::tuf::key::{Key, KeyMaterial};
 use serde_json::{Value, json};
 
-/// A public key, as TUF metadata lists it.
+/// Holds a public key, as TUF metadata lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublicKey(Key);
 

@@ -11,16 +11,16 @@ pub(crate) enum MetadataError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// A key.
+    /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// It would be, or is, refused by a client.
     #[error("{0}")]
     Tuf(#[from] TufError),
-    /// A file that should be there.
+    /// A file that should be there is missing.
     #[error("there is no {0:?}; is the repository complete?")]
     Missing(PathBuf),
-    /// Not the JSON it should be.
+    /// A file is not the JSON it should be.
     #[error("{path:?} is malformed: {reason}")]
     Form {
         /// The file.
@@ -28,7 +28,7 @@ pub(crate) enum MetadataError {
         /// What is wrong.
         reason: String,
     },
-    /// Not enough signatures yet.
+    /// Signatures are still missing.
     #[error(
         "{role} has {have} of the {need} signatures it needs{by}; it is kept in {path:?}. Run \
          `notsotuf sign {role}` where its other keys are, then `notsotuf publish`",
@@ -121,7 +121,7 @@ pub(crate) enum MetadataError {
         /// The folder of the metadata.
         folder: PathBuf,
     },
-    /// A version that has no successor.
+    /// The version has no successor.
     #[error(
         "{role} has version {version}, and not all clients could read a higher one; the only way \
          out is a new root with other keys for that role, and metadata that starts again"

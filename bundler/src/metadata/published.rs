@@ -42,7 +42,7 @@ pub(crate) struct Published {
     /// Timestamp.
     pub timestamp: Option<Document>,
     /// The files that these are in, and those of all roots before, in the
-    /// order in which they are to be written.
+    /// order in which they must be written.
     pub files: Vec<(String, Vec<u8>)>,
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn root_draft(
     Ok((draft.version() == next).then_some(draft))
 }
 
-/// A change of who signs.
+/// Names a change to who signs.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
     /// Gives a role one more key.

@@ -12,13 +12,13 @@ pub(crate) enum ImportError {
     /// The settings of the new project.
     #[error(transparent)]
     Project(#[from] ProjectError),
-    /// A key.
+    /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The metadata.
+    /// Metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The other program's settings are not there.
@@ -62,18 +62,18 @@ pub(crate) enum ImportError {
     /// No folder of PyUpdater.
     #[error("there is no {0:?}; name the folder in which `pyupdater init` was called")]
     NoPyUpdater(PathBuf),
-    /// No keys.
+    /// There are no keys.
     #[error(
         "the settings have no keypack, and there is no {0:?}: without it nothing can be checked"
     )]
     NoKeypack(PathBuf),
-    /// What PyUpdater uploads and then deletes.
+    /// What PyUpdater uploads and then deletes is missing.
     #[error(
         "there is no {0:?}; PyUpdater deletes files once they are uploaded: fetch keys.gz, versions.gz \
          and the archives from where they are published, and name their folder with --published"
     )]
     NotPublished(PathBuf),
-    /// A signature that is wrong.
+    /// A signature is wrong.
     #[error("the signature of {0:?} is wrong: nothing is imported from it")]
     Signature(PathBuf),
     /// A target that is not what the metadata says.

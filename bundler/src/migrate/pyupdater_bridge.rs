@@ -19,10 +19,10 @@ pub(crate) enum BridgeError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// What is to be in it.
+    /// What it contains cannot be made.
     #[error(transparent)]
     Ship(#[from] ShipError),
-    /// The archive.
+    /// The archive cannot be made.
     #[error(transparent)]
     Pack(#[from] PackError),
     /// The archive, as zip.
@@ -33,13 +33,13 @@ pub(crate) enum BridgeError {
         /// What went wrong.
         source: zip::result::ZipError,
     },
-    /// Not known what PyUpdater calls it.
+    /// It is not known what PyUpdater calls the application.
     #[error(
         "what does PyUpdater call {0}? `import pyupdater` writes it into the settings: \
          [pyupdater.{0}] with name = \"…\" and platform = \"win\", \"mac\", \"nix64\" or the like"
     )]
     Unknown(String),
-    /// A version that PyUpdater cannot have.
+    /// PyUpdater cannot have this version.
     #[error(
         "PyUpdater has no version {0}: it knows two or three numbers, with a1 or b1 after them; add the \
          release under such a version"
@@ -51,7 +51,7 @@ pub(crate) enum BridgeError {
          same name, but the stub needs a folder; give these users an installer"
     )]
     NoFolder(PathBuf),
-    /// It is there.
+    /// The archive exists already.
     #[error("{0:?} exists already")]
     Exists(PathBuf),
 }

@@ -22,7 +22,7 @@ pub(crate) enum BsdiffError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// An archive that cannot be read.
+    /// An archive cannot be read.
     #[error("{path:?} cannot be read: {source}")]
     Read {
         /// The archive.
@@ -30,13 +30,13 @@ pub(crate) enum BsdiffError {
         /// What is wrong.
         source: io::Error,
     },
-    /// The difference.
+    /// The difference cannot be made.
     #[error("cannot make the patch: {0}")]
     Diff(#[source] io::Error),
     /// What comes out is not the new archive.
     #[error("the patch was made but does not apply (please report this)")]
     Check,
-    /// It takes longer than it may.
+    /// Making the patch takes longer than allowed.
     #[error("it takes longer than the time allowed")]
     Budget,
 }

@@ -35,7 +35,7 @@ pub(crate) enum ProjectError {
         /// What is wrong.
         reason: String,
     },
-    /// `init` where there is a project.
+    /// `init` was called where there is a project.
     #[error("{0:?} exists already: this folder is a project; --project names another folder")]
     Exists(PathBuf),
     /// `init` where there are settings and no root.
@@ -50,7 +50,7 @@ pub(crate) enum ProjectError {
         /// The root.
         root: PathBuf,
     },
-    /// Which application?
+    /// The command line does not say which application.
     #[error("this project has several applications ({}); name one with --app", .0.join(", "))]
     WhichApp(Vec<String>),
     /// An application that is not in the settings.

@@ -16,7 +16,7 @@ pub(crate) enum LockError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// Another command has it.
+    /// Another command has the lock.
     #[error("{holder} is changing this project right now; try again when it has finished")]
     Busy {
         /// The other command, as far as it is known.

@@ -11,13 +11,13 @@ pub(crate) enum PublishError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// The metadata.
+    /// Metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The list of what is pending.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// Metadata that clients would refuse.
+    /// Clients would refuse the metadata.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
 }

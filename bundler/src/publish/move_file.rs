@@ -4,8 +4,8 @@ use notsotuf_stub::fs::{self, FsError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Gives a file its place, whole: clients see nothing or all of it. Works also
-/// from one file system to another.
+/// Moves a file to its place whole: clients see nothing or all of it. Works
+/// also from one file system to another.
 ///
 /// # Errors
 /// The file system's; there is nothing new at `to` then.

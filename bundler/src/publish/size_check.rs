@@ -1,10 +1,10 @@
-//! Checks that clients will read the metadata that is to be published.
+//! Checks that clients will read the metadata before it is published.
 
 use super::scope::PublishScope;
 use crate::metadata::limits::{TooLarge, bound, said};
 use crate::metadata::{Published, Update};
 
-/// Checks what is to be published.
+/// Checks the size of metadata before it is published.
 ///
 /// # Errors
 /// [`TooLarge`], unless it is too large already, and is made smaller or

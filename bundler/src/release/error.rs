@@ -20,10 +20,10 @@ pub(crate) enum ReleaseError {
     /// The published metadata.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The bundle.
+    /// The bundle cannot be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
-    /// The patch.
+    /// The patch cannot be made.
     #[error(transparent)]
     Diff(#[from] DiffError),
     /// Clients would refuse the new archive.
@@ -73,7 +73,7 @@ pub(crate) enum ReleaseError {
         /// Whether that is published.
         published: bool,
     },
-    /// A number that was withdrawn.
+    /// The number was withdrawn.
     #[error(
         "version {version} of {app} was withdrawn; clients leave any release with that number, \
          so it cannot be used again: use a higher one"
@@ -84,7 +84,7 @@ pub(crate) enum ReleaseError {
         /// What was to be added.
         version: Version,
     },
-    /// A number that was published.
+    /// The number was published before.
     #[error(
         "version {version} of {app} was published before; clients that have it would not install \
          another release with that number: use a higher one (or --force, if no client can have \
@@ -96,7 +96,7 @@ pub(crate) enum ReleaseError {
         /// What was to be added.
         version: Version,
     },
-    /// A stub that nobody can have.
+    /// Nobody can have a stub of that version.
     #[error(
         "no stub is as new as {wanted}: {}; no client could install this release. Name an older \
          one with --min-stub, or release the newer stub first with `notsotuf add-stub`",
@@ -111,10 +111,10 @@ pub(crate) enum ReleaseError {
         /// The newest there is.
         newest: Option<Version>,
     },
-    /// A program that is no stub.
+    /// The program is no stub.
     #[error("{0:?} is not a notsotuf-stub, or is too old to replace itself")]
     NotAStub(PathBuf),
-    /// No release of that version.
+    /// There is no release of that version.
     #[error("there is no release {version} of {app}")]
     NoRelease {
         /// Application.

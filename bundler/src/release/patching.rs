@@ -48,7 +48,7 @@ pub(super) struct Bases<'a> {
 }
 
 impl<'a> Bases<'a> {
-    /// Finds them.
+    /// Finds what a new release of this version stands beside.
     pub(super) fn new(
         project: &'a Project,
         pending: &'a PendingTargets,

@@ -36,7 +36,7 @@ pub(crate) enum ShipError {
     /// The output folder has something in it.
     #[error("{0:?} exists already; remove it or name another folder with --output")]
     Exists(PathBuf),
-    /// Which program is to be started?
+    /// It is not clear which program to start.
     #[error("cannot tell which program of the bundle to start; name it with --executable ({})", .0.join(", "))]
     WhichProgram(Vec<String>),
     /// A program that is not in the bundle.
@@ -47,7 +47,7 @@ pub(crate) enum ShipError {
         "where will the repository be? Set `url` under [client] in the project settings, or use --url"
     )]
     NoUrl,
-    /// Not a stub.
+    /// The program is no stub.
     #[error(
         "{0:?} is not a notsotuf-stub: name the stub of the target platform with --stub; the \
          application itself is in the release"

@@ -10,7 +10,7 @@ use std::path::Path;
 pub(crate) enum There {
     /// The same, byte for byte.
     Same,
-    /// Nothing.
+    /// Nothing is there.
     Nothing,
     /// Something else than metadata.
     NoMetadata,

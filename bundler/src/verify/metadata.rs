@@ -63,9 +63,9 @@ struct Walk<'a> {
 
 /// What ends it before its end.
 enum Stop {
-    /// A client would refuse this.
+    /// A client would refuse the metadata.
     Refused(TufError),
-    /// It could not be read.
+    /// The metadata could not be read.
     Failed(VerifyError),
 }
 

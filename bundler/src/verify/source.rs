@@ -14,7 +14,7 @@ pub(crate) enum VerifyError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// The network.
+    /// A request failed.
     #[error(transparent)]
     Http(#[from] HttpError),
     /// No root to start from.
@@ -26,7 +26,7 @@ pub(crate) enum VerifyError {
 pub(crate) enum RepositorySource {
     /// A folder with `metadata` and `targets`.
     Local(PathBuf),
-    /// A URL below which they are.
+    /// The repository is below this URL.
     Remote(String, Http),
 }
 

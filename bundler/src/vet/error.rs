@@ -10,10 +10,10 @@ pub(crate) enum VetError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// What cannot be packed.
+    /// The bundle cannot be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
-    /// There is nothing.
+    /// The bundle does not exist.
     #[error(
         "there is no {path:?}{}; PyInstaller makes the bundle: run it first, or name what it \
          made, such as dist/myapp",
@@ -25,11 +25,11 @@ pub(crate) enum VetError {
         /// What is there and has a similar name.
         near: Vec<PathBuf>,
     },
-    /// What is there is not to be released.
+    /// The bundle must not be released.
     #[error(
         "{path:?} is not released: {}{}",
         .reasons.join("; "),
-        if *.force { " (--force releases it all the same)" } else { "" }
+        if *.force { " (--force releases it anyway)" } else { "" }
     )]
     Refused {
         /// The bundle.

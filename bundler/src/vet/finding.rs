@@ -5,9 +5,9 @@
 pub(super) enum Weight {
     /// Nobody can mean that.
     Never,
-    /// Somebody may mean that.
+    /// Somebody may mean that: it needs `--force`.
     UnlessForced,
-    /// It is said.
+    /// It is reported, and nothing else.
     Warning,
 }
 

@@ -25,13 +25,13 @@ const COOKIE_PLACE: u64 = 1 << 20;
 pub(super) enum Kind {
     /// For Linux.
     Elf,
-    /// For macOS.
+    /// A program for macOS.
     MachO,
-    /// For Windows.
+    /// A program for Windows.
     Pe,
     /// With the name of its interpreter in the first line.
     Script,
-    /// None.
+    /// No program.
     Other,
 }
 

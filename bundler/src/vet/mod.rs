@@ -40,7 +40,7 @@ pub(crate) enum Vetting<'a> {
     },
 }
 
-/// A bundle that is to be released.
+/// Holds a bundle that is about to be released.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate<'a> {
     /// Of this application.
@@ -54,7 +54,7 @@ pub(crate) struct Candidate<'a> {
 /// Looks at a bundle, and returns warnings.
 ///
 /// # Errors
-/// [`VetError`]: it is not to be released.
+/// [`VetError`]: it must not be released.
 pub(crate) fn vet(
     project: &Project,
     published: &Published,

@@ -14,7 +14,7 @@ const STEP: usize = 32;
 
 type Item = (String, Entry);
 
-/// A map from paths to entries, sorted by the bytes of the paths: what of a
+/// Maps paths to entries, sorted by the bytes of the paths: what of a
 /// `BTreeMap` is needed. Nodes of that are half empty when they are filled in
 /// order, which is how archives and records come.
 #[derive(Clone, Default)]

@@ -17,7 +17,7 @@ pub enum ManifestError {
     /// A line of no known form.
     #[error("line {0} of the manifest is malformed")]
     Line(usize),
-    /// Not sorted, or a path twice.
+    /// Lines are not sorted, or a path occurs twice.
     #[error("line {0} of the manifest is out of order")]
     Order(usize),
     /// A path or link that may not be.

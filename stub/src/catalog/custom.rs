@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::str::FromStr;
 
-/// A release that not all clients get yet.
+/// Says that not all clients get a release yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rollout {
     /// 0 to 100.

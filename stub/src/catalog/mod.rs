@@ -65,7 +65,7 @@ pub struct Catalog {
 
 impl Catalog {
     /// Picks the targets of `name` out of trusted targets metadata. Targets
-    /// of other forms are passed over.
+    /// of other forms are skipped.
     pub fn new<'a>(
         name: &str,
         targets: impl IntoIterator<Item = (&'a String, &'a TargetFile)>,

@@ -29,7 +29,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     file.map(|file| read_limited(file, path, limit)).transpose()
 }
 
-/// Opens for reading and writing, or makes it; what it has stays.
+/// Opens the file for reading and writing, or makes it; what it contains stays.
 ///
 /// # Errors
 /// As [`open`].
@@ -39,7 +39,7 @@ pub fn open_or_create(path: &Path) -> Result<File> {
     open_with(path, &mut how).map_err(|e| FsError::new("open", path, e))
 }
 
-/// Opens to read it and add to it.
+/// Opens the file for reading it and adding to it.
 ///
 /// # Errors
 /// As [`open`]; or there is nothing.

@@ -7,7 +7,7 @@ use crate::fs::retry::retry_while_locked;
 use std::path::Path;
 use std::{fs, io};
 
-/// Removes a file if it is there.
+/// Removes a file if it exists.
 pub fn remove_file_if_exists(path: &Path) -> Result<()> {
     match retry_while_locked(|| fs::remove_file(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),

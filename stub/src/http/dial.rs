@@ -28,10 +28,10 @@ const LONG: Duration = Duration::from_secs(60);
 /// Says what is wrong with the way through a proxy.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProxyError {
-    /// It wants to know who asks.
+    /// The proxy wants a name and a password.
     #[error("the proxy asks for a name and a password")]
     Password,
-    /// It does not make a tunnel.
+    /// The proxy refuses to make a tunnel.
     #[error("the proxy {proxy} answers {status}")]
     Status {
         /// Its address.

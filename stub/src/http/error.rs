@@ -57,7 +57,7 @@ pub enum HttpError {
         /// Where the redirect leads.
         to: String,
     },
-    /// A redirect that cannot be followed.
+    /// A redirect cannot be followed.
     #[error("{url} redirects {why}")]
     Redirect {
         /// What was asked for.
@@ -156,7 +156,7 @@ fn of(expected: Option<u64>) -> String {
 pub enum Oddity {
     /// A page for people; where a redirect led to it.
     Page(Option<String>),
-    /// Compressed, in this way.
+    /// The answer is compressed, in this way.
     Encoded(String),
     /// The beginning of the file.
     Cut(u64),

@@ -1,5 +1,4 @@
-//! Is the only edge to the network: plain GET requests with bounds on bytes and
-//! time.
+//! Makes all requests to the network: plain GET, with bounds on bytes and time.
 
 mod body;
 mod dial;
@@ -61,8 +60,8 @@ pub struct Options {
     /// Certificates (PEM) of authorities to trust besides the system's.
     pub roots: Option<Vec<u8>>,
     /// Values of the header `Authorization`, by the start of the URLs that
-    /// they are for: scheme, host and port. After a redirect they are not
-    /// sent, whereto ever it leads.
+    /// they are for: scheme, host and port. Never sent to the target of a
+    /// redirect, even on the same host.
     pub authorization: Vec<(String, String)>,
     /// Bytes per second at the most.
     pub max_rate: Option<u64>,

@@ -24,7 +24,7 @@ pub struct BlockedVersions {
 }
 
 impl BlockedVersions {
-    /// Reads them; what cannot be read is passed over.
+    /// Reads the blocked versions; what cannot be read is skipped.
     pub fn load(layout: &Layout) -> Self {
         let mut entries: Vec<Blocked> = read(&layout.blocked())
             .and_then(|text| serde_json::from_str(&text).ok())

@@ -18,7 +18,7 @@ const LAUNCH_PATIENCE: Duration = Duration::from_secs(1);
 /// Says what became of a staged update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It is installed.
+    /// The update is installed.
     Done(Release),
     /// It stays staged: these processes of the application are running, or
     /// (none named) another stub is just starting it.

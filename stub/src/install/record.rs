@@ -42,7 +42,7 @@ pub struct Record {
 /// Says why a record cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// It cannot be read.
+    /// The record cannot be read.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// It is not of a known form.

@@ -19,7 +19,8 @@ pub struct Note {
     pub text: String,
 }
 
-/// Keeps them; with none, forgets those of the update before.
+/// Keeps the notes of an update; without any, forgets those of the update
+/// before.
 ///
 /// # Errors
 /// The file system's.

@@ -8,7 +8,7 @@ use crate::policy::staged_origin::Origin;
 const MAX_SIZE: u64 = 1 << 14;
 
 impl Origin {
-    /// Writes it, which is to be done before the bundle is complete.
+    /// Writes the origin, which must be done before the bundle is complete.
     ///
     /// # Errors
     /// A file system call that failed.
@@ -16,7 +16,7 @@ impl Origin {
         fs::write_atomically(&layout.origin(), self.to_text().as_bytes())
     }
 
-    /// Reads it; what cannot be read counts as none.
+    /// Reads the origin; what cannot be read counts as none.
     pub fn load(layout: &Layout) -> Option<Self> {
         let bytes = plain_file::read(&layout.origin(), MAX_SIZE).unwrap_or_else(|e| {
             log::warn!("{e}");

@@ -21,8 +21,8 @@ pub fn prepare(layout: &Layout) -> Result<(), FsError> {
 }
 
 /// Removes whatever is staged. A staged update loses its record first, so that
-/// half of it is never taken for all. What is half downloaded stays, to be
-/// gone on with; an update that was staged removes it.
+/// half of it is never taken for all. Partial downloads are kept, so that they
+/// can be resumed; sealing an update removes them.
 ///
 /// # Errors
 /// A file system call that failed.

@@ -16,7 +16,7 @@ pub enum StateError {
     /// files to be written elsewhere.
     #[error("{0:?} is not a folder; remove it, or reinstall the application")]
     NotAFolder(PathBuf),
-    /// It is another user's.
+    /// The state dir belongs to another user.
     #[error(
         "{0:?} belongs to another user, so updates are left to that one (or the application was installed by another)"
     )]

@@ -133,7 +133,7 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     super::tidy(layout)
 }
 
-/// The commit is not gone on with: what is the application's own returns.
+/// Gives the commit up: what is the application's own returns.
 fn take_back(layout: &Layout) -> Result<(), FsError> {
     let (app, staged, previous) = (layout.app(), layout.staged(), layout.previous());
     let update = Record::load(&staged, Rules::host()).unwrap_or_else(|e| {

@@ -109,9 +109,9 @@ pub fn end_with_child() {
 /// Says how the application ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppExit {
-    /// With this exit code.
+    /// It ended with this exit code.
     Code(i32),
-    /// Killed by this signal (Unix).
+    /// It was killed by this signal (Unix).
     Signal(i32),
 }
 
@@ -138,9 +138,9 @@ impl fmt::Display for AppExit {
 /// probation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It works.
+    /// The version works.
     Healthy,
-    /// It does not.
+    /// The version does not work.
     Failed,
     /// Somebody ended it before that could be told.
     Inconclusive,

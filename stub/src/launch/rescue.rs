@@ -19,7 +19,7 @@ use std::time::Duration;
 /// Says what kept a thread from going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// An error in this program.
+    /// This program has an error.
     Panic,
     /// No more memory.
     Memory,

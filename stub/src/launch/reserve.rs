@@ -21,7 +21,7 @@ pub(super) fn keep_reserve() {
     free(KEPT.swap(reserve, Ordering::SeqCst));
 }
 
-/// Gives it back to the system.
+/// Gives the reserve back to the system.
 pub(super) fn free_reserve() {
     free(KEPT.swap(ptr::null_mut(), Ordering::SeqCst));
 }

@@ -14,8 +14,8 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-/// Does not return unless it fails. `started` is never called: files that
-/// are not to survive are closed by exec itself.
+/// Becomes the application; returns only if that fails. `started` is never
+/// called: files that should not survive are closed by exec itself.
 pub(super) fn run(mut command: Command, _started: impl FnOnce()) -> io::Result<ExitCode> {
     command.args(std::env::args_os().skip(1));
     Err(command.exec())
@@ -47,7 +47,7 @@ pub(super) fn supervise(mut command: Command, started: impl FnOnce()) -> io::Res
 }
 
 /// Nobody is left to pass signals on when this process is killed, so the
-/// application is to be killed too. Only Linux can do that.
+/// application should be killed, too. Only Linux can do that.
 fn end_with_this_process(command: &mut Command) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -205,9 +205,9 @@ fn write_number(to: &mut [u8], number: u32) {
     to[length] = 0;
 }
 
-/// Runs it as a process of its own: a session without a terminal, whose
-/// parent is the first process of the system. It inherits no open file, since
-/// others may wait for the end of a pipe.
+/// Runs the program as a process of its own: a session without a terminal,
+/// whose parent is the first process of the system. It inherits no open file,
+/// since others may wait for the end of a pipe.
 pub(super) fn detach(mut command: Command) -> io::Result<()> {
     let open = open_files();
     // SAFETY: only system calls between fork and exec.

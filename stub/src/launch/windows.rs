@@ -150,7 +150,7 @@ pub fn has_input() -> bool {
 }
 
 /// Leaves the working directory, which Windows lets nobody rename as long as
-/// a process is in it. The application is started there all the same.
+/// a process is in it. The application is started there anyway.
 pub fn prepare() {
     let folder = this_program::program()
         .ok()

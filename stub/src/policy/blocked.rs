@@ -107,7 +107,7 @@ impl Blocked {
         (self.why != BlockedWhy::RolledBack).then(|| self.since.saturating_add(DELAYS[index]))
     }
 
-    /// Whether it is to be tried again.
+    /// Returns whether the version should be tried again.
     fn is_over(&self, at: Circumstances) -> bool {
         let Some(until) = self.until() else {
             return false;

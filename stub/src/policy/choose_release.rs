@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 /// Says which version to update to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseChoice {
-    /// Nothing newer on this channel.
+    /// There is nothing newer on this channel.
     UpToDate,
-    /// This version.
+    /// There is this version.
     Update {
         /// The chosen version.
         version: Version,
@@ -44,10 +44,11 @@ pub struct ClientState<'a> {
 
 /// Chooses as tufup does: the first required release on the way, else the
 /// newest on the channel. With no known installed version, all are newer.
-/// Held versions are passed over; but a required one that is held is not
-/// passed by. A release that is rolled out step by step is for those it
-/// includes, unless it is required. Where there is nothing newer and the
-/// installed version was withdrawn, the newest one before it is chosen.
+/// Held versions are skipped. A required one is never skipped: the client goes
+/// no further than the release before it. A release that is rolled out step by
+/// step is for those it includes, unless it is required. If there is nothing
+/// newer and the installed version was withdrawn, the newest one before it is
+/// chosen.
 pub fn choose(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
     let forward = choose_newer(catalog, client);
     let installed = client.installed;

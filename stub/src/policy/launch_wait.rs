@@ -92,7 +92,7 @@ pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, limits: WaitLimits
 pub enum ProbationDecision {
     /// Start it and watch.
     Start,
-    /// Go back to the version before.
+    /// Go back to the previous version.
     GoBack,
 }
 

@@ -1,5 +1,5 @@
-//! Decisions, with their reasons. Pure: what is known goes in, what to do comes
-//! out.
+//! Makes decisions, with their reasons. Pure: what is known goes in, what to do
+//! comes out.
 
 pub mod blocked;
 pub mod choose_release;

@@ -32,7 +32,7 @@ pub enum Why {
         /// Its hash, as it was signed.
         hash: String,
     },
-    /// It is the version before, and takes the place of the bundle with this
+    /// It is the previous version, and takes the place of the bundle with this
     /// record.
     BackFrom(String),
 }

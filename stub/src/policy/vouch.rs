@@ -46,16 +46,16 @@ pub enum Unvouched {
     /// No metadata to ask.
     #[error("there is no trusted metadata that lists version {0}")]
     NoMetadata(Version),
-    /// Metadata does not know it.
+    /// Metadata does not list the version.
     #[error("version {0} is not listed by the trusted metadata")]
     NotListed(Version),
     /// Another content is signed for that version.
     #[error("it is not what the trusted metadata lists as version {0}")]
     OtherContent(Version),
-    /// Its makers took it back.
+    /// Its makers withdrew the version.
     #[error("version {0} was withdrawn by its makers")]
     Withdrawn(Version),
-    /// It would be a downgrade.
+    /// Installing it would be a downgrade.
     #[error("version {staged} is not newer than version {installed}, which is installed")]
     NotNewer {
         /// What is staged.

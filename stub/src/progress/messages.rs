@@ -3,7 +3,7 @@
 use crate::settings::Settings;
 use std::collections::BTreeMap;
 
-/// A text, and what it is called in the table `[texts]` of the settings.
+/// Names a text, also in the table `[texts]` of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageId {
     /// `{name}`, `{version}`.

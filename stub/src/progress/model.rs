@@ -14,7 +14,7 @@ const MEASURED: Duration = Duration::from_secs(2);
 /// The most of the notes that is shown.
 const NOTES: usize = 120;
 
-/// Describes what is to be shown.
+/// Describes what to show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProgressView {
     /// What happens.
@@ -41,7 +41,7 @@ impl ProgressView {
     }
 }
 
-/// An update as it goes on.
+/// Follows an update as it proceeds.
 #[derive(Debug)]
 pub struct ProgressModel {
     texts: Messages,

@@ -200,7 +200,7 @@ impl Display {
         }
     }
 
-    /// What is to be shown, a moment later; `None` once nothing is.
+    /// What to show, a moment later; `None` once there is nothing.
     fn next(&self) -> Option<ProgressView> {
         let latest = self.shared.latest();
         let waited = self

@@ -9,7 +9,7 @@ pub(super) enum Wish {
     Window,
 }
 
-/// Says where it is shown.
+/// Says where an update is shown.
 pub(super) enum Surface {
     Terminal(Terminal),
     /// A window, once it is worth one.

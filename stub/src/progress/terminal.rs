@@ -30,7 +30,7 @@ impl Terminal {
         })
     }
 
-    /// Shows it, if it is time for that.
+    /// Shows the line, if it is time for that.
     pub(super) fn show(&mut self, view: &ProgressView) {
         let due = match self.shown {
             None => self.start.elapsed() > GRACE,

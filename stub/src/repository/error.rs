@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Says why metadata could not be refreshed or a target could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// Refused.
+    /// Verification failed.
     #[error(transparent)]
     Tuf(#[from] TufError),
     /// Refused, and it is plain to see why.
@@ -23,10 +23,10 @@ pub enum RepositoryError {
         /// Why it was refused.
         source: Box<TufError>,
     },
-    /// The network.
+    /// A request failed.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The disk.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// No place is named.
@@ -86,7 +86,7 @@ impl RepositoryError {
 /// Counts the time that servers have to share.
 #[derive(Clone, Copy)]
 pub(super) enum Time {
-    /// For all that is asked.
+    /// The time for all that is asked.
     InAll(Duration),
     /// In which nothing comes.
     OfSilence(Duration),

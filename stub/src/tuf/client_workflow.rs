@@ -57,7 +57,7 @@ pub enum Step {
         role: String,
         /// File name without folder, not percent-encoded.
         file: String,
-        /// No more bytes than this are to be read.
+        /// No more bytes than this may be read.
         max_length: u64,
     },
     /// Delete the stored copy of this role.
@@ -184,7 +184,7 @@ impl Refresh {
         &self.trusted
     }
 
-    /// Runs the workflow to its end by `io`.
+    /// Runs the workflow to its end, by means of `io`.
     ///
     /// # Errors
     /// Those of `io`, and metadata that is not accepted.

@@ -74,7 +74,7 @@ pub enum TufError {
         /// The time of the check.
         now: String,
     },
-    /// Not the listed length.
+    /// The length is not the listed one.
     #[error("{name} has {found} bytes, expected {expected}")]
     Length {
         /// Role or target path.
@@ -84,7 +84,7 @@ pub enum TufError {
         /// Bytes listed.
         expected: u64,
     },
-    /// Not the listed hash.
+    /// A hash is not the listed one.
     #[error("{name} does not match its {algorithm} hash")]
     Hash {
         /// Role or target path.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use spki::der::DecodePem;
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoOwned};
 
-/// A public key as metadata lists it.
+/// Holds a public key as metadata lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Key {
     /// `ed25519`, `ecdsa`, `rsa`, … or anything else, which then never verifies.

@@ -24,7 +24,7 @@ const STARTING_OVER: &str = "starting over";
 pub struct SelfSignedRoot(pub(super) Metadata<Root>);
 
 impl SelfSignedRoot {
-    /// Reads it.
+    /// Parses a root, and checks its signatures.
     ///
     /// # Errors
     /// If the root is malformed or not signed by its own keys.
@@ -90,7 +90,7 @@ impl RootChain {
         chain
     }
 
-    /// Reads it; what is not of a known form says nothing.
+    /// Reads the chain; what is not of a known form says nothing.
     pub fn parse(text: &str) -> Self {
         let mut chain = RootChain::default();
         let Some(rest) = text.strip_prefix(HEADER) else {
@@ -149,7 +149,7 @@ pub enum Shipped {
     OtherChain,
 }
 
-/// Compares them.
+/// Compares the shipped root with the stored one.
 pub fn compare(stored: &SelfSignedRoot, shipped: &SelfSignedRoot, chain: &RootChain) -> Shipped {
     let (old, new) = (stored.version(), shipped.version());
     if chain.starting_over && chain.knows(stored) != Some(true) {

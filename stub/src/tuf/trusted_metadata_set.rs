@@ -1,6 +1,9 @@
-//! The set of metadata that is trusted, and the checks that let new metadata
-//! in: TUF specification section 5, step by step. Bytes in, verified or
-//! refused; no files, no network, no clock.
+//! Holds the metadata that is trusted, and checks what lets new metadata in:
+//! TUF specification section 5, step by step.
+//!
+//! Bytes in, verified or refused; no files, no network, no clock. Metadata must
+//! come in the order root, timestamp, snapshot, targets: whoever calls out of
+//! order has an error in the program, and it panics.
 
 use super::error::TufError;
 use super::metadata::{
@@ -91,7 +94,7 @@ impl TrustedMetadataSet {
     /// Checks whether the snapshot lists the targets metadata of `role`.
     ///
     /// # Errors
-    /// [`TufError::NotListed`] if not: then it is not to be asked for.
+    /// [`TufError::NotListed`] if not: then it must not be asked for.
     pub fn check_listed(&self, role: &str) -> Result<(), TufError> {
         let file = format!("{role}.json");
         if self.snapshot().is_some_and(|s| s.meta.contains_key(&file)) {

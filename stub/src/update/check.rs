@@ -33,7 +33,7 @@ pub struct UpdateCheck {
     pub choice: ReleaseChoice,
     /// A newer stub.
     pub stub: Option<(Version, Archive)>,
-    /// Newer versions that are not to be installed now.
+    /// Newer versions that are not installed now.
     pub skipped: Vec<Skipped>,
     /// The newest version there is for this client.
     pub(super) newest: Option<Version>,

@@ -19,7 +19,7 @@ pub enum UpdateError {
     /// Metadata or a target could not be had, or was refused.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
-    /// The disk.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The archive could not be unpacked.
@@ -48,7 +48,7 @@ pub enum UpdateError {
         /// Signed hash.
         expected: TreeHash,
     },
-    /// The release does not have the program that is to be started.
+    /// The release does not have the program to start.
     #[error(
         "version {version} has no {executable:?}, which the settings name as the program to start"
     )]
@@ -75,7 +75,7 @@ pub enum UpdateError {
     /// The commit failed.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// What is installed is not recorded.
+    /// The installed version is not recorded.
     #[error("the installed version is not recorded; --updater update installs the newest one")]
     NoRecord,
     /// There is nothing to restore files from.
@@ -108,7 +108,7 @@ pub enum UpdateError {
     /// What was there before does not work here.
     #[error("there is no version to go back to: {0}, which was here before, failed here")]
     PreviousFailed(Version),
-    /// It would not fit.
+    /// There is too little space on the disk.
     #[error(
         "version {version} needs {} on the disk, but {} are free; free more space in {folder:?}",
         format_bytes::bytes(*needed),

@@ -19,7 +19,7 @@ pub struct Staged {
 /// Says how a whole run ended well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing newer.
+    /// There is nothing newer.
     UpToDate,
     /// The update that an earlier run staged is installed.
     Installed(Release),

@@ -10,7 +10,7 @@ use crate::{install, stub_version};
 use pep440_rs::Version;
 
 impl<'a> Updater<'a> {
-    /// Goes back to the version before, and does not install this one again
+    /// Goes back to the previous version, and does not install this one again
     /// for a while: as it failed with `from`, if that still is installed (else
     /// another instance has gone back already, and the outcome is
     /// [`Outcome::UpToDate`]), and as the user wants it without.

@@ -40,7 +40,7 @@ pub fn run_and_name(
     skipped: &mut Vec<Skipped>,
 ) -> Result<Outcome, UpdateError> {
     let updater = Updater::new(layout, settings, now, tell)?;
-    // One that cannot be installed is not to keep a later one away.
+    // One that cannot be installed must not keep a later one away.
     let (outcome, pending) = match updater.install_staged() {
         Ok(outcome) => (outcome, None),
         Err(e) => (None, Some(updater.staged_failed(e)?)),

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Says why the stub was not replaced. The old one stays in use.
 #[derive(Debug, thiserror::Error)]
 pub enum SelfUpdateError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The archive is not a stub's.

@@ -275,7 +275,7 @@ impl<'a> Updater<'a> {
             });
         }
         debug_assert!(!manifest.entries.contains_key(RECORD));
-        // An update is not to fail for what it says of itself.
+        // Notes are only shown: failing to store them must not fail the update.
         if let Err(e) = release_notes::keep(self.layout, &checked.notes(version)) {
             log::warn!("{e}");
         }

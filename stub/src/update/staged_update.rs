@@ -130,7 +130,7 @@ impl<'a> Updater<'a> {
     /// drops it where there is no hope for the next start.
     ///
     /// # Errors
-    /// `error`, if nothing else can be done before that is mended.
+    /// `error`, if nothing else can be done before that is fixed.
     pub(super) fn staged_failed(&self, error: UpdateError) -> Result<StagedFailure, UpdateError> {
         let staged = Record::load_release(&self.layout.staged()).ok().flatten();
         let Some(Release { version, .. }) = staged else {

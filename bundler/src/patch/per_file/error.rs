@@ -18,7 +18,7 @@ pub(crate) enum DiffError {
         /// What the system said.
         source: io::Error,
     },
-    /// It takes longer than it may.
+    /// Making the patch takes longer than allowed.
     #[error("it takes longer than the time allowed")]
     Budget,
 }

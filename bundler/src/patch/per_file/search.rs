@@ -12,12 +12,12 @@ const PIECE: usize = 4 << 20;
 /// A match must be longer by this than what the one before it, prolonged,
 /// would get right.
 const BETTER: usize = 8;
-/// While of so many bytes so many are right, no better match is looked for:
-/// looking is what takes the time.
+/// Bytes of which [`RIGHT`] must be right: then no better match is looked for,
+/// since looking is what takes the time.
 const WINDOW: usize = 32;
 const RIGHT: usize = 27;
 
-/// After so many searches the clock is looked at.
+/// Searches after which the clock is looked at.
 const LOOK_AT_CLOCK: u32 = 1 << 12;
 
 /// A stretch of the new file that is like one of the old.

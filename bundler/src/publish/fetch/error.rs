@@ -16,29 +16,29 @@ pub(crate) enum FetchError {
     /// The metadata here.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// What is pending here.
+    /// What is pending here cannot be kept.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// Reading what is there.
+    /// What is there cannot be read.
     #[error(transparent)]
     Upload(#[from] UploadError),
-    /// From where?
+    /// Nobody said where to fetch from.
     #[error(
         "where should this be fetched from? Name it (`notsotuf fetch \
          https://example.com/updates`), or set `upload`, or `url` under [client], in the project \
          settings"
     )]
     NoSource,
-    /// Nothing that could be trusted.
+    /// There is no root that could be trusted.
     #[error(
         "there is no {0:?}, so nothing that is fetched could be trusted. Get it from version \
          control, or name the root that you trust with --root"
     )]
     NoPin(PathBuf),
-    /// Nothing there.
+    /// Nothing is published there.
     #[error("nothing is published at {0}")]
     Nothing(String),
-    /// Not this project's.
+    /// Something else is there than what this project signed.
     #[error("what is at {place} is not what the keys of this project signed: {reason}")]
     Refused {
         /// The place.

@@ -1,4 +1,5 @@
-//! Tells what is here beside what is there: newer, behind, or gone another way.
+//! Tells how what is here relates to what is there: newer, behind, or gone
+//! another way.
 
 use super::error::FetchError;
 use crate::metadata::{MetadataError, Published, Trust, limits, walk};
@@ -13,7 +14,7 @@ use std::time::Duration;
 pub(super) enum Relation {
     /// There is nothing here, or nothing sound.
     None,
-    /// The same.
+    /// Both are the same.
     Same,
     /// Here is a later state of what is there.
     Newer,
@@ -49,7 +50,7 @@ pub(super) fn relation(
     }
 }
 
-/// Loads what is there; twice, as somebody may just be uploading.
+/// Loads what is published there; twice, as somebody may just be uploading.
 pub(super) fn published_at(from: &Place, pin: &[u8]) -> Result<Published, FetchError> {
     let load = || -> Result<Published, UploadError> {
         from.refresh()?;

@@ -6,7 +6,7 @@ use crate::output::complain;
 use configparser::ini::Ini;
 use std::path::PathBuf;
 
-/// A named profile: which one, and where it is.
+/// Names a profile, and the files it is in.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     /// `AWS_PROFILE`, else `default`.

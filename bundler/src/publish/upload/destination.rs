@@ -13,7 +13,7 @@ pub(crate) enum Destination {
     Folder(PathBuf),
     /// An object store.
     Store(Url),
-    /// What rsync takes.
+    /// A destination that rsync takes.
     Rsync(String),
     /// Where clients fetch it from; only for reading.
     Web(String),

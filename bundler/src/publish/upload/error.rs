@@ -72,7 +72,7 @@ pub(crate) enum UploadError {
         /// Its size.
         size: u64,
     },
-    /// Nobody said who this is.
+    /// There are no credentials.
     #[error(
         "there are no credentials for {place}: the environment names none, and this machine has \
          none of its own; set {}, as `notsotuf upload --help` says ({source})",
@@ -98,10 +98,10 @@ pub(crate) enum UploadError {
     /// The web server failed.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// What is there does not verify.
+    /// Metadata that is there does not verify.
     #[error("{0}")]
     Tuf(#[from] TufError),
-    /// The metadata.
+    /// Metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The runtime could not be started.
@@ -186,15 +186,15 @@ pub(crate) enum Conflict {
         "its {0} is not that of this project: another repository is there, or somebody changed it"
     )]
     OtherRoot(String),
-    /// A root that is not here.
+    /// A root is there that is not here.
     #[error("it has {0}, which is not here: somebody else published")]
     NewerRoot(String),
-    /// Not signed by this project.
+    /// A file there is not signed by this project.
     #[error(
         "its {0} is not signed by the keys of this project: another repository is there, or somebody changed it"
     )]
     NotOurs(String),
-    /// Newer.
+    /// A newer version is there.
     #[error(
         "its {role} has version {there}, and what is here has version {here}: somebody else published"
     )]

@@ -106,7 +106,7 @@ fn state(
         })?;
         match theirs.and_then(|bytes| Document::parse(Path::new(&name), bytes).ok()) {
             Some(document) => listed = document,
-            // Not whole, which this upload mends.
+            // Not whole, which this upload fixes.
             None => return Ok(()),
         }
     }

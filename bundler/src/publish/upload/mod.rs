@@ -217,7 +217,7 @@ mod tests {
                 "theirs"
             );
         }
-        // The same file is no conflict: an upload is gone on with.
+        // The same file is no conflict: an upload is resumed.
         std::fs::write(theirs.join(path), "ours").unwrap();
         to.send(&[path.to_owned()], &ours, &Files::new(), &bar)
             .unwrap();

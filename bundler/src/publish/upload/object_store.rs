@@ -21,7 +21,7 @@ use url::Url;
 const FOREVER: &str = "public, max-age=31536000, immutable";
 const SHORTLY: &str = "public, max-age=60";
 
-/// A file there, and which version of it that is.
+/// Names a file of the store, and which version of it that is.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     /// The content.
@@ -97,7 +97,7 @@ impl Store {
         })
     }
 
-    /// Makes the folder, if it is one.
+    /// Makes the folder, if the store is one.
     ///
     /// # Errors
     /// The file system's.
@@ -122,7 +122,7 @@ impl Store {
         move |source| UploadError::store(place, source)
     }
 
-    /// Lists what is there.
+    /// Lists the files of the store.
     ///
     /// # Errors
     /// [`UploadError::Store`].

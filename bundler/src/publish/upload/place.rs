@@ -17,14 +17,14 @@ use std::time::Duration;
 pub(crate) enum Place {
     /// An object store, or a folder.
     Store(Store),
-    /// Another machine.
+    /// A folder on another machine.
     Rsync(Rsync),
-    /// Where clients fetch it from.
+    /// The URL that clients fetch from.
     Web(String, Http),
 }
 
 impl Place {
-    /// Opens it; makes nothing.
+    /// Opens the place; makes nothing.
     ///
     /// # Errors
     /// [`UploadError`].
@@ -46,7 +46,7 @@ impl Place {
         }
     }
 
-    /// Makes the folder, if it is one.
+    /// Makes the folder, if the place is one.
     pub(super) fn create(&self) -> Result<(), UploadError> {
         match self {
             Place::Store(store) => Ok(store.create()?),

@@ -37,7 +37,7 @@ impl Rsync {
         format!("rsync:{}", self.to.trim_end_matches('/'))
     }
 
-    /// Lists what is there.
+    /// Lists the files of the destination.
     ///
     /// # Errors
     /// [`UploadError::Rsync`].

@@ -18,7 +18,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Takes `bytes` of it.
+    /// Takes `bytes` of the memory that is left.
     pub(super) fn take(&mut self, bytes: u64) -> Result<(), PatchError> {
         self.left = self.left.checked_sub(bytes).ok_or(PatchError::Memory)?;
         Ok(())

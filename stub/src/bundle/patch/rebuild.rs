@@ -13,7 +13,7 @@ use crate::bundle::patch::tree_overlay::Source as From;
 use crate::bundle::recompress::{RECOMPRESSOR_WEIGHT, Recipe, Recompressor};
 use crate::fs::FsError;
 
-/// Covers are worked on in blocks of so many bytes, from their start on; no
+/// Sets the bytes of the blocks in which covers are worked on, from their start on; no
 /// reference goes across the end of one. Part of the format.
 pub const BLOCK: usize = 1 << 17;
 

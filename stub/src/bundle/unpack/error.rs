@@ -19,7 +19,7 @@ pub enum ArchiveError {
         /// The entry's path.
         path: String,
     },
-    /// A path that is not UTF-8.
+    /// A path is not UTF-8.
     #[error("the archive is refused: the path {path:?} is not UTF-8")]
     NotUtf8 {
         /// The path with replacement characters.
@@ -35,7 +35,7 @@ pub enum ArchiveError {
         /// What it names.
         target: String,
     },
-    /// Nothing in it.
+    /// The archive is empty.
     #[error("the archive is empty")]
     Empty,
     /// Writing failed.

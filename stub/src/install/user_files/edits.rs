@@ -12,7 +12,7 @@ use std::path::Path;
 /// it.
 ///
 /// # Errors
-/// A file system call that failed; the update then is to be staged again.
+/// A file system call that failed; the update must then be staged again.
 pub(crate) fn preserve_user_edits(
     app: &Path,
     installed: &Manifest,

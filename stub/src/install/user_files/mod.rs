@@ -4,9 +4,9 @@
 //! They are moved, not copied: so they keep mode, owner, times and whatever
 //! else a file system knows of them, take no room twice where there are no
 //! hard links, and whole folders cost one rename. While they are under way, a
-//! journal says so, and [`move_back`] brings them home if the commit is not
-//! gone on with: before the exchange of the two bundles that is the way back,
-//! and after it all of them are in the new one already.
+//! journal says so, and [`move_back`] brings them home if the commit is given
+//! up: before the exchange of the two bundles that is the way back, and after it
+//! all of them are in the new one already.
 
 mod bundle_copy;
 mod edits;

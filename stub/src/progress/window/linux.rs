@@ -22,7 +22,7 @@ impl Window {
         set("DISPLAY") || set("WAYLAND_DISPLAY")
     }
 
-    /// Opens it; `None` if there is neither program.
+    /// Opens a window; `None` if there is neither program.
     pub(crate) fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
         let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
         let zenity = || Zenity::open(view, texts, programs).map(Window::Zenity);
@@ -37,7 +37,7 @@ impl Window {
             .ok()
     }
 
-    /// Brings it up to date.
+    /// Brings the window up to date.
     pub(crate) fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         match self {
             Window::Zenity(window) => window.show(view),

@@ -28,7 +28,7 @@ impl Window {
         true
     }
 
-    /// Opens it.
+    /// Opens a window.
     pub(crate) fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
         let mut command = Command::new("/usr/bin/osascript");
         launch::clean(&mut command);
@@ -55,7 +55,7 @@ impl Window {
         Some(window)
     }
 
-    /// Brings it up to date.
+    /// Brings the window up to date.
     pub(crate) fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         let notes = view.notes.as_deref().unwrap_or_default();
         let fields = [view.title.as_str(), &view.detail, notes, &self.button];

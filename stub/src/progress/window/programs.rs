@@ -32,7 +32,7 @@ impl Programs {
     ) -> io::Result<Program> {
         let mut list = locked(&self.0);
         if list.over {
-            return Err(io::Error::other("nothing is to be shown any more"));
+            return Err(io::Error::other("there is nothing to show any more"));
         }
         let mut child = command.spawn()?;
         take(&mut child);
@@ -58,7 +58,7 @@ impl Program {
         locked(&self.0).try_wait().ok()?
     }
 
-    /// Waits until it has.
+    /// Waits until the program has ended.
     pub(crate) fn wait(&self) -> io::Result<ExitStatus> {
         loop {
             // Not with the lock held: it may have to be killed meanwhile.
@@ -69,8 +69,8 @@ impl Program {
         }
     }
 
-    /// Kills it. Nobody is to inherit a dead child, so its end is waited for,
-    /// as long as that makes sense.
+    /// Kills the program. Nobody should inherit a dead child, so its end is
+    /// waited for, as long as that makes sense.
     pub(crate) fn end(&self) {
         if self.ended().is_some() {
             return;

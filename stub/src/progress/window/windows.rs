@@ -62,7 +62,7 @@ impl Window {
         true
     }
 
-    /// Opens it; `None` if the system has none (Server Core).
+    /// Opens the dialog; `None` if the system has none (Server Core).
     pub(crate) fn open(view: &ProgressView, texts: &Messages, _: &Programs) -> Option<Self> {
         let mut object: *mut Object = null_mut();
         // SAFETY: the identifiers are of this interface, which is what comes
@@ -103,7 +103,7 @@ impl Window {
         Some(window)
     }
 
-    /// Brings it up to date.
+    /// Brings the dialog up to date.
     pub(crate) fn show(&mut self, view: &ProgressView) -> io::Result<()> {
         self.draw(view);
         Ok(())

@@ -5,7 +5,7 @@ use crate::tuf::error::TufError;
 use crate::tuf::metadata::hashes::Hashes;
 use ring::digest;
 
-/// A running hash check with every listed algorithm that is known.
+/// Checks hashes on the way, with every listed algorithm that is known.
 #[derive(Clone)]
 pub struct Hasher {
     contexts: Vec<(&'static str, digest::Context, Vec<u8>)>,

@@ -81,8 +81,8 @@ impl<T: Signed> Metadata<T> {
     }
 }
 
-/// A metadata file whose JSON is sound, and of whose signed part nothing is
-/// understood yet: what can be had of a file without believing it.
+/// Holds a metadata file whose JSON is sound, and of whose signed part nothing
+/// is understood yet: what can be had of a file without believing it.
 #[derive(Debug)]
 pub struct Sealed<'a> {
     role: &'a str,

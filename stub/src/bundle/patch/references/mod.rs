@@ -4,7 +4,7 @@
 //! in the new file, and only what that gets wrong is in the patch.
 //!
 //! The bundler and the stub run this same code, one to find out what is
-//! wrong, the other to mend it. So it need not understand a program, it only
+//! wrong, the other to fix it. So it need not understand a program, it only
 //! has to do the same thing twice: which bytes are references is a matter of
 //! patterns, and a wrong guess costs bytes, never correctness.
 //!
