@@ -193,7 +193,7 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<WaitEnded>
     let gave_up = wait(&news, start, limits, &mut screen);
     screen.clear();
     if let Some(gave_up) = gave_up {
-        log::warn!("{}; starting what is installed", gave_up.reason());
+        log::warn!("{}; starting the installed version", gave_up.reason());
     }
     gave_up
 }

@@ -309,7 +309,7 @@ fn a_release_is_one_command_and_goes_on_where_it_stopped() {
     // Other contents under that number are refused, and published as another.
     hello(&desk.path("b"), "1.1, again");
     let said = desk.fails(1, &to);
-    assert!(said.contains("a version is used once"), "{said}");
+    assert!(said.contains("a version is used only once"), "{said}");
     let next = [
         "-C",
         "p",

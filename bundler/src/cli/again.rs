@@ -7,8 +7,8 @@ use pep440_rs::Version;
 pub(crate) enum AgainError {
     /// It was added, from another bundle.
     #[error(
-        "{app} {version} was added already, from another bundle; `notsotuf remove-latest` drops \
-         that, then run this again"
+        "{app} {version} was already added from another bundle; run `notsotuf remove-latest` to \
+         drop that, and then this again"
     )]
     OtherBundle {
         /// Application.
@@ -18,8 +18,8 @@ pub(crate) enum AgainError {
     },
     /// The version was added with other options.
     #[error(
-        "{app} {version} was added already, with another {what}; `notsotuf remove-latest` drops \
-         that, then run this again"
+        "{app} {version} was already added with another {what}; run `notsotuf remove-latest` to \
+         drop that, and then this again"
     )]
     OtherOption {
         /// Application.
@@ -31,8 +31,8 @@ pub(crate) enum AgainError {
     },
     /// It is published, and is something else.
     #[error(
-        "{app} {version} is published already, with another {what}: a version is used once, so give \
-         this bundle a higher one"
+        "{app} {version} is already published with another {what}: a version is used only once, \
+         so give this bundle a higher one"
     )]
     Published {
         /// Application.

@@ -81,7 +81,7 @@ fn panicked(info: &PanicHookInfo) {
     // Of the message nobody knows what is in it.
     let place = info.location().map(ToString::to_string);
     resort.say(&format!(
-        "the program has an error at {}; please report it; starting what is installed",
+        "the program has an error at {}; please report it; starting the installed version",
         place.unwrap_or_default()
     ));
     give_up(resort);
@@ -124,7 +124,7 @@ fn give_up(resort: &Resort) {
 /// Says in the log that the update came to nothing for this reason.
 pub fn say_memory_ran_out() {
     if let Some(resort) = RESORT.get() {
-        resort.say("there is not enough memory for the update; starting what is installed");
+        resort.say("there is not enough memory for the update; starting the installed version");
     }
 }
 
