@@ -73,7 +73,7 @@ fn is_abandoned(name: &str, prefix: &str) -> bool {
     id.is_some_and(|id| id != std::process::id() && !is_running(id))
 }
 
-/// Where this cannot be told, it runs.
+/// Returns whether a process is running, or may be, where this cannot be told.
 #[cfg(unix)]
 fn is_running(id: u32) -> bool {
     let id = i32::try_from(id)

@@ -156,8 +156,8 @@ impl ProbationRun<'_> {
         }
     }
 
-    /// Who ended this start has not given the version the time to show that it
-    /// works.
+    /// Takes back that this start was counted: whoever ended it has not given
+    /// the version the time to show that it works.
     fn uncount(&mut self) {
         log::info!("it was ended from outside, which says nothing about the version");
         if let Err(e) = self.probation.uncount_start(self.layout) {

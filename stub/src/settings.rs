@@ -191,7 +191,7 @@ struct Authorization {
 }
 
 impl std::fmt::Debug for Authorization {
-    /// Without the secrets, which must not get into a log.
+    /// Leaves out the secrets, which must not get into a log.
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         f.debug_struct("Authorization")
             .field("origin", &self.origin)
@@ -221,7 +221,7 @@ pub enum SettingsError {
     /// The settings file cannot be read.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// It is not TOML of the right form.
+    /// The settings file is not TOML of the right form.
     #[error("{path:?}: {reason}")]
     Form {
         /// The file.

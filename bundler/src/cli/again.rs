@@ -29,7 +29,7 @@ pub(crate) enum AgainError {
         /// The option.
         what: &'static str,
     },
-    /// It is published, and is something else.
+    /// The version is published, and is something else.
     #[error(
         "{app} {version} is already published with another {what}: a version is used only once, \
          so give this bundle a higher one"

@@ -38,8 +38,8 @@ pub(super) struct Fetch {
     force: bool,
 }
 
-/// From where: what the command line says, relative to the working directory,
-/// or the settings, relative to themselves.
+/// Returns the source: what the command line says, relative to the working
+/// directory, or the settings, relative to themselves.
 fn source(project: &Project, args: &Fetch) -> Result<Destination, Error> {
     let settings = &project.settings;
     let of_settings = settings.upload.as_ref().or(settings.client.url.as_ref());

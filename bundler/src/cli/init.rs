@@ -242,7 +242,7 @@ pub(super) fn run(mut args: Init, context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// At a terminal.
+/// Asks for the title at a terminal.
 fn ask_title(app: &str) -> Result<Option<String>, Error> {
     let input = std::io::stdin();
     let mut out = std::io::stderr();

@@ -190,7 +190,8 @@ impl Places<'_> {
         }
     }
 
-    /// When it was added, by its file: entries of old do not say it.
+    /// Returns when a release was added by the time of its file, as old entries
+    /// do not say it.
     fn date_of_file(&self, path: &str, entry: &Value) -> Option<String> {
         let stored = stored_name(path, entry, self.consistent);
         let waiting = self.project.pending().join("files").join(path);

@@ -36,7 +36,7 @@ pub(crate) enum KeyError {
         /// The name.
         name: String,
     },
-    /// Not a key this program can read.
+    /// The key is not one that this program can read.
     #[error(
         "{path:?} is not a key in a known form: {reason}; copy it back from your backup, or put \
          another key in its place (`notsotuf keys replace --help`)"
@@ -132,7 +132,7 @@ pub(crate) enum KeyError {
 pub(crate) enum PermissionFix {
     /// Its permissions.
     Chmod,
-    /// Its file system has none.
+    /// Its file system has no permissions.
     NoPermissions,
 }
 

@@ -19,7 +19,8 @@ pub(super) enum Held {
     Plain(PublicKey),
     /// It is encrypted.
     Encrypted,
-    /// It is called as private keys are, and is none that this program reads.
+    /// The file is called as private keys are, and is none that this program
+    /// reads.
     Broken,
 }
 

@@ -14,7 +14,7 @@ pub(crate) enum MetadataError {
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// It would be, or is, refused by a client.
+    /// A client refuses the metadata, or would.
     #[error("{0}")]
     Tuf(#[from] TufError),
     /// A file that should be there is missing.

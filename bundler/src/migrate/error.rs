@@ -24,7 +24,7 @@ pub(crate) enum ImportError {
     /// The other program's settings are not there.
     #[error("there is no {0:?}; run this in (or with --project) the folder of that repository")]
     Missing(PathBuf),
-    /// They are not of the form they should be.
+    /// The settings are not of the form they should have.
     #[error("{path:?}: {reason}")]
     Form {
         /// The file.
@@ -32,7 +32,7 @@ pub(crate) enum ImportError {
         /// What is wrong.
         reason: String,
     },
-    /// Its settings are of another machine, and what they name is not here.
+    /// The settings are of another machine, and what they name is not here.
     #[error(
         "{config:?} names {named:?} as the folder of the repository, which is not on this machine, \
          and there is no such folder here either; put its path into that file, relative to the \
@@ -59,7 +59,7 @@ pub(crate) enum ImportError {
         /// Names of files.
         missing: Vec<String>,
     },
-    /// No folder of PyUpdater.
+    /// The folder is none of PyUpdater.
     #[error("there is no {0:?}; name the folder in which `pyupdater init` was called")]
     NoPyUpdater(PathBuf),
     /// There are no keys.

@@ -412,7 +412,7 @@ fn form(path: &Path, reason: impl ToString) -> ImportError {
     }
 }
 
-/// As Python's `json.dumps(value, sort_keys=True)` writes it: what is signed.
+/// Writes what is signed, as Python's `json.dumps(value, sort_keys=True)` does.
 fn python_json(mut value: Value) -> Vec<u8> {
     value.sort_all_objects();
     let mut out = Vec::new();

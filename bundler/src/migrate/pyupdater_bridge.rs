@@ -110,7 +110,7 @@ pub(crate) fn make(project: &Project, options: &ShipOptions) -> Result<Bridge, B
     })
 }
 
-/// As PyUpdater reads it: name, platform and version.
+/// Returns the name as PyUpdater reads it: name, platform and version.
 fn archive_name(old: &PyUpdaterName, version: &Version) -> Result<String, BridgeError> {
     let plain = version.epoch() == 0
         && !version.is_dev()

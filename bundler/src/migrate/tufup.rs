@@ -168,7 +168,7 @@ impl Config {
         })
     }
 
-    /// For how many days metadata is valid, in the order of [`ROLES`].
+    /// Returns for how many days metadata is valid, in the order of [`ROLES`].
     fn expires_days(&self) -> [u32; 4] {
         ROLES.map(|role| {
             let days = self.value["expiration_days"][role].as_u64();
@@ -282,7 +282,8 @@ fn expiry(published: &Published, days: [u32; 4]) -> Vec<String> {
     said
 }
 
-/// That of the archives there are: old clients know only one.
+/// Returns the suffix of the archives that there are: old clients know only
+/// one.
 fn suffix(published: &Published) -> String {
     let targets = published.target_entries();
     let mut archives = targets

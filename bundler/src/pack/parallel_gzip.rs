@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 /// compress it, so larger ones are smaller in all.
 const BLOCK: usize = 2 << 20;
 const LEVEL: Compression = Compression::new(6);
-/// No name, no time, "unknown" for the system.
+/// Begins the stream: no name, no time, "unknown" for the system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// Compresses what is written to it.

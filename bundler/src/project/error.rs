@@ -10,12 +10,12 @@ pub(crate) enum ProjectError {
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// No settings file.
+    /// The settings file does not exist.
     #[error(
         "there is no {0:?}; `notsotuf init --app NAME` starts a project, --project names its folder"
     )]
     Missing(PathBuf),
-    /// No settings file here or above.
+    /// There is no settings file here or above.
     #[error(
         "there is no {FILE} in {0:?} or a folder above it; `notsotuf init --app NAME` starts a \
          project, --project names its folder"

@@ -77,7 +77,7 @@ impl Lock {
     }
 }
 
-/// For those who wait.
+/// Writes who has the lock, for those who wait.
 fn note(file: &mut File, path: &Path, command: &str) -> Result<(), FsError> {
     let name = format!("notsotuf {command}");
     let text = format!("`{name}` (process {})\n", std::process::id());
@@ -87,7 +87,7 @@ fn note(file: &mut File, path: &Path, command: &str) -> Result<(), FsError> {
         .map_err(|e| FsError::new("write", path, e))
 }
 
-/// Who has the lock. Windows lets nobody else read the file meanwhile.
+/// Reads who has the lock. Windows lets nobody else read the file meanwhile.
 fn holder(path: &Path) -> String {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(200).read_to_string(&mut text));

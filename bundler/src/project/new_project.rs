@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Is there from the first file of a project to the last.
+/// Names the file that is there from the first file of a project to the last.
 const JOURNAL: &str = ".notsotuf-init.json";
 
 /// The most that is read of a file that `init` wrote, the journal among them.

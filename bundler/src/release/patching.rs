@@ -289,8 +289,8 @@ fn target(bases: &Bases, version: &Version) -> String {
     bases.project.target(app, version, TargetKind::Patch)
 }
 
-/// If most of a large patch is a file in which PyInstaller has compressed what
-/// changed: what can be done.
+/// Says what can be done if most of a large patch is a file in which
+/// PyInstaller has compressed what changed.
 fn compressed(heaviest: &Heaviest, making: &Making, patch: u64) -> Option<String> {
     const SMALL: u64 = 64 << 10;
     let large = patch >= SMALL && patch >= making.size / 10;

@@ -27,7 +27,7 @@ pub(crate) enum ShipError {
         /// What is wrong.
         source: ArchiveError,
     },
-    /// No such release.
+    /// There is no such release.
     #[error("there is no release {0}; `notsotuf add` and `notsotuf publish` make one")]
     NoRelease(String),
     /// The archive is not here.
@@ -42,7 +42,7 @@ pub(crate) enum ShipError {
     /// A program that is not in the bundle.
     #[error("the bundle has no {0:?}")]
     NoProgram(String),
-    /// No URL in the settings.
+    /// The settings have no URL.
     #[error(
         "where will the repository be? Set `url` under [client] in the project settings, or use --url"
     )]
@@ -53,7 +53,7 @@ pub(crate) enum ShipError {
          application itself is in the release"
     )]
     NotAStub(PathBuf),
-    /// No stub to ship.
+    /// There is no stub to ship.
     #[error("there is no stub at {0:?}; name the notsotuf-stub of the target platform with --stub")]
     NoStub(PathBuf),
     /// The settings would not work.

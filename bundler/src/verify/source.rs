@@ -17,7 +17,7 @@ pub(crate) enum VerifyError {
     /// A request failed.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// No root to start from.
+    /// There is no root to start from.
     #[error("there is no {0:?}; name the root to trust with --root")]
     NoRoot(PathBuf),
 }

@@ -28,12 +28,12 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Vetting<'a> {
     /// Not at all: it is no bundle of an application, or was released before.
     None,
-    /// With a refusal of all that is likely a mistake.
+    /// Everything that is likely a mistake is refused.
     Checked {
         /// Folders of keys beside the project's own.
         key_dirs: &'a [PathBuf],
     },
-    /// With a refusal of what nobody can mean only.
+    /// Only what nobody can mean is refused.
     Forced {
         /// Folders of keys beside the project's own.
         key_dirs: &'a [PathBuf],

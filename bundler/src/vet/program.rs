@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// So many names are told.
+/// Limits how many names are told.
 const TOLD: usize = 5;
 
 /// Holds the previous release, as far as it matters here.
@@ -55,7 +55,8 @@ pub(crate) fn previous(version: &Version, archive: &Path) -> Option<Previous> {
     })
 }
 
-/// Where programs are that users start: at the top, or in a `.app`.
+/// Returns whether a program is where users start it: at the top, or in a
+/// `.app`.
 fn may_be_started(name: &str) -> bool {
     match name.split_once('/') {
         None => !is_library(name),
@@ -71,7 +72,8 @@ fn is_library(name: &str) -> bool {
     name.contains(".so") || name.ends_with(".dylib") || name.ends_with(".dll")
 }
 
-/// Where there is one for Windows, only those are programs.
+/// Returns the programs; where there is one for Windows, only those for Windows
+/// count.
 fn programs_of<'a>(files: impl Iterator<Item = (&'a str, Kind)> + Clone) -> Vec<String> {
     let exe = |name: &str, kind: Kind| kind == Kind::Pe && ends_with_exe(name);
     let windows = files.clone().any(|(name, kind)| exe(name, kind));
@@ -162,7 +164,7 @@ fn lost_bits(name: &str) -> String {
     )
 }
 
-/// Where the program is, or what is called something like it.
+/// Returns where the program is, or what is called something like it.
 fn near(look: &Look, program: &str) -> Result<Option<String>, FsError> {
     let inside = look.files.iter().find_map(|file| {
         let folder = file.name.strip_suffix(program)?.strip_suffix('/')?;

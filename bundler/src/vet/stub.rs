@@ -61,7 +61,7 @@ pub(super) fn stubs(look: &Look, app: &str) -> Result<Vec<Finding>, FsError> {
     Ok(findings)
 }
 
-/// With a slash at the end, unless it is the top.
+/// Returns the folder with a slash at the end, unless it is the top.
 fn folder_of(name: &str) -> &str {
     name.rfind('/').map_or("", |at| &name[..=at])
 }

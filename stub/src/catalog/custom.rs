@@ -142,12 +142,12 @@ fn rollout(value: &Value) -> Option<Rollout> {
     })
 }
 
-/// Those of a list that are versions.
+/// Returns those items of a list that are versions.
 fn versions(value: &Value) -> Option<Vec<Version>> {
     Some(value.as_array()?.iter().filter_map(version).collect())
 }
 
-/// As Python reads a flag.
+/// Reads a flag as Python does.
 fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -231,8 +231,8 @@ impl Pace {
     }
 }
 
-/// Where a partial answer says that it begins, and how long the file is (RFC
-/// 9110, 14.4).
+/// Returns where a partial answer says that it begins, and how long the file is
+/// (RFC 9110, 14.4).
 fn part(reply: &Reply) -> Option<(u64, Option<u64>)> {
     let range = reply.response.headers().get(header::CONTENT_RANGE)?;
     let (range, total) = range

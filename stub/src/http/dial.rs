@@ -15,8 +15,8 @@ use ureq::unversioned::transport::{
     ConnectionDetails, Connector, NextTimeout, RustlsConnector, Transport,
 };
 
-/// After so long without an answer the next address is tried beside the one
-/// before (RFC 8305, section 5).
+/// Says after how long without an answer the next address is tried beside the
+/// one before (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// More addresses than this are not tried.

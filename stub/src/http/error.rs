@@ -11,7 +11,8 @@ use ureq::http::StatusCode;
 /// secret in it.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// No connection, no answer, a broken one, TLS, a proxy, …
+    /// There is no connection or no answer, or the connection broke; TLS or a
+    /// proxy may be the cause.
     #[error("cannot reach {url}: {source}")]
     Unreachable {
         /// What was asked for.
@@ -123,7 +124,7 @@ pub enum HttpError {
         /// What was asked for.
         url: String,
     },
-    /// It would all be sent once more.
+    /// The file would all be sent once more.
     #[error(
         "{url} sends the file from its start instead of the rest; it is tried again at the next \
          start"

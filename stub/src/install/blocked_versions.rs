@@ -158,7 +158,7 @@ impl BlockedVersions {
     }
 }
 
-/// When the list of old was changed.
+/// Returns when the old list was changed.
 fn modified(layout: &Layout) -> UnixTime {
     let time = std::fs::metadata(layout.quarantine()).and_then(|found| found.modified());
     let since = time

@@ -35,10 +35,11 @@ pub struct CommitOptions<'a> {
     /// Every staged file is hashed again first: for updates staged by an
     /// earlier run.
     pub recheck: bool,
-    /// It has to prove itself before it counts as working. Not where there
-    /// is nothing to go back to.
+    /// Puts the new version on probation; ignored if there is nothing to go
+    /// back to.
     pub probation: bool,
-    /// It was installed before, and what it holds besides is not outdated.
+    /// The version was installed before, and what it holds besides is not
+    /// outdated.
     pub returning: bool,
     /// Which shipped files keep the changes made to them; `None`: none.
     pub preserve: Option<&'a dyn Fn(&str) -> bool>,

@@ -13,7 +13,7 @@ pub enum CommitError {
     /// A record cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// It cannot be told whether the application is running.
+    /// It is not known whether the application is running.
     #[error("cannot list the running programs: {0}")]
     Processes(#[from] sysinfo::Error),
     /// A staged file is not what was staged.

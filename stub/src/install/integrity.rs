@@ -39,7 +39,8 @@ pub fn verify_installed_files(
     Ok(damaged)
 }
 
-/// On Windows links are made with backslashes.
+/// Returns the target of a link with slashes: on Windows links are made with
+/// backslashes.
 fn slashes(target: &str) -> String {
     if cfg!(windows) {
         target.replace('\\', "/")

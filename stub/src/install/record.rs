@@ -45,13 +45,13 @@ pub enum RecordError {
     /// The record cannot be read.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// It is not of a known form.
+    /// The record is not of a known form.
     #[error("{path:?} is not a release record of a known version")]
     Form {
         /// The record.
         path: PathBuf,
     },
-    /// Its manifest cannot be used.
+    /// The manifest in the record cannot be used.
     #[error("{path:?}: {source}")]
     Manifest {
         /// The record.

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub enum Failure {
     /// This program has an error.
     Panic,
-    /// No more memory.
+    /// There is no more memory.
     Memory,
 }
 

@@ -234,7 +234,8 @@ pub(super) fn detach(mut command: Command) -> io::Result<()> {
 
 /// The numbers of the files that are open here, the streams left out.
 fn open_files() -> Vec<i32> {
-    /// Where the system does not say it: those that there are likely to be.
+    /// Says how many files may be open where the system does not: those that
+    /// there are likely to be.
     const USUAL: i32 = 1024;
     let listed = std::fs::read_dir("/dev/fd").map(|files| {
         let names = files.flatten().map(|file| file.file_name());

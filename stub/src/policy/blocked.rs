@@ -15,18 +15,19 @@ use std::collections::BTreeSet;
 const DAY: UnixTime = 86_400;
 /// How long a version is left alone after its first failure, the second, …
 const DELAYS: [UnixTime; 3] = [DAY, 7 * DAY, 28 * DAY];
-/// Who had too little room is asked again with so much more.
+/// Says how much more room there must be before a client that had too little is
+/// asked again.
 const MORE_ROOM: u64 = 8 << 20;
 
 /// Says why a version is blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockedWhy {
-    /// It was started and did not work.
+    /// The version was started and did not work.
     Failed,
     /// The user went back from it.
     RolledBack,
-    /// It could not be put together or in place.
+    /// The version could not be put together or in place.
     NotInstalled,
 }
 

@@ -22,7 +22,7 @@ pub enum Plan<'a> {
 /// Says why no chain is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FullArchiveReason {
-    /// It is not known what is installed.
+    /// The installed version is not known.
     NothingKnown,
     /// A patch on the way is missing.
     Gap,

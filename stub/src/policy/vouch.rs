@@ -35,15 +35,14 @@ pub struct InstalledBundle<'a> {
 pub enum Vouched {
     /// Metadata lists it.
     Listed,
-    /// It is the bundle that was there before, and this program began to go
-    /// back to it.
+    /// The bundle was there before, and this program began to go back to it.
     WayBack,
 }
 
 /// Says why the staged update may not be installed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unvouched {
-    /// No metadata to ask.
+    /// There is no metadata to ask.
     #[error("there is no trusted metadata that lists version {0}")]
     NoMetadata(Version),
     /// Metadata does not list the version.

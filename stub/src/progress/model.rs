@@ -138,7 +138,7 @@ fn ratio(done: u64, total: u64) -> f64 {
     }
 }
 
-/// As `1:05`.
+/// Formats a time as `1:05`.
 fn minutes(time: Duration) -> String {
     let seconds = time.as_secs() + 1;
     format!("{}:{:02}", seconds / 60, seconds % 60)

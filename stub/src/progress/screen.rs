@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-/// No window for what takes only so long; it would be a flash.
+/// Says how long to wait before a window opens: for less it would be a flash.
 const WINDOW_GRACE: Duration = Duration::from_secs(1);
 
 /// Nor for what is nearly done by then.

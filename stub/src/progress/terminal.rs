@@ -70,7 +70,7 @@ fn columns(text: &str) -> usize {
     text.chars().map(|c| 1 + usize::from(c >= '\u{1100}')).sum()
 }
 
-/// With as long a bar as there is room for.
+/// Returns the line, with as long a bar as there is room for.
 fn line(view: &ProgressView) -> String {
     let with = |width| format!("{}  {} {}", view.title, bar(view.part, width), view.detail);
     let fits = |line: &String| columns(line) <= COLUMNS;

@@ -29,7 +29,7 @@ pub enum RepositoryError {
     /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// No place is named.
+    /// No URL is named.
     #[error("the settings name no address to fetch files from")]
     NoPlace,
     /// There is no trusted root to start from.

@@ -11,13 +11,15 @@ use std::fmt;
 /// Says why bytes are not acceptable as metadata JSON.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
-    /// Not JSON, or JSON with duplicate keys, floats, or nested over 128 levels.
+    /// The bytes are not JSON, or JSON with duplicate keys, floats, or nested
+    /// over 128 levels.
     #[error("not acceptable JSON: {0}")]
     Syntax(#[from] serde_json::Error),
     /// A number that canonical JSON cannot carry.
     #[error("canonical JSON has no floating-point numbers, found {0}")]
     Float(Number),
-    /// Not acceptable, found without making values of it.
+    /// The bytes are not acceptable, which was found without making values of
+    /// them.
     #[error("not acceptable JSON: {what} (at byte {at})")]
     Text {
         /// What is wrong.

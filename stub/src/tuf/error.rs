@@ -51,7 +51,8 @@ pub enum TufError {
         /// That version.
         version: u64,
     },
-    /// Not the version that the delegating or listing metadata names.
+    /// The version is not the one that the delegating or listing metadata
+    /// names.
     #[error("{role} has version {found}, expected {expected}")]
     WrongVersion {
         /// Role name.
@@ -92,7 +93,7 @@ pub enum TufError {
         /// The hash algorithm.
         algorithm: String,
     },
-    /// No hash of an algorithm this client knows.
+    /// There is no hash of an algorithm that this client knows.
     #[error("{name} is listed with no sha256 or sha512 hash")]
     NoKnownHash {
         /// Role or target path.

@@ -47,8 +47,8 @@ fn segment_matches(pattern: &[char], segment: &[char]) -> bool {
     pattern[p..].iter().all(|&c| c == '*')
 }
 
-/// If the first element of `pattern` matches `c`: how many characters of the
-/// pattern that element takes.
+/// Returns how many characters of the pattern its first element takes, if that
+/// matches `c`.
 fn one_matches(pattern: &[char], c: char) -> Option<usize> {
     match *pattern.first()? {
         '?' => Some(1),

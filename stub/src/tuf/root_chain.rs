@@ -145,7 +145,7 @@ pub enum Shipped {
     /// came between: section 5.3.11 has the trusted timestamp and snapshot
     /// deleted.
     Newer(RootChange),
-    /// Of another chain: all starts over from it.
+    /// The shipped root is of another chain: all starts over from it.
     OtherChain,
 }
 

@@ -83,7 +83,7 @@ pub enum UpdateError {
         "the repository does not offer version {0}, which is installed, any more; a newer one will replace it"
     )]
     NotOffered(Version),
-    /// This stub is too old for that release.
+    /// This stub is too old for the release.
     #[error(
         "version {version} needs version {needed} of the updater, and this is version {}; if it does not update itself, download the application again",
         stub_version::version()

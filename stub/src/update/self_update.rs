@@ -36,7 +36,7 @@ pub enum SelfUpdateError {
         /// What happened.
         reason: String,
     },
-    /// It could not take the old one's place.
+    /// The new stub could not take the place of the old one.
     #[error("cannot replace the updater {path:?}: {source}")]
     Replace {
         /// The running program.

@@ -324,8 +324,8 @@ impl<'a> Updater<'a> {
         });
     }
 
-    /// Where a target is downloaded to: named for its content, so that an
-    /// interrupted download is found again, and nothing else is.
+    /// Returns where a target is downloaded to: named for its content, so that
+    /// an interrupted download is found again, and nothing else is.
     fn partial(&self, target: &TargetFile, index: usize) -> PathBuf {
         let hash = target.hashes.values().next().unwrap_or_default();
         let name = match hash.get(..32) {

@@ -90,7 +90,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Where the most bytes are as those at the start of `wanted`, and how many.
+    /// Returns where the most bytes are as those at the start of `wanted`, and
+    /// how many.
     fn longest(&self, wanted: &[u8]) -> (usize, usize) {
         if wanted.len() < 2 {
             return (0, 0);
@@ -222,7 +223,8 @@ impl Piece<'_> {
         old.is_some_and(|byte| *byte == self.new[place])
     }
 
-    /// If a match, prolonged, is right enough at a place: how far at least.
+    /// Returns how far a match, prolonged, goes at least, if it is right enough
+    /// at a place.
     fn goes_on(&self, last: &Match, at: usize) -> Option<usize> {
         let old = self.index.old.get(last.old + (at - last.new)..)?;
         let (old, new) = (old.get(..WINDOW)?, self.new[at..].get(..WINDOW)?);

@@ -109,8 +109,8 @@ pub(crate) enum UploadError {
     Runtime(std::io::Error),
 }
 
-/// Where a machine or container of a cloud has credentials of its own. They are
-/// asked for when nothing else is named.
+/// Lists where a machine or container of a cloud has credentials of its own.
+/// They are asked for when nothing else is named.
 const OWN_CREDENTIALS: [&str; 4] = [
     "/latest/api/token",
     "/latest/meta-data/",

@@ -18,13 +18,13 @@ pub enum PatchError {
     /// The compressed data cannot be read.
     #[error("the patch cannot be read: {0}")]
     Read(#[source] io::Error),
-    /// It refers to a file that the installed version does not have.
+    /// The patch refers to a file that the installed version does not have.
     #[error("the patch needs {0:?}, which is not there")]
     NoOld(String),
     /// A path or link that may not be.
     #[error("the patch is refused: {0}")]
     Refused(#[from] PathError),
-    /// It is large, or made to be.
+    /// The patch is large, or made to be.
     #[error("applying the patch would take more than {MEMORY} bytes of memory")]
     Memory,
     /// An installed file is not what was installed.

@@ -46,7 +46,7 @@ pub(super) fn verify<'a>(
     })
 }
 
-/// On this many threads things are done at a time.
+/// Returns how many threads work at a time.
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS))
 }

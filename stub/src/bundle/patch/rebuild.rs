@@ -170,7 +170,7 @@ impl<'a> Pages<'a> {
     /// 16 MiB of pages at most: code and data that went somewhere else are
     /// asked for in another order than they stand in.
     const SLOTS: u64 = 256;
-    /// With fewer pages than this it is no use.
+    /// Says how many pages are needed at least to be of use.
     const LEAST: u64 = 16 * Self::PAGE;
 
     /// Keeps pages of `memory` bytes at the most.

@@ -7,7 +7,7 @@ use std::io;
 /// Says why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// Not gzip, not tar, or cut short.
+    /// The archive is not gzip, not tar, or cut short.
     #[error("the archive cannot be read: {0}")]
     Read(#[source] io::Error),
     /// A path or link that may not be.

@@ -76,7 +76,7 @@ fn all_spans(references: &References, covers: &[Cover], most: usize) -> Option<V
     Some(all)
 }
 
-/// For each stretch of addresses, how many spans begin before it.
+/// Returns, for each stretch of addresses, how many spans begin before it.
 fn index_of(spans: &[Span], low: u64, high: u64, shift: u32) -> Vec<u32> {
     let mut index = Vec::new();
     let mut count = 0;
