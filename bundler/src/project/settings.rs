@@ -63,7 +63,8 @@ pub(crate) enum PatchFormat {
 }
 
 impl PatchFormat {
-    /// The stub's name for it; `None` if no patches are made for the stub.
+    /// Returns the stub's name for the format; `None` if no patches are made
+    /// for the stub.
     pub(crate) fn per_file(self) -> Option<Format> {
         match self {
             PatchFormat::Notsotuf2 => Some(Format::Two),
@@ -72,7 +73,7 @@ impl PatchFormat {
         }
     }
 
-    /// As the settings name it.
+    /// Returns the name by which the settings call the format.
     pub(crate) fn name(self) -> &'static str {
         match self {
             PatchFormat::Notsotuf2 => Format::Two.name(),

@@ -52,8 +52,8 @@ pub struct Parts {
     pub flat: Vec<String>,
 }
 
-/// The way from `old` to `new`; `None` if the new content itself is likely
-/// smaller once compressed, or once the budget is spent.
+/// Finds the way from `old` to `new`; `None` if the new content itself is
+/// likely smaller once compressed, or once the budget is spent.
 pub(super) fn difference(
     old: &[u8],
     new: &[u8],

@@ -31,7 +31,7 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// A description of references, or that there is none.
+/// Writes a description of references, or that there is none.
 pub(super) fn optional_references(out: &mut Vec<u8>, found: Option<&References>) {
     out.push(u8::from(found.is_some()));
     if let Some(found) = found {
@@ -39,7 +39,7 @@ pub(super) fn optional_references(out: &mut Vec<u8>, found: Option<&References>)
     }
 }
 
-/// An old file with its units, and the parts that are made of it.
+/// Writes an old file with its units, and the parts that are made of it.
 pub(super) fn parts(out: &mut Vec<u8>, path: &str, units: &[Unit], parts: &[Part]) {
     number(out, 1);
     string(out, path);
@@ -87,7 +87,7 @@ pub(super) fn parts(out: &mut Vec<u8>, path: &str, units: &[Unit], parts: &[Part
     }
 }
 
-/// A description of references.
+/// Writes a description of references.
 pub(super) fn references(out: &mut Vec<u8>, references: &References) {
     let segments = |out: &mut Vec<u8>, list: &[Segment]| {
         number(out, list.len() as u64);

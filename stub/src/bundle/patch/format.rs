@@ -7,7 +7,7 @@ use crate::bundle::path_rules::MAX_TOTAL;
 /// and what belongs to one file at a time.
 pub const MEMORY: u64 = 50 << 20;
 
-/// A format of patches.
+/// Names a format of patches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// `notsotuf-1`, which compares files as they are.
@@ -17,10 +17,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them.
+    /// Lists all formats.
     pub const ALL: [Format; 2] = [Format::One, Format::Two];
 
-    /// The first bytes of a patch in this format.
+    /// Returns the first bytes of a patch in this format.
     pub fn magic(self) -> &'static [u8; 8] {
         match self {
             Format::One => b"NSTFPT1\n",
@@ -28,7 +28,7 @@ impl Format {
         }
     }
 
-    /// The name of this format in targets metadata.
+    /// Returns the name of this format in targets metadata.
     pub fn name(self) -> &'static str {
         match self {
             Format::One => "notsotuf-1",
@@ -36,13 +36,13 @@ impl Format {
         }
     }
 
-    /// The format of this name; `None` if this version knows none.
+    /// Returns the format of this name; `None` if this version knows none.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 }
 
-/// In the place of the LZMA properties: the stream is stored as it is.
+/// Stands in the place of the LZMA properties: the stream is stored as it is.
 pub const STORED: u8 = 0xff;
 
 /// Says how many streams a patch has.
@@ -61,15 +61,15 @@ pub const MAX_COVERS: u64 = 1 << 19;
 /// Limits the size of files that are patched; larger ones are brought whole.
 pub const MAX_DIFF_SIZE: u64 = 1 << 31;
 
-/// The members of a file have at most so many times its bytes, and some more,
-/// while they are plain: compressing takes time.
+/// Limits the members of a file, while they are plain, to so many times its
+/// bytes and some more ([`MIN_PLAIN`]): compressing takes time.
 pub const MAX_PLAIN_RATIO: u64 = 64;
 
-/// So many more.
+/// Adds so many bytes to that limit.
 pub const MIN_PLAIN: u64 = 1 << 20;
 
-/// Bytes of the first and last parts of the header, and the most bytes of a
-/// stream's entry in it.
+/// Limits the bytes of the header: its first and last parts, and the entry of
+/// each stream.
 pub(super) const MAX_HEADER: usize = 8 + STREAMS * (2 + 10 + 10);
 
 /// Counts what an operation takes in memory besides its texts: itself, the

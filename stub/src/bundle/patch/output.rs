@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-/// A new file. A thread of its own hashes and writes what is made here.
+/// Receives a new file. A thread of its own hashes and writes what is made
+/// here.
 pub(super) struct Output<'a> {
     left: u64,
     buffer: Vec<u8>,
@@ -65,7 +66,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Whether to go on, while nothing comes out.
+    /// Returns whether to go on, while nothing comes out.
     pub(super) fn go_on(&mut self) -> Result<(), PatchError> {
         if (self.observer)(0) {
             Ok(())
@@ -90,7 +91,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The file must have its size by now. Returns its hash.
+    /// Returns the hash of the file, which must have its size by now.
     pub(super) fn finish(mut self) -> Result<[u8; 32], PatchError> {
         if self.left != 0 {
             return Err(PatchError::Malformed("a file comes out too short"));

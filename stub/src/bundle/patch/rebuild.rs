@@ -1,4 +1,4 @@
-//! Making a new file of old ones.
+//! Makes a new file from old ones.
 
 use crate::bundle::patch::budget::Budget;
 use crate::bundle::patch::covers::Cover;
