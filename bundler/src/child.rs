@@ -7,10 +7,10 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::{Child, Command, Output};
 
-/// What the names of variables with passphrases begin with.
+/// Begins the names of variables with passphrases.
 pub(crate) const PASSPHRASE: &str = "NOTSOTUF_PASSPHRASE";
 
-/// A command without this program's passphrases in its environment.
+/// Returns a command without this program's passphrases in its environment.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {

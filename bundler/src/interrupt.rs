@@ -21,31 +21,31 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A temporary folder is there from now on.
+/// Notes that a temporary folder is there from now on.
 pub(crate) fn folder_began(path: &Path) {
     lock(&FOLDERS).push(path.into());
 }
-/// It is gone.
+/// Notes that a temporary folder is gone.
 pub(crate) fn folder_ended(path: &Path) {
     lock(&FOLDERS).retain(|known| known != path);
 }
-/// A program runs.
+/// Notes that a program runs.
 pub(crate) fn child_began(id: u32) {
     lock(&CHILDREN).push(id);
 }
-/// It has ended.
+/// Notes that a program has ended.
 pub(crate) fn child_ended(id: u32) {
     lock(&CHILDREN).retain(|known| *known != id);
 }
 
-/// As long as the answer is held, the process is not ended: for what is whole
-/// or not there at all.
+/// Keeps the process from being ended as long as the answer is held: for what
+/// is whole or not there at all.
 pub(crate) fn hold() -> RwLockReadGuard<'static, ()> {
     WHOLE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Called when a command has ended: one that was interrupted fails in ways
-/// that are not worth telling, and the process ends elsewhere.
+/// Stops here if the command was interrupted: such a command fails in ways that
+/// are not worth telling, and the process ends elsewhere.
 pub(crate) fn stop_if_interrupted() {
     while INTERRUPTED.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_secs(1));

@@ -17,7 +17,7 @@ pub const FILE: &str = "notsotuf.toml";
 /// The most that is read of the settings file, which people write.
 pub const MAX_SIZE: u64 = 1 << 20;
 
-/// When updates are looked for.
+/// Says when updates are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {

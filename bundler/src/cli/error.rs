@@ -26,7 +26,7 @@ use std::process::ExitCode;
 /// Holds the error of any failed command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The settings or the state of the project.

@@ -6,7 +6,7 @@ use notsotuf_stub::stub_version;
 use pep440_rs::Version;
 use std::path::PathBuf;
 
-/// Where the stub is unless the command line says otherwise.
+/// Returns where the stub is, unless the command line says otherwise.
 pub(super) fn beside_this_program() -> PathBuf {
     let name = format!("notsotuf-stub{}", std::env::consts::EXE_SUFFIX);
     let program = std::env::current_exe().ok();

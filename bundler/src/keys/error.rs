@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Says why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// There is no such key.
@@ -130,7 +130,7 @@ pub(crate) enum KeyError {
 /// Says how a file can be closed to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PermissionFix {
-    /// Its permissions.
+    /// Change its permissions.
     Chmod,
     /// Its file system has no permissions.
     NoPermissions,

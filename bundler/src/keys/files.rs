@@ -74,17 +74,17 @@ fn private(path: &Path) -> Option<Held> {
     }
 }
 
-/// A file's name without its extension.
+/// Returns a file's name without its extension.
 pub(super) fn stem(path: &Path) -> Option<String> {
     Some(path.file_stem()?.to_str()?.to_owned())
 }
 
-/// Whether a private key needs a passphrase.
+/// Returns whether a private key needs a passphrase.
 pub(super) fn is_encrypted(text: &str) -> bool {
     pem::is_encrypted(text) || securesystemslib::is_encrypted(text)
 }
 
-/// Whether a file holds a private key that needs a passphrase.
+/// Returns whether a file holds a private key that needs a passphrase.
 pub(super) fn is_encrypted_file(path: &Path) -> bool {
     matches!(read(path), Ok(Some(text)) if is_encrypted(&text))
 }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// Says where the private half of a key is.
 #[derive(Debug, Clone)]
 pub(crate) enum Private {
-    /// Not at hand.
+    /// The private half is not at hand.
     Absent,
     /// The private half is in this file.
     Plain(PathBuf),
@@ -187,17 +187,17 @@ impl Keyring {
         }
     }
 
-    /// All of them, by name.
+    /// Returns all keys, by name.
     pub(crate) fn keys(&self) -> &[KeyInfo] {
         &self.keys
     }
 
-    /// Encrypted private keys without a public key of their name.
+    /// Returns the encrypted private keys without a public key of their name.
     pub(crate) fn unpaired(&self) -> &[PathBuf] {
         &self.unpaired
     }
 
-    /// The files of all private keys.
+    /// Returns the files of all private keys.
     pub(crate) fn private_files(&self) -> Vec<&Path> {
         let paired = self.keys.iter().filter_map(|key| match &key.private {
             Private::Plain(path) | Private::Encrypted(path) => Some(path),

@@ -26,7 +26,7 @@ const PLAIN: &str = "PRIVATE KEY";
 
 /// Says why a private key cannot be read.
 pub(crate) enum ReadError {
-    /// It does not decrypt.
+    /// The key does not decrypt.
     Passphrase,
     /// The key is of another form.
     Form(String),
@@ -77,12 +77,12 @@ fn encrypt(info: &PrivateKeyInfoRef, passphrase: &str) -> Result<SecretDocument,
         .map_err(|e| e.to_string())
 }
 
-/// Whether a passphrase is needed to read this.
+/// Returns whether a passphrase is needed to read this private key.
 pub(super) fn is_encrypted(text: &str) -> bool {
     text.contains(&format!("-----BEGIN {ENCRYPTED}-----"))
 }
 
-/// The seed of a private key.
+/// Reads the seed of a private key.
 pub(super) fn read_private(text: &str, passphrase: Option<&str>) -> Result<[u8; 32], ReadError> {
     let form = |e: &dyn std::fmt::Display| ReadError::Form(e.to_string());
     if !text.contains("-----BEGIN ") {

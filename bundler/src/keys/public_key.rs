@@ -44,17 +44,17 @@ impl PublicKey {
         sha256_hex(&form)
     }
 
-    /// What makes it this key, whatever id it goes by.
+    /// Returns what makes it this key, whatever its id is.
     pub(crate) fn material(&self) -> KeyMaterial {
         self.0.material()
     }
 
-    /// `ed25519`, `ecdsa-sha2-nistp256`, …
+    /// Returns the scheme: `ed25519`, `ecdsa-sha2-nistp256`, …
     pub(crate) fn scheme(&self) -> &str {
         &self.0.scheme
     }
 
-    /// Whether a signature is by this key.
+    /// Returns whether a signature is by this key.
     pub(crate) fn verifies(&self, payload: &[u8], signature: &[u8]) -> bool {
         self.0.verifies(payload, signature)
     }

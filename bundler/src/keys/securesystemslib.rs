@@ -17,12 +17,12 @@ const DELIMITER: &str = "@@@@";
 /// The library's own number is 100,000; more than this is a denial of service.
 const MAX_ITERATIONS: u32 = 50_000_000;
 
-/// Whether this is a private key of that form.
+/// Returns whether this is a private key of that form.
 pub(super) fn is_private(text: &str) -> bool {
     text.trim_start().starts_with('{') || is_encrypted(text)
 }
 
-/// Whether it needs a passphrase.
+/// Returns whether the key needs a passphrase.
 pub(super) fn is_encrypted(text: &str) -> bool {
     text.matches(DELIMITER).count() == 4
 }

@@ -69,17 +69,17 @@ impl Document {
         Ok(Document(value))
     }
 
-    /// The signed part.
+    /// Returns the signed part.
     pub(crate) fn signed(&self) -> &Value {
         &self.0["signed"]
     }
 
-    /// Its version; 0 if it has none.
+    /// Returns the version; 0 if the document has none.
     pub(crate) fn version(&self) -> u64 {
         self.signed()["version"].as_u64().unwrap_or(0)
     }
 
-    /// When it expires; long ago if it does not say.
+    /// Returns the expiry time; long ago if the document does not say.
     pub(crate) fn expires(&self) -> UnixTime {
         let text = self.signed()["expires"].as_str().unwrap_or_default();
         tuf::metadata::parse_time(text).unwrap_or(UnixTime::MIN)
@@ -173,12 +173,12 @@ impl Document {
     }
 }
 
-/// The time `days` from `now`.
+/// Returns the time `days` from `now`.
 pub(super) fn in_days(now: UnixTime, days: u32) -> UnixTime {
     now + i64::from(days) * DAY
 }
 
-/// The name of a metadata file (TUF specification section 6.1).
+/// Returns the name of a metadata file (TUF specification section 6.1).
 pub(crate) fn file_name(role: &str, version: u64, consistent: bool) -> String {
     match (role, consistent) {
         ("timestamp", _) | (_, false) => format!("{role}.json"),

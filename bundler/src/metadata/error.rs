@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// Says what can be wrong with metadata.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MetadataError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// A key cannot be used.

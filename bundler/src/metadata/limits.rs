@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// Limits what is read here: what is too large for clients already must still
 /// be open to fixing.
 pub(crate) const READ: u64 = 64 << 20;
-/// From so many percent of the bound on it is said.
+/// Percentage of the bound from which on `publish` warns.
 const WARN_FROM: u64 = 60;
 /// What signatures, expiry date and the like take.
 const FRAME: u64 = 4096;
@@ -30,12 +30,12 @@ pub(crate) struct TooLarge {
     pub size: u64,
 }
 
-/// The bound of clients.
+/// Returns the limit of clients.
 pub(crate) fn bound() -> u64 {
     Limits::default().targets
 }
 
-/// What to say of metadata of these targets that are not signed yet.
+/// Returns a warning about metadata of these targets that are not signed yet.
 pub(crate) fn warning(entries: &Map<String, Value>) -> Option<String> {
     let size = serde_json::to_vec(entries).map_or(0, |text| text.len() as u64) + FRAME;
     said(size)

@@ -233,12 +233,12 @@ fn require(
     })
 }
 
-/// Where half-signed targets metadata is kept.
+/// Returns the path of half-signed targets metadata.
 pub(super) fn draft_path(project: &Project) -> PathBuf {
     project.pending().join("signed-targets.json")
 }
 
-/// Whether somebody has signed the next targets metadata.
+/// Returns whether somebody has signed the next targets metadata.
 pub(crate) fn has_targets_draft(project: &Project) -> bool {
     draft_path(project).exists()
 }

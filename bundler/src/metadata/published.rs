@@ -122,17 +122,17 @@ impl Published {
         found.map(|(_, bytes)| bytes.as_slice())
     }
 
-    /// Which versions these are.
+    /// Returns the published versions.
     pub(crate) fn state(&self) -> Option<State> {
         State::of(self)
     }
 
-    /// Whether file names carry versions and hashes.
+    /// Returns whether file names carry versions and hashes.
     pub(crate) fn consistent_snapshot(&self) -> bool {
         self.root.signed()["consistent_snapshot"] == true
     }
 
-    /// The published targets by path, as JSON.
+    /// Returns the published targets by path, as JSON.
     pub(crate) fn target_entries(&self) -> Map<String, Value> {
         let targets = self.targets.as_ref().map(|t| &t.signed()["targets"]);
         targets

@@ -17,9 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The pinned root, beside the settings; for version control.
+/// Names the file of the pinned root, beside the settings; for version control.
 pub(crate) const PIN: &str = "notsotuf-root.json";
-/// What was published last, beside the settings; for version control too.
+/// Names the file of what was published last, beside the settings; for version
+/// control, too.
 pub(crate) const MEMORY: &str = "notsotuf-published.json";
 
 /// The most that is read of what is remembered: about 100 bytes for each root

@@ -16,7 +16,7 @@ use zip::write::SimpleFileOptions;
 /// Says why there is no bridge.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BridgeError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// What it contains cannot be made.

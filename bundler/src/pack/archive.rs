@@ -18,7 +18,7 @@ const MTIME: u64 = 315_532_800;
 /// Says why a bundle cannot be packed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PackError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// Writing the archive.

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// Says why such a patch cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BsdiffError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// An archive cannot be read.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Says what is wrong with a project.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProjectError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The settings file does not exist.

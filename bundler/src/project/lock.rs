@@ -13,7 +13,7 @@ const FILE: &str = ".notsotuf-lock";
 /// Says why a project cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// Another command has the lock.

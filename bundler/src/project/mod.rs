@@ -57,16 +57,16 @@ impl Project {
         }
     }
 
-    /// The project's own folder.
+    /// Returns the project's own folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The folder with the settings.
+    /// Returns the folder with the settings.
     pub(crate) fn folder(&self) -> &Path {
         &self.root
     }
-    /// The project's own folder of keys.
+    /// Returns the project's own folder of keys.
     pub(crate) fn keystore(&self) -> PathBuf {
         self.root.join(&self.settings.keystore)
     }
@@ -80,20 +80,20 @@ impl Project {
         folders.extend_from_slice(more);
         Keyring::open(folders, self.settings.signers.clone())
     }
-    /// The published files.
+    /// Returns the folder of the published files.
     pub(crate) fn repository(&self) -> PathBuf {
         self.root.join(&self.settings.repository)
     }
-    /// The published metadata.
+    /// Returns the folder of the published metadata.
     pub(crate) fn metadata(&self) -> PathBuf {
         self.repository().join("metadata")
     }
-    /// The published targets.
+    /// Returns the folder of the published targets.
     pub(crate) fn targets(&self) -> PathBuf {
         self.repository().join("targets")
     }
-    /// What is prepared and not published. Beside the repository, so that
-    /// copying that one copies nothing unfinished.
+    /// Returns the folder of what is prepared and not published. It is beside
+    /// the repository, so that copying that one copies nothing unfinished.
     pub(crate) fn pending(&self) -> PathBuf {
         self.root.join(".notsotuf-pending")
     }

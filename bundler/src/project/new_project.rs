@@ -18,7 +18,7 @@ const JOURNAL: &str = ".notsotuf-init.json";
 /// The most that is read of a file that `init` wrote, the journal among them.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// A file that a new project is to have.
+/// Holds a file that a new project will have.
 pub(crate) struct NewFile {
     /// Where.
     pub path: PathBuf,

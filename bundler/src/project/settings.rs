@@ -8,13 +8,13 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The name of the settings file.
+/// Holds the name of the settings file.
 pub(crate) const FILE: &str = "notsotuf-project.toml";
 
 /// The most that is read of the settings file, which people write.
 pub(super) const MAX_SIZE: u64 = 1 << 20;
 
-/// The four top-level roles, in the order in which they are listed.
+/// Lists the four top-level roles, in their usual order.
 pub(crate) const ROLES: [&str; 4] = ["root", "targets", "snapshot", "timestamp"];
 
 /// Says for how many days new metadata of each role is valid.

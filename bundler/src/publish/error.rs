@@ -8,7 +8,7 @@ use notsotuf_stub::fs::FsError;
 /// Says why nothing was published.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// Metadata cannot be used.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Says why a release cannot be added or removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReleaseError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The published metadata.

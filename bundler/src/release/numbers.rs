@@ -13,12 +13,13 @@ pub(crate) struct Listed {
     pub partial: bool,
 }
 
-/// The releases of one application.
+/// Lists the releases of one application.
 pub(super) type Line = BTreeMap<Version, Listed>;
 
-/// The newest release that keeps all clients from taking `new`: who wants
-/// releases that are as final as this one sees that one, too, and takes it
-/// instead. One that is rolled out step by step keeps nobody from it.
+/// Returns the newest release that keeps all clients from taking `new`: a
+/// client that wants releases as final as this one sees that one, too, and
+/// takes it instead. A release that is rolled out step by step keeps nobody
+/// from it.
 pub(super) fn barrier<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
     let mut newer = line.range(new.clone()..).rev();
     newer

@@ -195,17 +195,18 @@ impl<'a> PendingTargets<'a> {
             .collect()
     }
 
-    /// Versions of an application that were withdrawn.
+    /// Returns the versions of an application that were withdrawn.
     pub(crate) fn withdrawn(&self, app: &str) -> BTreeSet<Version> {
         self.named(app, |custom| custom.withdrawn)
     }
 
-    /// Versions that were published and are not on the list any more.
+    /// Returns the versions that were published and are not on the list any
+    /// more.
     pub(crate) fn retired(&self, app: &str) -> BTreeSet<Version> {
         self.named(app, |custom| custom.retired)
     }
 
-    /// Whether a version is published.
+    /// Returns whether a version is published.
     pub(crate) fn is_published(&self, app: &str, version: &Version) -> bool {
         let wanted = (app.to_owned(), version.clone());
         self.published.contains(&wanted)

@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-/// Entries of targets, by path.
+/// Maps paths to entries of targets.
 pub(crate) type Entries = Map<String, Value>;
 
-/// What comes of `ours`, which was made from `base`, now that `theirs` is
-/// published; and the paths that both changed, where theirs stays. A patch of
-/// ours that does not lead from the release before it any more goes.
+/// Merges `ours`, which was made from `base`, into `theirs`, which is published
+/// now; returns also the paths that both changed, where theirs stays. A patch
+/// of ours that does not lead from the release before it any more goes.
 pub(crate) fn merge(base: &Entries, ours: &Entries, theirs: &Entries) -> (Entries, Vec<String>) {
     let mut merged = theirs.clone();
     let mut conflicts = Vec::new();

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Says why nothing can be shipped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ShipError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The published metadata.

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Says why a repository could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VerifyError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// A request failed.
@@ -31,12 +31,12 @@ pub(crate) enum RepositorySource {
 }
 
 impl RepositorySource {
-    /// A repository on the web.
+    /// Creates a repository on the web.
     pub(crate) fn remote(url: &str) -> Self {
         Self::patient(url, Duration::from_secs(30))
     }
 
-    /// A repository on the web, whose server may be silent for so long.
+    /// Creates a repository on the web, whose server may be silent for so long.
     pub(crate) fn patient(url: &str, silence: Duration) -> Self {
         let url = url.trim_end_matches('/').to_owned();
         RepositorySource::Remote(url, Http::new(silence))

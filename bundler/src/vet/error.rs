@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Says why a bundle is not released.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VetError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The bundle cannot be packed.

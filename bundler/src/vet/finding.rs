@@ -3,7 +3,7 @@
 /// Says how serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
-    /// Nobody can mean that.
+    /// Nobody can mean that: it is refused.
     Never,
     /// Somebody may mean that: it needs `--force`.
     UnlessForced,

@@ -5,10 +5,10 @@ use crate::keys::PublicKey;
 use memchr::memmem;
 use serde_json::Value;
 
-/// A key file larger than this is none.
+/// Limits the size of files that can be keys.
 pub(super) const MAX_KEY: u64 = 64 << 10;
 
-/// An ed25519 key has 64 characters.
+/// Says how many characters a key has at least; an ed25519 key has 64.
 pub(super) const LEAST_BODY: usize = 40;
 
 /// Holds a private key.

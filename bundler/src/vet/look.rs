@@ -23,7 +23,7 @@ const COOKIE_PLACE: u64 = 1 << 20;
 /// Says what kind of program a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// For Linux.
+    /// A program for Linux.
     Elf,
     /// A program for macOS.
     MachO,

@@ -26,7 +26,8 @@ use std::path::{Path, PathBuf};
 /// Says how a bundle is looked at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Vetting<'a> {
-    /// Not at all: it is no bundle of an application, or was released before.
+    /// The bundle is not looked at: it is no bundle of an application, or was
+    /// released before.
     None,
     /// Everything that is likely a mistake is refused.
     Checked {

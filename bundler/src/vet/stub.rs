@@ -7,7 +7,7 @@ use super::look::{Found, Look};
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::settings;
 
-/// What is wrong with the stubs in a bundle for `app`.
+/// Finds what is wrong with the stubs in a bundle for `app`.
 pub(super) fn stubs(look: &Look, app: &str) -> Result<Vec<Finding>, FsError> {
     let mut findings = Vec::new();
     let mut shipped: Vec<String> = Vec::new();

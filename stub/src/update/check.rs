@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 /// systems have some 200 kB.
 const MAX_CA_FILE: u64 = 4 << 20;
 
-/// What a check found.
+/// Holds what a check found.
 #[derive(Debug)]
 pub struct UpdateCheck {
     /// What is installed, where that is recorded.

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 pub(crate) struct Budget(Option<Instant>);
 
 impl Budget {
-    /// As long as it takes.
+    /// Sets no bound.
     pub(crate) const UNLIMITED: Budget = Budget(None);
 
-    /// From now on.
+    /// Starts a budget now.
     pub(crate) fn of(time: Duration) -> Self {
         Budget(Instant::now().checked_add(time))
     }
 
-    /// What is left of it; `None` if there is no end to it.
+    /// Returns the time that is left; `None` if there is no bound.
     pub(crate) fn left(self) -> Option<Duration> {
         let end = self.0?;
         Some(end.saturating_duration_since(Instant::now()))

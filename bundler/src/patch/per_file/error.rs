@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Says why a patch cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DiffError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// Compressing or writing the patch.

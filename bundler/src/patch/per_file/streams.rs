@@ -20,12 +20,12 @@ pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Small numbers for small values of either sign.
+/// Maps small values of either sign to small numbers.
 pub(super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-/// Length and UTF-8.
+/// Writes a text: its length, and UTF-8.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     number(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// that had come already.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The metadata here.

@@ -9,7 +9,7 @@ use notsotuf_stub::tuf::TufError;
 /// called again, the upload continues where it stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadError {
-    /// The file system.
+    /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The destination is not named.
@@ -181,7 +181,7 @@ fn credentials_hint(place: &str, error: &object_store::Error) -> String {
 /// Says what keeps an upload from being one step forward.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Conflict {
-    /// Another root.
+    /// Another root is there.
     #[error(
         "its {0} is not that of this project: another repository is there, or somebody changed it"
     )]

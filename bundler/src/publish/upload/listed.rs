@@ -23,7 +23,7 @@ pub(crate) struct Here<'a> {
     pub memory: &'a Memory,
 }
 
-/// What metadata says of a target.
+/// Holds what metadata says of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listed {
     pub length: u64,

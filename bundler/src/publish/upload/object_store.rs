@@ -418,9 +418,9 @@ fn resolve(folder: &Path) -> Result<PathBuf, UploadError> {
     }
 }
 
-/// Files of more bytes than this are sent in parts of this size, each of
-/// which is tried again by itself.
+/// Limits the size of files that are sent whole; larger ones are sent in parts
+/// of this size, each of which is tried again by itself.
 pub(super) const PART: usize = 8 << 20;
 
-/// Files, or parts of one, that are under way at a time.
+/// Limits how many files, or parts of one, are under way at a time.
 pub(super) const AT_ONCE: usize = 4;
