@@ -88,7 +88,7 @@ fn members(part: &Part, all: bool, text: &mut Lines) {
         members.len().min(SHOWN)
     };
     for member in &members[..shown] {
-        let takes = member.bytes.map_or("?".into(), bytes);
+        let takes = member.bytes.map_or_else(|| "?".into(), bytes);
         let (path, name, how) = (&part.path, &member.name, &member.how);
         let size = match member.size {
             0 => String::new(),

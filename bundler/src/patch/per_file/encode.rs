@@ -39,7 +39,7 @@ pub(super) struct FileDiff {
 
 /// A file that is made part by part.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Parts {
+pub(super) struct Parts {
     /// Of the old file.
     pub units: Vec<Unit>,
     /// Of the new one.
@@ -286,7 +286,7 @@ impl FileDiff {
     }
 
     /// What the streams hold for one of the parts.
-    pub fn of_part(&self, parts: &Parts, number: usize) -> FileDiff {
+    pub(super) fn of_part(&self, parts: &Parts, number: usize) -> FileDiff {
         let starts = number.checked_sub(1).map_or([0; 4], |n| parts.ends[n]);
         let ends = parts.ends[number];
         let slice = |stream: &[u8], n: usize| stream[starts[n]..ends[n]].to_vec();

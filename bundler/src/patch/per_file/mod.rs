@@ -15,11 +15,11 @@ mod streams;
 mod tree;
 mod view;
 
-pub use budget::Budget;
+pub(crate) use budget::Budget;
 use encode::FileDiff;
-pub use error::DiffError;
+pub(crate) use error::DiffError;
 use steps::{Content, Step, plan};
-pub use tree::{Summary, Tree};
+pub(crate) use tree::{Summary, Tree};
 
 use indicatif::ProgressBar;
 use notsotuf_stub::bundle::patch::Format;
@@ -30,7 +30,7 @@ use streams::number;
 
 /// Names the file that brings most of what cannot be had from the old tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heaviest {
+pub(crate) struct Heaviest {
     /// The file.
     pub path: String,
     /// Bytes before they are compressed.
@@ -42,7 +42,7 @@ pub struct Heaviest {
 ///
 /// # Errors
 /// [`DiffError`]; [`DiffError::Budget`] if it takes longer.
-pub fn diff(
+pub(crate) fn diff(
     old: Tree,
     new: Tree,
     patch: &Path,
@@ -98,7 +98,7 @@ fn heaviest(steps: &[Step], contents: &[Content]) -> Option<Heaviest> {
 
 /// Says what one file adds to a patch.
 #[derive(Debug)]
-pub struct Part {
+pub(crate) struct Part {
     /// The file.
     pub path: String,
     /// `changed`, `new`, `moved`, `removed`, `folder` or `link`.
@@ -113,7 +113,7 @@ pub struct Part {
 
 /// What one member of a container adds to a patch.
 #[derive(Debug)]
-pub struct MemberPart {
+pub(crate) struct MemberPart {
     /// What the container calls it.
     pub name: String,
     /// How it is compared, or why it is not.
@@ -129,7 +129,7 @@ pub struct MemberPart {
 ///
 /// # Errors
 /// [`DiffError`].
-pub fn explain(
+pub(crate) fn explain(
     old: Tree,
     new: Tree,
     format: Format,
@@ -182,7 +182,7 @@ fn members(diff: &FileDiff, format: Format) -> io::Result<Vec<MemberPart>> {
     };
     for (n, (part, name)) in parts.parts.iter().zip(&parts.names).enumerate() {
         let Some(name) = name else { continue };
-        let content = [Content::Diff(diff.of_part(parts, n))];
+        let content = [Content::Diff(Box::new(diff.of_part(parts, n)))];
         let streams = pack::pack(&[], &content, format, Budget::UNLIMITED)?;
         members.push(MemberPart {
             name: name.clone(),

@@ -19,7 +19,7 @@ pub(super) enum Content {
         path: PathBuf,
         size: u64,
     },
-    Diff(FileDiff),
+    Diff(Box<FileDiff>),
 }
 
 /// Says what is done about one path.
@@ -156,7 +156,7 @@ impl Step<'_> {
                 if budget.is_spent() {
                     return Err(DiffError::Budget);
                 }
-                Ok(found.map_or_else(|| whole(path), Content::Diff))
+                Ok(found.map_or_else(|| whole(path), |found| Content::Diff(Box::new(found))))
             }
             _ => Ok(Content::Nothing),
         }

@@ -157,7 +157,15 @@ fn the_stub_makes_the_new_tree_of_the_old_one_and_the_patch_is_small() {
     let pair = Pair::new();
     let place = |name: &str| pair.place(name);
     let (Pair { old, new, .. }, [from, to]) = (&pair, pair.trees());
-    let (summary, _) = diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
+    let (summary, _) = diff(
+        from,
+        to,
+        &place("patch"),
+        Format::Two,
+        Budget::UNLIMITED,
+        bars,
+    )
+    .unwrap();
     let expected = Summary {
         kept: 2,
         changed: 2,
@@ -168,7 +176,15 @@ fn the_stub_makes_the_new_tree_of_the_old_one_and_the_patch_is_small() {
     assert_eq!(summary, expected);
     let size = std::fs::metadata(place("patch")).unwrap().len();
     assert!(size < 5000, "{size}");
-    diff(from, to, &place("patch2"), Budget::UNLIMITED, bars).unwrap();
+    diff(
+        from,
+        to,
+        &place("patch2"),
+        Format::Two,
+        Budget::UNLIMITED,
+        bars,
+    )
+    .unwrap();
     let read = |name: &str| std::fs::read(place(name)).unwrap();
     assert_eq!(read("patch"), read("patch2"));
 
@@ -196,7 +212,15 @@ fn a_patch_that_is_cut_or_damaged_anywhere_is_refused() {
     let pair = Pair::new();
     let place = |name: &str| pair.place(name);
     let (Pair { old, new, .. }, [from, to]) = (&pair, pair.trees());
-    diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
+    diff(
+        from,
+        to,
+        &place("patch"),
+        Format::Two,
+        Budget::UNLIMITED,
+        bars,
+    )
+    .unwrap();
     let patch = std::fs::read(place("patch")).unwrap();
     let mut tried = 0;
     let mut refused = |bytes: &[u8]| {
@@ -287,7 +311,15 @@ fn round_trip(folder: &Path, old: &Manifest, new: &Manifest) {
     let (old_folder, new_folder) = (place("old"), place("new"));
     let [from, to] = [(&old_folder, old), (&new_folder, new)]
         .map(|(folder, manifest)| Tree { folder, manifest });
-    diff(from, to, &place("patch"), Budget::UNLIMITED, bars).unwrap();
+    diff(
+        from,
+        to,
+        &place("patch"),
+        Format::Two,
+        Budget::UNLIMITED,
+        bars,
+    )
+    .unwrap();
     let made = apply_patch(
         from,
         &place("patch"),
@@ -316,20 +348,27 @@ fn a_patch_that_takes_longer_than_it_may_is_given_up() {
     let pair = Pair::new();
     let place = |name: &str| pair.place(name);
     let [from, to] = pair.trees();
-    let made = diff(from, to, &place("none"), Budget::of(Duration::ZERO), bars);
+    let made = diff(
+        from,
+        to,
+        &place("none"),
+        Format::Two,
+        Budget::of(Duration::ZERO),
+        bars,
+    );
     assert!(matches!(made, Err(DiffError::Budget)), "{made:?}");
     assert!(!place("none").exists());
     // In the middle of a file, and of a stream, too.
     let (one, other) = (noise(1, 1 << 20), noise(2, 1 << 20));
     let spent = Budget::of(Duration::ZERO);
-    assert_eq!(encode::difference(&one, &other, spent), None);
-    let packed = pack::pack(&one, &[], spent);
+    assert_eq!(encode::difference(&one, &other, Format::Two, spent), None);
+    let packed = pack::pack(&one, &[], Format::Two, spent);
     assert_eq!(
         packed.err().map(|e| e.kind()),
         Some(io::ErrorKind::TimedOut)
     );
     let enough = Budget::of(Duration::from_secs(3600));
-    let (summary, heaviest) = diff(from, to, &place("patch"), enough, bars).unwrap();
+    let (summary, heaviest) = diff(from, to, &place("patch"), Format::Two, enough, bars).unwrap();
     assert!(summary.changed > 0);
     let heaviest = heaviest.unwrap();
     assert!(

@@ -5,10 +5,11 @@ use super::module;
 use super::program;
 use notsotuf_stub::bundle::patch::marshal::Module;
 use notsotuf_stub::bundle::patch::parts::{Part, Prediction, Unit};
+use std::iter;
 use std::ops::Range;
 
 /// Two files, as plain bytes.
-pub struct View {
+pub(super) struct View {
     /// The old one's units.
     pub units: Vec<Unit>,
     pub old: Vec<u8>,
@@ -25,7 +26,7 @@ pub struct View {
 
 impl View {
     /// Of files of which these members changed.
-    pub fn new(old: &[u8], new: &[u8], changed: Changed) -> Self {
+    pub(super) fn new(old: &[u8], new: &[u8], changed: Changed) -> Self {
         let mut view = View {
             units: Vec::new(),
             old: Vec::new(),
@@ -42,7 +43,7 @@ impl View {
     }
 
     /// Of two marshalled modules, which are what these files are.
-    pub fn of_module(old: &[u8], new: &[u8], module: Module) -> Self {
+    pub(super) fn of_module(old: &[u8], new: &[u8], module: Module) -> Self {
         let part = Part {
             piece: 0,
             size: new.len() as u64,
@@ -53,7 +54,7 @@ impl View {
             units: Vec::new(),
             old: old.to_vec(),
             new: new.to_vec(),
-            pieces: vec![0..old.len()],
+            pieces: iter::once(0..old.len()).collect(),
             parts: vec![(0..new.len(), part)],
             names: vec![None],
             flat: Vec::new(),
@@ -62,7 +63,7 @@ impl View {
 
     /// The same bytes as they are best searched, old and new: what refers to
     /// the same thing is alike.
-    pub fn normalized(&self) -> (Vec<u8>, Vec<u8>) {
+    pub(super) fn normalized(&self) -> (Vec<u8>, Vec<u8>) {
         let (mut old, mut new) = (self.old.clone(), self.new.clone());
         for (range, part) in &self.parts {
             if let Prediction::Marshal(known) = part.prediction {

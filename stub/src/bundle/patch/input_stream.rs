@@ -18,7 +18,7 @@ pub(super) struct Stream {
 
 /// Where the bytes of a stream come from.
 pub(super) enum Content {
-    Lzma(BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>),
+    Lzma(Box<BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>>),
     Stored(BufReader<io::Take<File>>),
 }
 

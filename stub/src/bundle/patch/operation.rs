@@ -69,8 +69,10 @@ impl Operation {
             };
         let parts = match self {
             Operation::Diff { old, parts, .. } => {
-                let old = old.iter().map(OldFile::weight);
-                old.chain(parts.iter().map(Part::weight)).sum()
+                let old = old.iter().map(OldFile::weight).sum::<u64>();
+                // One old file and one part are counted with the operation.
+                let more = parts.len().saturating_sub(1) * size_of::<Part>();
+                old + more as u64 + parts.iter().map(Part::described).sum::<u64>()
             }
             _ => 0,
         };

@@ -52,7 +52,7 @@ impl OldFile {
 
     /// About how many bytes of memory it takes.
     pub(super) fn weight(&self) -> u64 {
-        self.path.len() as u64 + 64 + self.units.len() as u64 * Self::UNIT_WEIGHT
+        self.path.len() as u64 + self.units.len() as u64 * Self::UNIT_WEIGHT
     }
 }
 
@@ -86,10 +86,14 @@ pub struct Part {
 impl Part {
     /// About how many bytes of memory it takes.
     pub(super) fn weight(&self) -> u64 {
-        let described = match &self.prediction {
-            Prediction::Native(references) => references.weight(),
+        size_of::<Part>() as u64 + self.described()
+    }
+
+    /// Bytes of its description, which lie elsewhere.
+    pub(super) fn described(&self) -> u64 {
+        match &self.prediction {
+            Prediction::Native(references) => references.weight() as u64,
             _ => 0,
-        };
-        (size_of::<Part>() + described) as u64
+        }
     }
 }

@@ -10,6 +10,25 @@ use crate::bundle::path_rules::MAX_TOTAL;
 use crate::bundle::recompress::Recipe;
 
 impl Stream {
+    /// The old file that a new one of `size` bytes is made of, as it is.
+    pub(super) fn whole_file(
+        &mut self,
+        size: u64,
+    ) -> Result<(Vec<OldFile>, Vec<Part>), PatchError> {
+        let old = OldFile::whole(self.string()?);
+        let part = Part {
+            piece: 0,
+            size,
+            recipe: None,
+            prediction: match self.byte()? {
+                0 => Prediction::Nothing,
+                1 => Prediction::Native(Box::new(self.references()?)),
+                _ => return Err(PatchError::Malformed("an operation is unknown")),
+            },
+        };
+        Ok((vec![old], vec![part]))
+    }
+
     /// The old files that a new one of `size` bytes is made of, and its parts.
     pub(super) fn parts(
         &mut self,
@@ -31,7 +50,7 @@ impl Stream {
         let mut parts = Vec::new();
         for _ in 0..self.number()? {
             let part = self.part(next, &pieces)?;
-            budget.take(part.weight() as u64)?;
+            budget.take(part.weight())?;
             next = part.piece + 1;
             total = total.saturating_add(part.size);
             if total > most {

@@ -124,10 +124,10 @@ impl PlainView {
         const BUFFER: usize = 1 << 16;
         let wrong = || PatchError::Malformed("a compressed member is not as it should be");
         let (path, handle) = &self.files[file];
-        let (to, mut inflated) = match self.files.last() {
-            Some((to, inflated)) => (to, inflated),
-            None => return Err(wrong()),
+        let Some((to, inflated)) = self.files.last() else {
+            return Err(wrong());
         };
+        let mut inflated = inflated;
         let mut at = range.start;
         let mut inflate = Decompress::new(unit.packing == Packing::Zlib);
         let mut input = vec![0; BUFFER];

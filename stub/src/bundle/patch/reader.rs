@@ -10,7 +10,6 @@ use crate::bundle::patch::format::{
 };
 use crate::bundle::patch::input_stream::{Content, Stream};
 use crate::bundle::patch::operation::Operation;
-use crate::bundle::patch::parts::{OldFile, Part, Prediction};
 use crate::bundle::path_rules::{MAX_ENTRIES, MAX_TOTAL, PathError, Rules};
 use crate::fs::{self, FsError};
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -47,7 +46,7 @@ fn open_stream(path: &Path, at: u64, entry: &Entry) -> Result<Stream, PatchError
             None,
         );
         let lzma = lzma.map_err(PatchError::Read)?;
-        Content::Lzma(BufReader::with_capacity(BUFFER, lzma))
+        Content::Lzma(Box::new(BufReader::with_capacity(BUFFER, lzma)))
     };
     Ok(Stream {
         reader: Some(reader),
@@ -138,7 +137,7 @@ impl Patch {
     }
 
     fn operation(&mut self, rules: Rules, budget: &mut Budget) -> Result<Operation, PatchError> {
-        let total = &mut self.total;
+        let (format, total) = (self.format, &mut self.total);
         let input = &mut self.streams[stream::OPERATIONS];
         let kind = input.byte()?;
         let mode = match kind {
@@ -151,15 +150,6 @@ impl Patch {
         let mode = mode as u32;
         let path = input.string()?;
         rules.check_path(&path)?;
-        let mut size = |input: &mut Stream| {
-            let size = input.number()?;
-            *total = total.saturating_add(size);
-            if *total > MAX_TOTAL {
-                Err(PatchError::from(PathError::TooLarge))
-            } else {
-                Ok(size)
-            }
-        };
         Ok(match kind {
             op::REMOVE => Operation::Remove(path),
             op::DIR => Operation::Dir { path, mode },
@@ -170,32 +160,14 @@ impl Patch {
             op::FULL => Operation::Full {
                 path,
                 mode,
-                size: size(input)?,
+                size: size(input, total)?,
             },
-            op::DIFF => {
-                let size = size(input)?;
-                let old = vec![OldFile::whole(input.string()?)];
-                let part = Part {
-                    piece: 0,
-                    size,
-                    recipe: None,
-                    prediction: match input.byte()? {
-                        0 => Prediction::Nothing,
-                        1 => Prediction::Native(Box::new(input.references()?)),
-                        _ => return Err(PatchError::Malformed("an operation is unknown")),
-                    },
+            op::DIFF | op::PARTS if kind == op::DIFF || format >= Format::Two => {
+                let size = size(input, total)?;
+                let (old, parts) = match kind {
+                    op::DIFF => input.whole_file(size)?,
+                    _ => input.parts(size, budget)?,
                 };
-                Operation::Diff {
-                    path,
-                    mode,
-                    size,
-                    old,
-                    parts: vec![part],
-                }
-            }
-            op::PARTS if self.format >= Format::Two => {
-                let size = size(input)?;
-                let (old, parts) = input.parts(size, budget)?;
                 Operation::Diff {
                     path,
                     mode,
@@ -300,6 +272,16 @@ impl Patch {
         }
         Ok(())
     }
+}
+
+/// Reads the size of a new file, and adds it to that of all.
+fn size(input: &mut Stream, total: &mut u64) -> Result<u64, PatchError> {
+    let size = input.number()?;
+    *total = total.saturating_add(size);
+    if *total > MAX_TOTAL {
+        return Err(PathError::TooLarge.into());
+    }
+    Ok(size)
 }
 
 /// A stream's entry in the header.

@@ -61,6 +61,17 @@ struct Alphabet {
     fixed: Option<fn(usize) -> usize>,
 }
 
+impl Alphabet {
+    fn fixed_bits(&self, code: usize) -> usize {
+        self.fixed.map_or(0, |bits| bits(code))
+    }
+
+    fn extra_bits(&self, code: usize) -> usize {
+        let index = code.checked_sub(self.base);
+        index.map_or(0, |index| self.extra[index].into())
+    }
+}
+
 fn fixed_literal(code: usize) -> usize {
     match code {
         0..=143 => 8,
@@ -154,8 +165,8 @@ impl Codes {
 /// the fixed ones.
 #[derive(Default)]
 pub(super) struct Cost {
-    pub(super) own: u64,
-    pub(super) fixed: u64,
+    pub(super) own: i64,
+    pub(super) fixed: i64,
 }
 
 /// A tree that is being built.
@@ -168,6 +179,8 @@ struct Tree {
     waiting: usize,
     /// The heap's end holds the nodes in the order they left it, from here on.
     done: usize,
+    /// The last symbol that occurs.
+    last: usize,
 }
 
 impl Tree {
@@ -197,147 +210,152 @@ impl Tree {
         self.done -= 1;
         self.heap[self.done] = node;
     }
+
+    fn wait(&mut self, code: usize, frequency: u16) {
+        self.frequency[code] = frequency;
+        self.waiting += 1;
+        self.heap[self.waiting] = code as u16;
+        self.last = self.last.max(code);
+    }
+
+    /// Takes in the symbols that occur; two at least, as older inflaters want
+    /// it.
+    fn new(frequencies: &[u16], alphabet: &Alphabet, cost: &mut Cost) -> Self {
+        let mut tree = Tree {
+            frequency: [0; NODES],
+            depth: [0; NODES],
+            parent: [0; NODES],
+            length: [0; NODES],
+            heap: [0; NODES + 1],
+            waiting: 0,
+            done: NODES,
+            last: 0,
+        };
+        for (code, &frequency) in frequencies.iter().enumerate() {
+            if frequency > 0 {
+                tree.wait(code, frequency);
+            }
+        }
+        while tree.waiting < 2 {
+            let code = match tree.last {
+                _ if tree.waiting == 0 => 0,
+                last @ ..2 => last + 1,
+                _ => 0,
+            };
+            tree.wait(code, 1);
+            // It will be counted, and does not occur.
+            cost.own -= 1;
+            cost.fixed -= alphabet.fixed_bits(code) as i64;
+        }
+        tree
+    }
+
+    /// Joins the two rarest nodes, until there is one.
+    fn grow(&mut self, leaves: usize) {
+        for at in (1..=self.waiting / 2).rev() {
+            self.sift(at);
+        }
+        for node in leaves.. {
+            let one = self.heap[1];
+            self.heap[1] = self.heap[self.waiting];
+            self.waiting -= 1;
+            self.sift(1);
+            let other = self.heap[1];
+            self.push_done(one);
+            self.push_done(other);
+            let (a, b) = (one as usize, other as usize);
+            self.frequency[node] = self.frequency[a] + self.frequency[b];
+            self.depth[node] = self.depth[a].max(self.depth[b]) + 1;
+            self.parent[a] = node as u16;
+            self.parent[b] = node as u16;
+            self.heap[1] = node as u16;
+            self.sift(1);
+            if self.waiting < 2 {
+                break;
+            }
+        }
+        self.push_done(self.heap[1]);
+    }
+
+    /// Gives symbols the lengths of their codes, none longer than may be.
+    fn measure(&mut self, alphabet: &Alphabet, cost: &mut Cost) {
+        let mut counts = [0usize; MAX_BITS + 1];
+        let mut overflow = 0i32;
+        let root = self.heap[self.done] as usize;
+        self.length[root] = 0;
+        for at in self.done + 1..NODES {
+            let node = self.heap[at] as usize;
+            let mut bits = usize::from(self.length[self.parent[node] as usize]) + 1;
+            if bits > alphabet.longest {
+                bits = alphabet.longest;
+                overflow += 1;
+            }
+            self.length[node] = bits as u16;
+            if node > self.last {
+                continue;
+            }
+            counts[bits] += 1;
+            let extra = alphabet.extra_bits(node);
+            let frequency = i64::from(self.frequency[node]);
+            cost.own += frequency * (bits + extra) as i64;
+            if alphabet.fixed.is_some() {
+                cost.fixed += frequency * (alphabet.fixed_bits(node) + extra) as i64;
+            }
+        }
+        if overflow > 0 {
+            self.shorten(counts, overflow, alphabet.longest, cost);
+        }
+    }
+
+    /// Gives the rarest symbols other lengths, as so many were too long.
+    fn shorten(
+        &mut self,
+        mut counts: [usize; MAX_BITS + 1],
+        mut overflow: i32,
+        longest: usize,
+        cost: &mut Cost,
+    ) {
+        while overflow > 0 {
+            let mut bits = longest - 1;
+            while counts[bits] == 0 {
+                bits -= 1;
+            }
+            counts[bits] -= 1;
+            counts[bits + 1] += 2;
+            counts[longest] -= 1;
+            overflow -= 2;
+        }
+        let mut at = NODES;
+        for bits in (1..=longest).rev() {
+            let mut left = counts[bits];
+            while left > 0 {
+                at -= 1;
+                let node = self.heap[at] as usize;
+                if node > self.last {
+                    continue;
+                }
+                let longer = bits as i64 - i64::from(self.length[node]);
+                cost.own += longer * i64::from(self.frequency[node]);
+                self.length[node] = bits as u16;
+                left -= 1;
+            }
+        }
+    }
 }
 
 /// The codes that zlib gives symbols of these frequencies.
 fn build(frequencies: &[u16], alphabet: &Alphabet, cost: &mut Cost) -> Codes {
-    let mut tree = Tree {
-        frequency: [0; NODES],
-        depth: [0; NODES],
-        parent: [0; NODES],
-        length: [0; NODES],
-        heap: [0; NODES + 1],
-        waiting: 0,
-        done: NODES,
-    };
-    let mut last = 0;
-    let mut any = false;
-    for (code, &frequency) in frequencies.iter().enumerate() {
-        if frequency > 0 {
-            tree.frequency[code] = frequency;
-            tree.waiting += 1;
-            tree.heap[tree.waiting] = code as u16;
-            last = code;
-            any = true;
-        }
-    }
-    // Two codes at least, as older inflaters want it.
-    let mut highest = if any { last as i32 } else { -1 };
-    while tree.waiting < 2 {
-        let code = if highest < 2 {
-            highest += 1;
-            highest as usize
-        } else {
-            0
-        };
-        tree.waiting += 1;
-        tree.heap[tree.waiting] = code as u16;
-        tree.frequency[code] = 1;
-        cost.own = cost.own.wrapping_sub(1);
-        if let Some(fixed) = alphabet.fixed {
-            cost.fixed = cost.fixed.wrapping_sub(fixed(code) as u64);
-        }
-    }
-    let last = highest as usize;
-    for at in (1..=tree.waiting / 2).rev() {
-        tree.sift(at);
-    }
-    let mut node = alphabet.size;
-    loop {
-        let one = tree.heap[1];
-        tree.heap[1] = tree.heap[tree.waiting];
-        tree.waiting -= 1;
-        tree.sift(1);
-        let other = tree.heap[1];
-        tree.push_done(one);
-        tree.push_done(other);
-        let (a, b) = (one as usize, other as usize);
-        tree.frequency[node] = tree.frequency[a] + tree.frequency[b];
-        tree.depth[node] = tree.depth[a].max(tree.depth[b]) + 1;
-        tree.parent[a] = node as u16;
-        tree.parent[b] = node as u16;
-        tree.heap[1] = node as u16;
-        node += 1;
-        tree.sift(1);
-        if tree.waiting < 2 {
-            break;
-        }
-    }
-    tree.push_done(tree.heap[1]);
-    limit(&mut tree, last, alphabet, cost);
+    let mut tree = Tree::new(frequencies, alphabet, cost);
+    tree.grow(alphabet.size);
+    tree.measure(alphabet, cost);
     let mut codes = Codes {
         lengths: [0; LITERALS + 3],
         codes: [0; LITERALS + 2],
-        last,
+        last: tree.last,
     };
-    codes.lengths[..=last].copy_from_slice(&tree.length[..=last]);
+    codes.lengths[..=tree.last].copy_from_slice(&tree.length[..=tree.last]);
     codes.number();
     codes
-}
-
-/// Lengths of codes, none longer than may be, and what the symbols cost.
-fn limit(tree: &mut Tree, last: usize, alphabet: &Alphabet, cost: &mut Cost) {
-    let longest = alphabet.longest;
-    let mut counts = [0usize; MAX_BITS + 1];
-    let mut overflow = 0i32;
-    let root = tree.heap[tree.done] as usize;
-    tree.length[root] = 0;
-    for at in tree.done + 1..NODES {
-        let node = tree.heap[at] as usize;
-        let mut bits = usize::from(tree.length[tree.parent[node] as usize]) + 1;
-        if bits > longest {
-            bits = longest;
-            overflow += 1;
-        }
-        tree.length[node] = bits as u16;
-        if node > last {
-            continue;
-        }
-        counts[bits] += 1;
-        let extra = match node.checked_sub(alphabet.base) {
-            Some(index) => usize::from(alphabet.extra[index]),
-            None => 0,
-        };
-        let frequency = u64::from(tree.frequency[node]);
-        cost.own = cost.own.wrapping_add(frequency * (bits + extra) as u64);
-        if let Some(fixed) = alphabet.fixed {
-            let bits = (fixed(node) + extra) as u64;
-            cost.fixed = cost.fixed.wrapping_add(frequency * bits);
-        }
-    }
-    if overflow == 0 {
-        return;
-    }
-    while overflow > 0 {
-        let mut bits = longest - 1;
-        while counts[bits] == 0 {
-            bits -= 1;
-        }
-        counts[bits] -= 1;
-        counts[bits + 1] += 2;
-        counts[longest] -= 1;
-        overflow -= 2;
-    }
-    let mut at = NODES;
-    for bits in (1..=longest).rev() {
-        let mut left = counts[bits];
-        while left > 0 {
-            at -= 1;
-            let node = tree.heap[at] as usize;
-            if node > last {
-                continue;
-            }
-            let before = usize::from(tree.length[node]);
-            let frequency = u64::from(tree.frequency[node]);
-            cost.own = cost.own.wrapping_add(
-                (bits as u64)
-                    .wrapping_sub(before as u64)
-                    .wrapping_mul(frequency),
-            );
-            tree.length[node] = bits as u16;
-            left -= 1;
-        }
-    }
 }
 
 /// The codes of one block, and those by which their lengths are sent.
@@ -365,7 +383,7 @@ impl BlockCodes {
             .find(|&rank| lengths.lengths[ORDER[rank]] != 0)
             .unwrap_or(2)
             + 1;
-        cost.own = cost.own.wrapping_add(3 * sent as u64 + 5 + 5 + 4);
+        cost.own += 3 * sent as i64 + 5 + 5 + 4;
         BlockCodes {
             literals,
             distances,

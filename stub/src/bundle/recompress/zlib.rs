@@ -300,7 +300,7 @@ impl Deflater {
         let size = self.at as isize - self.block_start;
         let plain = usize::try_from(self.block_start)
             .ok()
-            .filter(|_| size as u64 + 4 <= best)
+            .filter(|_| size as i64 + 4 <= best)
             .map(|start| &self.window[start..self.at]);
         let out = &mut self.out;
         if let Some(plain) = plain {
