@@ -145,7 +145,7 @@ fn recipe(
 ) -> Option<Recipe> {
     let wrapped = packing == Packing::Zlib;
     let levels = [6, 9, 1, 5, 4, 3, 2, 7, 8];
-    let all = [Compressor::Zlib, Compressor::ZlibNg].into_iter();
+    let all = Compressor::ALL.into_iter();
     let all = all.flat_map(|compressor| {
         levels.map(|level| Recipe {
             compressor,

@@ -10,7 +10,7 @@ use crate::bundle::patch::parts::{Part, Prediction};
 use crate::bundle::patch::plain_view::{Piece, PlainView};
 use crate::bundle::patch::reader::Patch;
 use crate::bundle::patch::tree_overlay::Source as From;
-use crate::bundle::recompress::{RECOMPRESSOR_WEIGHT, Recipe, Recompressor};
+use crate::bundle::recompress::{Recipe, Recompressor};
 use crate::fs::FsError;
 
 /// Sets the bytes of the blocks in which covers are worked on, from their start on; no
@@ -48,8 +48,8 @@ fn rebuild_part(
     mut budget: Budget,
     out: &mut PartOutput,
 ) -> Result<(), PatchError> {
-    if part.recipe.is_some() {
-        budget.take(RECOMPRESSOR_WEIGHT)?;
+    if let Some(recipe) = part.recipe {
+        budget.take(recipe.weight(part.size))?;
     }
     let covers = patch.covers(part.size, &mut budget)?;
     check(&covers, piece, view.size())?;

@@ -13,13 +13,17 @@ mod zlib;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use zlib::Deflater;
 
-/// The program that compressed a stream.
+/// The program that compressed a stream, and how Python called it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compressor {
-    /// zlib 1.2 and 1.3.
+    /// Describes zlib 1.2 and 1.3, which do not mind how they are called.
     Zlib,
-    /// zlib-ng 2, of which the crate zlib-rs has the algorithms.
-    ZlibNg,
+    /// Describes zlib-ng 2.3, which the crate zlib-rs follows, given all at
+    /// once by `zlib.compress`: PyInstaller does so with modules.
+    ZlibNgWhole,
+    /// Describes the same, given 16 KiB at a time by a `zlib.compressobj`:
+    /// PyInstaller does so with files.
+    ZlibNgPieces,
 }
 
 /// How to compress a stream again.
@@ -33,34 +37,44 @@ pub struct Recipe {
     pub wrapped: bool,
 }
 
-impl Recipe {
-    /// Bits of [`Recipe::byte`].
-    const LEVEL: u8 = 0x0f;
-    const WRAPPED: u8 = 0x10;
-    const NG: u8 = 0x20;
+impl Compressor {
+    /// Lists all of them, the most common one first.
+    pub const ALL: [Self; 3] = [Self::Zlib, Self::ZlibNgWhole, Self::ZlibNgPieces];
+}
 
-    /// Reads the recipe that a byte of a patch says; `None` if it says none.
+impl Recipe {
+    const LEVELS: u8 = 9;
+
+    /// Reads the recipe that a byte of a patch says, from 1 to 54; `None` if it
+    /// says none.
     pub fn of_byte(byte: u8) -> Option<Self> {
-        let level = byte & Self::LEVEL;
-        let known = byte & !(Self::LEVEL | Self::WRAPPED | Self::NG) == 0;
-        (known && (1..=9).contains(&level)).then_some(Recipe {
-            compressor: match byte & Self::NG {
-                0 => Compressor::Zlib,
-                _ => Compressor::ZlibNg,
-            },
-            level,
-            wrapped: byte & Self::WRAPPED != 0,
+        let number = byte.checked_sub(1)?;
+        let kind = number / Self::LEVELS;
+        Some(Recipe {
+            compressor: *Compressor::ALL.get(usize::from(kind / 2))?,
+            level: number % Self::LEVELS + 1,
+            wrapped: kind % 2 == 1,
         })
     }
 
     /// Returns the byte that says this recipe in a patch.
     pub fn byte(self) -> u8 {
-        let ng = match self.compressor {
+        let compressor = match self.compressor {
             Compressor::Zlib => 0,
-            Compressor::ZlibNg => Self::NG,
+            Compressor::ZlibNgWhole => 1,
+            Compressor::ZlibNgPieces => 2,
         };
-        let wrapped = if self.wrapped { Self::WRAPPED } else { 0 };
-        self.level | wrapped | ng
+        1 + (2 * compressor + u8::from(self.wrapped)) * Self::LEVELS + self.level - 1
+    }
+
+    /// Returns the bytes of memory that compressing takes, for a stream of
+    /// `size` plain bytes.
+    pub fn weight(self, size: u64) -> u64 {
+        const WITHOUT: u64 = 512 << 10;
+        match self.compressor {
+            Compressor::ZlibNgWhole => size.saturating_add(LARGEST_BLOCK as u64 + WITHOUT),
+            _ => WITHOUT,
+        }
     }
 
     /// The two bytes before a stream in zlib's format (RFC 1950, section 2.2).
@@ -80,7 +94,7 @@ impl std::fmt::Display for Recipe {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         let name = match self.compressor {
             Compressor::Zlib => "zlib",
-            Compressor::ZlibNg => "zlib-ng",
+            Compressor::ZlibNgWhole | Compressor::ZlibNgPieces => "zlib-ng",
         };
         write!(f, "{name} level {}", self.level)
     }
@@ -95,15 +109,25 @@ pub struct Recompressor {
 
 enum Raw {
     Zlib(Box<Deflater>),
-    /// With what waits for it: what comes out depends on how the input is cut.
-    Ng(Compress, Vec<u8>),
+    Ng {
+        stream: Compress,
+        /// What comes next, up to so many bytes.
+        waiting: Vec<u8>,
+        most: usize,
+    },
 }
 
-/// What zlib-ng is given at a time. Part of the patch format.
-const PIECE: usize = 1 << 17;
+/// What PyInstaller gives zlib at a time.
+const PIECE: usize = 16 << 10;
 
-/// Memory that a recompressor takes, generously.
-pub const RECOMPRESSOR_WEIGHT: u64 = 512 << 10;
+/// What Python gives zlib for its output, at first and then more and more
+/// (`_BlocksOutputBuffer` in CPython's pycore_blocks_output_buffer.h). zlib-ng
+/// forgets what it looked at when one is full, so it matters.
+const BLOCKS: [usize; 5] = [32 << 10, 64 << 10, 256 << 10, 1 << 20, LARGEST_BLOCK];
+
+/// More would be larger in Python; a stream of more than 5 MB that was
+/// compressed in one go is not reproduced.
+const LARGEST_BLOCK: usize = 4 << 20;
 
 impl Recompressor {
     /// Starts a stream, and appends its header to `output`.
@@ -111,13 +135,19 @@ impl Recompressor {
         if recipe.wrapped {
             output.extend_from_slice(&recipe.header());
         }
+        let ng = |most, room| {
+            let level = Compression::new(recipe.level.into());
+            Raw::Ng {
+                stream: Compress::new(level, false),
+                waiting: Vec::with_capacity(room),
+                most,
+            }
+        };
         Recompressor {
             raw: match recipe.compressor {
                 Compressor::Zlib => Raw::Zlib(Box::new(Deflater::new(recipe.level))),
-                Compressor::ZlibNg => {
-                    let level = Compression::new(recipe.level.into());
-                    Raw::Ng(Compress::new(level, false), Vec::with_capacity(PIECE))
-                }
+                Compressor::ZlibNgWhole => ng(usize::MAX, 0),
+                Compressor::ZlibNgPieces => ng(PIECE, PIECE),
             },
             checksum: recipe.wrapped.then(Adler32::default),
         }
@@ -130,13 +160,17 @@ impl Recompressor {
         }
         match &mut self.raw {
             Raw::Zlib(raw) => raw.write(plain, output),
-            Raw::Ng(raw, waiting) => {
+            Raw::Ng {
+                stream,
+                waiting,
+                most,
+            } => {
                 while !plain.is_empty() {
-                    let (here, rest) = plain.split_at(plain.len().min(PIECE - waiting.len()));
+                    let (here, rest) = plain.split_at(plain.len().min(*most - waiting.len()));
                     waiting.extend_from_slice(here);
                     plain = rest;
-                    if waiting.len() == PIECE {
-                        run(raw, waiting, FlushCompress::None, output);
+                    if waiting.len() == *most {
+                        call(stream, waiting, FlushCompress::None, output);
                         waiting.clear();
                     }
                 }
@@ -148,7 +182,17 @@ impl Recompressor {
     pub fn finish(mut self, output: &mut Vec<u8>) {
         match &mut self.raw {
             Raw::Zlib(raw) => raw.finish(output),
-            Raw::Ng(raw, waiting) => run(raw, waiting, FlushCompress::Finish, output),
+            Raw::Ng {
+                stream,
+                waiting,
+                most,
+            } => {
+                if *most == PIECE && !waiting.is_empty() {
+                    call(stream, waiting, FlushCompress::None, output);
+                    waiting.clear();
+                }
+                call(stream, waiting, FlushCompress::Finish, output);
+            }
         }
         if let Some(checksum) = self.checksum {
             output.extend_from_slice(&checksum.value().to_be_bytes());
@@ -156,18 +200,21 @@ impl Recompressor {
     }
 }
 
-fn run(raw: &mut Compress, mut plain: &[u8], flush: FlushCompress, output: &mut Vec<u8>) {
-    loop {
-        output.reserve(1 << 14);
-        let before = raw.total_in();
+/// Calls zlib-ng as Python does.
+fn call(stream: &mut Compress, mut plain: &[u8], flush: FlushCompress, output: &mut Vec<u8>) {
+    for n in 0.. {
+        let room = BLOCKS[usize::min(n, BLOCKS.len() - 1)];
+        let end = output.len();
+        output.resize(end + room, 0);
+        let (taken, given) = (stream.total_in(), stream.total_out());
         // Only a misuse of its state is an error, which there is none of.
-        let status = raw.compress_vec(plain, output, flush);
-        plain = &plain[(raw.total_in() - before) as usize..];
-        let room = output.len() < output.capacity();
-        match status {
-            Ok(Status::Ok) if !room || !plain.is_empty() => {}
-            Ok(Status::Ok) if matches!(flush, FlushCompress::Finish) => {}
-            _ => return,
+        let status = stream.compress(plain, &mut output[end..], flush);
+        let given = (stream.total_out() - given) as usize;
+        plain = &plain[(stream.total_in() - taken) as usize..];
+        output.truncate(end + given);
+        let full = given == room;
+        if !full || matches!(status, Ok(Status::StreamEnd) | Err(_)) {
+            return;
         }
     }
 }

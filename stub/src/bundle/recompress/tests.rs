@@ -36,8 +36,7 @@ fn compressed(recipe: Recipe, plain: &[u8], piece: usize) -> Vec<u8> {
 }
 
 fn recipes() -> impl Iterator<Item = Recipe> {
-    let compressors = [Compressor::Zlib, Compressor::ZlibNg];
-    compressors.into_iter().flat_map(|compressor| {
+    Compressor::ALL.into_iter().flat_map(|compressor| {
         (1..=9).flat_map(move |level| {
             [false, true].map(|wrapped| Recipe {
                 compressor,
@@ -69,7 +68,7 @@ fn a_byte_says_a_recipe_or_none() {
     for recipe in recipes() {
         assert_eq!(Recipe::of_byte(recipe.byte()), Some(recipe));
     }
-    for byte in [0, 10, 15, 0x10, 0x1a, 0x40, 0x46, 0x80, 0xff] {
+    for byte in [0, 55, 63, 64, 255] {
         assert_eq!(Recipe::of_byte(byte), None, "{byte:#x}");
     }
 }
