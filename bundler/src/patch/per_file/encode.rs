@@ -55,8 +55,8 @@ pub(super) struct Parts {
 /// Finds the way from `old` to `new`; `None` if the new content itself is
 /// likely smaller once compressed, or once the budget is spent.
 pub(super) fn difference(
-    old: &[u8],
-    new: &[u8],
+    old: Vec<u8>,
+    new: Vec<u8>,
     format: Format,
     budget: Budget,
 ) -> Option<FileDiff> {
@@ -65,16 +65,17 @@ pub(super) fn difference(
         return None;
     }
     if format >= Format::Two {
-        let changed = container::changed(old, new, budget);
+        let changed = container::changed(&old, &new, budget);
         if !changed.new.is_empty() {
             return of_parts(View::new(old, new, changed), budget);
         }
-        if let Some(module) = container::module(old)
-            && container::module(new) == Some(module)
+        if let Some(module) = container::module(&old)
+            && container::module(&new) == Some(module)
         {
             return of_parts(View::of_module(old, new, module), budget);
         }
     }
+    let (old, new) = (&old[..], &new[..]);
     let matches = merge(search(old, new, budget));
     if matches.len() as u64 >= MAX_COVERS || budget.is_spent() {
         return None;
@@ -105,10 +106,9 @@ fn of_parts(mut view: View, budget: Budget) -> Option<FileDiff> {
     if view.old.len() >= limit || view.new.len() >= limit {
         return None;
     }
-    let matches = {
-        let (old, new) = view.normalized();
-        search(&old, &new, budget)
-    };
+    let real = view.normalize();
+    let matches = search(&view.old, &view.new, budget);
+    view.restore(real);
     let mut matches = matches.into_iter().peekable();
     let mut all = FileDiff::default();
     let mut ends = Vec::new();

@@ -151,7 +151,7 @@ impl Step<'_> {
                 }
                 let before = read(&fs::join(old.folder, from))?;
                 let after = read(&fs::join(new.folder, path))?;
-                let found = encode::difference(&before, &after, format, budget);
+                let found = encode::difference(before, after, format, budget);
                 // What is found when the time is over is not all there is.
                 if budget.is_spent() {
                     return Err(DiffError::Budget);

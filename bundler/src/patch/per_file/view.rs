@@ -24,9 +24,16 @@ pub(super) struct View {
     pub flat: Vec<String>,
 }
 
+/// The bytes of modules that were normalized, and where they are.
+#[derive(Default)]
+pub(super) struct Real {
+    old: Vec<(usize, Vec<u8>)>,
+    new: Vec<(usize, Vec<u8>)>,
+}
+
 impl View {
     /// Of files of which these members changed.
-    pub(super) fn new(old: &[u8], new: &[u8], changed: Changed) -> Self {
+    pub(super) fn new(old: Vec<u8>, new: Vec<u8>, changed: Changed) -> Self {
         let mut view = View {
             units: Vec::new(),
             old: Vec::new(),
@@ -36,14 +43,14 @@ impl View {
             names: Vec::new(),
             flat: changed.flat,
         };
-        view.add_old(old, &changed.old);
-        view.add_new(new, &changed.new);
-        view.add_program(old, new);
+        view.add_old(&old, changed.old);
+        view.add_new(&new, changed.new);
+        view.add_program(&old, &new);
         view
     }
 
     /// Of two marshalled modules, which are what these files are.
-    pub(super) fn of_module(old: &[u8], new: &[u8], module: Module) -> Self {
+    pub(super) fn of_module(old: Vec<u8>, new: Vec<u8>, module: Module) -> Self {
         let part = Part {
             piece: 0,
             size: new.len() as u64,
@@ -52,29 +59,48 @@ impl View {
         };
         View {
             units: Vec::new(),
-            old: old.to_vec(),
-            new: new.to_vec(),
             pieces: iter::once(0..old.len()).collect(),
             parts: vec![(0..new.len(), part)],
+            old,
+            new,
             names: vec![None],
             flat: Vec::new(),
         }
     }
 
-    /// The same bytes as they are best searched, old and new: what refers to
-    /// the same thing is alike.
-    pub(super) fn normalized(&self) -> (Vec<u8>, Vec<u8>) {
-        let (mut old, mut new) = (self.old.clone(), self.new.clone());
+    /// Makes references to the same thing alike, which is how modules are best
+    /// searched. Returns what [`View::restore`] needs.
+    pub(super) fn normalize(&mut self) -> Real {
+        let mut real = Real::default();
         for (range, part) in &self.parts {
             if let Prediction::Marshal(known) = part.prediction {
-                module::normalize(&mut new[range.clone()], known);
-                module::normalize(&mut old[self.pieces[part.piece].clone()], known);
+                let piece = self.pieces[part.piece].clone();
+                real.old
+                    .push((piece.start, self.old[piece.clone()].to_vec()));
+                real.new
+                    .push((range.start, self.new[range.clone()].to_vec()));
+                module::normalize(&mut self.old[piece], known);
+                module::normalize(&mut self.new[range.clone()], known);
             }
         }
-        (old, new)
+        real
     }
 
-    fn add_old(&mut self, old: &[u8], members: &[Plain]) {
+    /// Puts the real bytes back.
+    pub(super) fn restore(&mut self, real: Real) {
+        // The last first: a piece that two parts are like was kept twice.
+        for (at, bytes) in real.old.into_iter().rev() {
+            self.old[at..at + bytes.len()].copy_from_slice(&bytes);
+        }
+        for (at, bytes) in real.new {
+            self.new[at..at + bytes.len()].copy_from_slice(&bytes);
+        }
+    }
+
+    fn add_old(&mut self, old: &[u8], members: Vec<Plain>) {
+        let plain: usize = members.iter().map(|member| member.bytes.len()).sum();
+        let stored: usize = members.iter().map(|m| m.member.stored.len()).sum();
+        self.old.reserve_exact(old.len() + plain - stored);
         let mut piece = |bytes: &[u8]| {
             let start = self.old.len();
             self.old.extend_from_slice(bytes);
@@ -84,7 +110,7 @@ impl View {
         for Plain { member, bytes, .. } in members {
             let gap = &old[end..member.stored.start];
             piece(gap);
-            piece(bytes);
+            piece(&bytes);
             end = member.stored.end;
             self.units.push(Unit {
                 gap: gap.len() as u64,
@@ -95,7 +121,10 @@ impl View {
         piece(&old[end..]);
     }
 
-    fn add_new(&mut self, new: &[u8], members: &[Plain]) {
+    fn add_new(&mut self, new: &[u8], members: Vec<Plain>) {
+        let plain: usize = members.iter().map(|member| member.bytes.len()).sum();
+        let stored: usize = members.iter().map(|m| m.member.stored.len()).sum();
+        self.new.reserve_exact(new.len() + plain - stored);
         let mut end = 0;
         // The piece behind that of the last part.
         let mut next = 0;
@@ -106,7 +135,7 @@ impl View {
             if let Some(twin) = new_member.twin {
                 next = 2 * twin + 1;
             }
-            self.add_part(&new_member.bytes, &mut next, Some(new_member));
+            self.add_part(&new_member.bytes, &mut next, Some(&new_member));
         }
         self.add_part(&new[end..], &mut next, None);
     }
