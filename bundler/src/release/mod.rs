@@ -5,6 +5,7 @@ mod error;
 mod explain;
 mod new_release;
 mod numbers;
+mod patch_hints;
 mod patching;
 mod pending;
 pub(crate) mod rebase;

@@ -2,13 +2,14 @@
 //! within which time, and checked with the stub's own code.
 
 use super::numbers::{self, Line};
+use super::patch_hints;
 use super::target_entry::entry;
 use super::{NewRelease, PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::pack::Unpacked;
 use crate::pack::archive::Tar;
 use crate::patch::bsdiff4::{self, BsdiffError};
-use crate::patch::per_file::{self, Budget, DiffError, Heaviest, Summary};
+use crate::patch::per_file::{self, Budget, DiffError, Noticed, Summary};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::vet::{self, Previous, Vetting};
@@ -17,8 +18,6 @@ use notsotuf_stub::bundle::patch::{Format, PatchError, apply_patch};
 use notsotuf_stub::bundle::{Rules, TreeHash};
 use notsotuf_stub::catalog::TargetKind;
 use notsotuf_stub::catalog::custom::{self, PatchCustom};
-use notsotuf_stub::format_bytes::bytes;
-use notsotuf_stub::fs;
 use notsotuf_stub::hex::encode_hex;
 use notsotuf_stub::policy::update_plan::MAX_SIZE_RATIO;
 use pep440_rs::Version;
@@ -212,7 +211,7 @@ fn patch_per_file(
         patches.warnings.push(unchanged(&base.version));
     }
     let file = making.work.join("patch");
-    let (summary, heaviest) = make_checked(&old, making, format, &file)?;
+    let (summary, noticed) = make_checked(&old, making, format, &file)?;
     let custom = PatchCustom {
         format: Some(format.name().into()),
         from: Some(base.version.clone()),
@@ -225,8 +224,8 @@ fn patch_per_file(
         ..PatchCustom::default()
     };
     let (entry, size) = entry(&file, json!({}), custom)?;
-    let compressed = heaviest.and_then(|heaviest| compressed(&heaviest, making, size));
-    patches.warnings.extend(compressed);
+    let hints = patch_hints::hints(&noticed, &making.new.folder, format, size, making.size);
+    patches.warnings.extend(hints);
     if size * MAX_SIZE_RATIO.1 > making.size * MAX_SIZE_RATIO.0 {
         patches.why_none = Some("it would be about as large as the archive".into());
         return Ok(());
@@ -289,38 +288,12 @@ fn target(bases: &Bases, version: &Version) -> String {
     bases.project.target(app, version, TargetKind::Patch)
 }
 
-/// Says what can be done if most of a large patch is a file in which
-/// PyInstaller has compressed what changed.
-fn compressed(heaviest: &Heaviest, making: &Making, patch: u64) -> Option<String> {
-    const SMALL: u64 = 64 << 10;
-    let large = patch >= SMALL && patch >= making.size / 10;
-    if !large || heaviest.literals < patch / 2 {
-        return None;
-    }
-    let place = fs::join(&making.new.folder, &heaviest.path);
-    let one_file = match vet::pyinstaller(&place)? {
-        vet::Packed::OneFile => true,
-        vet::Packed::Modules => false,
-    };
-    let advice = if one_file {
-        "with a folder in its place (without --onefile), patches are a fraction of that"
-    } else {
-        "with noarchive=True in the Analysis of the .spec file, patches are a fraction"
-    };
-    Some(format!(
-        "the patch is large ({}), as most of it is {}, in which PyInstaller compresses what has \
-         changed; {advice}",
-        bytes(patch),
-        heaviest.path
-    ))
-}
-
 fn make_checked(
     old: &Unpacked,
     making: &Making,
     format: Format,
     patch: &Path,
-) -> Result<(Summary, Option<Heaviest>), ReleaseError> {
+) -> Result<(Summary, Noticed), ReleaseError> {
     let (new, progress) = (&making.new, making.progress);
     let expected = new.manifest.tree_hash();
     let (before, after) = (old.tree(), new.tree());

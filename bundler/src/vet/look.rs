@@ -7,7 +7,7 @@ use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::stub_version;
 use rayon::prelude::*;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Read at a time.
@@ -150,34 +150,18 @@ fn read(item: &Item) -> Result<Found, FsError> {
     }
 }
 
-/// Says what PyInstaller has put into a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packed {
-    /// All of the bundle.
-    OneFile,
-    /// The modules of Python.
-    Modules,
-}
-
-/// Returns whether the file is a program that PyInstaller made, and how much is
-/// in it.
-pub(crate) fn pyinstaller(path: &Path) -> Option<Packed> {
-    let mut file = File::open(path).ok()?;
-    let size = file.metadata().ok()?.len();
-    let from = size.saturating_sub(COOKIE_PLACE);
-    file.seek(SeekFrom::Start(from)).ok()?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end).ok()?;
-    let cookie = memmem::rfind(&end, COOKIE)?;
-    // Its table of contents comes before it, and names files of the bundle:
-    // the standard library is beside a program that is not alone.
-    let contents = &end[..cookie];
-    let alone = memmem::find(contents, b"base_library.zip").is_some();
-    Some(if alone {
-        Packed::OneFile
-    } else {
-        Packed::Modules
-    })
+/// Returns whether the file is a program that PyInstaller made; false if it
+/// cannot be read.
+pub(crate) fn is_made_by_pyinstaller(path: &Path) -> bool {
+    let end = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let size = file.metadata()?.len();
+        file.seek(SeekFrom::Start(size.saturating_sub(COOKIE_PLACE)))?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end)?;
+        Ok(end)
+    };
+    end().is_ok_and(|end| memmem::rfind(&end, COOKIE).is_some())
 }
 
 #[cfg(test)]

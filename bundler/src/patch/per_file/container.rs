@@ -30,6 +30,8 @@ pub(super) struct Changed {
     /// Names of members that could not be compressed again, and stay as they
     /// are.
     pub flat: Vec<String>,
+    /// Whether nothing changed but the order of the members.
+    pub reordered: bool,
 }
 
 /// What changed among the members of two files. Nothing did if one of them is
@@ -43,6 +45,9 @@ pub(super) fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
     // What is in both files is copied as it is, wherever it went.
     let contents = |file, members: &[Member]| -> HashSet<&[u8]> { set(file, members) };
     let (old_contents, new_contents) = (contents(old, &old_members), contents(new, &new_members));
+    changed.reordered = old != new
+        && new_contents.is_subset(&old_contents)
+        && order(&old_members) != order(&new_members);
     let mut most = (new.len() as u64).saturating_mul(MAX_PLAIN_RATIO);
     let mut likely = Vec::new();
     for member in new_members {
@@ -54,6 +59,10 @@ pub(super) fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
             changed.flat.push(member.name);
             continue;
         };
+        // At level 0 nothing is compressed, and bytes are compared as they are.
+        if stored.len() > bytes.len() && member.packing != Packing::Stored {
+            continue;
+        }
         let recipe = match member.packing {
             Packing::Stored => None,
             packing => match recipe(&bytes, stored, packing, &mut likely) {
@@ -74,6 +83,10 @@ pub(super) fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
     }
     add_old(&mut changed, old, old_members, &new_contents);
     changed
+}
+
+fn order(members: &[Member]) -> Vec<&str> {
+    members.iter().map(|member| &member.name[..]).collect()
 }
 
 fn set<'a>(file: &'a [u8], members: &[Member]) -> HashSet<&'a [u8]> {

@@ -35,6 +35,8 @@ pub(super) struct FileDiff {
     pub references: Option<References>,
     /// If members of it are looked into.
     pub parts: Option<Parts>,
+    /// Whether only the order of its members changed.
+    pub reordered: bool,
 }
 
 /// A file that is made part by part.
@@ -64,8 +66,10 @@ pub(super) fn difference(
     if old.is_empty() || new.is_empty() {
         return None;
     }
+    let mut reordered = false;
     if format >= Format::Two {
         let changed = container::changed(&old, &new, budget);
+        reordered = changed.reordered;
         if !changed.new.is_empty() {
             return of_parts(View::new(old, new, changed), budget);
         }
@@ -94,6 +98,7 @@ pub(super) fn difference(
     if let Prediction::Native(references) = prediction {
         found.references = Some(*references);
     }
+    found.reordered = reordered;
     let size = found.estimate();
     // A difference that small is worth it whatever the file is.
     let small = new.len() > 4096 && size < new.len() / 20;

@@ -37,6 +37,17 @@ pub(crate) struct Heaviest {
     pub literals: u64,
 }
 
+/// What the release engineer can make better.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Noticed {
+    /// The file that brings most.
+    pub heaviest: Option<Heaviest>,
+    /// Members that could not be compressed again, by the path of their file.
+    pub flat: Vec<(String, Vec<String>)>,
+    /// Files in which only the order of the members changed.
+    pub reordered: Vec<String>,
+}
+
 /// Writes the new file `patch`, which leads from `old` to `new`. The same
 /// trees give the same bytes, on any machine.
 ///
@@ -49,7 +60,7 @@ pub(crate) fn diff(
     format: Format,
     budget: Budget,
     bar: impl FnOnce(u64) -> ProgressBar,
-) -> Result<(Summary, Option<Heaviest>), DiffError> {
+) -> Result<(Summary, Noticed), DiffError> {
     let written = |source: io::Error| match source.kind() {
         io::ErrorKind::TimedOut if budget.is_spent() => DiffError::Budget,
         _ => DiffError::Write {
@@ -60,7 +71,7 @@ pub(crate) fn diff(
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
     let contents = compare::compare(&steps, old, new, format, budget, &bar)?;
-    let heaviest = heaviest(&steps, &contents);
+    let noticed = noticed(&steps, &contents);
     let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut operations = Vec::new();
     number(&mut operations, steps.len() as u64);
@@ -74,7 +85,26 @@ pub(crate) fn diff(
     let file = file.into_inner().map_err(|e| written(e.into_error()))?;
     file.sync_all().map_err(written)?;
     bar.finish_and_clear();
-    Ok((summary, heaviest))
+    Ok((summary, noticed))
+}
+
+fn noticed(steps: &[Step], contents: &[Content]) -> Noticed {
+    let mut noticed = Noticed {
+        heaviest: heaviest(steps, contents),
+        ..Noticed::default()
+    };
+    for (step, content) in steps.iter().zip(contents) {
+        let (Step::Change(path, _), Content::Diff(diff)) = (step, content) else {
+            continue;
+        };
+        if diff.reordered {
+            noticed.reordered.push((*path).to_owned());
+        }
+        if let Some(parts) = diff.parts.as_ref().filter(|parts| !parts.flat.is_empty()) {
+            noticed.flat.push(((*path).to_owned(), parts.flat.clone()));
+        }
+    }
+    noticed
 }
 
 fn heaviest(steps: &[Step], contents: &[Content]) -> Option<Heaviest> {

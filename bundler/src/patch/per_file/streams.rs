@@ -204,16 +204,45 @@ pub(super) struct Packed {
 /// What reading it said.
 pub(super) fn pack(index: usize, size: u64, mut content: impl Read) -> io::Result<Packed> {
     let literals = index == stream::LITERALS;
+    // Literals are partly code and data, aligned to four bytes.
+    let aligned = (3, if literals { 2 } else { 0 });
+    if size > SMALL {
+        return compress(literals, aligned, size, content);
+    }
+    let mut bytes = Vec::new();
+    content.read_to_end(&mut bytes)?;
+    // Which fit best cannot be told beforehand; the first of the smallest is
+    // taken, so that the same stream gives the same bytes.
+    let mut best = compress(literals, aligned, size, &bytes[..])?;
+    for fit in [(0, 0), (1, 0), (3, 0), (4, 0)] {
+        let other = compress(literals, fit, size, &bytes[..])?;
+        if other.data.len() < best.data.len() {
+            best = other;
+        }
+    }
+    Ok(best)
+}
+
+/// Streams up to this size are compressed in several ways, in an instant.
+const SMALL: u64 = 256 << 10;
+
+/// Compresses a stream with so many bits of context of a literal, and of its
+/// position.
+fn compress(
+    literals: bool,
+    (context, position): (u32, u32),
+    size: u64,
+    mut content: impl Read,
+) -> io::Result<Packed> {
     let limit = if literals { 4 } else { 1 } * MAX_DICTIONARY;
     // No larger than useful: the client sets this much memory aside.
     let dictionary = size.next_power_of_two().clamp(1 << 12, u64::from(limit)) as u32;
     let mut options = LzmaOptions::with_preset(9);
     options.dict_size = dictionary;
     options.nice_len = 273;
-    options.lc = 3;
+    options.lc = context;
     options.lp = 0;
-    // Literals are partly code and data, aligned to four bytes.
-    options.pb = if literals { 2 } else { 0 };
+    options.pb = position;
     let mut lzma = LzmaWriter::new(Vec::new(), &options, false, false, None)?;
     let copied = io::copy(&mut content, &mut lzma)?;
     if copied != size {

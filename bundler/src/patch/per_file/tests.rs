@@ -361,16 +361,19 @@ fn a_patch_that_takes_longer_than_it_may_is_given_up() {
     // In the middle of a file, and of a stream, too.
     let (one, other) = (noise(1, 1 << 20), noise(2, 1 << 20));
     let spent = Budget::of(Duration::ZERO);
-    assert_eq!(encode::difference(&one, &other, Format::Two, spent), None);
+    assert_eq!(
+        encode::difference(one.clone(), other, Format::Two, spent),
+        None
+    );
     let packed = pack::pack(&one, &[], Format::Two, spent);
     assert_eq!(
         packed.err().map(|e| e.kind()),
         Some(io::ErrorKind::TimedOut)
     );
     let enough = Budget::of(Duration::from_secs(3600));
-    let (summary, heaviest) = diff(from, to, &place("patch"), Format::Two, enough, bars).unwrap();
+    let (summary, noticed) = diff(from, to, &place("patch"), Format::Two, enough, bars).unwrap();
     assert!(summary.changed > 0);
-    let heaviest = heaviest.unwrap();
+    let heaviest = noticed.heaviest.unwrap();
     assert!(
         pair.new.entries.contains_key(&heaviest.path),
         "{heaviest:?}"
