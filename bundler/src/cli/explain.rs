@@ -17,7 +17,9 @@ use std::cmp::Reverse;
 #[command(after_help = "\
 Compares the archive of VERSION with that of the release before it, as `add` did. The size
 that is shown for a file is that of its part of the patch, compressed by itself, so the sum is
-a little more than the patch.
+a little more than the patch. Below a file come the members of it that were compared as plain
+bytes (path!member), with how they are compressed, and those that had to stay compressed: no
+compressor that notsotuf has makes the same bytes of them.
 
   notsotuf explain 1.1
   notsotuf --json explain 1.1 --all")]

@@ -37,7 +37,7 @@ Run it in the folder that has .notsotuf-repo-config. Keys, metadata and targets
 stay where they are; only notsotuf-project.toml is written. Its clients keep
 updating, from now on by full archives: patch_format = \"none\" makes no patches,
 since those clients treat every listed patch as one of their own. Once they are gone, set
-patch_format = \"notsotuf-1\".
+patch_format = \"notsotuf-2\".
 
   notsotuf import notsotuf --url https://example.com/updates
   notsotuf add 2.0 dist/myapp

@@ -213,7 +213,7 @@ fn patch_format(
     let none = |why: String| {
         let text = format!(
             "patch_format is \"none\", and clients in the field take full archives: {why}. Once \
-             they are gone, set it to \"notsotuf-1\" in the settings"
+             they are gone, set it to \"notsotuf-2\" in the settings"
         );
         (PatchFormat::None, Some(text))
     };

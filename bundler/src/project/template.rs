@@ -134,9 +134,11 @@ repository = {repository}
 # Suffix of new archives: \".tar.gz\", or \".gz\" as in original notsotuf.
 archive_suffix = {suffix}
 
-# Format of patches: \"notsotuf-1\", per file; \"bsdiff4\", which clients of tufup
-# can apply, too (it takes much time and memory to make); or \"none\", as long as
-# there are clients of the original notsotuf.
+# Format of patches: \"notsotuf-2\", per file, and small also where PyInstaller
+# compresses; \"notsotuf-1\", per file, as long as there are stubs that do not know
+# that; \"bsdiff4\", which clients of tufup can apply, too (it takes much time and
+# memory to make); or \"none\", as long as there are clients of the original
+# notsotuf.
 patch_format = \"{format}\"
 
 # Days for which newly signed metadata is valid. `notsotuf publish` and
