@@ -1,4 +1,4 @@
-//! PyInstaller's archive at the end of a program.
+//! Reads PyInstaller's archive at the end of a program.
 //!
 //! The format is that of `PyInstaller/archive/writers.py`: members, a table of
 //! them, and a cookie that says where both are.
@@ -8,10 +8,10 @@ use notsotuf_stub::bundle::patch::parts::Packing;
 
 const COOKIE: &[u8; 8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
 const COOKIE_SIZE: usize = 88;
-/// An entry of the table before the name: its length, offset, stored and plain
-/// size, whether it is compressed, and its kind.
+/// Counts the bytes of an entry of the table before the name: its length,
+/// offset, stored and plain size, whether it is compressed, and its kind.
 const ENTRY_SIZE: usize = 18;
-/// The kind of the archive of modules.
+/// Marks the archive of modules.
 const PYZ: u8 = b'z';
 
 pub(super) fn members(file: &[u8]) -> Option<Vec<Member>> {

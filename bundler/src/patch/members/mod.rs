@@ -11,7 +11,7 @@ mod zip;
 use notsotuf_stub::bundle::patch::parts::Packing;
 use std::ops::Range;
 
-/// A stretch of a file that holds one thing.
+/// Describes a stretch of a file that holds one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
     /// What the container calls it; names of nested ones begin with that of
@@ -23,8 +23,8 @@ pub(crate) struct Member {
     pub packing: Packing,
 }
 
-/// The members of a file, in its order and apart from each other; none if it
-/// is no container that is known.
+/// Finds the members of a file, in its order and apart from each other; none if
+/// it is no container that is known.
 pub(crate) fn find(file: &[u8]) -> Vec<Member> {
     let mut members = carchive::members(file).unwrap_or_default();
     if members.is_empty() {
@@ -43,7 +43,8 @@ pub(crate) fn find(file: &[u8]) -> Vec<Member> {
     members
 }
 
-/// Bytes at a place of a file, as far as it has them.
+/// Returns the bytes at a place of a file; `None` if it does not have all of
+/// them.
 fn bytes(file: &[u8], at: usize, size: usize) -> Option<&[u8]> {
     file.get(at..at.checked_add(size)?)
 }

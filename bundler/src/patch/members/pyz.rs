@@ -1,4 +1,4 @@
-//! PyInstaller's archive of compressed modules.
+//! Reads PyInstaller's archive of compressed modules.
 //!
 //! `PYZ\0`, four bytes of Python's, the place of the table (big-endian), the
 //! modules, and the table: a marshalled list of `(name, (kind, place, size))`.
@@ -6,8 +6,8 @@
 use super::{Member, big, bytes, little};
 use notsotuf_stub::bundle::patch::parts::Packing;
 
-/// Those of the archive `pyz`, which is called `name` and begins at `start` of
-/// its file. Its table is one of them.
+/// Lists the members of the archive `pyz`, which is called `name` and begins at
+/// `start` of its file. The table is one of them.
 pub(super) fn members(pyz: &[u8], name: &str, start: usize) -> Vec<Member> {
     let mut found = Vec::new();
     let Some(at) = bytes(pyz, 0, 4)
@@ -63,7 +63,7 @@ enum Token {
     Other,
 }
 
-/// The table, as marshalled objects one after the other.
+/// Reads the table, as marshalled objects one after the other.
 struct Table<'a> {
     pyz: &'a [u8],
     at: usize,

@@ -1,4 +1,4 @@
-//! Zip files (PKWARE's APPNOTE.TXT), such as `base_library.zip`.
+//! Reads zip files (PKWARE's APPNOTE.TXT), such as `base_library.zip`.
 
 use super::{Member, bytes, little};
 use notsotuf_stub::bundle::patch::parts::Packing;

@@ -28,7 +28,7 @@ impl Budget {
     }
 }
 
-/// A reader that ends with an error once the budget is spent.
+/// Reads from a reader, and fails once the budget is spent.
 pub(super) struct Timed<R>(pub R, pub Budget);
 
 impl<R: Read> Read for Timed<R> {

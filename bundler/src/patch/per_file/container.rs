@@ -10,7 +10,7 @@ use notsotuf_stub::bundle::recompress::{Compressor, Recipe, Recompressor};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
-/// A member that is looked into.
+/// Holds a member that is looked into.
 pub(super) struct Plain {
     /// Where it is stored.
     pub member: Member,
@@ -22,7 +22,7 @@ pub(super) struct Plain {
     pub twin: Option<usize>,
 }
 
-/// The members of two files that changed, in their order.
+/// Holds the members of two files that changed, in their order.
 #[derive(Default)]
 pub(super) struct Changed {
     pub old: Vec<Plain>,
@@ -34,8 +34,8 @@ pub(super) struct Changed {
     pub reordered: bool,
 }
 
-/// What changed among the members of two files. Nothing did if one of them is
-/// no container.
+/// Finds out which members of two files changed: none if one of the files is no
+/// container.
 pub(super) fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
     let mut changed = Changed::default();
     let (old_members, new_members) = (members::find(old), members::find(new));
@@ -94,8 +94,8 @@ fn set<'a>(file: &'a [u8], members: &[Member]) -> HashSet<&'a [u8]> {
     members.iter().map(content).collect()
 }
 
-/// The old members that new ones may be made of: those of the same name, and
-/// those that are gone.
+/// Adds the old members that new ones may be made of: those of the same name,
+/// and those that are gone.
 fn add_old(changed: &mut Changed, old: &[u8], members: Vec<Member>, new_contents: &HashSet<&[u8]>) {
     let flat: HashSet<&str> = changed.flat.iter().map(String::as_str).collect();
     let mut most = (old.len() as u64)
@@ -129,7 +129,8 @@ fn add_old(changed: &mut Changed, old: &[u8], members: Vec<Member>, new_contents
     changed.old = found;
 }
 
-/// A member's plain bytes; `None` if it does not inflate, or to more than that.
+/// Returns a member's plain bytes; `None` if it does not inflate, or inflates
+/// to more than `most` bytes.
 fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (read, used) = match packing {
@@ -148,8 +149,8 @@ fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
     (read.is_ok() && used == stored.len() as u64).then_some(bytes)
 }
 
-/// How `stored` was made of `plain`; `None` if that is not found out. Recipes
-/// that were right before, the last one first, are tried before others.
+/// Finds out how `stored` was made of `plain`; `None` if no recipe does it.
+/// Recipes that were right before, the last one first, are tried before others.
 fn recipe(
     plain: &[u8],
     stored: &[u8],
@@ -183,7 +184,7 @@ fn recipe(
     Some(found)
 }
 
-/// Whether a recipe makes `stored` of `plain`.
+/// Returns whether a recipe makes `stored` of `plain`.
 fn makes(recipe: Recipe, plain: &[u8], stored: &[u8]) -> bool {
     const PIECE: usize = 1 << 16;
     let mut output = Vec::new();
@@ -205,7 +206,7 @@ fn makes(recipe: Recipe, plain: &[u8], stored: &[u8]) -> bool {
     stored[done..] == output
 }
 
-/// What is known of a marshalled module; `None` if `bytes` are none.
+/// Returns how a marshalled module is laid out; `None` if `bytes` are none.
 pub(super) fn module(bytes: &[u8]) -> Option<Module> {
     const PYC_HEADER: usize = 16;
     // A module, or a table of them.

@@ -39,7 +39,7 @@ pub(super) struct FileDiff {
     pub reordered: bool,
 }
 
-/// A file that is made part by part.
+/// Describes a file that is made part by part.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Parts {
     /// Of the old file.
@@ -105,7 +105,7 @@ pub(super) fn difference(
     (small || size < estimate(new)).then_some(found)
 }
 
-/// The same, part by part.
+/// Finds the way from one file to the other part by part.
 fn of_parts(mut view: View, budget: Budget) -> Option<FileDiff> {
     let limit = MAX_DIFF_SIZE as usize;
     if view.old.len() >= limit || view.new.len() >= limit {
@@ -159,7 +159,7 @@ fn of_parts(mut view: View, budget: Budget) -> Option<FileDiff> {
     Some(all)
 }
 
-/// What a part is made from.
+/// Holds what a part is made from.
 struct Sides<'a> {
     /// The whole old view.
     old: &'a [u8],
@@ -171,7 +171,7 @@ struct Sides<'a> {
     starts: (usize, usize),
 }
 
-/// The difference of one part, with what is predicted if that pays.
+/// Encodes the difference of one part, with the prediction if that pays.
 fn part(sides: &Sides, matches: &[Match], prediction: Prediction) -> (FileDiff, Prediction) {
     let (piece, start) = sides.starts;
     let covers = covers(matches, piece, start);
@@ -210,7 +210,7 @@ fn merge(matches: Vec<Match>) -> Vec<Match> {
     merged
 }
 
-/// Relative to where the piece and the part begin.
+/// Returns the covers, relative to where the piece and the part begin.
 fn covers(matches: &[Match], piece: usize, start: usize) -> Vec<Cover> {
     let (mut old_end, mut new_end) = (piece, start);
     let cover = |m: &Match| {
@@ -225,7 +225,7 @@ fn covers(matches: &[Match], piece: usize, start: usize) -> Vec<Cover> {
     matches.iter().map(cover).collect()
 }
 
-/// Covers and literals of the part `new`, which begins at `start`.
+/// Writes covers and literals of the part `new`, which begins at `start`.
 fn instructions(new: &[u8], matches: &[Match], start: usize, covers: &[Cover]) -> FileDiff {
     let mut out = FileDiff::default();
     number(&mut out.covers, covers.len() as u64);
@@ -244,7 +244,7 @@ fn instructions(new: &[u8], matches: &[Match], start: usize, covers: &[Cover]) -
     out
 }
 
-/// Runs and differences of a part.
+/// Writes runs and differences of a part.
 fn differences(
     sides: &Sides,
     matches: &[Match],
@@ -290,7 +290,7 @@ impl FileDiff {
         [&self.covers, &self.runs, &self.differences, &self.literals].map(Vec::len)
     }
 
-    /// What the streams hold for one of the parts.
+    /// Returns what the streams hold for one of the parts.
     pub(super) fn of_part(&self, parts: &Parts, number: usize) -> FileDiff {
         let starts = number.checked_sub(1).map_or([0; 4], |n| parts.ends[n]);
         let ends = parts.ends[number];

@@ -37,7 +37,7 @@ pub(crate) struct Heaviest {
     pub literals: u64,
 }
 
-/// What the release engineer can make better.
+/// Says what the release engineer can make better.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Noticed {
     /// The file that brings most.
@@ -141,7 +141,7 @@ pub(crate) struct Part {
     pub members: Vec<MemberPart>,
 }
 
-/// What one member of a container adds to a patch.
+/// Says what one member of a container adds to a patch.
 #[derive(Debug)]
 pub(crate) struct MemberPart {
     /// What the container calls it.
@@ -204,7 +204,8 @@ pub(crate) fn explain(
     Ok((summary, parts))
 }
 
-/// The members of a file that were looked into, and those that could not be.
+/// Lists the members of a file that were looked into, and those that could not
+/// be.
 fn members(diff: &FileDiff, format: Format) -> io::Result<Vec<MemberPart>> {
     let mut members = Vec::new();
     let Some(parts) = &diff.parts else {

@@ -32,7 +32,8 @@ pub(super) fn normalize(bytes: &mut [u8], module: Module) {
     }
 }
 
-/// Of the object that begins there: its first bytes, which are all of a name.
+/// Hashes the object that begins at `at`: its first bytes, which are all of a
+/// name.
 fn hash(bytes: &[u8], at: usize) -> u32 {
     const MOST: usize = 64;
     let length = match bytes[at] & 0x7f {

@@ -75,7 +75,7 @@ impl Read for Sequence<'_> {
     }
 }
 
-/// A file that is opened when its turn comes.
+/// Reads a file that is opened when its turn comes.
 pub(super) struct Later<'a>(&'a Path, Option<std::fs::File>);
 
 impl Read for Later<'_> {

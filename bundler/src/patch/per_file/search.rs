@@ -20,7 +20,7 @@ const RIGHT: usize = 27;
 /// Searches after which the clock is looked at.
 const LOOK_AT_CLOCK: u32 = 1 << 12;
 
-/// A stretch of the new file that is like one of the old.
+/// Describes a stretch of the new file that is like one of the old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Match {
     /// Where it begins in the old file.

@@ -1,4 +1,4 @@
-//! Two files as they are compared: with their members inflated that changed.
+//! Shows two files as they are compared: with the members inflated that changed.
 
 use super::container::{self, Changed, Plain};
 use super::module;
@@ -8,7 +8,7 @@ use notsotuf_stub::bundle::patch::parts::{Part, Prediction, Unit};
 use std::iter;
 use std::ops::Range;
 
-/// Two files, as plain bytes.
+/// Holds two files, as plain bytes.
 pub(super) struct View {
     /// The old one's units.
     pub units: Vec<Unit>,
@@ -24,7 +24,7 @@ pub(super) struct View {
     pub flat: Vec<String>,
 }
 
-/// The bytes of modules that were normalized, and where they are.
+/// Holds the bytes of modules that were normalized, and where they are.
 #[derive(Default)]
 pub(super) struct Real {
     old: Vec<(usize, Vec<u8>)>,
@@ -32,7 +32,7 @@ pub(super) struct Real {
 }
 
 impl View {
-    /// Of files of which these members changed.
+    /// Creates the view of two files of which these members changed.
     pub(super) fn new(old: Vec<u8>, new: Vec<u8>, changed: Changed) -> Self {
         let mut view = View {
             units: Vec::new(),
@@ -49,7 +49,7 @@ impl View {
         view
     }
 
-    /// Of two marshalled modules, which are what these files are.
+    /// Creates the view of two files that are marshalled modules.
     pub(super) fn of_module(old: Vec<u8>, new: Vec<u8>, module: Module) -> Self {
         let part = Part {
             piece: 0,
@@ -165,8 +165,8 @@ impl View {
         *next = piece + 1;
     }
 
-    /// The program that a container begins with. Its headers may name places in
-    /// or behind the members, so they are read in the whole files.
+    /// Looks at the program that a container begins with. Its headers may name
+    /// places in or behind the members, so they are read in the whole files.
     fn add_program(&mut self, old: &[u8], new: &[u8]) {
         let Some((range, part)) = self.parts.first_mut() else {
             return;
@@ -193,7 +193,7 @@ impl View {
     }
 }
 
-/// What may be known of a part and of what it is like.
+/// Returns how a part can be predicted from the piece that it is like.
 fn prediction(old: &[u8], new: &[u8]) -> Prediction {
     if let Some(known) = container::module(old)
         && container::module(new) == Some(known)

@@ -1,7 +1,7 @@
 //! Describes the instructions by which a new file is made of an old one.
 
-/// A stretch of the new file that is like one of the old file, and the
-/// literal bytes before it. The next cover follows where this one ends.
+/// Describes a stretch of the new file that is like one of the old file, and
+/// the literal bytes before it. The next cover follows where this one ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cover {
     /// Literal bytes before it.

@@ -106,7 +106,7 @@ pub mod op {
     pub const FULL: u8 = 3;
     pub const DIFF: u8 = 4;
     pub const COPY: u8 = 5;
-    /// Not in `notsotuf-1`.
+    /// Makes a file of parts; does not exist in `notsotuf-1`.
     pub const PARTS: u8 = 6;
 }
 

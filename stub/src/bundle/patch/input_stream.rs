@@ -16,7 +16,7 @@ pub(super) struct Stream {
     pub(super) left: u64,
 }
 
-/// Where the bytes of a stream come from.
+/// Says where the bytes of a stream come from.
 pub(super) enum Content {
     Lzma(Box<BufReader<lzma_rust2::LzmaReader<BufReader<io::Take<File>>>>>),
     Stored(BufReader<io::Take<File>>),

@@ -18,7 +18,7 @@ pub(super) enum Operation {
         mode: u32,
         size: u64,
     },
-    /// One part after the other, from old files.
+    /// Makes a file of old ones, one part after the other.
     Diff {
         path: String,
         mode: u32,

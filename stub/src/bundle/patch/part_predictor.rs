@@ -9,18 +9,18 @@ use crate::bundle::patch::references::Predictor;
 /// Positions in old bytes are relative to the part's old piece, and wrap
 /// around where they come before it.
 pub enum PartPredictor<'a> {
-    /// By nothing: the old bytes themselves.
+    /// Takes the old bytes themselves.
     Nothing,
-    /// By references of machine code.
+    /// Predicts references of machine code.
     Native(Predictor<'a>),
-    /// By numbers of marshalled objects.
+    /// Predicts numbers in marshalled objects.
     Marshal(MarshalPredictor),
 }
 
 impl<'a> PartPredictor<'a> {
-    /// For a part that has `covers`, whose old piece is `old`, with what it
-    /// takes in memory; `None` if that would be more than `most`. `old` is
-    /// looked at only where modules are predicted.
+    /// Creates the predictor of a part that has `covers`, and returns it with
+    /// what it takes in memory; `None` if that would be more than `most`. `old`
+    /// is the old piece, which is looked at only where modules are predicted.
     pub fn new(
         prediction: &'a Prediction,
         covers: &[Cover],

@@ -1,13 +1,13 @@
-//! What a patch says of a file that is made of old ones.
+//! Describes a file that is made of old ones.
 
 use crate::bundle::patch::marshal::Module;
 use crate::bundle::patch::references::References;
 use crate::bundle::recompress::Recipe;
 
-/// The most old files that a new one is made of.
+/// Limits the old files that a new one is made of.
 pub const MAX_OLD_FILES: usize = 64;
 
-/// How a unit of an old file is stored.
+/// Says how a unit of an old file is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
     /// As it is.
@@ -18,7 +18,7 @@ pub enum Packing {
     Zlib,
 }
 
-/// A member of an old file, read as plain bytes.
+/// Describes a member of an old file that is read as plain bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
     /// Bytes between the end of the unit before, or the file's beginning, and
@@ -30,8 +30,8 @@ pub struct Unit {
     pub packing: Packing,
 }
 
-/// An old file as a sequence of pieces: a gap, a unit, a gap, … and what comes
-/// after the last unit, up to the file's end.
+/// Describes an old file as a sequence of pieces: a gap, a unit, a gap, … and
+/// what comes after the last unit, up to the file's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldFile {
     /// Its path in the old tree.
@@ -41,23 +41,23 @@ pub struct OldFile {
 }
 
 impl OldFile {
-    /// A file that is read as it is.
+    /// Describes a file that is read as it is.
     pub fn whole(path: String) -> Self {
         let units = Vec::new();
         OldFile { path, units }
     }
 
-    /// What a unit takes in memory, with its place among the pieces.
+    /// Counts what a unit takes in memory, with its place among the pieces.
     pub(super) const UNIT_WEIGHT: u64 = size_of::<Unit>() as u64 + 2 * 64;
 
-    /// About how many bytes of memory it takes.
+    /// Returns about how many bytes of memory it takes.
     pub(super) fn weight(&self) -> u64 {
         self.path.len() as u64 + self.units.len() as u64 * Self::UNIT_WEIGHT
     }
 }
 
-/// What is known of the content of a part, so that it can be predicted from
-/// its old piece.
+/// Says what is known of the content of a part, so that it can be predicted
+/// from its old piece.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Prediction {
     /// Nothing.
@@ -69,7 +69,7 @@ pub enum Prediction {
     Marshal(Module),
 }
 
-/// A part of a new file.
+/// Describes a part of a new file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// Number of the old piece that it is most like, counted through all old
@@ -84,12 +84,12 @@ pub struct Part {
 }
 
 impl Part {
-    /// About how many bytes of memory it takes.
+    /// Returns about how many bytes of memory it takes.
     pub(super) fn weight(&self) -> u64 {
         size_of::<Part>() as u64 + self.described()
     }
 
-    /// Bytes of its description, which lie elsewhere.
+    /// Counts the bytes of its description, which lie elsewhere.
     pub(super) fn described(&self) -> u64 {
         match &self.prediction {
             Prediction::Native(references) => references.weight() as u64,

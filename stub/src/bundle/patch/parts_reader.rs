@@ -10,7 +10,7 @@ use crate::bundle::path_rules::MAX_TOTAL;
 use crate::bundle::recompress::Recipe;
 
 impl Stream {
-    /// The old file that a new one of `size` bytes is made of, as it is.
+    /// Reads from which old file a new one of `size` bytes is made, as one part.
     pub(super) fn whole_file(
         &mut self,
         size: u64,
@@ -29,7 +29,8 @@ impl Stream {
         Ok((vec![old], vec![part]))
     }
 
-    /// The old files that a new one of `size` bytes is made of, and its parts.
+    /// Reads from which old files a new one of `size` bytes is made, and its
+    /// parts.
     pub(super) fn parts(
         &mut self,
         size: u64,
@@ -87,8 +88,8 @@ impl Stream {
         Ok(OldFile { path, units })
     }
 
-    /// The next part, if pieces have these sizes, as far as they are known, and
-    /// the one behind that of the last part is `next`.
+    /// Reads the next part. `pieces` are the sizes of the old pieces, as far as
+    /// they are known; `next` is the piece behind that of the part before.
     fn part(&mut self, next: usize, pieces: &[Option<u64>]) -> Result<Part, PatchError> {
         const RECIPE: u8 = 0x3f;
         let flags = self.byte()?;

@@ -1,4 +1,4 @@
-//! Old files, read as if their members were not compressed.
+//! Reads old files as if their members were not compressed.
 
 use crate::bundle::patch::error::PatchError;
 use crate::bundle::patch::format::{MAX_DIFF_SIZE, MAX_PLAIN_RATIO, MIN_PLAIN};
@@ -10,7 +10,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A stretch of the view that lies in one file.
+/// Describes a stretch of the view that lies in one file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
     /// Where it begins in the view.
@@ -22,7 +22,7 @@ pub(super) struct Piece {
     at: u64,
 }
 
-/// Old files one after the other, with their members inflated.
+/// Shows old files one after the other, with their members inflated.
 pub(super) struct PlainView {
     /// The old files, and at last what was inflated, if anything was.
     files: Vec<(PathBuf, File)>,
@@ -157,12 +157,12 @@ impl PlainView {
         }
     }
 
-    /// The piece of this number.
+    /// Returns the piece of this number.
     pub(super) fn piece(&self, number: usize) -> Option<Piece> {
         self.pieces.get(number).copied()
     }
 
-    /// Bytes of it all.
+    /// Counts the bytes of all pieces.
     pub(super) fn size(&self) -> u64 {
         self.size
     }

@@ -15,7 +15,7 @@ use crate::fs::{self, FsError};
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A patch that is being read.
+/// Reads a patch.
 pub(super) struct Patch {
     format: Format,
     streams: [Stream; STREAMS],
@@ -28,7 +28,7 @@ pub(super) struct Patch {
     others: u64,
 }
 
-/// The stream of a patch that begins at this place of the file.
+/// Opens the stream of a patch that begins at this place of the file.
 fn open_stream(path: &Path, at: u64, entry: &Entry) -> Result<Stream, PatchError> {
     const BUFFER: usize = 1 << 14;
     let mut file = fs::open(path)?;
@@ -284,7 +284,7 @@ fn size(input: &mut Stream, total: &mut u64) -> Result<u64, PatchError> {
     Ok(size)
 }
 
-/// A stream's entry in the header.
+/// Holds a stream's entry in the header.
 struct Entry {
     props: u8,
     dictionary: u32,
@@ -299,7 +299,7 @@ impl Entry {
         self.dictionary.min(size.max(1 << 12))
     }
 
-    /// About how many bytes of memory decoding takes.
+    /// Returns about how many bytes of memory decoding takes.
     fn weight(&self) -> u64 {
         if self.props == STORED {
             return STREAM_WEIGHT;

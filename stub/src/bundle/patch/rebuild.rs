@@ -13,11 +13,12 @@ use crate::bundle::patch::tree_overlay::Source as From;
 use crate::bundle::recompress::{Recipe, Recompressor};
 use crate::fs::FsError;
 
-/// Sets the bytes of the blocks in which covers are worked on, from their start on; no
-/// reference goes across the end of one. Part of the format.
+/// Sets the bytes of the blocks in which covers are worked on, from their start
+/// on; no reference goes across the end of one. It is part of the format.
 pub const BLOCK: usize = 1 << 17;
 
-/// What writing a new file takes in memory: its buffers, and that of a block.
+/// Counts what writing a new file takes in memory: its buffers, and that of a
+/// block.
 const OUTPUT_WEIGHT: u64 = 8 << 17;
 
 /// Makes the next file of the patch in `from`, part by part, from what `view`
@@ -92,7 +93,7 @@ fn rebuild_part(
     literals(patch, part.size - new_end, &mut predictor, out)
 }
 
-/// Whether the covers of a part are within a view of `size` bytes.
+/// Checks that the covers of a part are within a view of `size` bytes.
 fn check(covers: &[Cover], piece: Piece, size: u64) -> Result<(), PatchError> {
     let (mut old_end, mut new_end) = (0, 0);
     for cover in covers {
@@ -105,7 +106,8 @@ fn check(covers: &[Cover], piece: Piece, size: u64) -> Result<(), PatchError> {
     Ok(())
 }
 
-/// The bytes of an old module; it is given back to the budget once it is read.
+/// Reads an old module. It counts until the part is made, though it goes once
+/// the predictor is there.
 fn module(view: &PlainView, piece: Piece, budget: &mut Budget) -> Result<Vec<u8>, PatchError> {
     if piece.size > MarshalPredictor::MAX_SIZE {
         return Err(PatchError::Malformed(
@@ -118,7 +120,7 @@ fn module(view: &PlainView, piece: Piece, budget: &mut Budget) -> Result<Vec<u8>
     Ok(old)
 }
 
-/// Where the bytes of a part go.
+/// Receives the bytes of a part, and compresses them if it has a recipe.
 struct PartOutput<'o, 'a> {
     out: &'o mut Output<'a>,
     recompressor: Option<Recompressor>,
@@ -158,7 +160,7 @@ impl<'o, 'a> PartOutput<'o, 'a> {
     }
 }
 
-/// The view, with the pages of it that were read last.
+/// Reads the view, and keeps the pages of it that were read last.
 struct Pages<'a> {
     view: &'a PlainView,
     /// The page in each slot, and which one that is.

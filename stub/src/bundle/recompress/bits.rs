@@ -8,7 +8,7 @@ pub(super) struct BitWriter {
 }
 
 impl BitWriter {
-    /// The `count` low bits of `value`, at most 16, the others being 0.
+    /// Writes the `count` low bits of `value`, at most 16; the others must be 0.
     #[inline]
     pub(super) fn put(&mut self, value: u32, count: u8) {
         self.bits |= u64::from(value) << self.count;
@@ -21,7 +21,7 @@ impl BitWriter {
         }
     }
 
-    /// Up to the next byte.
+    /// Fills the last byte with zeros.
     pub(super) fn align(&mut self) {
         while self.count > 0 {
             self.bytes.push(self.bits as u8);

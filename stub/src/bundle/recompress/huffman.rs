@@ -1,17 +1,18 @@
-//! The Huffman codes of a block of deflate, as zlib chooses them.
+//! Chooses the Huffman codes of a block of deflate as zlib does.
 
 use crate::bundle::recompress::bits::BitWriter;
 
-/// Codes for literals and lengths that can occur, and those for distances.
+/// Counts the codes for literals and lengths that can occur, and those for
+/// distances.
 pub(super) const LITERALS: usize = 286;
 pub(super) const DISTANCES: usize = 30;
 const LENGTHS: usize = 19;
-/// Nodes of the largest tree: its leaves, and one less above them.
+/// Counts the nodes of the largest tree: its leaves, and one less above them.
 const NODES: usize = 2 * LITERALS + 1;
 const MAX_BITS: usize = 15;
 pub(super) const END: usize = 256;
 
-/// Bits behind each code of a length and of a distance.
+/// Counts the bits behind each code of a length, and of a distance.
 const EXTRA_LENGTH: [u8; 29] = [
     0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0,
 ];
@@ -19,12 +20,12 @@ const EXTRA_DISTANCE: [u8; DISTANCES] = [
     0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13,
     13,
 ];
-/// The order in which the lengths of the codes of lengths are sent.
+/// Says in which order the lengths of the codes of lengths are sent.
 const ORDER: [usize; LENGTHS] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
 
-/// The code of a match's length, less 257, and the bits behind it.
+/// Returns the code of a match's length, less 257, and the bits behind it.
 pub(super) fn length_code(length: usize) -> (usize, u32, u8) {
     let value = length - 3;
     if value == 255 {
@@ -39,7 +40,7 @@ pub(super) fn length_code(length: usize) -> (usize, u32, u8) {
     (code, (value & ((1 << extra) - 1)) as u32, extra)
 }
 
-/// The code of a match's distance, and the bits behind it.
+/// Returns the code of a match's distance, and the bits behind it.
 pub(super) fn distance_code(distance: usize) -> (usize, u32, u8) {
     let value = distance - 1;
     if value < 4 {
@@ -51,7 +52,7 @@ pub(super) fn distance_code(distance: usize) -> (usize, u32, u8) {
     (code, (value & ((1 << extra) - 1)) as u32, extra)
 }
 
-/// What is known of one of the three alphabets.
+/// Describes one of the three alphabets.
 struct Alphabet {
     size: usize,
     longest: usize,
@@ -103,7 +104,7 @@ const LENGTH: Alphabet = Alphabet {
     fixed: None,
 };
 
-/// Codes of one alphabet.
+/// Holds the codes of one alphabet.
 pub(super) struct Codes {
     /// Bits of each code; one more, as a guard.
     lengths: [u16; LITERALS + 3],
@@ -161,15 +162,15 @@ impl Codes {
     }
 }
 
-/// Bits that the symbols of a block take with codes made for it, and with
-/// the fixed ones.
+/// Counts the bits that the symbols of a block take with codes made for it, and
+/// with the fixed ones.
 #[derive(Default)]
 pub(super) struct Cost {
     pub(super) own: i64,
     pub(super) fixed: i64,
 }
 
-/// A tree that is being built.
+/// Builds a tree.
 struct Tree {
     frequency: [u16; NODES],
     depth: [u8; NODES],
@@ -343,7 +344,7 @@ impl Tree {
     }
 }
 
-/// The codes that zlib gives symbols of these frequencies.
+/// Makes the codes that zlib gives symbols of these frequencies.
 fn build(frequencies: &[u16], alphabet: &Alphabet, cost: &mut Cost) -> Codes {
     let mut tree = Tree::new(frequencies, alphabet, cost);
     tree.grow(alphabet.size);
@@ -358,7 +359,7 @@ fn build(frequencies: &[u16], alphabet: &Alphabet, cost: &mut Cost) -> Codes {
     codes
 }
 
-/// The codes of one block, and those by which their lengths are sent.
+/// Holds the codes of one block, and those by which their lengths are sent.
 pub(super) struct BlockCodes {
     pub(super) literals: Codes,
     pub(super) distances: Codes,

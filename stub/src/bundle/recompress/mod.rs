@@ -13,7 +13,7 @@ mod zlib;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use zlib::Deflater;
 
-/// The program that compressed a stream, and how Python called it.
+/// Names the program that compressed a stream, and how Python called it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compressor {
     /// Describes zlib 1.2 and 1.3, which do not mind how they are called.
@@ -26,7 +26,7 @@ pub enum Compressor {
     ZlibNgPieces,
 }
 
-/// How to compress a stream again.
+/// Says how to compress a stream again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recipe {
     /// By which program.
@@ -77,7 +77,8 @@ impl Recipe {
         }
     }
 
-    /// The two bytes before a stream in zlib's format (RFC 1950, section 2.2).
+    /// Returns the two bytes before a stream in zlib's format (RFC 1950, section
+    /// 2.2).
     fn header(self) -> [u8; 2] {
         let effort = match self.level {
             ..2 => 0,
@@ -100,7 +101,7 @@ impl std::fmt::Display for Recipe {
     }
 }
 
-/// A stream that is being compressed again.
+/// Compresses a stream again.
 pub struct Recompressor {
     raw: Raw,
     /// Of what came so far, if a checksum is wanted.
@@ -117,15 +118,15 @@ enum Raw {
     },
 }
 
-/// What PyInstaller gives zlib at a time.
+/// Counts the bytes that PyInstaller gives zlib at a time.
 const PIECE: usize = 16 << 10;
 
-/// What Python gives zlib for its output, at first and then more and more
+/// Lists what Python gives zlib for its output, at first and then more and more
 /// (`_BlocksOutputBuffer` in CPython's pycore_blocks_output_buffer.h). zlib-ng
 /// forgets what it looked at when one is full, so it matters.
 const BLOCKS: [usize; 5] = [32 << 10, 64 << 10, 256 << 10, 1 << 20, LARGEST_BLOCK];
 
-/// More would be larger in Python; a stream of more than 5 MB that was
+/// Ends that list, which goes on in Python: a stream of more than 5 MB that was
 /// compressed in one go is not reproduced.
 const LARGEST_BLOCK: usize = 4 << 20;
 
@@ -219,7 +220,7 @@ fn call(stream: &mut Compress, mut plain: &[u8], flush: FlushCompress, output: &
     }
 }
 
-/// The checksum of zlib's format (RFC 1950, section 8).
+/// Computes the checksum of zlib's format (RFC 1950, section 8).
 struct Adler32(u32, u32);
 
 impl Default for Adler32 {
@@ -230,7 +231,7 @@ impl Default for Adler32 {
 
 impl Adler32 {
     const MODULUS: u32 = 65521;
-    /// After so many bytes the sums may not fit any more.
+    /// Limits the bytes after which the sums still fit.
     const MOST: usize = 5552;
 
     fn add(&mut self, bytes: &[u8]) {

@@ -18,10 +18,10 @@ const MAX_MATCH: usize = 258;
 const MIN_LOOKAHEAD: usize = MAX_MATCH + MIN_MATCH + 1;
 const MAX_DISTANCE: usize = WINDOW - MIN_LOOKAHEAD;
 const TOO_FAR: usize = 4096;
-/// A block ends with so many symbols.
+/// Counts the symbols with which a block ends.
 const SYMBOLS: usize = (1 << 14) - 1;
 
-/// How long a level searches.
+/// Says how long a level searches.
 struct Effort {
     good: usize,
     lazy: usize,
@@ -52,7 +52,7 @@ const EFFORTS: [Effort; 9] = [
     effort(32, 258, 258, 4096, true),
 ];
 
-/// A stream that is being compressed; about 400 KiB.
+/// Compresses a stream; takes about 400 KiB of memory.
 pub(super) struct Deflater {
     effort: &'static Effort,
     window: Box<[u8]>,
@@ -165,7 +165,7 @@ impl Deflater {
         head.into()
     }
 
-    /// The last position with the three bytes that are next, or 0.
+    /// Returns the last position with the three bytes that are next, or 0.
     #[inline]
     fn candidate(&mut self) -> usize {
         if self.lookahead < MIN_MATCH {
@@ -346,7 +346,7 @@ fn send(symbols: &[(u16, u8)], literals: &Codes, distances: &Codes, out: &mut Bi
     literals.send(END, out);
 }
 
-/// How many bytes are the same from the beginning on.
+/// Counts the bytes that are the same from the beginning on.
 fn common(one: &[u8], other: &[u8]) -> usize {
     let mut at = 0;
     for (a, b) in one.chunks_exact(8).zip(other.chunks_exact(8)) {

@@ -1,4 +1,4 @@
-//! Predicting Python's bytecode, as `marshal` writes it.
+//! Predicts Python's bytecode, as `marshal` writes it.
 //!
 //! Modules travel as marshalled code objects. In those, an object that is
 //! needed again is counted, and later a reference says its number; each

@@ -3,7 +3,7 @@
 use crate::bundle::patch::marshal::walker::{Meaning, Module, Walker};
 use std::collections::BTreeMap;
 
-/// Something in the old module that is predicted, or needed for it.
+/// Says where the old module has something that is predicted, or needed for it.
 #[derive(Clone, Copy)]
 struct Mark {
     at: u32,
@@ -25,10 +25,10 @@ pub struct MarshalPredictor {
     numbers_moved: [u32; PLACES],
 }
 
-/// Bytes of a reference, of a first line, and of a number.
+/// Counts the bytes of a reference, of a first line, and of a number.
 const FIELD: usize = 4;
 
-/// Places in a tuple that are told apart.
+/// Counts the places in a tuple that are told apart.
 const PLACES: usize = 4;
 
 fn place(left: u32) -> usize {
@@ -36,15 +36,15 @@ fn place(left: u32) -> usize {
 }
 
 impl MarshalPredictor {
-    /// The largest module that is predicted, in bytes.
+    /// Limits the bytes of the old module.
     pub const MAX_SIZE: u64 = 8 << 20;
 
-    /// What a mark takes in memory, with the number that is known of it.
+    /// Counts what a mark takes in memory, with the number that is known of it.
     const MARK_WEIGHT: u64 = size_of::<Mark>() as u64 + 32;
 
-    /// Of the module `old`, with the bytes of memory that it takes; `None` if
-    /// that would be more than `most`. What is no marshalled object is not
-    /// predicted, from where that shows.
+    /// Creates a predictor for the module `old`, and returns it with the bytes
+    /// of memory that it takes; `None` if that would be more than `most`. What
+    /// is no marshalled object is not predicted, from where that shows.
     pub fn new(old: &[u8], module: Module, most: u64) -> Option<(Self, u64)> {
         let mut weight = Walker::WEIGHT;
         let mut marks = Vec::new();
@@ -156,7 +156,8 @@ impl MarshalPredictor {
         Ok(())
     }
 
-    /// The number that the object with the number `old` is likely to have.
+    /// Returns the number that the object with the number `old` is likely to
+    /// have.
     fn number(&self, old: u32) -> u32 {
         match self.numbers.range(..=old).next_back() {
             Some((&known, &new)) => new.wrapping_add(old - known),

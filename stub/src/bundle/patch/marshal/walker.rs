@@ -3,7 +3,7 @@
 //! The format is that of `Python/marshal.c`, versions 3.4 to 3.14; its types
 //! are single characters, and the highest bit says that an object is counted.
 
-/// How a code object is laid out, which Python changes now and then.
+/// Says how a code object is laid out, which Python changes now and then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// Python 3.11 and later.
@@ -15,10 +15,10 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// All of them, the newest first.
+    /// Lists all of them, the newest first.
     pub const ALL: [Layout; 3] = [Layout::Python311, Layout::Python38, Layout::Python34];
 
-    /// Bytes of counts and flags that a code object begins with.
+    /// Returns how many bytes of counts and flags a code object begins with.
     fn head(self) -> u64 {
         match self {
             Layout::Python311 | Layout::Python34 => 20,
@@ -26,7 +26,8 @@ impl Layout {
         }
     }
 
-    /// Objects behind its first line: the tables of lines and exceptions.
+    /// Returns how many objects are behind its first line: the tables of lines
+    /// and exceptions.
     fn tail(self) -> u32 {
         match self {
             Layout::Python311 => 2,
@@ -35,10 +36,10 @@ impl Layout {
     }
 }
 
-/// Bytes before the object in a file (PEP 552).
+/// Counts the bytes before the object in a file (PEP 552).
 const HEADER: u64 = 16;
 
-/// What is known of a marshalled module.
+/// Says how a marshalled module is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Module {
     /// How its code objects are laid out.
@@ -48,7 +49,7 @@ pub struct Module {
 }
 
 impl Module {
-    /// In the byte of a patch: what is not the layout.
+    /// Marks a file in the byte of a patch; the rest of that is the layout.
     const FILE: u8 = 4;
 
     /// Reads what a byte of a patch says; `None` if that is not known.
@@ -67,7 +68,7 @@ impl Module {
     }
 }
 
-/// What a byte begins that is of interest.
+/// Says what a byte begins that is of interest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// A counted object, with its number.
@@ -81,13 +82,14 @@ pub enum Meaning {
     Number(u32),
 }
 
-/// Objects may lie within each other so deep.
+/// Limits how deep objects may lie within each other.
 const MAX_DEPTH: usize = 1000;
 
-/// Objects before a code object's first line, from its bytecode to its name.
+/// Counts the objects before a code object's first line, from its bytecode to
+/// its name.
 const BEFORE_LINE: u32 = 8;
 
-/// An object whose parts are still to come.
+/// Describes an object whose parts are still to come.
 #[derive(Clone, Copy)]
 enum Open {
     /// So many objects more.
@@ -99,7 +101,7 @@ enum Open {
     CodeTail(u32),
 }
 
-/// What a number says that is being read.
+/// Says what a number is for that is being read.
 #[derive(Clone, Copy)]
 enum Count {
     Bytes,
@@ -127,7 +129,7 @@ enum Next {
     End,
 }
 
-/// Where one is in a marshalled object.
+/// Keeps track of where one is in a marshalled object.
 pub struct Walker {
     layout: Layout,
     next: Next,
@@ -137,11 +139,11 @@ pub struct Walker {
 }
 
 impl Walker {
-    /// What it takes in memory at most.
+    /// Counts what it takes in memory at most.
     pub(crate) const WEIGHT: u64 = 2 * (MAX_DEPTH * size_of::<Open>()) as u64;
 
-    /// At the beginning of a module: of its object, or of a file that has it
-    /// behind a header.
+    /// Starts at the beginning of a module: of its object, or of a file that has
+    /// it behind a header.
     pub fn new(module: Module) -> Self {
         Walker {
             layout: module.layout,
@@ -156,7 +158,7 @@ impl Walker {
         }
     }
 
-    /// Whether all bytes so far were one whole object.
+    /// Returns whether all bytes so far were one whole object.
     pub fn is_complete(&self) -> bool {
         self.understood && self.open.is_empty() && matches!(self.next, Next::End)
     }
@@ -290,7 +292,7 @@ impl Walker {
         meaning
     }
 
-    /// An object has ended, and with it perhaps those that it is the last of.
+    /// Ends an object, and with it perhaps those that it is the last of.
     fn done(&mut self) {
         loop {
             self.next = Next::Type;
