@@ -27,7 +27,7 @@ fn samples() -> Vec<Vec<u8>> {
 
 fn compressed(recipe: Recipe, plain: &[u8], piece: usize) -> Vec<u8> {
     let mut output = Vec::new();
-    let mut stream = Recompressor::new(recipe, &mut output);
+    let mut stream = Recompressor::new(recipe, plain.len() as u64, &mut output);
     for piece in plain.chunks(piece) {
         stream.write(piece, &mut output);
     }
