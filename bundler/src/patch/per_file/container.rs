@@ -132,7 +132,7 @@ fn add_old(changed: &mut Changed, old: &[u8], members: Vec<Member>, new_contents
 
 /// Returns a member's plain bytes; `None` if it does not inflate, or inflates
 /// to more than `most` bytes.
-fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
+pub(super) fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (read, used) = match packing {
         Packing::Stored => return Some(stored.to_vec()).filter(|b| b.len() as u64 <= most),
