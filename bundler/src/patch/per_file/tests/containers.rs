@@ -412,6 +412,9 @@ fn makes_a_golden_patch() {
     });
     let patch = folder.join("patch");
     diff(from, to, &patch, Format::Two, Budget::UNLIMITED, bars).unwrap();
+    for part in explain(from, to, Format::Two, bars).unwrap().1 {
+        println!("{part:?}");
+    }
     for (name, manifest) in ["old.manifest", "new.manifest"].iter().zip(&manifests) {
         write(folder.join(name), manifest.to_text()).unwrap();
     }
