@@ -130,8 +130,8 @@ fn add_old(changed: &mut Changed, old: &[u8], members: Vec<Member>, new_contents
     changed.old = found;
 }
 
-/// Returns a member's plain bytes; `None` if it does not inflate, or inflates
-/// to more than `most` bytes.
+/// Returns a member's plain bytes; `None` if it does not inflate, or not to less
+/// than `most` bytes.
 pub(super) fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (read, used) = match packing {

@@ -103,6 +103,9 @@ fn properties(patch: &[u8]) -> Vec<u8> {
     found
 }
 
+/// A member for `carchive`.
+type Stored = (&'static str, bool, u8, Vec<u8>);
+
 /// An archive with these scripts, and a module.
 fn archive(script: &[u8], module: &[u8]) -> Vec<u8> {
     let modules = [("one", zlib(&lines(7, 300))), ("two", zlib(module))];
@@ -193,7 +196,7 @@ fn zlib_member(plain: &[u8]) -> Vec<u8> {
 fn members_come_go_move_and_change_their_names_and_packing() {
     let texts = [1, 2, 3].map(|seed| lines(seed, 300));
     let empty = zlib_member(b"");
-    let all: [Vec<(&str, bool, u8, Vec<u8>)>; 6] = [
+    let all: [Vec<Stored>; 6] = [
         vec![("a", true, b's', zlib_member(&texts[0]))],
         vec![
             ("b", true, b's', zlib_member(&texts[1])),
@@ -412,9 +415,6 @@ fn makes_a_golden_patch() {
     });
     let patch = folder.join("patch");
     diff(from, to, &patch, Format::Two, Budget::UNLIMITED, bars).unwrap();
-    for part in explain(from, to, Format::Two, bars).unwrap().1 {
-        println!("{part:?}");
-    }
     for (name, manifest) in ["old.manifest", "new.manifest"].iter().zip(&manifests) {
         write(folder.join(name), manifest.to_text()).unwrap();
     }
