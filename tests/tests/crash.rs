@@ -4,6 +4,8 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use nix::errno::Errno;
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::verify_installed_files;
@@ -11,12 +13,36 @@ use notsotuf_stub::install::{Layout, Record};
 use notsotuf_tests::syscall_trace::{self, Act, Kind, Plan};
 use notsotuf_tests::{Sandbox, noise, run, write_script};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Few files, so that every call can be tried: one that is patched, one that
-/// stays, one that goes, one that comes, a folder, a link, a program.
+/// A zip file with one module in it, compressed.
+fn library(module: &[u8]) -> Vec<u8> {
+    let mut deflate = DeflateEncoder::new(Vec::new(), Compression::default());
+    deflate.write_all(module).unwrap();
+    let stored = deflate.finish().unwrap();
+    let name = b"module";
+    let number = |value: usize| (value as u32).to_le_bytes();
+    let mut common = vec![20, 0, 0, 0, 8, 0];
+    common.extend([0; 8]);
+    common.extend(number(stored.len()));
+    common.extend(number(module.len()));
+    common.extend([name.len() as u8, 0, 0, 0]);
+    let mut file = [b"PK\x03\x04", &common[..], name, &stored].concat();
+    let entry = [b"PK\x01\x02\x14\0", &common[..], &[0; 14], name].concat();
+    let at = file.len();
+    file.extend(&entry);
+    file.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    file.extend([number(entry.len()), number(at), [0; 4]].concat());
+    file.truncate(file.len() - 2);
+    file
+}
+
+/// Few files, so that every call can be tried: one that is patched, one with a
+/// compressed member that is patched, one that stays, one that goes, one that
+/// comes, a folder, a link, a program.
 fn make_bundle(folder: &Path, version: &str) {
     let inner = folder.join("_internal");
     fs::create_dir_all(inner.join("empty")).unwrap();
@@ -25,6 +51,8 @@ fn make_bundle(folder: &Path, version: &str) {
     fs::write(inner.join("stays"), &bytes[..50_000]).unwrap();
     bytes[1000..1003].copy_from_slice(version.as_bytes());
     fs::write(inner.join("patched"), &bytes).unwrap();
+    let module = format!("The module of {version}. ").repeat(500);
+    fs::write(inner.join("library.zip"), library(module.as_bytes())).unwrap();
     fs::write(inner.join(format!("only in {version}")), version).unwrap();
     symlink("stays", inner.join("link")).unwrap();
 }
@@ -180,6 +208,8 @@ fn at_every_call(case: &Case, arguments: &[&str], exchange: bool, versions: &[&s
 #[test]
 fn killed_while_updating_by_patch() {
     let case = Case::new(&[]);
+    let explained = case.sandbox.bundler(&["explain", "1.1"]).to_string();
+    assert!(explained.contains("zlib"), "{explained}");
     at_every_call(
         &case,
         &["--updater", "update"],

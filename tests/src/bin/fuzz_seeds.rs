@@ -1,9 +1,11 @@
 //! Writes inputs for scripts/fuzz to start from: real, signed metadata.
 
+use lzma_rust2::LzmaReader;
 use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
 use notsotuf_tests::simulator::{SimKey, Simulator};
 use serde_json::json;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 fn main() {
@@ -61,10 +63,33 @@ fn main() {
     ] {
         tree.entries.insert(path.into(), Entry { kind, mode });
     }
-    let golden = notsotuf_tests::root().join("tests/golden/1/patch");
-    let golden = fs::read(golden).expect("it is in the repository");
+    let file = |path: &str| {
+        let place = notsotuf_tests::root().join(path);
+        fs::read(place).expect("it is in the repository")
+    };
+    let [golden, golden2] = [1, 2].map(|n| file(&format!("tests/golden/{n}/patch")));
     write("patch", "whole", &[&[0], &golden[..]].concat());
     write("patch", "streams", &[&[1], &patch_streams()[..]].concat());
+    write("patch", "whole-2", &[&[4], &golden2[..]].concat());
+    write(
+        "patch",
+        "streams-2",
+        &[&[5], &streams_of(&golden2)[..]].concat(),
+    );
+    let samples = "stub/src/bundle/patch/marshal/samples";
+    for (layout, name) in [(0, "311"), (1, "38"), (2, "37")] {
+        let old = file(&format!("{samples}/{name}-old"));
+        write("bytecode", name, &bytecode(layout, &old));
+    }
+    for name in ["archive", "zipfile"] {
+        let members = file(&format!("bundler/src/patch/members/tests/{name}"));
+        write("members", name, &members);
+    }
+    for recipe in [5, 23, 41] {
+        let text = file("tests/golden/2/old/data/table.txt");
+        let name = recipe.to_string();
+        write("recompress", &name, &[&[recipe, 20], &text[..]].concat());
+    }
     write("manifest", "small", tree.to_text().as_bytes());
     write("archive", "small", &[&[1], &small_tar()[..]].concat());
 }
@@ -137,4 +162,59 @@ fn patch_streams() -> Vec<u8> {
         .iter()
         .flat_map(|stream| [&(stream.len() as u16).to_le_bytes(), &stream[..]].concat())
         .collect()
+}
+
+/// The streams of a patch, as `patch_streams` has them.
+fn streams_of(patch: &[u8]) -> Vec<u8> {
+    let mut at = 8;
+    let mut byte = || {
+        at += 1;
+        patch[at - 1]
+    };
+    let mut entries = Vec::new();
+    for _ in 0..5 {
+        let (properties, dictionary) = (byte(), byte());
+        let mut number = || {
+            let (mut value, mut shift) = (0, 0);
+            loop {
+                let byte = byte();
+                value |= usize::from(byte & 0x7f) << shift;
+                shift += 7;
+                if byte & 0x80 == 0 {
+                    break value;
+                }
+            }
+        };
+        entries.push((properties, dictionary, number(), number()));
+    }
+    let mut rest = &patch[at..];
+    let mut streams = Vec::new();
+    for (properties, dictionary, stored, size) in entries {
+        let (data, behind) = rest.split_at(stored);
+        rest = behind;
+        let mut plain = data.to_vec();
+        if properties != 0xff {
+            let (size, dictionary) = (size as u64, 1 << dictionary);
+            let reader = LzmaReader::new_with_props(data, size, properties, dictionary, None);
+            plain.clear();
+            let mut reader = reader.expect("a patch");
+            reader.read_to_end(&mut plain).expect("a patch");
+        }
+        let length = u16::try_from(plain.len()).expect("the patch is small");
+        streams.extend(length.to_le_bytes());
+        streams.extend(plain);
+    }
+    streams
+}
+
+/// A module that is made of itself, in stretches.
+fn bytecode(layout: u8, old: &[u8]) -> Vec<u8> {
+    let mut seed = vec![layout];
+    seed.extend((old.len() as u16).to_le_bytes());
+    seed.extend(old);
+    for at in (0..old.len()).step_by(250) {
+        seed.extend((at as u16).to_le_bytes());
+        seed.extend([250, 2, 0xe3, 0]);
+    }
+    seed
 }

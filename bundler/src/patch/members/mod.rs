@@ -60,4 +60,6 @@ fn little(file: &[u8], at: usize, size: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;

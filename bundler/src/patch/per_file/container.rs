@@ -3,9 +3,9 @@
 
 use super::budget::Budget;
 use crate::patch::members::{self, Member};
-use notsotuf_stub::bundle::patch::marshal::{Layout, Module, Walker};
+use notsotuf_stub::bundle::patch::marshal::{Layout, MarshalPredictor, Module, Walker};
 use notsotuf_stub::bundle::patch::parts::Packing;
-use notsotuf_stub::bundle::patch::{MAX_PLAIN_RATIO, MIN_PLAIN};
+use notsotuf_stub::bundle::patch::{MAX_PLAIN_RATIO, MEMORY, MIN_PLAIN};
 use notsotuf_stub::bundle::recompress::{Compressor, Recipe, Recompressor};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -48,7 +48,8 @@ pub(super) fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
     changed.reordered = old != new
         && new_contents.is_subset(&old_contents)
         && order(&old_members) != order(&new_members);
-    let mut most = (new.len() as u64).saturating_mul(MAX_PLAIN_RATIO);
+    // What is between members counts as well.
+    let mut most = (new.len() as u64).saturating_mul(MAX_PLAIN_RATIO - 1);
     let mut likely = Vec::new();
     for member in new_members {
         let stored = &new[member.stored.clone()];
@@ -129,9 +130,9 @@ fn add_old(changed: &mut Changed, old: &[u8], members: Vec<Member>, new_contents
     changed.old = found;
 }
 
-/// Returns a member's plain bytes; `None` if it does not inflate, or inflates
-/// to more than `most` bytes.
-fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
+/// Returns a member's plain bytes; `None` if it does not inflate, or not to less
+/// than `most` bytes.
+pub(super) fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (read, used) = match packing {
         Packing::Stored => return Some(stored.to_vec()).filter(|b| b.len() as u64 <= most),
@@ -146,7 +147,9 @@ fn plain(stored: &[u8], packing: Packing, most: u64) -> Option<Vec<u8>> {
             (read, inflate.total_in())
         }
     };
-    (read.is_ok() && used == stored.len() as u64).then_some(bytes)
+    // What has as many bytes may have been cut.
+    let whole = used == stored.len() as u64 && (bytes.len() as u64) < most;
+    (read.is_ok() && whole).then_some(bytes)
 }
 
 /// Finds out how `stored` was made of `plain`; `None` if no recipe does it.
@@ -158,6 +161,7 @@ fn recipe(
     likely: &mut Vec<Recipe>,
 ) -> Option<Recipe> {
     let wrapped = packing == Packing::Zlib;
+    let fits = |recipe: &Recipe| recipe.weight(plain.len() as u64) <= MEMORY / 2;
     let levels = [6, 9, 1, 5, 4, 3, 2, 7, 8];
     let all = Compressor::ALL.into_iter();
     let all = all.flat_map(|compressor| {
@@ -171,9 +175,9 @@ fn recipe(
         .iter()
         .rev()
         .copied()
-        .filter(|r| r.wrapped == wrapped)
+        .filter(|r| r.wrapped == wrapped && fits(r))
         .collect();
-    let others = all.filter(|recipe| !tried.contains(recipe));
+    let others = all.filter(|recipe| fits(recipe) && !tried.contains(recipe));
     let found = tried
         .iter()
         .copied()
@@ -189,7 +193,7 @@ fn makes(recipe: Recipe, plain: &[u8], stored: &[u8]) -> bool {
     const PIECE: usize = 1 << 16;
     let mut output = Vec::new();
     let mut done = 0;
-    let mut stream = Recompressor::new(recipe, &mut output);
+    let mut stream = Recompressor::new(recipe, plain.len() as u64, &mut output);
     if !stored.starts_with(&output) {
         return false;
     }
@@ -206,8 +210,20 @@ fn makes(recipe: Recipe, plain: &[u8], stored: &[u8]) -> bool {
     stored[done..] == output
 }
 
+/// Returns how two marshalled modules are laid out, the new of which is to be
+/// predicted from the old one; `None` if one of them is none, or that takes a
+/// client too much memory.
+pub(super) fn modules(old: &[u8], new: &[u8]) -> Option<Module> {
+    if old.len() as u64 > MarshalPredictor::MAX_SIZE {
+        return None;
+    }
+    let known = module(old).filter(|known| module(new) == Some(*known))?;
+    // The streams of the patch have to fit, too.
+    MarshalPredictor::new(old, known, MEMORY / 4).map(|_| known)
+}
+
 /// Returns how a marshalled module is laid out; `None` if `bytes` are none.
-pub(super) fn module(bytes: &[u8]) -> Option<Module> {
+fn module(bytes: &[u8]) -> Option<Module> {
     const PYC_HEADER: usize = 16;
     // A module, or a table of them.
     let is_code = |at: usize| matches!(bytes.get(at).map(|first| first & 0x7f), Some(b'c' | b'['));

@@ -73,9 +73,7 @@ pub(super) fn difference(
         if !changed.new.is_empty() {
             return of_parts(View::new(old, new, changed), budget);
         }
-        if let Some(module) = container::module(&old)
-            && container::module(&new) == Some(module)
-        {
+        if let Some(module) = container::modules(&old, &new) {
             return of_parts(View::of_module(old, new, module), budget);
         }
     }

@@ -7,6 +7,8 @@ use std::fs::{create_dir_all, write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod containers;
+
 /// A deterministic stand-in for a program: hard to compress.
 fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2) + 1;
@@ -305,24 +307,19 @@ fn plant(folder: &Path, files: &[(String, Vec<u8>, u32)]) -> Manifest {
     manifest
 }
 
-/// Diff, apply, gather; what is there in the end.
-fn round_trip(folder: &Path, old: &Manifest, new: &Manifest) {
-    let place = |name: &str| folder.join(name);
-    let (old_folder, new_folder) = (place("old"), place("new"));
+/// Makes the patch from the tree in the folder `old` to that in `new`, which it
+/// must make. Returns its bytes.
+fn round_trip(folder: &Path, old: &Manifest, new: &Manifest, format: Format) -> Vec<u8> {
+    let place = |name: &str| folder.join(format.name()).join(name);
+    create_dir_all(place("")).unwrap();
+    let (old_folder, new_folder) = (folder.join("old"), folder.join("new"));
     let [from, to] = [(&old_folder, old), (&new_folder, new)]
         .map(|(folder, manifest)| Tree { folder, manifest });
-    diff(
-        from,
-        to,
-        &place("patch"),
-        Format::Two,
-        Budget::UNLIMITED,
-        bars,
-    )
-    .unwrap();
+    let patch = place("patch");
+    diff(from, to, &patch, format, Budget::UNLIMITED, bars).unwrap();
     let made = apply_patch(
         from,
-        &place("patch"),
+        &patch,
         new.tree_hash(),
         Rules::host(),
         &place("made"),
@@ -330,6 +327,7 @@ fn round_trip(folder: &Path, old: &Manifest, new: &Manifest) {
     );
     assert_eq!(&made.unwrap(), new);
     assert_has_files(&place("made/tree"), new);
+    std::fs::read(patch).unwrap()
 }
 
 proptest! {
@@ -339,7 +337,9 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let old = plant(&folder.path().join("old"), &old);
         let new = plant(&folder.path().join("new"), &new);
-        round_trip(folder.path(), &old, &new);
+        for format in Format::ALL {
+            round_trip(folder.path(), &old, &new, format);
+        }
     }
 }
 

@@ -141,7 +141,8 @@ impl View {
     }
 
     fn add_part(&mut self, bytes: &[u8], next: &mut usize, member: Option<&Plain>) {
-        if bytes.is_empty() {
+        // What is compressed has bytes even if it is empty.
+        if bytes.is_empty() && member.is_none_or(|member| member.recipe.is_none()) {
             return;
         }
         let piece = (*next).min(self.pieces.len() - 1);
@@ -195,9 +196,7 @@ impl View {
 
 /// Returns how a part can be predicted from the piece that it is like.
 fn prediction(old: &[u8], new: &[u8]) -> Prediction {
-    if let Some(known) = container::module(old)
-        && container::module(new) == Some(known)
-    {
+    if let Some(known) = container::modules(old, new) {
         return Prediction::Marshal(known);
     }
     match program::references(old, new) {

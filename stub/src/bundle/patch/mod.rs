@@ -33,3 +33,6 @@ pub use format::{
 };
 pub use part_predictor::PartPredictor;
 pub use rebuild::BLOCK;
+
+#[cfg(test)]
+mod tests;

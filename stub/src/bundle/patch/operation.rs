@@ -71,8 +71,8 @@ impl Operation {
             Operation::Diff { old, parts, .. } => {
                 let old = old.iter().map(OldFile::weight).sum::<u64>();
                 // One old file and one part are counted with the operation.
-                let more = parts.len().saturating_sub(1) * size_of::<Part>();
-                old + more as u64 + parts.iter().map(Part::described).sum::<u64>()
+                let more = parts.len().saturating_sub(1) as u64 * Part::WEIGHT;
+                old + more + parts.iter().map(Part::described).sum::<u64>()
             }
             _ => 0,
         };

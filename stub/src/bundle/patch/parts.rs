@@ -47,6 +47,11 @@ impl OldFile {
         OldFile { path, units }
     }
 
+    /// Counts the pieces that it has.
+    pub(super) fn pieces(&self) -> usize {
+        2 * self.units.len() + 1
+    }
+
     /// Counts what a unit takes in memory, with its place among the pieces.
     pub(super) const UNIT_WEIGHT: u64 = size_of::<Unit>() as u64 + 2 * 64;
 
@@ -84,9 +89,13 @@ pub struct Part {
 }
 
 impl Part {
+    /// Counts what a part takes in memory besides its description, in a list that
+    /// grows.
+    pub(super) const WEIGHT: u64 = 3 * size_of::<Part>() as u64;
+
     /// Returns about how many bytes of memory it takes.
     pub(super) fn weight(&self) -> u64 {
-        size_of::<Part>() as u64 + self.described()
+        Self::WEIGHT + self.described()
     }
 
     /// Counts the bytes of its description, which lie elsewhere.

@@ -37,7 +37,7 @@ impl Stream {
         budget: &mut Budget,
     ) -> Result<(Vec<OldFile>, Vec<Part>), PatchError> {
         let old = self.many(MAX_OLD_FILES, |input| input.old_file(budget))?;
-        let mut pieces = Vec::new();
+        let mut pieces = Vec::with_capacity(old.iter().map(OldFile::pieces).sum());
         for file in &old {
             for unit in &file.units {
                 pieces.extend([Some(unit.gap), Some(unit.size)]);
@@ -85,6 +85,7 @@ impl Stream {
             }
             units.push(Unit { gap, size, packing });
         }
+        units.shrink_to_fit();
         Ok(OldFile { path, units })
     }
 

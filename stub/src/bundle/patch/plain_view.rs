@@ -30,6 +30,10 @@ pub(super) struct PlainView {
     size: u64,
 }
 
+fn too_large() -> PatchError {
+    PatchError::Malformed("a file is too large to be patched")
+}
+
 impl PlainView {
     /// Opens the old files, of which these are where they say. What has to be
     /// inflated goes into a file in `folder` that has no name or goes with the
@@ -41,11 +45,17 @@ impl PlainView {
     ) -> Result<Self, PatchError> {
         let mut view = PlainView {
             files: Vec::new(),
-            pieces: Vec::new(),
+            pieces: Vec::with_capacity(old.iter().map(|(_, file)| file.pieces()).sum()),
             size: 0,
         };
         for (path, _) in old {
             view.files.push((path.clone(), fs::open(path)?));
+        }
+        // Before anything is inflated for nothing.
+        let units = old.iter().flat_map(|(_, file)| &file.units);
+        let plain = units.map(|unit| unit.size);
+        if plain.fold(0, u64::saturating_add) > MAX_DIFF_SIZE {
+            return Err(too_large());
         }
         let packed = |unit: &Unit| unit.packing != Packing::Stored;
         if old.iter().any(|(_, file)| file.units.iter().any(packed)) {
@@ -58,7 +68,7 @@ impl PlainView {
             view.add(index, &file.units, &mut written, observer)?;
         }
         if view.size > MAX_DIFF_SIZE {
-            return Err(PatchError::Malformed("a file is too large to be patched"));
+            return Err(too_large());
         }
         Ok(view)
     }

@@ -10,7 +10,7 @@ use crate::bundle::patch::parts::{Part, Prediction};
 use crate::bundle::patch::plain_view::{Piece, PlainView};
 use crate::bundle::patch::reader::Patch;
 use crate::bundle::patch::tree_overlay::Source as From;
-use crate::bundle::recompress::{Recipe, Recompressor};
+use crate::bundle::recompress::Recompressor;
 use crate::fs::FsError;
 
 /// Sets the bytes of the blocks in which covers are worked on, from their start
@@ -34,7 +34,11 @@ pub(super) fn rebuild(
     for part in parts {
         let piece = view.piece(part.piece);
         let piece = piece.ok_or(PatchError::Malformed("a part has no old piece"))?;
-        let mut to = PartOutput::new(out, part.recipe);
+        let mut budget = budget;
+        if let Some(recipe) = part.recipe {
+            budget.take(recipe.weight(part.size))?;
+        }
+        let mut to = PartOutput::new(out, part);
         rebuild_part(view, piece, part, patch, budget, &mut to)?;
         to.finish()?;
     }
@@ -49,9 +53,6 @@ fn rebuild_part(
     mut budget: Budget,
     out: &mut PartOutput,
 ) -> Result<(), PatchError> {
-    if let Some(recipe) = part.recipe {
-        budget.take(recipe.weight(part.size))?;
-    }
     let covers = patch.covers(part.size, &mut budget)?;
     check(&covers, piece, view.size())?;
     let old = match part.prediction {
@@ -128,10 +129,11 @@ struct PartOutput<'o, 'a> {
 }
 
 impl<'o, 'a> PartOutput<'o, 'a> {
-    fn new(out: &'o mut Output<'a>, recipe: Option<Recipe>) -> Self {
+    fn new(out: &'o mut Output<'a>, part: &Part) -> Self {
         let mut compressed = Vec::new();
+        let start = |recipe| Recompressor::new(recipe, part.size, &mut compressed);
         PartOutput {
-            recompressor: recipe.map(|recipe| Recompressor::new(recipe, &mut compressed)),
+            recompressor: part.recipe.map(start),
             out,
             compressed,
         }

@@ -72,7 +72,10 @@ impl Recipe {
     pub fn weight(self, size: u64) -> u64 {
         const WITHOUT: u64 = 512 << 10;
         match self.compressor {
-            Compressor::ZlibNgWhole => size.saturating_add(LARGEST_BLOCK as u64 + WITHOUT),
+            // All of it, and what comes out, which moves while it grows.
+            Compressor::ZlibNgWhole => size
+                .saturating_mul(3)
+                .saturating_add(LARGEST_BLOCK as u64 + WITHOUT),
             _ => WITHOUT,
         }
     }
@@ -131,8 +134,8 @@ const BLOCKS: [usize; 5] = [32 << 10, 64 << 10, 256 << 10, 1 << 20, LARGEST_BLOC
 const LARGEST_BLOCK: usize = 4 << 20;
 
 impl Recompressor {
-    /// Starts a stream, and appends its header to `output`.
-    pub fn new(recipe: Recipe, output: &mut Vec<u8>) -> Self {
+    /// Starts a stream of `size` plain bytes, and appends its header to `output`.
+    pub fn new(recipe: Recipe, size: u64, output: &mut Vec<u8>) -> Self {
         if recipe.wrapped {
             output.extend_from_slice(&recipe.header());
         }
@@ -147,7 +150,7 @@ impl Recompressor {
         Recompressor {
             raw: match recipe.compressor {
                 Compressor::Zlib => Raw::Zlib(Box::new(Deflater::new(recipe.level))),
-                Compressor::ZlibNgWhole => ng(usize::MAX, 0),
+                Compressor::ZlibNgWhole => ng(usize::MAX, size as usize),
                 Compressor::ZlibNgPieces => ng(PIECE, PIECE),
             },
             checksum: recipe.wrapped.then(Adler32::default),
@@ -206,6 +209,7 @@ fn call(stream: &mut Compress, mut plain: &[u8], flush: FlushCompress, output: &
     for n in 0.. {
         let room = BLOCKS[usize::min(n, BLOCKS.len() - 1)];
         let end = output.len();
+        output.reserve_exact(room);
         output.resize(end + room, 0);
         let (taken, given) = (stream.total_in(), stream.total_out());
         // Only a misuse of its state is an error, which there is none of.

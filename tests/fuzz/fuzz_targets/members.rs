@@ -1,0 +1,18 @@
+//! Any bytes as a container file: its members lie in it, apart from each other.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+// The bundler is a program, not a library.
+#[path = "../../../bundler/src/patch/members/mod.rs"]
+#[allow(dead_code)]
+mod members;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut end = 0;
+    for member in members::find(bytes) {
+        assert!(end <= member.stored.start && member.stored.start < member.stored.end);
+        assert!(bytes.get(member.stored.clone()).is_some());
+        end = member.stored.end;
+    }
+});
