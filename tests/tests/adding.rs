@@ -508,9 +508,9 @@ fn a_patch_that_takes_too_long_is_done_without() {
     write_bundle(&next, "1.1");
     let settings = sandbox.path("project/notsotuf-project.toml");
     let before = fs::read_to_string(&settings).unwrap();
-    for format in ["notsotuf-1", "bsdiff4"] {
+    for format in ["notsotuf-1", "notsotuf-2", "bsdiff4"] {
         let set = before.replace(
-            "patch_format = \"notsotuf-1\"",
+            "patch_format = \"notsotuf-2\"",
             &format!("patch_format = \"{format}\""),
         );
         fs::write(&settings, set).unwrap();

@@ -540,7 +540,7 @@ fn slips_in_the_settings_are_named_with_their_place() {
         &[file, "line", "appps", "expected one of"],
     );
     says(
-        "\"notsotuf-1\"\n",
+        "\"notsotuf-2\"\n",
         "\"notsotuf-9\"\n",
         &["status"],
         &[file, "notsotuf-9", "bsdiff4"],

@@ -207,7 +207,7 @@ fn patches_of_before_go_off_the_list_where_no_new_ones_are_made() {
     release(&sandbox, "1.1");
     let settings = sandbox.path("project/notsotuf-project.toml");
     let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, text.replace("\"notsotuf-1\"\n", "\"none\"\n")).unwrap();
+    fs::write(&settings, text.replace("\"notsotuf-2\"\n", "\"none\"\n")).unwrap();
     sandbox.add("1.2", &bundle(&sandbox, "1.2"), &["--skip-patch"]);
     let published = sandbox.bundler(&["publish"]);
     assert_eq!(published["removed"], json!(["app-1.1.patch"]));

@@ -134,7 +134,7 @@ pub(crate) struct Settings {
     #[serde(default = "default_suffix")]
     pub archive_suffix: String,
     /// Format of new patches.
-    #[serde(default)]
+    #[serde(default = "first_format")]
     pub patch_format: PatchFormat,
     /// How long metadata is valid.
     pub expires_days: ExpiresDays,
@@ -155,6 +155,12 @@ pub(super) fn default_keystore() -> PathBuf {
 
 pub(super) fn default_repository() -> PathBuf {
     "repository".into()
+}
+
+/// Returns the format of projects whose settings name none: they are older
+/// than the next format, and so are stubs in the field.
+fn first_format() -> PatchFormat {
+    PatchFormat::Notsotuf1
 }
 
 pub(super) fn default_suffix() -> String {
