@@ -52,6 +52,11 @@ impl OldFile {
         2 * self.units.len() + 1
     }
 
+    /// Counts the plain bytes of its units, which are at most 16 GiB.
+    pub(super) fn plain(&self) -> u64 {
+        self.units.iter().map(|unit| unit.size).sum()
+    }
+
     /// Counts what a unit takes in memory, with its place among the pieces.
     pub(super) const UNIT_WEIGHT: u64 = size_of::<Unit>() as u64 + 2 * 64;
 

@@ -10,6 +10,7 @@ use crate::bundle::patch::format::{
 };
 use crate::bundle::patch::input_stream::{Content, Stream};
 use crate::bundle::patch::operation::Operation;
+use crate::bundle::patch::parts::OldFile;
 use crate::bundle::path_rules::{MAX_ENTRIES, MAX_TOTAL, PathError, Rules};
 use crate::fs::{self, FsError};
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -23,6 +24,8 @@ pub(super) struct Patch {
     first: u64,
     /// Bytes of all files so far.
     total: u64,
+    /// Plain bytes of all members of old files so far.
+    plain: u64,
     /// Of the runs: zero bytes still to come, and different ones after them.
     zeros: u64,
     others: u64,
@@ -104,6 +107,7 @@ impl Patch {
             streams,
             first,
             total: 0,
+            plain: 0,
             zeros: 0,
             others: 0,
         })
@@ -137,7 +141,7 @@ impl Patch {
     }
 
     fn operation(&mut self, rules: Rules, budget: &mut Budget) -> Result<Operation, PatchError> {
-        let (format, total) = (self.format, &mut self.total);
+        let (format, total, plain) = (self.format, &mut self.total, &mut self.plain);
         let input = &mut self.streams[stream::OPERATIONS];
         let kind = input.byte()?;
         let mode = match kind {
@@ -168,6 +172,8 @@ impl Patch {
                     op::DIFF => input.whole_file(size)?,
                     _ => input.parts(size, budget)?,
                 };
+                // Inflating them takes time, which is bounded with that.
+                add(plain, old.iter().map(OldFile::plain).sum())?;
                 Operation::Diff {
                     path,
                     mode,
@@ -277,11 +283,16 @@ impl Patch {
 /// Reads the size of a new file, and adds it to that of all.
 fn size(input: &mut Stream, total: &mut u64) -> Result<u64, PatchError> {
     let size = input.number()?;
-    *total = total.saturating_add(size);
+    add(total, size)?;
+    Ok(size)
+}
+
+fn add(total: &mut u64, bytes: u64) -> Result<(), PatchError> {
+    *total = total.saturating_add(bytes);
     if *total > MAX_TOTAL {
         return Err(PathError::TooLarge.into());
     }
-    Ok(size)
+    Ok(())
 }
 
 /// Holds a stream's entry in the header.

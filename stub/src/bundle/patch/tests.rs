@@ -2,6 +2,7 @@
 
 use super::parts::Packing;
 use super::*;
+use crate::bundle::path_rules::PathError;
 use crate::bundle::recompress::{Compressor, Recipe, Recompressor};
 use crate::bundle::{Entry, EntryKind, Manifest, Rules};
 use std::collections::BTreeMap;
@@ -338,6 +339,19 @@ fn members_of_all_old_files_together_are_bounded() {
         "{error}"
     );
     assert_eq!(steps, 0);
+}
+
+/// They may be the same again and again.
+#[test]
+fn members_of_all_operations_together_are_bounded() {
+    let old = Old::new();
+    let units = [unit(0, 9 << 30, Packing::Zlib)];
+    let one = Streams::parts(0, &[old_file("container", &units), number(0)]);
+    old.refuses(&one, "too large to be patched");
+    let operation = one.0[stream::OPERATIONS][1..].to_vec();
+    let two = [vec![2], operation.repeat(2)].concat();
+    let two = Streams::default().and(stream::OPERATIONS, &two);
+    old.refuses(&two, &PathError::TooLarge.to_string());
 }
 
 #[test]

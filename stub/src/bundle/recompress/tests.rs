@@ -102,7 +102,7 @@ fn text(seed: u32, size: usize) -> Vec<u8> {
     }
     let mut made = Vec::new();
     while made.len() < size {
-        if next() % 64 == 0 && !made.is_empty() {
+        if next().is_multiple_of(64) && !made.is_empty() {
             let start = next() * 7 % made.len();
             let end = (start + next() % 400).min(made.len());
             made.extend_from_within(start..end);
