@@ -459,6 +459,14 @@ fn an_unchanged_bundle_is_noticed() {
 #[test]
 fn a_large_patch_of_what_pyinstaller_compresses_is_explained() {
     let sandbox = Sandbox::new();
+    let settings = sandbox.path("project/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    // The other format looks into it.
+    fs::write(
+        &settings,
+        text.replace("\"notsotuf-2\"\n", "\"notsotuf-1\"\n"),
+    )
+    .unwrap();
     let other = sandbox.path("program");
     // Its beginning and its end, as the whole would take minutes.
     let whole = fs::read(bundle("onefile-1.0")).unwrap();
@@ -481,7 +489,7 @@ fn a_large_patch_of_what_pyinstaller_compresses_is_explained() {
     let added = sandbox.add("1.1", &other, &[]);
     let said = added["warnings"].to_string();
     assert!(
-        said.contains("--onefile") && said.contains("program"),
+        said.contains("patch_format") && said.contains("program"),
         "{added}"
     );
     // A small one is not, nor one of what is compressed by others.

@@ -301,7 +301,7 @@ fn the_reference_lists_every_setting_and_command() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path)
-            } else {
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
                 sources += &std::fs::read_to_string(path).unwrap()
             }
         }

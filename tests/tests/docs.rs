@@ -215,7 +215,8 @@ fn the_readme_works_as_it_stands() {
     pyupdater(&scene);
     fs::create_dir(scene.path("updates")).unwrap();
     // They run all this, or are run by whoever runs this.
-    scene.run("README.md", &["cargo build --release", "scripts/demo"]);
+    let theirs = ["cargo build --release", "scripts/demo", "scripts/test"];
+    scene.run("README.md", &theirs);
     let requests = scene.repository.requests();
     assert!(
         requests.iter().any(|line| line.contains("timestamp.json")),

@@ -259,7 +259,7 @@ fn a_repository_that_is_not_as_it_should_be_is_mended_or_named() {
     for words in [
         "repo_dir",
         "keys_dir",
-        "1.root.json was missing",
+        "1.root.json, which clients look for, was missing",
         "app, other",
         "timestamp metadata lasts 1 day",
     ] {

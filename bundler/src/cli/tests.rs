@@ -148,7 +148,9 @@ fn texts(folder: &Path, out: &mut Vec<(PathBuf, String)>) {
     for path in fs::list(folder).unwrap() {
         if path.is_dir() {
             texts(&path, out);
-        } else if !path.ends_with("tests.rs") {
+        } else if !path.ends_with("tests.rs")
+            && path.extension().is_some_and(|ending| ending == "rs")
+        {
             let text = std::fs::read_to_string(&path).unwrap();
             let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
             // A string goes on in the next line.
