@@ -5,6 +5,7 @@
 //! sums elsewhere; all of them take every patch between what they have and
 //! what they want, and do not look for gaps.
 
+use notsotuf_stub::hex::sha256_hex;
 use notsotuf_tests::{
     Sandbox, Server, bundle, bundler_in, copy_tree, json as run_json, root, run, text,
     write_version_script,
@@ -87,6 +88,35 @@ impl Field {
         let added = self.bundler(&[&["add", version, text(&bundle)], more].concat());
         self.bundler(&["publish"]);
         added
+    }
+
+    /// The same, with direct patches from these versions on the list.
+    fn release_with_direct(&self, version: &str, from: &[&str]) {
+        let bundle = self.bundle(version);
+        self.bundler(&["add", version, text(&bundle)]);
+        let pending = self.theirs().join(".notsotuf-pending");
+        let list = pending.join("targets.json");
+        let mut entries: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+        for from in from {
+            let path = format!("app-{version}.from-{from}.delta");
+            let content = format!("only a stub knows what {path} is");
+            fs::write(pending.join("files").join(&path), &content).unwrap();
+            entries[path] = json!({
+                "length": content.len(),
+                "hashes": { "sha256": sha256_hex(content.as_bytes()) },
+                "custom": { "user": {}, "tufup": {
+                    "format": "notsotuf-2", "from": from,
+                    "from_tree": "00".repeat(32), "tree": "11".repeat(32),
+                    "tar_hash": "22".repeat(32), "tar_size": 1, "tar_hash_algorithm": "sha256",
+                } },
+            });
+        }
+        fs::write(&list, entries.to_string()).unwrap();
+        let published = self.bundler(&["publish"]);
+        assert!(
+            published["added"].to_string().contains(".delta"),
+            "{published}"
+        );
     }
 
     /// One try of a client that has a version, as it was published; returns
@@ -179,6 +209,24 @@ fn with_patches(version: &str) {
     assert_eq!(field.bundler(&["verify"])["problems"], json!([]));
 }
 
+/// Whatever they do otherwise, direct patches are nothing to them.
+fn with_direct_patches(version: &str) {
+    let Some(field) = Field::of(version) else {
+        return;
+    };
+    let imported = field.bundler(&["import", "tufup", "--url", &field.server.url]);
+    let by = match imported["patch_format"].as_str() {
+        Some("none") => "",
+        _ => " by patches",
+    };
+    field.release_with_direct("1.2", &["1.0", "1.1"]);
+    field.release_with_direct("1.3", &["1.0", "1.1", "1.2"]);
+    for has in ["1.0", "1.1", "1.2"] {
+        let got = field.update(&format!("from-{has}"), has, None);
+        assert_eq!(got, format!("1.3{by}"), "{has}");
+    }
+}
+
 /// Older ones get full archives.
 fn without_patches(version: &str) {
     let Some(field) = Field::of(version) else {
@@ -201,6 +249,31 @@ fn without_patches(version: &str) {
         }
     }
     assert_eq!(field.bundler(&["verify"])["problems"], json!([]));
+}
+
+#[test]
+fn clients_of_tufup_0_4_9_pass_over_direct_patches() {
+    with_direct_patches("0.4.9");
+}
+
+#[test]
+fn clients_of_tufup_0_5_2_pass_over_direct_patches() {
+    with_direct_patches("0.5.2");
+}
+
+#[test]
+fn clients_of_tufup_0_6_0_pass_over_direct_patches() {
+    with_direct_patches("0.6.0");
+}
+
+#[test]
+fn clients_of_tufup_0_7_1_pass_over_direct_patches() {
+    with_direct_patches("0.7.1");
+}
+
+#[test]
+fn clients_of_tufup_0_10_0_pass_over_direct_patches() {
+    with_direct_patches("0.10.0");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::metadata::{Published, limits};
 use crate::output::Output;
 use crate::project::Project;
 use crate::release as releases;
-use crate::release::{AddReport, NewRelease, PendingTargets};
+use crate::release::{AddReport, DirectPatch, NewRelease, PendingTargets};
 use crate::vet::Vetting;
 use clap::Args;
 use notsotuf_stub::format_bytes::bytes;
@@ -53,10 +53,10 @@ pub(super) struct Addable {
     /// JSON object for the application's own use, kept in the metadata
     #[arg(long, value_name = "JSON", value_parser = parse_meta)]
     pub meta: Option<Map<String, Value>>,
-    /// Make no patch
+    /// Make no patches
     #[arg(long)]
     pub skip_patch: bool,
-    /// Make no patch if that takes longer than this: 90s, 15m, 2h
+    /// Make no patch if that takes longer than this: 90s, 15m, 2h; direct ones within the same time
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_budget)]
     pub patch_budget: Duration,
     /// Add what does not look like a bundle, or a number that was published and nobody has
@@ -216,8 +216,32 @@ fn tell(app: &str, version: &Version, added: &AddReport, output: &Output) {
         text.line(format!("no patch: {why}"));
         json["no_patch"] = why.as_str().into();
     }
+    direct(added, &mut text, &mut json);
     text.line("added; next: `notsotuf publish`, which signs it");
     output.say(text, &json);
+}
+
+/// Tells of direct patches, if any are wanted.
+fn direct(added: &AddReport, text: &mut Lines, json: &mut Value) {
+    let mut list: Vec<Value> = Vec::new();
+    for DirectPatch { from, made } in &added.direct {
+        list.push(match made {
+            Ok((path, size)) => {
+                text.line(format!("{path}  {} from {from}", bytes(*size)));
+                json!({ "path": path, "size": size, "from": from.to_string() })
+            }
+            Err(why) => {
+                let line = format!("no direct patch from {from}: {why}");
+                if !added.warnings.contains(&line) {
+                    text.line(line);
+                }
+                json!({ "from": from.to_string(), "left_out": why })
+            }
+        });
+    }
+    if !list.is_empty() {
+        json["direct_patches"] = list.into();
+    }
 }
 
 pub(super) fn run(args: Add, context: &Context) -> Result<(), Error> {

@@ -15,13 +15,15 @@ use std::cmp::Reverse;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Compares the archive of VERSION with that of the release before it, as `add` did. The size
+Compares the archive of VERSION with that of the release before it, as `add` did, or with
+that of --from, as for a direct patch. The size
 that is shown for a file is that of its part of the patch, compressed by itself, so the sum is
 a little more than the patch. Below a file come the members of it that were compared as plain
 bytes (path!member), with how they are compressed, and those that had to stay compressed: no
 compressor that notsotuf has makes the same bytes of them.
 
   notsotuf explain 1.1
+  notsotuf explain 1.4 --from 1.1
   notsotuf --json explain 1.1 --all")]
 pub(super) struct Explain {
     /// Version that the patch leads to
@@ -29,6 +31,9 @@ pub(super) struct Explain {
     /// List every file, not only the twenty largest
     #[arg(long)]
     all: bool,
+    /// Release that the patch leads from; default: the one before VERSION
+    #[arg(long, value_name = "VERSION")]
+    from: Option<Version>,
     #[command(flatten)]
     app: App,
 }
@@ -37,7 +42,8 @@ pub(super) fn run(args: &Explain, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
-    let explained = releases::explain(project, &published, app, &args.version, context.progress)?;
+    let (version, from) = (&args.version, args.from.as_ref());
+    let explained = releases::explain(project, &published, app, version, from, context.progress)?;
     let mut parts = explained.parts;
     parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.path.cmp(&b.path)));
     let mut text = Lines::from(format!(
@@ -60,6 +66,12 @@ pub(super) fn run(args: &Explain, context: &Context) -> Result<(), Error> {
         let sum = bytes(rest.iter().map(|part| part.bytes).sum());
         text.line(format!("{sum:>10}  {} more", rest.len()));
     }
+    let direct = explained.direct.iter().rev();
+    let direct = direct.map(|(from, size)| {
+        text.line(format!("direct patch from {from}: {}", bytes(*size)));
+        json!({ "from": from.to_string(), "size": size })
+    });
+    let direct: Vec<Value> = direct.collect();
     let list: Vec<Value> = parts
         .iter()
         .map(|part| {
@@ -73,7 +85,10 @@ pub(super) fn run(args: &Explain, context: &Context) -> Result<(), Error> {
             })
         })
         .collect();
-    let json = json!({ "app": app, "version": args.version.to_string(), "from": explained.from.to_string(), "files": list });
+    let json = json!({
+        "app": app, "version": args.version.to_string(), "from": explained.from.to_string(),
+        "direct_patches": direct, "files": list,
+    });
     context.output.say(text, &json);
     Ok(())
 }

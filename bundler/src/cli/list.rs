@@ -6,7 +6,7 @@ use super::error::Error;
 use super::publish::next_upload;
 use crate::metadata::{Document, Published};
 use crate::project::Project;
-use crate::release::{PendingTargets, stored_name};
+use crate::release::{PendingTargets, direct_patches, stored_name};
 use crate::verify::{self, Finding, RepositorySource};
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
@@ -24,7 +24,8 @@ use std::time::UNIX_EPOCH;
 Newest first. STATE says how far a release is: pending (added, rolled out, withdrawn or
 removed, but `publish` was not run yet), only here (signed, but `upload` was not run yet),
 published (at the URL of the settings, too), only there (somebody else published it), or
-withdrawn.
+withdrawn. PATCH is the size of the patch from the release before, and how many direct ones
+there are from older releases (`patch_from` of the settings).
 
   notsotuf list
   notsotuf list --offline
@@ -120,6 +121,8 @@ struct Row {
     date: Option<String>,
     size: Option<u64>,
     patch: Option<u64>,
+    /// Direct patches to it: the version that each leads from, and its size.
+    direct: BTreeMap<Version, u64>,
     rollout: u64,
     required: bool,
     withdrawn: bool,
@@ -180,6 +183,7 @@ impl Places<'_> {
             },
             size: shown.and_then(|(_, entry)| entry["length"].as_u64()),
             patch: patch.and_then(|(_, entry)| entry["length"].as_u64()),
+            direct: direct_patches(self.next, app, &version),
             rollout: custom.rollout.map_or(100, |part| part.percent),
             required: custom.required,
             withdrawn,
@@ -237,12 +241,15 @@ impl Row {
     }
 
     fn to_json(&self) -> Value {
+        let direct = self.direct.iter().rev();
+        let direct = direct.map(|(from, size)| json!({ "from": from.to_string(), "size": size }));
         json!({
             "app": self.app,
             "version": self.version.to_string(),
             "date": self.date,
             "size": self.size,
             "patch": self.patch,
+            "direct_patches": direct.collect::<Vec<_>>(),
             "channel": Channel::of(&self.version).to_string(),
             "rollout": self.rollout,
             "required": self.required,
@@ -266,7 +273,10 @@ impl Row {
             date.unwrap_or("-").into(),
             Channel::of(&self.version).to_string(),
             size(self.size),
-            size(self.patch),
+            match self.direct.len() {
+                0 => size(self.patch),
+                more => format!("{} +{more}", size(self.patch)),
+            },
             format!("{} %", self.rollout),
             state,
         ]

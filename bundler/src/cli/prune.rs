@@ -12,7 +12,7 @@ use serde_json::json;
 #[command(after_help = "\
 Keeps the newest final releases, all that are newer than the oldest of them, and
 all that were added with --required. Clients with an older version take the
-full archive. Clients of tufup do not look for gaps, and may fail once before they take it:
+full archive; direct patches go with the release that they lead from. Clients of tufup do not look for gaps, and may fail once before they take it:
 keep enough releases for them.
 
   notsotuf prune --keep 10

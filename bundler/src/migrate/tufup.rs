@@ -236,6 +236,7 @@ fn patch_format(
         let new = keys == 2 && custom.get("user").is_some() && custom.get("tufup").is_some();
         match (target.kind, keys) {
             _ if new => None,
+            (TargetKind::DirectPatch { .. }, _) => None,
             (TargetKind::Patch, 0) => Some(format!(
                 "{path} was made by a tufup older than 0.6, whose clients treat every patch as \
                  one over compressed archives"

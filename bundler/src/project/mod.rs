@@ -16,7 +16,7 @@ pub(crate) use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, toml_string};
 pub(crate) use template::{Template, create, planned};
 
 use crate::keys::{KeyError, Keyring};
-use notsotuf_stub::catalog::TargetKind;
+use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self};
 use std::path::{Path, PathBuf};
 
@@ -125,10 +125,11 @@ impl Project {
         version: &pep440_rs::Version,
         kind: TargetKind,
     ) -> String {
-        let suffix = match kind {
-            TargetKind::Archive => &self.settings.archive_suffix,
-            TargetKind::Patch => ".patch",
+        let target = TargetName {
+            name: app.into(),
+            version: version.clone(),
+            kind,
         };
-        format!("{app}-{version}{suffix}")
+        target.path(&self.settings.archive_suffix)
     }
 }

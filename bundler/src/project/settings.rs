@@ -136,6 +136,10 @@ pub(crate) struct Settings {
     /// Format of new patches.
     #[serde(default = "first_format")]
     pub patch_format: PatchFormat,
+    /// From how many earlier releases patches are made: from the one before,
+    /// and direct ones from so many less one before that.
+    #[serde(default = "default_patch_from")]
+    pub patch_from: usize,
     /// How long metadata is valid.
     pub expires_days: ExpiresDays,
     /// Private keys that are used through a program.
@@ -167,6 +171,10 @@ pub(super) fn default_suffix() -> String {
     ".tar.gz".into()
 }
 
+fn default_patch_from() -> usize {
+    1
+}
+
 pub(super) fn parse(text: &str) -> Result<Settings, String> {
     let settings: Settings = toml::from_str(text).map_err(|e| e.to_string())?;
     if settings.apps.is_empty() {
@@ -185,12 +193,40 @@ pub(super) fn parse(text: &str) -> Result<Settings, String> {
     if ![".tar.gz", ".gz"].contains(&settings.archive_suffix.as_str()) {
         return Err("archive_suffix is neither .tar.gz nor .gz".into());
     }
+    check_patch_from(&settings)?;
     for role in ROLES {
         if !(1..=36_500).contains(&settings.expires_days.get(role)) {
             return Err(format!("expires_days.{role} must be 1 to 36500"));
         }
     }
     Ok(settings)
+}
+
+/// The most releases from which patches are made: each takes time to make and
+/// room in the metadata that every client fetches.
+const MAX_PATCH_FROM: usize = 50;
+
+fn check_patch_from(settings: &Settings) -> Result<(), String> {
+    let wanted = settings.patch_from;
+    if !(1..=MAX_PATCH_FROM).contains(&wanted) {
+        return Err(format!("patch_from must be 1 to {MAX_PATCH_FROM}"));
+    }
+    let why = match settings.patch_format {
+        PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 => return Ok(()),
+        PatchFormat::Bsdiff4 => {
+            "clients of tufup apply the patch of every release in between, and no others"
+        }
+        PatchFormat::None => "it makes no patches",
+    };
+    if wanted == 1 {
+        return Ok(());
+    }
+    let format = settings.patch_format.name();
+    Err(format!(
+        "patch_from = {wanted} does not go with patch_format = \"{format}\": {why}; remove \
+         patch_from, or set patch_format to \"{}\"",
+        PatchFormat::Notsotuf2.name()
+    ))
 }
 
 /// Checks the name of an application.

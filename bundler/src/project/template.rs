@@ -141,6 +141,11 @@ archive_suffix = {suffix}
 # notsotuf.
 patch_format = \"{format}\"
 
+# From how many earlier releases patches are made. With 4, those who missed up to
+# three releases take one patch in place of a chain, where that is smaller; each
+# takes time to make and room where you publish.
+# patch_from = 4
+
 # Days for which newly signed metadata is valid. `notsotuf publish` and
 # `notsotuf renew` renew timestamp and snapshot; clients stop updating when
 # metadata is expired.

@@ -1,5 +1,6 @@
-//! Adds a release: packs it, has its patch made, checks both, and lists them.
+//! Adds a release: packs it, has its patches made, checks both, and lists them.
 
+use super::direct_patches;
 use super::error::ReleaseError;
 use super::new_release::{AddReport, NewRelease};
 use super::patching::{self, Bases, Making};
@@ -21,7 +22,8 @@ use notsotuf_stub::fs;
 use notsotuf_stub::stub_version;
 use pep440_rs::Version;
 
-/// Packs a bundle, makes a patch from the release before it, checks both
+/// Packs a bundle, makes a patch from the release before it and as many direct
+/// ones as the settings want, checks all of it
 /// with the stub's own code, and puts them on the list.
 ///
 /// # Errors
@@ -65,10 +67,11 @@ pub(crate) fn add(
         within: addition.budget,
     };
     let patches = patching::make(&bases, &making)?;
+    let direct = direct_patches::make(&bases, &making, &patches)?;
     warnings.extend(patches.warnings);
-    let mut files = vec![(archive_file, archive_path.clone(), archive_entry)];
-    files.extend(patches.files);
-    for (file, path, entry) in files {
+    warnings.extend(direct.warnings);
+    let archive = [(archive_file, archive_path.clone(), archive_entry)].into_iter();
+    for (file, path, entry) in archive.chain(patches.files).chain(direct.files) {
         fs::rename_durably(&file, &pending.files().join(&path))?;
         pending.entries.insert(path, entry);
     }
@@ -80,6 +83,7 @@ pub(crate) fn add(
         patch: patches.made,
         no_patch: patches.why_none,
         from: patches.from,
+        direct: direct.patches,
         warnings,
     })
 }

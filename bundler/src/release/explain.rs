@@ -22,9 +22,13 @@ pub(crate) struct PatchReport {
     pub summary: Summary,
     /// Every file that is not kept.
     pub parts: Vec<per_file::Part>,
+    /// Sizes of the direct patches that are listed, by the version that each
+    /// leads from.
+    pub direct: BTreeMap<Version, u64>,
 }
 
-/// Compares the archive of a version with that of the release before it.
+/// Compares the archive of a version with that of the release `from`, or else of
+/// the one before it.
 ///
 /// # Errors
 /// [`ReleaseError`], if one of the two is not there.
@@ -33,14 +37,21 @@ pub(crate) fn explain(
     published: &Published,
     app: &str,
     version: &Version,
+    from: Option<&Version>,
     progress: Progress,
 ) -> Result<PatchReport, ReleaseError> {
     let pending = PendingTargets::open(project, published)?;
     let releases: BTreeMap<Version, String> = pending.releases(app).into_iter().collect();
     let line = pending.line(app);
+    let asked = from;
     let from = line.get(version).and_then(|listed| listed.from.as_ref());
     let from = from.filter(|from| line.contains_key(from));
     let from = from.or_else(|| numbers::base(&line, version));
+    let from = asked.or(from);
+    if let Some(asked) = asked.filter(|asked| !line.contains_key(asked) || *asked >= version) {
+        let what = format!("{app} {asked}, as an older one than {version}");
+        return Err(ReleaseError::None(what));
+    }
     let (Some(to), Some(from)) = (releases.get(version), from) else {
         return Err(ReleaseError::None(format!(
             "{app} {version} with another one before it"
@@ -63,5 +74,6 @@ pub(crate) fn explain(
         from: from.clone(),
         summary,
         parts,
+        direct: pending.direct_patches(app, version),
     })
 }

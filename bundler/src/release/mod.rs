@@ -1,6 +1,7 @@
 //! Adds releases, changes who gets them, and takes them back.
 
 mod add;
+mod direct_patches;
 mod error;
 mod explain;
 mod new_release;
@@ -18,6 +19,6 @@ pub(crate) mod yank;
 pub(crate) use add::{add, check_stub};
 pub(crate) use error::ReleaseError;
 pub(crate) use explain::explain;
-pub(crate) use new_release::{AddReport, NewRelease};
-pub(crate) use pending::PendingTargets;
+pub(crate) use new_release::{AddReport, DirectPatch, NewRelease};
+pub(crate) use pending::{PendingTargets, direct_patches};
 pub(crate) use target_entry::{is_listed_as, stored_name};

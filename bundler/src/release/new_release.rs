@@ -28,7 +28,7 @@ pub(crate) struct NewRelease<'a> {
     pub rollout: u64,
     /// What is new, in Markdown.
     pub notes: Option<String>,
-    /// How long making the patch may take.
+    /// How long making the patches may take.
     pub budget: Duration,
     /// How the bundle is looked at.
     pub vetting: Vetting<'a>,
@@ -54,6 +54,15 @@ impl<'a> NewRelease<'a> {
     }
 }
 
+/// Says what came of a direct patch.
+#[derive(Debug, Clone)]
+pub(crate) struct DirectPatch {
+    /// The version it leads from.
+    pub from: Version,
+    /// Target path and size, or why it was left out.
+    pub made: Result<(String, u64), String>,
+}
+
 /// Says what was added.
 #[derive(Debug, Clone)]
 pub(crate) struct AddReport {
@@ -66,6 +75,8 @@ pub(crate) struct AddReport {
     pub no_patch: Option<String>,
     /// The version the patch leads from.
     pub from: Option<Version>,
+    /// Direct patches, newest first.
+    pub direct: Vec<DirectPatch>,
     /// What the release engineer should know, one sentence each.
     pub warnings: Vec<String>,
 }

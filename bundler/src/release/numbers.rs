@@ -48,6 +48,24 @@ pub(super) fn base<'a>(line: &'a Line, new: &Version) -> Option<&'a Version> {
     Some(if at == own { last } else { own })
 }
 
+/// Returns the releases from which direct patches lead to `new`, beside the
+/// patch from its `base`: the newest `count` before that one that are as final
+/// as the new one. Those who have other ones come by the chain.
+pub(super) fn direct_bases<'a>(
+    line: &'a Line,
+    new: &Version,
+    base: &Version,
+    count: usize,
+    is_out: impl Fn(&Version) -> bool,
+) -> Vec<&'a Version> {
+    let before = line.range(..new.clone()).rev().map(|(version, _)| version);
+    before
+        .filter(|version| *version != base && Channel::of(version) >= Channel::of(new))
+        .filter(|version| is_out(version))
+        .take(count)
+        .collect()
+}
+
 /// Returns versions of patches that clients of tufup would apply to what they
 /// are not made for. They take all patches that are newer than what they have
 /// and not newer than what they want, and do not look whether there is a gap:
@@ -157,6 +175,31 @@ mod tests {
         );
         // No final one yet.
         assert_eq!(base(&["1.0b1", "1.0b2<1.0b1"], "1.0"), some("1.0b2"));
+    }
+
+    #[test]
+    fn direct_patches_lead_from_the_last_releases_that_are_out() {
+        let direct = |releases: &[&str], new: &str, count| -> Vec<String> {
+            let (line, new) = (line(releases), v(new));
+            let base = super::base(&line, &new).unwrap();
+            let is_out = |version: &Version| *version != v("1.2");
+            let found = direct_bases(&line, &new, base, count, is_out);
+            found.iter().map(ToString::to_string).collect()
+        };
+        let straight = ["0.9", "1.0", "1.1<1.0", "1.2<1.1", "1.3<1.2"];
+        assert_eq!(direct(&straight, "1.4", 0), [""; 0]);
+        assert_eq!(direct(&straight, "1.4", 2), ["1.1", "1.0"]);
+        assert_eq!(direct(&straight, "1.4", 9), ["1.1", "1.0", "0.9"]);
+        // The patch leads from the beta, which most do not have.
+        let beta = ["1.0", "1.1<1.0", "2.0b1<1.1", "2.0b2<2.0b1"];
+        assert_eq!(direct(&beta, "2.0", 1), ["1.1"]);
+        assert_eq!(direct(&beta, "2.0", 3), ["1.1", "1.0"]);
+        assert_eq!(direct(&beta, "2.0b3", 2), ["2.0b1", "1.1"]);
+        // It leads from the bug fix, past the beta.
+        let forked = ["1.4.0", "1.4.1<1.4.0", "2.0b1<1.4.0"];
+        assert_eq!(direct(&forked, "2.0", 3), ["1.4.0"]);
+        assert_eq!(direct(&forked, "1.4.2", 3), ["1.4.0"]);
+        assert_eq!(direct(&forked, "2.0b2", 3), ["1.4.1", "1.4.0"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::patch::bsdiff4::{self, BsdiffError};
 use crate::patch::per_file::{self, Budget, DiffError, Noticed, Summary};
 use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
+use crate::temporary;
 use crate::vet::{self, Previous, Vetting};
 use indicatif::HumanDuration;
 use notsotuf_stub::bundle::patch::{Format, PatchError, apply_patch};
@@ -25,12 +26,15 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Why a patch is left out that clients would not take.
+pub(super) const TOO_LARGE: &str = "it would be about as large as the archive";
+
 /// A release that is there already.
-struct Release {
-    version: Version,
+pub(super) struct Release {
+    pub version: Version,
     /// Its archive, as a target.
-    path: String,
-    tree: Option<TreeHash>,
+    pub path: String,
+    pub tree: Option<TreeHash>,
 }
 
 /// Holds what a new release stands beside.
@@ -41,6 +45,8 @@ pub(super) struct Bases<'a> {
     consistent: bool,
     /// The one its patch leads from.
     base: Option<Release>,
+    /// Those that direct patches lead from, newest first.
+    pub direct: Vec<Release>,
     /// The one whose patch has to lead from the new one: only clients of tufup
     /// need that.
     next: Option<Release>,
@@ -71,6 +77,11 @@ impl<'a> Bases<'a> {
         } else {
             numbers::base(&line, new)
         };
+        let count = project.settings.patch_from.saturating_sub(1);
+        let is_out = |version: &Version| pending.is_published(addition.app, version);
+        let direct = base
+            .map(|base| numbers::direct_bases(&line, new, base, count, is_out))
+            .unwrap_or_default();
         let next = line.range(new..).next().filter(|_| tufup);
         let next = next.filter(|(_, listed)| listed.from.is_some());
         Bases {
@@ -78,6 +89,7 @@ impl<'a> Bases<'a> {
             pending,
             addition,
             consistent: published.consistent_snapshot(),
+            direct: direct.into_iter().filter_map(release).collect(),
             base: base.and_then(release),
             next: next.and_then(|(version, _)| release(version)),
         }
@@ -101,6 +113,23 @@ impl<'a> Bases<'a> {
 
     fn archive(&self, release: &Release) -> Result<PathBuf, ReleaseError> {
         self.pending.archive(&release.path, self.consistent)
+    }
+
+    /// Returns the archive of a release, if it is here.
+    pub(super) fn find(&self, release: &Release) -> Result<Option<PathBuf>, ReleaseError> {
+        Ok(self.pending.find(&release.path, self.consistent)?)
+    }
+
+    /// Returns the format of patches per file, if such are made.
+    pub(super) fn per_file(&self) -> Option<Format> {
+        let wanted = self.project.settings.patch_format.per_file();
+        wanted.filter(|_| !self.addition.skip_patch)
+    }
+
+    /// Returns the target path of a patch to the new release.
+    pub(super) fn target(&self, kind: TargetKind) -> String {
+        let (app, version) = (self.addition.app, &self.addition.version);
+        self.project.target(app, version, kind)
     }
 }
 
@@ -168,24 +197,33 @@ pub(super) fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseErr
         Some(format) => patch_per_file(bases, base, &old, making, format, &mut patches),
     };
     match made {
-        Err(ReleaseError::Diff(DiffError::Budget) | ReleaseError::Bsdiff(BsdiffError::Budget)) => {
-            let time = HumanDuration(making.within);
-            patches = Patches {
-                why_none: Some(format!(
-                    "making it takes longer than {time} (--patch-budget)"
-                )),
+        Err(error) => match why_left_out(&error, making) {
+            Some(why) => Ok(Patches {
+                why_none: Some(why),
                 warnings: patches.warnings,
                 ..Patches::default()
-            };
-            Ok(patches)
+            }),
+            None => Err(error),
+        },
+        Ok(()) => Ok(patches),
+    }
+}
+
+/// Returns why a release can do without the patch that could not be made; `None`
+/// if that is no reason.
+pub(super) fn why_left_out(error: &ReleaseError, making: &Making) -> Option<String> {
+    match error {
+        ReleaseError::Diff(DiffError::Budget) | ReleaseError::Bsdiff(BsdiffError::Budget) => {
+            let time = HumanDuration(making.within);
+            Some(format!(
+                "making it takes longer than {time} (--patch-budget)"
+            ))
         }
         // No client would take it.
-        Err(ReleaseError::Check(PatchError::Memory)) => Ok(Patches {
-            why_none: Some("applying it would take a client too much memory".into()),
-            warnings: patches.warnings,
-            ..Patches::default()
-        }),
-        other => other.map(|()| patches),
+        ReleaseError::Check(PatchError::Memory) => {
+            Some("applying it would take a client too much memory".into())
+        }
+        _ => None,
     }
 }
 
@@ -204,19 +242,62 @@ fn patch_per_file(
     format: Format,
     patches: &mut Patches,
 ) -> Result<(), ReleaseError> {
-    let old = Unpacked::open(old, &making.work.join("old"), making.progress)
-        .map_err(ReleaseError::old_archive(old))?;
-    let (from_tree, tree) = (old.manifest.tree_hash(), making.new.manifest.tree_hash());
-    if from_tree == tree && base.tree.is_none() {
+    let made = make_per_file(base, old, making, format, "patch")?;
+    if made.from_tree == making.new.manifest.tree_hash() && base.tree.is_none() {
         patches.warnings.push(unchanged(&base.version));
     }
-    let file = making.work.join("patch");
-    let (summary, noticed) = make_checked(&old, making, format, &file)?;
+    let size = made.size;
+    let folder = &making.new.folder;
+    let hints = patch_hints::hints(&made.noticed, folder, format, size, making.size);
+    patches.warnings.extend(hints);
+    if made.is_too_large(making) {
+        patches.why_none = Some(TOO_LARGE.into());
+        return Ok(());
+    }
+    let path = bases.target(TargetKind::Patch);
+    patches.made = Some((path.clone(), size, Some(made.summary)));
+    patches.files.push((made.file, path, made.entry));
+    Ok(())
+}
+
+/// A patch per file, which the stub's own code has applied.
+pub(super) struct Made {
+    pub file: PathBuf,
+    pub entry: Value,
+    pub size: u64,
+    summary: Summary,
+    noticed: Noticed,
+    from_tree: TreeHash,
+}
+
+impl Made {
+    /// Returns whether no client would take it.
+    pub(super) fn is_too_large(&self, making: &Making) -> bool {
+        self.size * MAX_SIZE_RATIO.1 > making.size * MAX_SIZE_RATIO.0
+    }
+}
+
+/// Makes and checks the patch from the archive `old` of `base`, with the name
+/// `name` where files can be written.
+pub(super) fn make_per_file(
+    base: &Release,
+    old: &Path,
+    making: &Making,
+    format: Format,
+    name: &str,
+) -> Result<Made, ReleaseError> {
+    let work = temporary::Folder::new_in(making.work, ".old-")?;
+    let old = Unpacked::open(old, &work.path().join("old"), making.progress)
+        .map_err(ReleaseError::old_archive(old))?;
+    let from_tree = old.manifest.tree_hash();
+    let file = making.work.join(name);
+    let check = work.path().join("check");
+    let (summary, noticed) = make_checked(&old, making, format, &file, &check)?;
     let custom = PatchCustom {
         format: Some(format.name().into()),
         from: Some(base.version.clone()),
         from_tree: Some(from_tree),
-        tree: Some(tree),
+        tree: Some(making.new.manifest.tree_hash()),
         tar: Some(custom::Tar {
             sha256: encode_hex(&making.tar.sha256),
             size: making.tar.size,
@@ -224,16 +305,14 @@ fn patch_per_file(
         ..PatchCustom::default()
     };
     let (entry, size) = entry(&file, json!({}), custom)?;
-    let hints = patch_hints::hints(&noticed, &making.new.folder, format, size, making.size);
-    patches.warnings.extend(hints);
-    if size * MAX_SIZE_RATIO.1 > making.size * MAX_SIZE_RATIO.0 {
-        patches.why_none = Some("it would be about as large as the archive".into());
-        return Ok(());
-    }
-    let path = target(bases, &bases.addition.version);
-    patches.made = Some((path.clone(), size, Some(summary)));
-    patches.files.push((file, path, entry));
-    Ok(())
+    Ok(Made {
+        file,
+        entry,
+        size,
+        summary,
+        noticed,
+        from_tree,
+    })
 }
 
 /// The patch is listed however large it is: where a release has none, clients
@@ -259,7 +338,7 @@ fn bsdiff_patch(
     };
     let version = &bases.addition.version;
     let (file, entry, size) = make(&base.version, old, making.archive, "patch")?;
-    let path = target(bases, version);
+    let path = bases.target(TargetKind::Patch);
     patches.made = Some((path.clone(), size, None));
     patches.files.push((file, path, entry));
     let Some(next) = &bases.next else {
@@ -270,9 +349,9 @@ fn bsdiff_patch(
     match bases.pending.find(&next.path, bases.consistent)? {
         Some(archive) => {
             let (file, entry, _) = make(version, making.archive, &archive, "next")?;
-            patches
-                .files
-                .push((file, target(bases, &next.version), entry));
+            let app = bases.addition.app;
+            let path = bases.project.target(app, &next.version, TargetKind::Patch);
+            patches.files.push((file, path, entry));
         }
         None => patches.warnings.push(format!(
             "the archive of {} is not here, so no patch to it from {version} can be made: the \
@@ -283,16 +362,12 @@ fn bsdiff_patch(
     Ok(())
 }
 
-fn target(bases: &Bases, version: &Version) -> String {
-    let app = bases.addition.app;
-    bases.project.target(app, version, TargetKind::Patch)
-}
-
 fn make_checked(
     old: &Unpacked,
     making: &Making,
     format: Format,
     patch: &Path,
+    check: &Path,
 ) -> Result<(Summary, Noticed), ReleaseError> {
     let (new, progress) = (&making.new, making.progress);
     let expected = new.manifest.tree_hash();
@@ -300,21 +375,13 @@ fn make_checked(
     let made = per_file::diff(before, after, patch, format, making.budget, |n| {
         progress.bar("making the patch", n)
     })?;
-    let check = making.work.join("check");
     let bar = progress.bar("checking the patch", new.manifest.totals().1);
     let mut observer = |n| {
         bar.inc(n);
         true
     };
-    apply_patch(
-        before,
-        patch,
-        expected,
-        Rules::host(),
-        &check,
-        &mut observer,
-    )
-    .map_err(ReleaseError::Check)?;
+    apply_patch(before, patch, expected, Rules::host(), check, &mut observer)
+        .map_err(ReleaseError::Check)?;
     bar.finish_and_clear();
     Ok(made)
 }

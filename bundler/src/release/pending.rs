@@ -11,7 +11,7 @@ use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self, FsError};
 use pep440_rs::Version;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Holds what will be published: all targets, and the files of those that are
@@ -101,7 +101,8 @@ impl<'a> PendingTargets<'a> {
     }
 
     /// Takes releases of an application off the list, archives and patches,
-    /// and deletes those of their files that are not published. What they said
+    /// also direct ones that lead on from them, and deletes those of their
+    /// files that are not published. What they said
     /// of other releases, and that they were there, the newest one that is left
     /// says from then on.
     ///
@@ -116,7 +117,10 @@ impl<'a> PendingTargets<'a> {
         let published = self.releases(app).into_iter().map(|(version, _)| version);
         let published = published.filter(|version| self.is_published(app, version));
         retired.extend(published.filter(&gone));
-        self.drop_targets(|target| target.name == app && gone(&target.version))?;
+        self.drop_targets(|target| {
+            let leads_on = matches!(&target.kind, TargetKind::DirectPatch { from } if gone(from));
+            target.name == app && (gone(&target.version) || leads_on)
+        })?;
         retired.retain(|version| !withdrawn.contains(version));
         self.bear(app, withdrawn, retired);
         self.save()
@@ -140,7 +144,8 @@ impl<'a> PendingTargets<'a> {
         Ok(())
     }
 
-    /// Takes patches of an application off the list.
+    /// Takes patches of an application that lead from the release before off
+    /// the list.
     ///
     /// # Errors
     /// The file system's.
@@ -152,6 +157,14 @@ impl<'a> PendingTargets<'a> {
         self.drop_targets(|target| {
             target.name == app && target.kind == TargetKind::Patch && gone(&target.version)
         })
+    }
+
+    /// Takes all patches of an application off the list.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn drop_all_patches(&mut self, app: &str) -> Result<(), FsError> {
+        self.drop_targets(|target| target.name == app && target.kind != TargetKind::Archive)
     }
 
     /// Lets the newest release say which versions were withdrawn, and which
@@ -246,6 +259,12 @@ impl<'a> PendingTargets<'a> {
         line
     }
 
+    /// Returns the sizes of the direct patches to a release, by the version
+    /// that each leads from.
+    pub(crate) fn direct_patches(&self, app: &str, to: &Version) -> BTreeMap<Version, u64> {
+        direct_patches(&self.entries, app, to)
+    }
+
     /// Returns the archive of an earlier release.
     ///
     /// # Errors
@@ -291,6 +310,24 @@ impl<'a> PendingTargets<'a> {
     }
 }
 
+/// Returns the sizes of the direct patches to a release among targets, by the
+/// version that each leads from.
+pub(crate) fn direct_patches(
+    entries: &Map<String, Value>,
+    app: &str,
+    to: &Version,
+) -> BTreeMap<Version, u64> {
+    let direct = entries.iter().filter_map(|(path, entry)| {
+        let target = TargetName::parse(path)?;
+        let own = target.name == app && target.version == *to;
+        match target.kind {
+            TargetKind::DirectPatch { from } if own => Some((from, entry["length"].as_u64()?)),
+            _ => None,
+        }
+    });
+    direct.collect()
+}
+
 /// Takes the patches off the list that the clients in the field would apply to
 /// what they are not made for.
 ///
@@ -311,7 +348,7 @@ pub(super) fn settle(
         // A client of original notsotuf takes the patches that there are for
         // all that lead to the new version.
         PatchFormat::None => {
-            pending.drop_patches(app, |_| true)?;
+            pending.drop_all_patches(app)?;
             pending.save()
         }
     }

@@ -24,7 +24,8 @@ pub(crate) fn kept(releases: &[(Version, bool)], keep: usize) -> BTreeSet<Versio
 /// Takes all but the kept releases of an application off the list, archives
 /// and patches, and returns their versions. The files go with the next
 /// publish. The patch of a release that stays does too, whatever it leads
-/// from: clients that have that still take it.
+/// from: clients that have that still take it. Direct patches go with the
+/// release they lead from: who has that is to be had by a full archive.
 ///
 /// # Errors
 /// [`ReleaseError`].

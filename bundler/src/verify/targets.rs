@@ -8,11 +8,13 @@ use crate::temporary;
 use indicatif::ProgressBar;
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::bundle::patch;
-use notsotuf_stub::catalog::{Archive, Catalog, Patch, TargetName};
+use notsotuf_stub::catalog::custom::PatchCustom;
+use notsotuf_stub::catalog::{Archive, Catalog, Patch, TargetKind, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::{Refresh, TargetFile};
 use pep440_rs::Version;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 /// Says what was checked, and what is wrong.
@@ -56,8 +58,9 @@ pub(super) fn targets(
     let mut apps = BTreeSet::new();
     for (path, file) in &metadata.targets {
         match TargetName::parse(path) {
-            Some(name) => {
-                apps.insert(name.name);
+            Some(target) => {
+                check.name(path, &target, file);
+                apps.insert(target.name);
             }
             None => check.other(path, file)?,
         }
@@ -92,6 +95,22 @@ impl TargetCheck<'_> {
         }
     }
 
+    /// Clients skip a direct patch whose name says something else than what is
+    /// signed of it.
+    fn name(&mut self, path: &str, target: &TargetName, file: &TargetFile) {
+        let TargetKind::DirectPatch { from } = &target.kind else {
+            return;
+        };
+        let signed = PatchCustom::of(&file.custom.value()).from;
+        if signed.as_ref() != Some(from) {
+            let signed = signed.map_or("no version".into(), |signed| signed.to_string());
+            self.report.problems.push(format!(
+                "{path}: its name says that it leads from {from}, what is signed says {signed}: \
+                 clients skip it"
+            ));
+        }
+    }
+
     /// A target that is neither an archive nor a patch.
     fn other(&mut self, path: &str, file: &TargetFile) -> Result<(), VerifyError> {
         self.report.others += 1;
@@ -115,17 +134,21 @@ impl TargetCheck<'_> {
                 self.unpack(archive, &to, folder)?
                     .map(|release| (version.clone(), release)),
             );
-            if let Some(patch) = catalog.patches.get(version) {
+            for patch in catalog.patches_to(version) {
                 self.patch(patch, version, catalog, &open)?;
             }
             close(&mut open, version, catalog)?;
         }
-        let of_none = |version: &Version| !catalog.archives.contains_key(version);
-        for (_, patch) in catalog.patches.iter().filter(|(v, _)| of_none(v)) {
-            self.report.problems.push(format!(
-                "{}: there is no archive of that version",
-                patch.path
-            ));
+        let versions = catalog.patches.keys().chain(catalog.direct_patches.keys());
+        let versions: BTreeSet<&Version> = versions.collect();
+        let of_none = |version: &&Version| !catalog.archives.contains_key(*version);
+        for version in versions.into_iter().filter(of_none) {
+            for patch in catalog.patches_to(version) {
+                self.report.problems.push(format!(
+                    "{}: there is no archive of that version",
+                    patch.path
+                ));
+            }
         }
         for release in open.values() {
             fs::remove_tree_if_exists(&release.folder)?;
@@ -187,18 +210,20 @@ impl TargetCheck<'_> {
     }
 }
 
-/// Removes the trees that no patch of a later version leads from.
+/// Removes the trees that no patch of a later version leads from, so that no
+/// more of them take room at a time than there are releases that patches lead
+/// over.
 fn close(
     open: &mut BTreeMap<Version, Unpacked>,
     version: &Version,
     catalog: &Catalog,
 ) -> Result<(), VerifyError> {
     let wanted = |old: &Version| {
-        let mut later = catalog
-            .patches
-            .range(version..)
-            .skip_while(|(v, _)| *v == version);
-        later.any(|(_, patch)| patch.from.as_ref() == Some(old))
+        let later = (Bound::Excluded(version), Bound::Unbounded);
+        let mut chain = catalog.patches.range::<Version, _>(later);
+        let mut direct = catalog.direct_patches.range::<Version, _>(later);
+        chain.any(|(_, patch)| patch.from.as_ref() == Some(old))
+            || direct.any(|(_, patches)| patches.contains_key(old))
     };
     let done: Vec<Version> = open.keys().filter(|v| !wanted(v)).cloned().collect();
     for old in done {

@@ -52,6 +52,20 @@ pub struct Patch {
     pub tree: Option<TreeHash>,
 }
 
+impl Patch {
+    fn new(path: &str, file: &TargetFile) -> Self {
+        let custom = PatchCustom::of(&file.custom.value());
+        Patch {
+            path: path.into(),
+            file: file.clone(),
+            format: custom.format,
+            from: custom.from,
+            from_tree: custom.from_tree,
+            tree: custom.tree,
+        }
+    }
+}
+
 /// Holds all that a repository offers under one name.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Catalog {
@@ -59,6 +73,9 @@ pub struct Catalog {
     pub archives: BTreeMap<Version, Archive>,
     /// Patches by the version they result in.
     pub patches: BTreeMap<Version, Patch>,
+    /// Patches over the releases in between, by the version they result in and
+    /// then by the one they lead from.
+    pub direct_patches: BTreeMap<Version, BTreeMap<Version, Patch>>,
     /// Versions that were published once and must not be used any more.
     pub withdrawn: BTreeSet<Version>,
 }
@@ -97,16 +114,16 @@ impl Catalog {
                     catalog.archives.insert(target.version, archive);
                 }
                 TargetKind::Patch => {
-                    let custom = PatchCustom::of(&file.custom.value());
-                    let patch = Patch {
-                        path: path.clone(),
-                        file: file.clone(),
-                        format: custom.format,
-                        from: custom.from,
-                        from_tree: custom.from_tree,
-                        tree: custom.tree,
-                    };
+                    let patch = Patch::new(path, file);
                     catalog.patches.insert(target.version, patch);
+                }
+                TargetKind::DirectPatch { from } => {
+                    let patch = Patch::new(path, file);
+                    // What is signed of it counts; a name is only a name.
+                    if patch.from.as_ref() == Some(&from) {
+                        let to = catalog.direct_patches.entry(target.version);
+                        to.or_default().insert(from, patch);
+                    }
                 }
             }
         }
@@ -116,8 +133,16 @@ impl Catalog {
     /// Returns whether a bundle with this tree hash is signed as `version`.
     pub fn signs_tree(&self, version: &Version, tree: TreeHash) -> bool {
         let archive = self.archives.get(version).and_then(|archive| archive.tree);
-        let patch = self.patches.get(version).and_then(|patch| patch.tree);
-        archive == Some(tree) || patch == Some(tree)
+        let mut patches = self.patches_to(version).filter_map(|patch| patch.tree);
+        archive == Some(tree) || patches.any(|signed| signed == tree)
+    }
+
+    /// Returns all patches that result in `version`, that from the release
+    /// before it first.
+    pub fn patches_to(&self, version: &Version) -> impl Iterator<Item = &Patch> + use<'_> {
+        let direct = self.direct_patches.get(version).into_iter();
+        let direct = direct.flat_map(BTreeMap::values);
+        self.patches.get(version).into_iter().chain(direct)
     }
 }
 

@@ -3,13 +3,26 @@
 use pep440_rs::Version;
 use std::str::FromStr;
 
+/// Marks, in the name of a direct patch, the version it leads from. No version
+/// in its normal form contains it, nor does a name.
+const FROM: &str = ".from-";
+
+/// The suffix of a direct patch: unlike `.patch`, clients of tufup and older
+/// stubs do not know it, and skip such targets.
+const DIRECT: &str = ".delta";
+
 /// Tells archives from patches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetKind {
     /// `.tar.gz` or `.gz`.
     Archive,
-    /// `.patch`.
+    /// `.patch`: mostly from the release before.
     Patch,
+    /// `.from-<version>.delta`: over the releases in between.
+    DirectPatch {
+        /// The version it leads from.
+        from: Version,
+    },
 }
 
 /// Holds the parts of `<name>-<version><suffix>`.
@@ -28,13 +41,20 @@ impl TargetName {
     /// tufup, the version starts after the last `-` that leaves a valid name.
     pub fn parse(path: &str) -> Option<Self> {
         let file = path.rsplit('/').next()?;
-        let (stem, kind) = [
-            (".tar.gz", TargetKind::Archive),
-            (".gz", TargetKind::Archive),
-            (".patch", TargetKind::Patch),
-        ]
-        .into_iter()
-        .find_map(|(suffix, kind)| Some((file.strip_suffix(suffix)?, kind)))?;
+        let (stem, kind) = match file.strip_suffix(DIRECT) {
+            Some(stem) => {
+                let (stem, from) = stem.rsplit_once(FROM)?;
+                let from = Version::from_str(from).ok()?;
+                (stem, TargetKind::DirectPatch { from })
+            }
+            None => [
+                (".tar.gz", TargetKind::Archive),
+                (".gz", TargetKind::Archive),
+                (".patch", TargetKind::Patch),
+            ]
+            .into_iter()
+            .find_map(|(suffix, kind)| Some((file.strip_suffix(suffix)?, kind)))?,
+        };
         let (name, version) = stem
             .rmatch_indices('-')
             .map(|(at, _)| (&stem[..at], &stem[at + 1..]))
@@ -44,6 +64,21 @@ impl TargetName {
             version: Version::from_str(version).ok()?,
             kind,
         })
+    }
+
+    /// Returns the target path that is taken apart to this. Archives get that
+    /// suffix.
+    pub fn path(&self, archive_suffix: &str) -> String {
+        let TargetName {
+            name,
+            version,
+            kind,
+        } = self;
+        match kind {
+            TargetKind::Archive => format!("{name}-{version}{archive_suffix}"),
+            TargetKind::Patch => format!("{name}-{version}.patch"),
+            TargetKind::DirectPatch { from } => format!("{name}-{version}{FROM}{from}{DIRECT}"),
+        }
     }
 }
 

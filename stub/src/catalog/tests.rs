@@ -137,6 +137,78 @@ fn names_are_taken_apart_as_tufup_does() {
 }
 
 #[test]
+fn names_of_direct_patches_say_from_where_and_lead_back_to_themselves() {
+    let kind = |from| TargetKind::DirectPatch {
+        from: version(from),
+    };
+    for (path, name, text, from) in [
+        ("myapp-1.4.from-1.1.delta", "myapp", "1.4", "1.1"),
+        (
+            "my-app-1.4rc1.from-1.4b2.delta",
+            "my-app",
+            "1.4rc1",
+            "1.4b2",
+        ),
+        (
+            "app-2!1.0+x.2.from-1.0+y.delta",
+            "app",
+            "2!1.0+x.2",
+            "1.0+y",
+        ),
+    ] {
+        let target = TargetName::parse(path).unwrap();
+        assert_eq!(
+            (target.name.as_str(), &target.version, &target.kind),
+            (name, &version(text), &kind(from))
+        );
+        assert_eq!(target.path(".gz"), path);
+    }
+    for path in [
+        "app-1.4.delta",
+        "app-1.4.from-.delta",
+        "app-1.4.from-x.delta",
+        "app-.from-1.0.delta",
+        "1.4.from-1.0.delta",
+        "app-1.4.from-1.0.patch",
+        "app-1.4.from-1.0.gz",
+    ] {
+        assert_eq!(TargetName::parse(path), None, "{path}");
+    }
+    for path in ["app-1.4.patch", "app-1.4.tar.gz"] {
+        assert_eq!(TargetName::parse(path).unwrap().path(".tar.gz"), path);
+    }
+}
+
+#[test]
+fn a_direct_patch_counts_if_it_is_signed_as_what_it_is_called() {
+    let file = |from: Option<&str>| TargetFile {
+        length: 1,
+        hashes: Default::default(),
+        custom: serde_json::from_value(serde_json::json!({
+            "user": {}, "tufup": { "format": "notsotuf-2", "from": from, "tree": "ab".repeat(32) },
+        }))
+        .unwrap(),
+    };
+    let targets: BTreeMap<String, TargetFile> = [
+        ("app-1.4.patch", file(Some("1.3"))),
+        ("app-1.4.from-1.2.delta", file(Some("1.2"))),
+        ("app-1.4.from-1.1.delta", file(Some("1.0"))),
+        ("app-1.4.from-1.0.delta", file(None)),
+        ("other-1.4.from-1.2.delta", file(Some("1.2"))),
+    ]
+    .map(|(path, file)| (path.to_owned(), file))
+    .into();
+    let catalog = Catalog::new("app", &targets);
+    let to = catalog.patches_to(&version("1.4"));
+    let paths: Vec<&str> = to.map(|patch| patch.path.as_str()).collect();
+    assert_eq!(paths, ["app-1.4.patch", "app-1.4.from-1.2.delta"]);
+    let lone = targets.iter().filter(|(path, _)| path.contains("1.2"));
+    let lone = Catalog::new("app", lone);
+    assert!(lone.signs_tree(&version("1.4"), TreeHash([0xab; 32])));
+    assert!(!lone.signs_tree(&version("1.3"), TreeHash([0xab; 32])));
+}
+
+#[test]
 fn the_newest_release_on_the_channel_is_chosen() {
     let all = [
         ("1.0", false),

@@ -3,6 +3,7 @@
 use crate::fs::{FsError, plain_file};
 use crate::http::{Http, HttpError, Oddity, Rest, shown};
 use crate::repository::Repository;
+use crate::repository::download_all::Download;
 use crate::repository::error::{RepositoryError, Time};
 use crate::repository::mirrors::ATTEMPTS;
 use crate::repository::urls::slashed;
@@ -10,6 +11,7 @@ use crate::tuf::TargetFile;
 use crate::{fs, tuf};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often the bytes of a target may come in one run, over all places and
 /// attempts.
@@ -25,6 +27,8 @@ struct Wanted<'a> {
     /// Whether what has come may come again, from a server that cannot go on:
     /// not while another may do better.
     anew: bool,
+    /// Whether it is not wanted any more.
+    stop: &'a AtomicBool,
 }
 
 /// All that is missing of a target, from one place.
@@ -91,6 +95,7 @@ fn request_rest(
     tell: &mut dyn FnMut(u64),
 ) -> Result<(), RepositoryError> {
     let (path, target, to) = (wanted.path, wanted.target, wanted.to);
+    let stop = wanted.stop;
     let mut hasher = target.hasher(path)?;
     let (mut file, mut received) = fs::open_to_append(to, &mut |data| hasher.update(data))?;
     if received > target.length {
@@ -111,6 +116,9 @@ fn request_rest(
         let had = received;
         let most = &mut wanted.most;
         oddity = http.stream_rest::<RepositoryError>(url, rest, &mut |place, data| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(RepositoryError::Stopped);
+            }
             *most = most.saturating_sub(data.len() as u64);
             if place == 0 && received > 0 {
                 // The server sends all of it again. What is there is written
@@ -171,6 +179,20 @@ impl Repository {
         to: &Path,
         tell: &mut dyn FnMut(u64),
     ) -> Result<(), RepositoryError> {
+        let never = AtomicBool::new(false);
+        let download = Download { path, target, to };
+        self.download_unless(&never, download, consistent_snapshot, tell)
+    }
+
+    /// Downloads a target, but ends with [`RepositoryError::Stopped`] once
+    /// `stop` is set.
+    pub(super) fn download_unless(
+        &self,
+        stop: &AtomicBool,
+        Download { path, target, to }: Download,
+        consistent_snapshot: bool,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<(), RepositoryError> {
         let stored = target.stored_name(path, consistent_snapshot);
         let stored = tuf::percent_encode_path(&stored);
         let mut wanted = Wanted {
@@ -179,6 +201,7 @@ impl Repository {
             to,
             most: target.length.saturating_mul(TIMES),
             anew: false,
+            stop,
         };
         let time = Time::OfSilence(self.http.options().silence);
         self.with_mirrors(time, &mut |urls, http, last| {

@@ -29,6 +29,9 @@ pub enum RepositoryError {
     /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
+    /// Another of the targets that are downloaded at once failed.
+    #[error("another download failed")]
+    Stopped,
     /// No URL is named.
     #[error("the settings name no address to fetch files from")]
     NoPlace,
@@ -50,9 +53,10 @@ impl RepositoryError {
                 _ => source.class(),
             },
             RepositoryError::Http(e) => e.class(),
-            RepositoryError::Fs(_) | RepositoryError::NoPlace | RepositoryError::NoRoot { .. } => {
-                FailureKind::Local
-            }
+            RepositoryError::Fs(_)
+            | RepositoryError::Stopped
+            | RepositoryError::NoPlace
+            | RepositoryError::NoRoot { .. } => FailureKind::Local,
         }
     }
 }

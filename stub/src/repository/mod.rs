@@ -3,6 +3,7 @@
 //! believe is up to [`crate::tuf`].
 
 mod download;
+mod download_all;
 mod error;
 mod mirrors;
 mod refresh;
@@ -10,6 +11,7 @@ mod stored;
 mod trusted_root;
 mod urls;
 
+pub use download_all::Download;
 pub use error::RepositoryError;
 pub use urls::RepositoryUrls;
 

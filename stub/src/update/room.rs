@@ -49,7 +49,7 @@ impl<'a> Updater<'a> {
         version: &Version,
         installed: Option<u64>,
     ) -> u64 {
-        let patch = checked.catalog.patches.get(version);
+        let patch = checked.catalog.patches_to(version).next();
         let archive = &checked.catalog.archives[version];
         let tar = || PatchCustom::of(&patch?.file.custom.value()).tar;
         let unpacked = ArchiveCustom::of(&archive.file.custom.value())

@@ -13,6 +13,7 @@ use crate::policy::staged_origin::{Origin, Why};
 use crate::policy::update_plan::Plan;
 use crate::policy::{blocked, update_plan};
 use crate::progress::Event;
+use crate::repository::Download;
 use crate::tuf::TargetFile;
 use crate::update::check::UpdateCheck;
 use crate::update::error::{UpdateError, failed_patch};
@@ -27,9 +28,9 @@ use std::path::{Path, PathBuf};
 const STAGE_ATTEMPTS: u32 = 2;
 
 impl<'a> Updater<'a> {
-    /// Downloads `version`, verifies it, and puts it together aside: by a
-    /// chain of patches, or the full archive where that is better or the
-    /// chain fails.
+    /// Downloads `version`, verifies it, and puts it together aside: by the
+    /// patches that take the fewest bytes, or the full archive where that is
+    /// better or the patches fail.
     ///
     /// # Errors
     /// [`UpdateError`], the one of the full archive if both ways fail.
@@ -123,9 +124,15 @@ impl<'a> Updater<'a> {
             .as_ref()
             .map(|record| (&record.release.version, record.manifest.tree_hash()));
         match update_plan::plan(&checked.catalog, base, version) {
-            Plan::Chain(patches) => {
-                let record = record.expect("a chain starts from what is installed");
-                match self.stage_chain(checked, version, record.manifest, &patches) {
+            Plan::Patches {
+                patches,
+                bytes,
+                why,
+            } => {
+                let count = patches.len();
+                log::debug!("going by patches ({count}, {bytes} bytes in all): {why}");
+                let record = record.expect("patches start from what is installed");
+                match self.stage_patches(checked, version, record.manifest, &patches) {
                     Ok(staged) => return Ok(staged),
                     // The archive takes no less room, and makes the same tree.
                     Err(e) if e.is_for_good() || e.is_for_room() => return Err(e),
@@ -145,7 +152,7 @@ impl<'a> Updater<'a> {
         })
     }
 
-    fn stage_chain(
+    fn stage_patches(
         &self,
         checked: &UpdateCheck,
         version: &Version,
@@ -162,11 +169,7 @@ impl<'a> Updater<'a> {
         install::prune_downloads(self.layout, &files)?;
         let tree = self.tree_room(checked, version, Some(installed.totals().1));
         self.check_room(version, size, &files, tree)?;
-        let mut before = 0;
-        for (patch, file) in patches.iter().zip(&files) {
-            self.download(checked, &patch.path, &patch.file, file, before)?;
-            before += patch.file.length;
-        }
+        self.download_patches(checked, patches, &files)?;
         let total = installed.totals().1;
         let mut done = 0;
         let mut observer = |bytes: u64| {
@@ -215,7 +218,7 @@ impl<'a> Updater<'a> {
         let installed = installed.map(|record| record.manifest.totals().1);
         let tree = self.tree_room(checked, version, installed);
         self.check_room(version, archive.file.length, files, tree)?;
-        self.download(checked, &archive.path, &archive.file, &file, 0)?;
+        self.download(checked, &archive.path, &archive.file, &file)?;
         // The unpacked size is not known; bundles shrink to about a third.
         let total = archive.file.length.saturating_mul(3);
         let mut done = 0;
@@ -335,20 +338,36 @@ impl<'a> Updater<'a> {
         self.layout.downloads().join(name)
     }
 
-    /// Fetches one target. `before` bytes of the same update were downloaded
-    /// earlier.
+    /// Fetches the patches, some of them at once.
+    fn download_patches(
+        &self,
+        checked: &UpdateCheck,
+        patches: &[&Patch],
+        files: &[PathBuf],
+    ) -> Result<(), UpdateError> {
+        let wanted = patches.iter().zip(files).map(|(patch, file)| Download {
+            path: &patch.path,
+            target: &patch.file,
+            to: file,
+        });
+        let wanted: Vec<Download> = wanted.collect();
+        let consistent = checked.consistent_snapshot;
+        let tell = &mut |received| (self.tell)(Event::Downloaded(received));
+        Ok(self.repository.download_all(&wanted, consistent, tell)?)
+    }
+
+    /// Fetches one target.
     pub(super) fn download(
         &self,
         checked: &UpdateCheck,
         path: &str,
         target: &TargetFile,
         to: &Path,
-        before: u64,
     ) -> Result<(), UpdateError> {
         let consistent = checked.consistent_snapshot;
         self.repository
             .download(path, target, consistent, to, &mut |received| {
-                (self.tell)(Event::Downloaded(before + received));
+                (self.tell)(Event::Downloaded(received));
             })?;
         Ok(())
     }

@@ -17,9 +17,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the targets that the next patches start from: of each application
-/// the newest release of each kind.
+/// the newest releases of each kind, as many as `patch_from` says.
 pub(super) fn needed(project: &Project, entries: &Entries) -> BTreeSet<String> {
-    let mut newest: BTreeMap<(String, Channel), (Version, String)> = BTreeMap::new();
+    let mut releases: BTreeMap<(String, Channel), Vec<(Version, String)>> = BTreeMap::new();
     for path in entries.keys() {
         let Some(target) = TargetName::parse(path) else {
             continue;
@@ -28,17 +28,14 @@ pub(super) fn needed(project: &Project, entries: &Entries) -> BTreeSet<String> {
             continue;
         }
         let channel = Channel::of(&target.version);
-        let known = newest.entry((target.name, channel));
-        let this = (target.version, path.clone());
-        known
-            .and_modify(|known| {
-                if this > *known {
-                    *known = this.clone();
-                }
-            })
-            .or_insert(this);
+        let known = releases.entry((target.name, channel)).or_default();
+        known.push((target.version, path.clone()));
     }
-    newest.into_values().map(|(_, path)| path).collect()
+    let newest = releases.into_values().flat_map(|mut releases| {
+        releases.sort();
+        releases.into_iter().rev().take(project.settings.patch_from)
+    });
+    newest.map(|(_, path)| path).collect()
 }
 
 /// Fetches the targets of `kept` that are wanted, not here, and there.
