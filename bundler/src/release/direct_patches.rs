@@ -2,9 +2,9 @@
 //! for those who come back after a while. Each is an offer only, so what
 //! stands in its way is told, and the release does without.
 
+use super::ReleaseError;
 use super::new_release::DirectPatch;
-use super::patching::{self, Bases, Making, Patches, Release, TOO_LARGE};
-use super::{ReleaseError, patching::make_per_file};
+use super::patching::{self, Bases, Made, Making, Patches, Release, TOO_LARGE, make_per_file};
 use indicatif::HumanDuration;
 use notsotuf_stub::bundle::patch::{Format, PatchError};
 use notsotuf_stub::bundle::unpack::ArchiveError;
@@ -48,15 +48,16 @@ pub(super) fn make(
     // What differs from the release before differs from older ones, too.
     let in_vain = first.why_none.as_deref() == Some(TOO_LARGE);
     for base in &bases.direct {
-        let made = match in_vain {
-            true => Err(LeftOut::TooLarge),
-            false => direct_patch(bases, base, making, format)?,
+        let made = if in_vain {
+            Err(LeftOut::TooLarge)
+        } else {
+            direct_patch(bases, base, making, format)?
         };
         let from = base.version.clone();
         let made = match made {
-            Ok((file, path, entry, size)) => {
-                direct.files.push((file, path.clone(), entry));
-                Ok((path, size))
+            Ok((made, path)) => {
+                direct.files.push((made.file, path.clone(), made.entry));
+                Ok((path, made.size))
             }
             Err(LeftOut::TooLarge) => Err(TOO_LARGE.into()),
             Err(LeftOut::Failed(why)) => {
@@ -70,13 +71,13 @@ pub(super) fn make(
     Ok(direct)
 }
 
-/// Makes one, or says why it is left out.
+/// Makes one, to be published under a target path, or says why it is left out.
 fn direct_patch(
     bases: &Bases,
     base: &Release,
     making: &Making,
     format: Format,
-) -> Result<Result<(PathBuf, String, Value, u64), LeftOut>, ReleaseError> {
+) -> Result<Result<(Made, String), LeftOut>, ReleaseError> {
     let failed = |why: String| Ok(Err(LeftOut::Failed(why)));
     if making.budget.is_spent() {
         let time = HumanDuration(making.within);
@@ -116,5 +117,5 @@ fn direct_patch(
     }
     let from = base.version.clone();
     let path = bases.target(TargetKind::DirectPatch { from });
-    Ok(Ok((made.file, path, made.entry, made.size)))
+    Ok(Ok((made, path)))
 }

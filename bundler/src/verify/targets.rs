@@ -103,7 +103,7 @@ impl TargetCheck<'_> {
         };
         let signed = PatchCustom::of(&file.custom.value()).from;
         if signed.as_ref() != Some(from) {
-            let signed = signed.map_or("no version".into(), |signed| signed.to_string());
+            let signed = signed.map_or_else(|| "no version".into(), |signed| signed.to_string());
             self.report.problems.push(format!(
                 "{path}: its name says that it leads from {from}, what is signed says {signed}: \
                  clients skip it"
