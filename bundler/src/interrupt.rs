@@ -175,14 +175,14 @@ mod system {
 #[cfg(windows)]
 mod system {
     /// Waits for Ctrl-C, which the programs that were started get, too.
-    pub struct Signals(Option<tokio::signal::windows::CtrlC>);
+    pub(super) struct Signals(Option<tokio::signal::windows::CtrlC>);
 
     impl Signals {
-        pub fn new() -> Self {
+        pub(super) fn new() -> Self {
             Signals(tokio::signal::windows::ctrl_c().ok())
         }
 
-        pub async fn wait(self) -> i32 {
+        pub(super) async fn wait(self) -> i32 {
             const INTERRUPT: i32 = 2;
             if let Some(mut signal) = self.0
                 && signal.recv().await.is_some()
@@ -193,7 +193,7 @@ mod system {
         }
     }
 
-    pub fn terminate(_: u32) {}
+    pub(super) fn terminate(_: u32) {}
 }
 
 /// Remembers the terminal, whose echo is off while a passphrase is typed.

@@ -58,7 +58,7 @@ pub(super) fn too_open(path: &Path) -> Result<Option<u32>, fs::FsError> {
     Ok((found.is_file() && mine && mode & 0o077 != 0).then_some(mode))
 }
 #[cfg(not(unix))]
-pub fn too_open(_: &Path) -> Result<Option<u32>, fs::FsError> {
+pub(super) fn too_open(_: &Path) -> Result<Option<u32>, fs::FsError> {
     // Windows has lists of who may do what, which folders of users close.
     Ok(None)
 }

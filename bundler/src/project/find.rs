@@ -42,6 +42,6 @@ pub(super) fn is_trusted(settings: &Path, current: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-pub fn is_trusted(_: &Path, _: &Path) -> bool {
+pub(super) fn is_trusted(_: &Path, _: &Path) -> bool {
     true
 }
