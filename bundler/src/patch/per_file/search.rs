@@ -4,6 +4,7 @@
 
 use super::budget::Budget;
 use libsais::SuffixArrayConstruction;
+use notsotuf_stub::bundle::common_prefix;
 use rayon::prelude::*;
 
 /// New files are searched in pieces of this size, on all cores. A constant,
@@ -113,7 +114,8 @@ impl<'a> Index<'a> {
             let at = self.suffixes[middle] as usize;
             let known = low_common.min(high_common);
             let suffix = &self.old[at..];
-            let common = known + common(&suffix[known.min(suffix.len())..], &wanted[known..]);
+            let common =
+                known + common_prefix(&suffix[known.min(suffix.len())..], &wanted[known..]);
             if common > best.1 {
                 best = (at, common);
             }
@@ -132,23 +134,6 @@ impl<'a> Index<'a> {
 
 fn bucket(bytes: &[u8]) -> usize {
     usize::from(bytes[0]) << 8 | usize::from(bytes[1])
-}
-
-/// How many bytes are the same from the beginning on.
-fn common(one: &[u8], other: &[u8]) -> usize {
-    let length = one.len().min(other.len());
-    let (one, other) = (&one[..length], &other[..length]);
-    let mut at = 0;
-    for (a, b) in one.chunks_exact(8).zip(other.chunks_exact(8)) {
-        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        let difference = word(a) ^ word(b);
-        if difference != 0 {
-            return at + (difference.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let rest = one[at..].iter().zip(&other[at..]);
-    at + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// A piece of the new file.
@@ -234,7 +219,7 @@ impl Piece<'_> {
                 &self.index.old[last.old + (at - last.new)..],
                 &self.new[at..],
             );
-            return Some(common(old, new));
+            return Some(common_prefix(old, new));
         }
         (right >= RIGHT).then_some(WINDOW / 2)
     }
@@ -308,7 +293,9 @@ mod tests {
         let index = Index::new(&old);
         for from in (0..1990).step_by(13) {
             for wanted in [&old[from..], &[&old[from..from + 9], b"\x09"].concat()[..]] {
-                let naive = (0..old.len()).map(|at| common(&old[at..], wanted)).max();
+                let naive = (0..old.len())
+                    .map(|at| common_prefix(&old[at..], wanted))
+                    .max();
                 let (at, length) = index.longest(wanted);
                 assert_eq!(Some(length), naive);
                 assert_eq!(old[at..at + length], wanted[..length]);

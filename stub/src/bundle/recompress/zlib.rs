@@ -6,6 +6,7 @@
 //! Gailly and Mark Adler (<https://zlib.net>), written anew; its names for the
 //! parameters of the levels are kept: good, lazy, nice, chain.
 
+use crate::bundle::common_prefix::common_prefix;
 use crate::bundle::recompress::bits::BitWriter;
 use crate::bundle::recompress::huffman::{
     BlockCodes, Codes, DISTANCES, END, LITERALS, distance_code, length_code,
@@ -260,7 +261,7 @@ impl Deflater {
         loop {
             let other = &window[candidate..candidate + MAX_MATCH];
             if other[best - 1..=best] == end && other[..2] == scan[..2] {
-                let length = common(scan, other);
+                let length = common_prefix(scan, other);
                 if length > best {
                     self.match_start = candidate;
                     best = length;
@@ -344,19 +345,4 @@ fn send(symbols: &[(u16, u8)], literals: &Codes, distances: &Codes, out: &mut Bi
         out.put(bits, count);
     }
     literals.send(END, out);
-}
-
-/// Counts the bytes that are the same from the beginning on.
-fn common(one: &[u8], other: &[u8]) -> usize {
-    let mut at = 0;
-    for (a, b) in one.chunks_exact(8).zip(other.chunks_exact(8)) {
-        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        let difference = word(a) ^ word(b);
-        if difference != 0 {
-            return at + (difference.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let rest = one[at..].iter().zip(&other[at..]);
-    at + rest.take_while(|(a, b)| a == b).count()
 }
