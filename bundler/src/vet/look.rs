@@ -2,6 +2,7 @@
 
 use super::key_forms::{self, Key};
 use crate::pack::archive::{Item, mode};
+use crate::patch::members::carchive::COOKIE;
 use memchr::memmem;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::stub_version;
@@ -15,9 +16,8 @@ const CHUNK: usize = 1 << 20;
 /// What of a chunk is looked at again with the next: a key of 16384 bits has
 /// 13 kB.
 const OVERLAP: usize = 16 << 10;
-/// What PyInstaller puts before the end of an archive (its `CArchiveWriter`).
-const COOKIE: &[u8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
-/// A signature may follow it.
+/// How far before the end PyInstaller's cookie may be: a signature may follow
+/// it.
 const COOKIE_PLACE: u64 = 1 << 20;
 
 /// Says what kind of program a file is.

@@ -6,7 +6,8 @@
 use super::{Member, big, bytes, pyz};
 use notsotuf_stub::bundle::patch::parts::Packing;
 
-const COOKIE: &[u8; 8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
+/// Marks the end of what PyInstaller appended.
+pub(crate) const COOKIE: &[u8; 8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
 const COOKIE_SIZE: usize = 88;
 /// Counts the bytes of an entry of the table before the name: its length,
 /// offset, stored and plain size, whether it is compressed, and its kind.

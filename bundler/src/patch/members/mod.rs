@@ -4,7 +4,7 @@
 //! Nothing needs to be right here: a member is used only if it inflates, and
 //! only if the stub's own code compresses it again to the same bytes.
 
-mod carchive;
+pub(crate) mod carchive;
 mod pyz;
 mod zip;
 
