@@ -5,7 +5,7 @@ use super::budget::Budget;
 use crate::patch::members::{self, Member};
 use notsotuf_stub::bundle::patch::marshal::{Layout, MarshalPredictor, Module, Walker};
 use notsotuf_stub::bundle::patch::parts::Packing;
-use notsotuf_stub::bundle::patch::{MAX_PLAIN_RATIO, MEMORY, MIN_PLAIN};
+use notsotuf_stub::bundle::patch::{MAX_PLAIN_RATIO, MEMORY, most_plain};
 use notsotuf_stub::bundle::recompress::{Compressor, Recipe, Recompressor};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -43,7 +43,6 @@ pub(super) fn changed(old: &[u8], new: &[u8], budget: Budget) -> Changed {
         return changed;
     }
     // What is in both files is copied as it is, wherever it went.
-    let contents = |file, members: &[Member]| -> HashSet<&[u8]> { set(file, members) };
     let (old_contents, new_contents) = (contents(old, &old_members), contents(new, &new_members));
     changed.reordered = old != new
         && new_contents.is_subset(&old_contents)
@@ -90,7 +89,7 @@ fn order(members: &[Member]) -> Vec<&str> {
     members.iter().map(|member| &member.name[..]).collect()
 }
 
-fn set<'a>(file: &'a [u8], members: &[Member]) -> HashSet<&'a [u8]> {
+fn contents<'a>(file: &'a [u8], members: &[Member]) -> HashSet<&'a [u8]> {
     let content = |member: &Member| &file[member.stored.clone()];
     members.iter().map(content).collect()
 }
@@ -99,9 +98,7 @@ fn set<'a>(file: &'a [u8], members: &[Member]) -> HashSet<&'a [u8]> {
 /// and those that are gone.
 fn add_old(changed: &mut Changed, old: &[u8], members: Vec<Member>, new_contents: &HashSet<&[u8]>) {
     let flat: HashSet<&str> = changed.flat.iter().map(String::as_str).collect();
-    let mut most = (old.len() as u64)
-        .saturating_mul(MAX_PLAIN_RATIO)
-        .saturating_add(MIN_PLAIN);
+    let mut most = most_plain(old.len() as u64);
     let mut found = Vec::new();
     for member in members {
         let stored = &old[member.stored.clone()];

@@ -68,6 +68,12 @@ pub const MAX_PLAIN_RATIO: u64 = 64;
 /// Adds so many bytes to that limit.
 pub const MIN_PLAIN: u64 = 1 << 20;
 
+/// Returns how many plain bytes the members of a file of `size` bytes may have.
+pub fn most_plain(size: u64) -> u64 {
+    size.saturating_mul(MAX_PLAIN_RATIO)
+        .saturating_add(MIN_PLAIN)
+}
+
 /// Limits the bytes of the header: its first and last parts, and the entry of
 /// each stream.
 pub(super) const MAX_HEADER: usize = 8 + STREAMS * (2 + 10 + 10);

@@ -2,7 +2,7 @@
 
 use crate::bundle::patch::PatchError;
 use crate::bundle::patch::budget::Budget;
-use crate::bundle::patch::format::{MAX_PLAIN_RATIO, MIN_PLAIN, unzigzag};
+use crate::bundle::patch::format::{most_plain, unzigzag};
 use crate::bundle::patch::input_stream::Stream;
 use crate::bundle::patch::marshal::Module;
 use crate::bundle::patch::parts::{MAX_OLD_FILES, OldFile, Packing, Part, Prediction, Unit};
@@ -44,9 +44,7 @@ impl Stream {
             }
             pieces.push(None);
         }
-        let most = size
-            .saturating_mul(MAX_PLAIN_RATIO)
-            .saturating_add(MIN_PLAIN);
+        let most = most_plain(size);
         let (mut next, mut total) = (0, 0u64);
         let mut parts = Vec::new();
         for _ in 0..self.number()? {

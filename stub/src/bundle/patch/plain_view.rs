@@ -1,7 +1,7 @@
 //! Reads old files as if their members were not compressed.
 
 use crate::bundle::patch::error::PatchError;
-use crate::bundle::patch::format::{MAX_DIFF_SIZE, MAX_PLAIN_RATIO, MIN_PLAIN};
+use crate::bundle::patch::format::{MAX_DIFF_SIZE, most_plain};
 use crate::bundle::patch::parts::{OldFile, Packing, Unit};
 use crate::fs::{self, FsError};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -85,11 +85,8 @@ impl PlainView {
             .metadata()
             .map_err(|e| FsError::new("inspect", path, e))?
             .len();
-        let most = length
-            .saturating_mul(MAX_PLAIN_RATIO)
-            .saturating_add(MIN_PLAIN);
         let plain = units.iter().map(|unit| unit.size);
-        if plain.fold(0, u64::saturating_add) > most {
+        if plain.fold(0, u64::saturating_add) > most_plain(length) {
             return Err(PatchError::Malformed("an old file holds too much"));
         }
         let mut at = 0;
