@@ -119,11 +119,12 @@ impl TreeOverlay {
                     .iter()
                     .map(|file| Ok((self.old(&file.path)?.path, file)));
                 let old = old.collect::<Result<Vec<_>, PatchError>>()?;
-                let work = built.parent().unwrap_or(built);
-                let view = PlainView::open(&old, work, observer)?;
+                // Before anything is inflated for it.
                 if *size > MAX_DIFF_SIZE {
                     return Err(PatchError::Malformed("a file is too large to be patched"));
                 }
+                let work = built.parent().unwrap_or(built);
+                let view = PlainView::open(&old, work, observer)?;
                 let mut out = Output::create(built, *size, *mode, observer)?;
                 rebuild(&view, parts, source, &mut out)?;
                 let (size, sha256) = (*size, out.finish()?);
