@@ -1,4 +1,4 @@
-//! `--updater check`.
+//! Answers `--updater check`.
 
 use crate::clock::now;
 use crate::install::Layout;

@@ -1,4 +1,4 @@
-//! What a command has to say, as text and as JSON.
+//! Writes what a command has to say, as text and as JSON.
 
 use crate::failure::FailureKind;
 use crate::install::release_notes::Note;

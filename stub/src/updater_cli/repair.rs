@@ -1,4 +1,4 @@
-//! `--updater repair`.
+//! Answers `--updater repair`.
 
 use crate::clock::now;
 use crate::install::Layout;

@@ -1,4 +1,4 @@
-//! `--updater rollback`.
+//! Answers `--updater rollback`.
 
 use crate::clock::now;
 use crate::install::Layout;

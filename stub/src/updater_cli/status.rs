@@ -1,4 +1,4 @@
-//! `--updater status`.
+//! Answers `--updater status`.
 
 use crate::http::shown;
 use crate::install::release_notes::{self, Note};

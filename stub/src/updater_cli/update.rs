@@ -1,4 +1,4 @@
-//! `--updater update` and `--updater stage`.
+//! Answers `--updater update` and `--updater stage`.
 
 use crate::clock::now;
 use crate::fs;

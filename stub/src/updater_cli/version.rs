@@ -1,4 +1,4 @@
-//! `--updater version`.
+//! Answers `--updater version`.
 
 use crate::install::Layout;
 use crate::safe_text::Lines;
