@@ -2,10 +2,9 @@
 
 use super::budget::Budget;
 use super::container;
-use super::program;
 use super::search::{Match, search};
 use super::streams::{Runs, number, zigzag};
-use super::view::View;
+use super::view::{self, View};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use notsotuf_stub::bundle::patch::parts::{Part, Prediction, Unit};
@@ -82,10 +81,7 @@ pub(super) fn difference(
     if matches.len() as u64 >= MAX_COVERS || budget.is_spent() {
         return None;
     }
-    let prediction = match program::references(old, new) {
-        Some(references) => Prediction::Native(Box::new(references)),
-        None => Prediction::Nothing,
-    };
+    let prediction = view::native(old, new);
     let sides = Sides {
         old,
         new,
@@ -178,7 +174,7 @@ fn part(sides: &Sides, matches: &[Match], prediction: Prediction) -> (FileDiff, 
     (found.runs, found.differences) = differences(sides, matches, &covers, &nothing);
     let described = match &prediction {
         Prediction::Nothing => return (found, nothing),
-        Prediction::Native(references) => 20 + references.regions.len() * 6,
+        Prediction::Native(references) => described(references),
         Prediction::Marshal(_) => 1,
     };
     let (runs, differences) = differences(sides, matches, &covers, &prediction);
@@ -311,12 +307,14 @@ impl FileDiff {
 
     fn estimate(&self) -> usize {
         let parts = [&self.covers, &self.runs, &self.differences, &self.literals];
-        let described = self
-            .references
-            .as_ref()
-            .map_or(0, |r| 20 + r.regions.len() * 6);
+        let described = self.references.as_ref().map_or(0, described);
         described + parts.into_iter().map(|part| estimate(part)).sum::<usize>()
     }
+}
+
+/// Estimates what a description of references takes in a patch.
+fn described(references: &References) -> usize {
+    20 + references.regions.len() * 6
 }
 
 /// About how large this is when compressed.

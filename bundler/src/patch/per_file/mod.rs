@@ -189,19 +189,23 @@ pub(crate) fn explain(
             Content::Diff(diff) => members(diff, format).map_err(written)?,
             _ => Vec::new(),
         };
-        let content = std::slice::from_ref(content);
-        let streams =
-            pack::pack(&operation, content, format, Budget::UNLIMITED).map_err(written)?;
         parts.push(Part {
             path: (*path).to_owned(),
             what,
-            bytes: streams.iter().map(|stream| stream.data.len() as u64).sum(),
+            bytes: packed_size(&operation, content, format).map_err(written)?,
             size: step.size(new.manifest),
             members,
         });
     }
     bar.finish_and_clear();
     Ok((summary, parts))
+}
+
+/// Counts what one file or member takes in a patch, compressed by itself.
+fn packed_size(operation: &[u8], content: &Content, format: Format) -> io::Result<u64> {
+    let content = std::slice::from_ref(content);
+    let streams = pack::pack(operation, content, format, Budget::UNLIMITED)?;
+    Ok(streams.iter().map(|stream| stream.data.len() as u64).sum())
 }
 
 /// Lists the members of a file that were looked into, and those that could not
@@ -213,15 +217,14 @@ fn members(diff: &FileDiff, format: Format) -> io::Result<Vec<MemberPart>> {
     };
     for (n, (part, name)) in parts.parts.iter().zip(&parts.names).enumerate() {
         let Some(name) = name else { continue };
-        let content = [Content::Diff(Box::new(diff.of_part(parts, n)))];
-        let streams = pack::pack(&[], &content, format, Budget::UNLIMITED)?;
+        let content = Content::Diff(Box::new(diff.of_part(parts, n)));
         members.push(MemberPart {
             name: name.clone(),
             how: match part.recipe {
                 None => "stored".into(),
                 Some(recipe) => recipe.to_string(),
             },
-            bytes: Some(streams.iter().map(|stream| stream.data.len() as u64).sum()),
+            bytes: Some(packed_size(&[], &content, format)?),
             size: part.size,
         });
     }

@@ -199,6 +199,11 @@ fn prediction(old: &[u8], new: &[u8]) -> Prediction {
     if let Some(known) = container::modules(old, new) {
         return Prediction::Marshal(known);
     }
+    native(old, new)
+}
+
+/// Returns how a program can be predicted from the one before.
+pub(super) fn native(old: &[u8], new: &[u8]) -> Prediction {
     match program::references(old, new) {
         Some(references) => Prediction::Native(Box::new(references)),
         None => Prediction::Nothing,
