@@ -2,5 +2,6 @@
 //! clients of tufup.
 
 pub(crate) mod bsdiff4;
+mod bytes;
 pub(crate) mod members;
 pub(crate) mod per_file;

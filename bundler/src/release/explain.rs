@@ -69,7 +69,7 @@ pub(crate) fn explain(
     let format = project.settings.patch_format.per_file();
     let format = format.unwrap_or(Format::Two);
     let bar = |n| progress.bar("comparing", n);
-    let (summary, parts) = per_file::explain(old, new, format, bar)?;
+    let (summary, parts) = per_file::explain(old, new, format, work.path(), bar)?;
     Ok(PatchReport {
         from: from.clone(),
         summary,

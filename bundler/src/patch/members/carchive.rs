@@ -3,7 +3,8 @@
 //! The format is that of `PyInstaller/archive/writers.py`: members, a table of
 //! them, and a cookie that says where both are.
 
-use super::{Member, big, bytes, pyz};
+use super::{Member, big, bytes, pyz, table};
+use crate::patch::bytes::Bytes;
 use notsotuf_stub::bundle::patch::parts::Packing;
 
 /// Marks the end of what PyInstaller appended.
@@ -15,21 +16,24 @@ const ENTRY_SIZE: usize = 18;
 /// Marks the archive of modules.
 const PYZ: u8 = b'z';
 
-pub(super) fn members(file: &[u8]) -> Option<Vec<Member>> {
+pub(super) fn members(file: &Bytes) -> Option<Vec<Member>> {
     // It may be followed by a signature.
-    let at = memchr::memmem::rfind(file, COOKIE)?;
-    let start = (at + COOKIE_SIZE).checked_sub(big(file, at + 8)?)?;
-    let table = start.checked_add(big(file, at + 12)?)?;
-    let table = bytes(file, table, big(file, at + 16)?)?;
+    let at = file.rfind(COOKIE).ok()??;
+    let cookie = bytes(file, at, COOKIE_SIZE.min(file.len() - at))?;
+    let start = (at + COOKIE_SIZE).checked_sub(big(&cookie, 8)?)?;
+    let entries = start.checked_add(big(&cookie, 12)?)?;
+    let entries = table(file, entries, big(&cookie, 16)?)?;
     let mut found = Vec::new();
-    let mut rest = table;
+    let mut rest = &entries[..];
     while !rest.is_empty() {
         let length = big(rest, 0)?;
         let entry = rest.get(..length).filter(|_| length >= ENTRY_SIZE)?;
         rest = &rest[length..];
         let offset = start.checked_add(big(entry, 4)?)?;
         let stored = offset..offset.checked_add(big(entry, 8)?)?;
-        let content = file.get(stored.clone())?;
+        if stored.end > file.len() {
+            return None;
+        }
         let name = entry[ENTRY_SIZE..].split(|byte| *byte == 0).next()?;
         let name = String::from_utf8_lossy(name).into_owned();
         let packing = if entry[16] == 0 {
@@ -38,7 +42,11 @@ pub(super) fn members(file: &[u8]) -> Option<Vec<Member>> {
             Packing::Zlib
         };
         if entry[17] == PYZ && packing == Packing::Stored {
-            found.extend(pyz::members(content, &name, stored.start));
+            found.extend(pyz::members(
+                &file.slice(stored.clone()),
+                &name,
+                stored.start,
+            ));
         } else {
             found.push(Member {
                 name,

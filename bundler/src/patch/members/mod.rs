@@ -8,8 +8,13 @@ pub(crate) mod carchive;
 mod pyz;
 mod zip;
 
+use crate::patch::bytes::Bytes;
 use notsotuf_stub::bundle::patch::parts::Packing;
+use std::borrow::Cow;
 use std::ops::Range;
+
+/// Tables that are larger are not looked at.
+const MAX_TABLE: usize = 32 << 20;
 
 /// Describes a stretch of a file that holds one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +30,7 @@ pub(crate) struct Member {
 
 /// Finds the members of a file, in its order and apart from each other; none if
 /// it is no container that is known.
-pub(crate) fn find(file: &[u8]) -> Vec<Member> {
+pub(crate) fn find(file: &Bytes) -> Vec<Member> {
     let mut members = carchive::members(file).unwrap_or_default();
     if members.is_empty() {
         members = zip::members(file).unwrap_or_default();
@@ -44,19 +49,25 @@ pub(crate) fn find(file: &[u8]) -> Vec<Member> {
 }
 
 /// Returns the bytes at a place of a file; `None` if it does not have all of
-/// them.
-fn bytes(file: &[u8], at: usize, size: usize) -> Option<&[u8]> {
-    file.get(at..at.checked_add(size)?)
+/// them, or cannot be read.
+fn bytes(file: &Bytes, at: usize, size: usize) -> Option<Cow<'_, [u8]>> {
+    let end = at.checked_add(size).filter(|end| *end <= file.len())?;
+    file.get(at..end).ok()
 }
 
-fn big(file: &[u8], at: usize) -> Option<usize> {
-    let bytes = bytes(file, at, 4)?.try_into().ok()?;
-    usize::try_from(u32::from_be_bytes(bytes)).ok()
+/// Returns a table, if it is not too large.
+fn table(file: &Bytes, at: usize, size: usize) -> Option<Cow<'_, [u8]>> {
+    (size <= MAX_TABLE).then(|| bytes(file, at, size))?
 }
 
-fn little(file: &[u8], at: usize, size: usize) -> Option<usize> {
-    let bytes = bytes(file, at, size)?.iter().rev();
-    Some(bytes.fold(0, |value, &byte| value << 8 | usize::from(byte)))
+fn big(bytes: &[u8], at: usize) -> Option<usize> {
+    let number = bytes.get(at..)?.first_chunk()?;
+    usize::try_from(u32::from_be_bytes(*number)).ok()
+}
+
+fn little(bytes: &[u8], at: usize, size: usize) -> Option<usize> {
+    let number = bytes.get(at..at.checked_add(size)?)?.iter().rev();
+    Some(number.fold(0, |value, &byte| value << 8 | usize::from(byte)))
 }
 
 #[cfg(test)]

@@ -3,22 +3,25 @@
 //! `PYZ\0`, four bytes of Python's, the place of the table (big-endian), the
 //! modules, and the table: a marshalled list of `(name, (kind, place, size))`.
 
-use super::{Member, big, bytes, little};
+use super::{Member, big, bytes, little, table};
+use crate::patch::bytes::Bytes;
 use notsotuf_stub::bundle::patch::parts::Packing;
 
 /// Lists the members of the archive `pyz`, which is called `name` and begins at
 /// `start` of its file. The table is one of them.
-pub(super) fn members(pyz: &[u8], name: &str, start: usize) -> Vec<Member> {
+pub(super) fn members(pyz: &Bytes, name: &str, start: usize) -> Vec<Member> {
     let mut found = Vec::new();
-    let Some(at) = bytes(pyz, 0, 4)
-        .filter(|magic| magic == b"PYZ\0")
-        .and_then(|_| big(pyz, 8))
-    else {
+    let head = bytes(pyz, 0, 12).filter(|head| head.starts_with(b"PYZ\0"));
+    let Some(at) = head.and_then(|head| big(&head, 8)) else {
+        return found;
+    };
+    let size = pyz.len().checked_sub(at);
+    let Some(listed) = size.and_then(|size| table(pyz, at, size)) else {
         return found;
     };
     let mut table = Table {
-        pyz,
-        at,
+        bytes: &listed,
+        at: 0,
         counted: Vec::new(),
     };
     found.push(Member {
@@ -65,7 +68,7 @@ enum Token {
 
 /// Reads the table, as marshalled objects one after the other.
 struct Table<'a> {
-    pyz: &'a [u8],
+    bytes: &'a [u8],
     at: usize,
     /// Those that later ones refer to, by number.
     counted: Vec<Token>,
@@ -73,7 +76,7 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn next(&mut self) -> Option<Token> {
-        let first = *self.pyz.get(self.at)?;
+        let first = *self.bytes.get(self.at)?;
         self.at += 1;
         let token = match first & 0x7f {
             b'z' | b'Z' => self.text(1)?,
@@ -95,15 +98,16 @@ impl Table<'_> {
     }
 
     fn number(&mut self, size: usize) -> Option<usize> {
-        let number = little(self.pyz, self.at, size)?;
+        let number = little(self.bytes, self.at, size)?;
         self.at += size;
         Some(number)
     }
 
     fn text(&mut self, size: usize) -> Option<Token> {
         let length = self.number(size)?;
-        let text = bytes(self.pyz, self.at, length)?;
-        self.at += length;
+        let end = self.at.checked_add(length)?;
+        let text = self.bytes.get(self.at..end)?;
+        self.at = end;
         Some(Token::Text(String::from_utf8_lossy(text).into_owned()))
     }
 }

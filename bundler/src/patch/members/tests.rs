@@ -1,6 +1,10 @@
 use super::samples::{ARCHIVE, Zip, carchive, deflate, pyz, zlib};
 use super::*;
 
+fn find(file: &[u8]) -> Vec<Member> {
+    super::find(&file.to_vec().into())
+}
+
 fn inflated(stored: &[u8], packing: Packing) -> Vec<u8> {
     use std::io::Read;
     let mut plain = Vec::new();

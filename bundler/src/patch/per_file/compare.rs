@@ -4,13 +4,18 @@ use super::budget::Budget;
 use super::error::DiffError;
 use super::steps::{Content, Step};
 use super::tree::Tree;
+use super::work::{Gate, Work};
+use crate::patch::bytes::Scratch;
 use indicatif::ProgressBar;
 use notsotuf_stub::bundle::patch::Format;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 
-/// Limits the memory that comparing files at the same time may take. One file
-/// that takes more by itself is compared alone.
-pub(super) const MEMORY: u64 = 220 << 20;
+/// Limits the memory that files which are compared at the same time may take.
+pub(super) const MEMORY: u64 = 64 << 20;
+
+/// Limits the memory that searches at the same time may take.
+const SEARCH_MEMORY: u64 = 120 << 20;
 
 /// Compares the files of all steps, several at a time, the largest first.
 pub(super) fn compare(
@@ -19,7 +24,7 @@ pub(super) fn compare(
     new: Tree,
     format: Format,
     budget: Budget,
-    bar: &ProgressBar,
+    (scratch, bar): (&Scratch, &ProgressBar),
 ) -> Result<Vec<Content>, DiffError> {
     let mut order: Vec<usize> = (0..steps.len()).collect();
     order.sort_by_key(|&n| std::cmp::Reverse(steps[n].memory(old.manifest, new.manifest)));
@@ -31,17 +36,34 @@ pub(super) fn compare(
     });
     let freed = Condvar::new();
     let done: Mutex<Vec<(usize, Content)>> = Mutex::default();
+    let gate = Gate::new(SEARCH_MEMORY);
     let work = || -> Result<(), DiffError> {
         while let Some((index, memory)) = take(&queue, &freed, |n| {
             steps[n].memory(old.manifest, new.manifest)
         }) {
-            let content = steps[index].content(old, new, format, budget);
+            let told = AtomicU64::new(0);
+            let size = steps[index].size(new.manifest);
+            let progress = |bytes: u64| {
+                let before = told.fetch_add(bytes, Ordering::Relaxed);
+                bar.inc(bytes.min(size.saturating_sub(before)));
+            };
+            let content = steps[index].content(
+                old,
+                new,
+                &Work {
+                    scratch,
+                    budget,
+                    gate: &gate,
+                    format,
+                    progress: &progress,
+                },
+            );
+            progress(size);
             let mut queue = queue.lock().expect("no thread panics");
             queue.free += memory;
             queue.failed |= content.is_err();
             drop(queue);
             freed.notify_all();
-            bar.inc(steps[index].size(new.manifest));
             done.lock()
                 .expect("no thread panics")
                 .push((index, content?));

@@ -1,6 +1,7 @@
 //! Makes patches in the per-file format, which `docs/reference/patch-format.md`
 //! describes.
 
+mod blocks;
 mod budget;
 mod compare;
 mod container;
@@ -14,6 +15,8 @@ mod steps;
 mod streams;
 mod tree;
 mod view;
+mod windows;
+mod work;
 
 pub(crate) use budget::Budget;
 use encode::FileDiff;
@@ -21,6 +24,7 @@ pub(crate) use error::DiffError;
 use steps::{Content, Step, plan};
 pub(crate) use tree::{Summary, Tree};
 
+use crate::patch::bytes::Scratch;
 use indicatif::ProgressBar;
 use notsotuf_stub::bundle::patch::Format;
 use notsotuf_stub::fs;
@@ -70,7 +74,8 @@ pub(crate) fn diff(
     };
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
-    let contents = compare::compare(&steps, old, new, format, budget, &bar)?;
+    let scratch = Scratch::new_in(patch.parent().unwrap_or(Path::new(".")))?;
+    let contents = compare::compare(&steps, old, new, format, budget, (&scratch, &bar))?;
     let noticed = noticed(&steps, &contents);
     let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut operations = Vec::new();
@@ -78,7 +83,7 @@ pub(crate) fn diff(
     for (step, content) in steps.iter().zip(&contents) {
         step.write(new.manifest, content, &mut operations, &mut summary);
     }
-    let parts = pack::pack(&operations, &contents, format, budget).map_err(written)?;
+    let parts = pack::pack(&operations, &contents, format, budget, &scratch).map_err(written)?;
     drop(contents);
     let mut file = BufWriter::new(fs::create_new(patch)?);
     streams::write(format.magic(), &parts, &mut file).map_err(written)?;
@@ -155,7 +160,8 @@ pub(crate) struct MemberPart {
     pub size: u64,
 }
 
-/// Compares two trees as [`diff`] does, and tells what the patch would hold.
+/// Compares two trees as [`diff`] does, and tells what the patch would hold. Files
+/// can be written in `folder`.
 ///
 /// # Errors
 /// [`DiffError`].
@@ -163,11 +169,20 @@ pub(crate) fn explain(
     old: Tree,
     new: Tree,
     format: Format,
+    folder: &Path,
     bar: impl FnOnce(u64) -> ProgressBar,
 ) -> Result<(Summary, Vec<Part>), DiffError> {
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
-    let contents = compare::compare(&steps, old, new, format, Budget::UNLIMITED, &bar)?;
+    let scratch = Scratch::new_in(folder)?;
+    let contents = compare::compare(
+        &steps,
+        old,
+        new,
+        format,
+        Budget::UNLIMITED,
+        (&scratch, &bar),
+    )?;
     let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut parts = Vec::new();
     for (step, content) in steps.iter().zip(&contents) {
@@ -186,13 +201,13 @@ pub(crate) fn explain(
             source,
         };
         let members = match content {
-            Content::Diff(diff) => members(diff, format).map_err(written)?,
+            Content::Diff(diff) => members(diff, format, &scratch).map_err(written)?,
             _ => Vec::new(),
         };
         parts.push(Part {
             path: (*path).to_owned(),
             what,
-            bytes: packed_size(&operation, content, format).map_err(written)?,
+            bytes: packed_size(&operation, content, format, &scratch).map_err(written)?,
             size: step.size(new.manifest),
             members,
         });
@@ -202,15 +217,20 @@ pub(crate) fn explain(
 }
 
 /// Counts what one file or member takes in a patch, compressed by itself.
-fn packed_size(operation: &[u8], content: &Content, format: Format) -> io::Result<u64> {
+fn packed_size(
+    operation: &[u8],
+    content: &Content,
+    format: Format,
+    scratch: &Scratch,
+) -> io::Result<u64> {
     let content = std::slice::from_ref(content);
-    let streams = pack::pack(operation, content, format, Budget::UNLIMITED)?;
+    let streams = pack::pack(operation, content, format, Budget::UNLIMITED, scratch)?;
     Ok(streams.iter().map(|stream| stream.data.len() as u64).sum())
 }
 
 /// Lists the members of a file that were looked into, and those that could not
 /// be.
-fn members(diff: &FileDiff, format: Format) -> io::Result<Vec<MemberPart>> {
+fn members(diff: &FileDiff, format: Format, scratch: &Scratch) -> io::Result<Vec<MemberPart>> {
     let mut members = Vec::new();
     let Some(parts) = &diff.parts else {
         return Ok(members);
@@ -224,7 +244,7 @@ fn members(diff: &FileDiff, format: Format) -> io::Result<Vec<MemberPart>> {
                 None => "stored".into(),
                 Some(recipe) => recipe.to_string(),
             },
-            bytes: Some(packed_size(&[], &content, format)?),
+            bytes: Some(packed_size(&[], &content, format, scratch)?),
             size: part.size,
         });
     }

@@ -3,16 +3,22 @@
 use super::budget::{Budget, Timed};
 use super::steps::Content;
 use super::streams;
+use super::work::Gate;
+use crate::patch::bytes::Scratch;
 use notsotuf_stub::bundle::patch::{Format, STREAMS, stream};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Compresses the streams, all at a time.
+/// Limits the memory that compressing may take.
+const MEMORY: u64 = 210 << 20;
+
+/// Compresses the streams, as many at a time as the memory allows.
 pub(super) fn pack(
     operations: &[u8],
     contents: &[Content],
     format: Format,
     budget: Budget,
+    scratch: &Scratch,
 ) -> io::Result<Vec<streams::Packed>> {
     let open = |index: usize| {
         let (mut size, mut readers): (u64, Vec<Box<dyn Read>>) = (0, Vec::new());
@@ -37,19 +43,21 @@ pub(super) fn pack(
                 _ => continue,
             };
             size += bytes.len() as u64;
-            readers.push(Box::new(&bytes[..]));
+            readers.push(Box::new(bytes.reader()));
         }
         readers.reverse();
         (size, Timed(Sequence(readers), budget))
     };
+    let gate = Gate::new(MEMORY);
     let part = |index: usize| -> io::Result<streams::Packed> {
         let (size, content) = open(index);
-        let packed = streams::pack(index, size, content)?;
+        let _taken = gate.take(streams::memory(index, size));
+        let packed = streams::pack(index, size, content, scratch)?;
         if format == Format::One || (packed.data.len() as u64) < size {
             return Ok(packed);
         }
         // Compressing it would only cost time.
-        streams::store(size, open(index).1)
+        streams::store(size, open(index).1, scratch)
     };
     std::thread::scope(|scope| {
         let part = &part;

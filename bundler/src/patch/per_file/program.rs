@@ -1,19 +1,22 @@
 //! Reads where references are from the headers of executables and libraries.
 //! Nothing needs to be right here: what is wrong makes a larger patch.
 
+use crate::patch::bytes::Bytes;
 use notsotuf_stub::bundle::patch::references::{ReferenceKind, References, Region, Segment, Span};
-use object::{Architecture, Object, ObjectSection, ObjectSegment, SectionKind};
+use object::{Architecture, Object, ObjectSection, ObjectSegment, ReadCache, ReadRef, SectionKind};
 
 /// Describes a pair of programs; `None` if they are none, or of a kind of
 /// which nothing is known.
-pub(super) fn references(old: &[u8], new: &[u8]) -> Option<References> {
-    let magic = old.first_chunk::<4>()?;
+pub(super) fn references(old: &Bytes, new: &Bytes) -> Option<References> {
+    let magic = old.get(0..old.len().min(4)).ok()?;
+    let magic = magic.first_chunk::<4>()?;
     let known = magic == b"\x7fELF" || magic.starts_with(b"MZ") || magic[1..] == [0xfa, 0xed, 0xfe];
     if !known && magic != &[0xcf, 0xfa, 0xed, 0xfe] {
         return None;
     }
-    let old = object::File::parse(old).ok()?;
-    let new = object::File::parse(new).ok()?;
+    let (old, new) = (ReadCache::new(old.reader()), ReadCache::new(new.reader()));
+    let old = object::File::parse(&old).ok()?;
+    let new = object::File::parse(&new).ok()?;
     let code = match old.architecture() {
         Architecture::X86_64 => ReferenceKind::X86,
         Architecture::Aarch64 => ReferenceKind::Arm64,
@@ -77,7 +80,7 @@ fn keep_apart(regions: &mut Vec<Region>) {
     });
 }
 
-fn segments(file: &object::File) -> Vec<Segment> {
+fn segments<'data>(file: &object::File<'data, impl ReadRef<'data>>) -> Vec<Segment> {
     let segments = file.segments().map(|segment| {
         let (offset, size) = segment.file_range();
         Segment {

@@ -3,19 +3,29 @@
 //! moved has, and ends where going on would cost more than it saves.
 
 use super::budget::Budget;
+use super::windows;
+use super::work::Work;
+use crate::patch::bytes::Bytes;
 use libsais::SuffixArrayConstruction;
 use notsotuf_stub::bundle::common_prefix;
+use notsotuf_stub::fs::FsError;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// New files are searched in pieces of this size, on all cores. A constant,
 /// as another one gives another patch.
-const PIECE: usize = 4 << 20;
+pub(super) const PIECE: usize = 4 << 20;
+/// Pieces that are in memory at once.
+const AT_ONCE: usize = 4;
+/// Old bytes that are searched at once: larger files are searched in windows.
+/// A constant for the same reason.
+pub(super) const WINDOW: usize = 24 << 20;
 /// A match must be longer by this than what the one before it, prolonged,
 /// would get right.
 const BETTER: usize = 8;
 /// Bytes of which [`RIGHT`] must be right: then no better match is looked for,
 /// since looking is what takes the time.
-const WINDOW: usize = 32;
+const COUNTED: usize = 32;
 const RIGHT: usize = 27;
 
 /// Searches after which the clock is looked at.
@@ -32,33 +42,34 @@ pub(super) struct Match {
     pub length: usize,
 }
 
-/// Returns all matches, in the order of the new file, without overlap there.
-/// Both files must be shorter than 2 GiB. Once the budget is spent, no more are
-/// looked for.
-pub(super) fn search(old: &[u8], new: &[u8], budget: Budget) -> Vec<Match> {
-    let index = Index::new(old);
-    let pieces: Vec<usize> = (0..new.len()).step_by(PIECE).collect();
-    let found: Vec<Vec<Match>> = pieces
-        .into_par_iter()
-        .map(|from| {
-            let piece = &new[from..new.len().min(from + PIECE)];
-            let mut matches = Piece {
-                index: &index,
-                new: piece,
-                budget,
-            }
-            .matches();
-            for found in &mut matches {
-                found.new += from;
-            }
-            matches
-        })
+/// Returns all matches, in the order of the new file, without overlap there, and
+/// how many bytes of it there was no time for. Once the budget is spent, no more
+/// are looked for.
+///
+/// # Errors
+/// The file system's.
+pub(super) fn search(old: &Bytes, new: &Bytes, work: &Work) -> Result<(Vec<Match>, u64), FsError> {
+    if old.len() > WINDOW {
+        return windows::search(old, new, work);
+    }
+    let _taken = work.gate.take(index_memory(old.len()));
+    let text = old.all()?;
+    let pieces: Vec<_> = (0..new.len())
+        .step_by(PIECE)
+        .map(|from| from..new.len().min(from + PIECE))
         .collect();
-    found.concat()
+    let found = Index::new(&text).search(new, &pieces, work.budget)?;
+    Ok((found.concat(), 0))
+}
+
+/// Counts what searching so many old bytes takes in memory: themselves, four
+/// bytes for each, and the new pieces.
+pub(super) fn index_memory(size: usize) -> u64 {
+    5 * size as u64
 }
 
 /// All suffixes of a file, sorted.
-struct Index<'a> {
+pub(super) struct Index<'a> {
     old: &'a [u8],
     suffixes: Vec<i32>,
     /// Where the suffixes begin that start with two certain bytes.
@@ -66,7 +77,8 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn new(old: &'a [u8]) -> Self {
+    /// Sorts the suffixes of bytes that are shorter than 2 GiB.
+    pub(super) fn new(old: &'a [u8]) -> Self {
         let suffixes = SuffixArrayConstruction::for_text(old)
             .in_owned_buffer32()
             .single_threaded()
@@ -89,6 +101,37 @@ impl<'a> Index<'a> {
             suffixes,
             buckets: counts,
         }
+    }
+
+    /// Returns the matches of each of the pieces of a new file, in the order of
+    /// the file. Once the budget is spent, no more are looked for.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn search(
+        &self,
+        new: &Bytes,
+        pieces: &[Range<usize>],
+        budget: Budget,
+    ) -> Result<Vec<Vec<Match>>, FsError> {
+        let one = |range: &Range<usize>| {
+            let mut matches = Piece {
+                index: self,
+                new: &new.get(range.clone())?,
+                budget,
+            }
+            .matches();
+            for found in &mut matches {
+                found.new += range.start;
+            }
+            Ok(matches)
+        };
+        let mut all = Vec::with_capacity(pieces.len());
+        for some in pieces.chunks(AT_ONCE) {
+            let found: Result<Vec<_>, FsError> = some.par_iter().map(one).collect();
+            all.extend(found?);
+        }
+        Ok(all)
     }
 
     /// Returns where the most bytes are as those at the start of `wanted`, and
@@ -212,16 +255,16 @@ impl Piece<'_> {
     /// at a place.
     fn goes_on(&self, last: &Match, at: usize) -> Option<usize> {
         let old = self.index.old.get(last.old + (at - last.new)..)?;
-        let (old, new) = (old.get(..WINDOW)?, self.new[at..].get(..WINDOW)?);
+        let (old, new) = (old.get(..COUNTED)?, self.new[at..].get(..COUNTED)?);
         let right = old.iter().zip(new).filter(|(a, b)| a == b).count();
-        if right == WINDOW {
+        if right == COUNTED {
             let (old, new) = (
                 &self.index.old[last.old + (at - last.new)..],
                 &self.new[at..],
             );
             return Some(common_prefix(old, new));
         }
-        (right >= RIGHT).then_some(WINDOW / 2)
+        (right >= RIGHT).then_some(COUNTED / 2)
     }
 }
 
@@ -283,6 +326,7 @@ fn best_length(right: impl Iterator<Item = bool>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::work;
     use super::*;
 
     #[test]
@@ -321,7 +365,9 @@ mod tests {
         let mut new = [&b[..], &c, &a].concat();
         new[100] ^= 1;
         new[6000] ^= 1;
-        let matches = search(&old, &new, Budget::UNLIMITED);
+        let matches = work::for_tests(Budget::UNLIMITED, |work| {
+            search(&old.into(), &new.into(), work).unwrap().0
+        });
         let expected = [
             Match {
                 old: 5000,

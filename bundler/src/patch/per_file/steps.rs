@@ -1,15 +1,19 @@
 //! Plans what a patch does about each path, and reads what it holds for one step.
 
-use super::budget::Budget;
 use super::encode::{self, FileDiff};
 use super::error::DiffError;
 use super::streams::{self, number, string};
 use super::tree::{Summary, Tree};
-use notsotuf_stub::bundle::patch::{Format, MAX_DIFF_SIZE, op};
+use super::work::Work;
+use crate::patch::bytes::Bytes;
+use notsotuf_stub::bundle::patch::op;
 use notsotuf_stub::bundle::{Entry, EntryKind, Manifest};
-use notsotuf_stub::fs::{self, FsError};
+use notsotuf_stub::fs;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+/// Files up to this size are read into memory.
+const IN_MEMORY: u64 = 8 << 20;
 
 /// Says what the streams hold for one step.
 pub(super) enum Content {
@@ -119,23 +123,23 @@ impl Step<'_> {
         }
     }
 
-    /// Returns about how many bytes of memory the step takes: both files, what
-    /// comes out, and a suffix array with four bytes for each of the old one.
+    /// Returns about how many bytes of memory the step takes, apart from what
+    /// searching does: both files, and their members inflated, as far as they
+    /// stay in memory.
     pub(super) fn memory(&self, old: &Manifest, new: &Manifest) -> u64 {
         match self {
-            Step::Change(path, from) => 2 * file_size(new, path) + 5 * file_size(old, from),
+            Step::Change(path, from) => {
+                let files = [file_size(new, path), file_size(old, from)];
+                let some = files.map(|size| 2 * size.min(IN_MEMORY));
+                some.into_iter().sum::<u64>() + (1 << 20)
+            }
             _ => 0,
         }
     }
 
-    pub(super) fn content(
-        &self,
-        old: Tree,
-        new: Tree,
-        format: Format,
-        budget: Budget,
-    ) -> Result<Content, DiffError> {
-        if budget.is_spent() {
+    /// Compares what the step has.
+    pub(super) fn content(&self, old: Tree, new: Tree, work: &Work) -> Result<Content, DiffError> {
+        if work.budget.is_spent() {
             return Err(DiffError::Budget);
         }
         let whole = |path| Content::Whole {
@@ -146,14 +150,14 @@ impl Step<'_> {
             Step::New(path) => Ok(whole(path)),
             Step::Change(path, from) => {
                 let largest = file_size(old.manifest, from).max(file_size(new.manifest, path));
-                if largest >= MAX_DIFF_SIZE {
+                if largest >= work.format.max_diff_size() {
                     return Ok(whole(path));
                 }
-                let before = read(&fs::join(old.folder, from))?;
-                let after = read(&fs::join(new.folder, path))?;
-                let found = encode::difference(before, after, format, budget);
+                let before = Bytes::open(&fs::join(old.folder, from), IN_MEMORY)?;
+                let after = Bytes::open(&fs::join(new.folder, path), IN_MEMORY)?;
+                let found = encode::difference(&before, &after, work)?;
                 // What is found when the time is over is not all there is.
-                if budget.is_spent() {
+                if work.budget.is_spent() {
                     return Err(DiffError::Budget);
                 }
                 Ok(found.map_or_else(|| whole(path), |found| Content::Diff(Box::new(found))))
@@ -223,8 +227,4 @@ pub(super) fn file_size(manifest: &Manifest, path: &str) -> u64 {
         EntryKind::File { size, .. } => size,
         _ => 0,
     }
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, FsError> {
-    std::fs::read(path).map_err(|e| FsError::new("read", path, e))
 }

@@ -1,11 +1,14 @@
 //! Writes the streams of a patch, as bytes.
 
+use super::encode::IN_MEMORY;
+use crate::patch::bytes::{Bytes, Scratch, Spool};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use notsotuf_stub::bundle::patch::parts::{Packing, Part, Prediction, Unit};
 use notsotuf_stub::bundle::patch::references::{ReferenceKind, References, Segment};
 use notsotuf_stub::bundle::patch::stream;
 use notsotuf_stub::bundle::patch::{MAX_DICTIONARY, STORED};
 use notsotuf_stub::bundle::recompress::Recipe;
+use notsotuf_stub::fs::FsError;
 use std::io::{self, Read, Write};
 
 /// A run of zeros shorter than this is cheaper among the differences.
@@ -133,10 +136,11 @@ pub(super) fn references(out: &mut Vec<u8>, references: &References) {
 }
 
 /// Differences of bytes, with runs of zeros counted.
-#[derive(Default)]
-pub(super) struct Runs {
+pub(super) struct Runs<'a> {
     runs: Vec<u8>,
     differences: Vec<u8>,
+    /// What was moved on of both.
+    moved: [Spool<'a>; 2],
     /// Of the run that is not written yet: zeros, others, and zeros of which
     /// it is not known yet whether they end it.
     zeros: u64,
@@ -144,7 +148,19 @@ pub(super) struct Runs {
     pending: u64,
 }
 
-impl Runs {
+impl<'a> Runs<'a> {
+    /// Starts with none.
+    pub(super) fn new(scratch: &'a Scratch) -> Self {
+        Runs {
+            runs: Vec::new(),
+            differences: Vec::new(),
+            moved: [(); 2].map(|()| Spool::new(scratch, IN_MEMORY)),
+            zeros: 0,
+            others: 0,
+            pending: 0,
+        }
+    }
+
     /// Returns what must be added to `predicted` to make it `actual`.
     pub(super) fn add(&mut self, predicted: &[u8], actual: &[u8]) {
         for (predicted, actual) in predicted.iter().zip(actual) {
@@ -177,8 +193,28 @@ impl Runs {
         (self.zeros, self.others) = (0, 0);
     }
 
+    /// Moves what is written on to where it need not stay in memory.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn move_on(&mut self) -> Result<(), FsError> {
+        for (written, moved) in [&mut self.runs, &mut self.differences]
+            .into_iter()
+            .zip(&mut self.moved)
+        {
+            if written.len() > IN_MEMORY {
+                moved.push(written)?;
+                written.clear();
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the two streams.
-    pub(super) fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn finish(mut self) -> Result<(Bytes, Bytes), FsError> {
         if self.others == 0 {
             self.zeros += self.pending;
         } else if self.pending > 0 {
@@ -186,7 +222,10 @@ impl Runs {
             self.zeros = self.pending;
         }
         self.flush();
-        (self.runs, self.differences)
+        let [mut runs, mut differences] = self.moved;
+        runs.push(&self.runs)?;
+        differences.push(&self.differences)?;
+        Ok((runs.finish()?, differences.finish()?))
     }
 }
 
@@ -195,27 +234,38 @@ pub(super) struct Packed {
     /// Properties, dictionary, lengths.
     pub entry: Vec<u8>,
     /// LZMA.
-    pub data: Vec<u8>,
+    pub data: Bytes,
 }
+
+/// Bytes of a compressed stream that stay in memory.
+const PACKED_IN_MEMORY: usize = 4 << 20;
+
+/// Streams up to this size are compressed in several ways, in an instant.
+const SMALL: u64 = 256 << 10;
 
 /// Compresses a stream of `size` bytes.
 ///
 /// # Errors
-/// What reading it said.
-pub(super) fn pack(index: usize, size: u64, mut content: impl Read) -> io::Result<Packed> {
+/// What reading it, and writing the result, said.
+pub(super) fn pack(
+    index: usize,
+    size: u64,
+    mut content: impl Read,
+    scratch: &Scratch,
+) -> io::Result<Packed> {
     let literals = index == stream::LITERALS;
     // Literals are partly code and data, aligned to four bytes.
     let aligned = (3, if literals { 2 } else { 0 });
     if size > SMALL {
-        return compress(literals, aligned, size, content);
+        return compress(literals, aligned, size, content, scratch);
     }
     let mut bytes = Vec::new();
     content.read_to_end(&mut bytes)?;
     // Which fit best cannot be told beforehand; the first of the smallest is
     // taken, so that the same stream gives the same bytes.
-    let mut best = compress(literals, aligned, size, &bytes[..])?;
+    let mut best = compress(literals, aligned, size, &bytes[..], scratch)?;
     for fit in [(0, 0), (1, 0), (3, 0), (4, 0)] {
-        let other = compress(literals, fit, size, &bytes[..])?;
+        let other = compress(literals, fit, size, &bytes[..], scratch)?;
         if other.data.len() < best.data.len() {
             best = other;
         }
@@ -223,8 +273,19 @@ pub(super) fn pack(index: usize, size: u64, mut content: impl Read) -> io::Resul
     Ok(best)
 }
 
-/// Streams up to this size are compressed in several ways, in an instant.
-const SMALL: u64 = 256 << 10;
+/// Returns the dictionary for a stream: no larger than useful, as the client
+/// sets that much memory aside.
+fn dictionary(literals: bool, size: u64) -> u32 {
+    let limit = if literals { 4 } else { 1 } * MAX_DICTIONARY;
+    size.next_power_of_two().clamp(1 << 12, u64::from(limit)) as u32
+}
+
+/// Counts what compressing a stream of `size` bytes takes in memory: what the
+/// search for matches keeps for each byte of the dictionary, and the dictionary.
+pub(super) fn memory(index: usize, size: u64) -> u64 {
+    let dictionary = dictionary(index == stream::LITERALS, size);
+    12 * u64::from(dictionary) + PACKED_IN_MEMORY as u64
+}
 
 /// Compresses a stream with so many bits of context of a literal, and of its
 /// position.
@@ -233,22 +294,22 @@ fn compress(
     (context, position): (u32, u32),
     size: u64,
     mut content: impl Read,
+    scratch: &Scratch,
 ) -> io::Result<Packed> {
-    let limit = if literals { 4 } else { 1 } * MAX_DICTIONARY;
-    // No larger than useful: the client sets this much memory aside.
-    let dictionary = size.next_power_of_two().clamp(1 << 12, u64::from(limit)) as u32;
+    let dictionary = dictionary(literals, size);
     let mut options = LzmaOptions::with_preset(9);
     options.dict_size = dictionary;
     options.nice_len = 273;
     options.lc = context;
     options.lp = 0;
     options.pb = position;
-    let mut lzma = LzmaWriter::new(Vec::new(), &options, false, false, None)?;
+    let out = Spool::new(scratch, PACKED_IN_MEMORY);
+    let mut lzma = LzmaWriter::new(out, &options, false, false, None)?;
     let copied = io::copy(&mut content, &mut lzma)?;
     if copied != size {
         return Err(io::Error::other("a file changed its size meanwhile"));
     }
-    let data = lzma.finish()?;
+    let data = lzma.finish()?.finish().map_err(io::Error::other)?;
     let mut entry = vec![options.get_props(), dictionary.trailing_zeros() as u8];
     number(&mut entry, data.len() as u64);
     number(&mut entry, size);
@@ -259,9 +320,10 @@ fn compress(
 ///
 /// # Errors
 /// What reading it said.
-pub(super) fn store(size: u64, mut content: impl Read) -> io::Result<Packed> {
-    let mut data = Vec::new();
+pub(super) fn store(size: u64, mut content: impl Read, scratch: &Scratch) -> io::Result<Packed> {
+    let mut data = Spool::new(scratch, PACKED_IN_MEMORY);
     io::copy(&mut content, &mut data)?;
+    let data = data.finish().map_err(io::Error::other)?;
     let mut entry = vec![STORED, 0];
     number(&mut entry, data.len() as u64);
     number(&mut entry, size);
@@ -277,5 +339,8 @@ pub(super) fn write(magic: &[u8], parts: &[Packed], out: &mut dyn Write) -> io::
     for part in parts {
         out.write_all(&part.entry)?;
     }
-    parts.iter().try_for_each(|part| out.write_all(&part.data))
+    for part in parts {
+        io::copy(&mut part.data.reader(), out)?;
+    }
+    Ok(())
 }

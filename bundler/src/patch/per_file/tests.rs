@@ -10,7 +10,7 @@ use std::time::Duration;
 mod containers;
 
 /// A deterministic stand-in for a program: hard to compress.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2) + 1;
     let step = || {
         state ^= state << 13;
@@ -361,11 +361,12 @@ fn a_patch_that_takes_longer_than_it_may_is_given_up() {
     // In the middle of a file, and of a stream, too.
     let (one, other) = (noise(1, 1 << 20), noise(2, 1 << 20));
     let spent = Budget::of(Duration::ZERO);
-    assert_eq!(
-        encode::difference(one.clone(), other, Format::Two, spent),
-        None
-    );
-    let packed = pack::pack(&one, &[], Format::Two, spent);
+    let found = work::for_tests(spent, |work| {
+        encode::difference(&one.clone().into(), &other.into(), work)
+    });
+    assert!(found.unwrap().is_none());
+    let scratch = Scratch::new_in(pair.folder.path()).unwrap();
+    let packed = pack::pack(&one, &[], Format::Two, spent, &scratch);
     assert_eq!(
         packed.err().map(|e| e.kind()),
         Some(io::ErrorKind::TimedOut)

@@ -3,17 +3,24 @@
 use super::container::{self, Changed, Plain};
 use super::module;
 use super::program;
+use super::work::Work;
+use crate::patch::bytes::{Bytes, Spool};
 use notsotuf_stub::bundle::patch::marshal::Module;
 use notsotuf_stub::bundle::patch::parts::{Part, Prediction, Unit};
+use notsotuf_stub::fs::FsError;
+use std::collections::BTreeMap;
 use std::iter;
 use std::ops::Range;
+
+/// Normalized bytes of a file that stay in memory.
+const IN_MEMORY: usize = 4 << 20;
 
 /// Holds two files, as plain bytes.
 pub(super) struct View {
     /// The old one's units.
     pub units: Vec<Unit>,
-    pub old: Vec<u8>,
-    pub new: Vec<u8>,
+    pub old: Bytes,
+    pub new: Bytes,
     /// Where the old one's pieces are in it.
     pub pieces: Vec<Range<usize>>,
     /// The new one's parts, and where they are in it.
@@ -24,33 +31,29 @@ pub(super) struct View {
     pub flat: Vec<String>,
 }
 
-/// Holds the bytes of modules that were normalized, and where they are.
-#[derive(Default)]
-pub(super) struct Real {
-    old: Vec<(usize, Vec<u8>)>,
-    new: Vec<(usize, Vec<u8>)>,
-}
-
 impl View {
     /// Creates the view of two files of which these members changed.
-    pub(super) fn new(old: Vec<u8>, new: Vec<u8>, changed: Changed) -> Self {
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn new(old: &Bytes, new: &Bytes, changed: Changed) -> Result<Self, FsError> {
         let mut view = View {
             units: Vec::new(),
-            old: Vec::new(),
-            new: Vec::new(),
+            old: Bytes::default(),
+            new: Bytes::default(),
             pieces: Vec::new(),
             parts: Vec::new(),
             names: Vec::new(),
             flat: changed.flat,
         };
-        view.add_old(&old, changed.old);
-        view.add_new(&new, changed.new);
-        view.add_program(&old, &new);
-        view
+        view.add_old(old, changed.old);
+        view.add_new(new, changed.new)?;
+        view.add_program(old, new);
+        Ok(view)
     }
 
     /// Creates the view of two files that are marshalled modules.
-    pub(super) fn of_module(old: Vec<u8>, new: Vec<u8>, module: Module) -> Self {
+    pub(super) fn of_module(old: Bytes, new: Bytes, module: Module) -> Self {
         let part = Part {
             piece: 0,
             size: new.len() as u64,
@@ -68,48 +71,36 @@ impl View {
         }
     }
 
-    /// Makes references to the same thing alike, which is how modules are best
-    /// searched. Returns what [`View::restore`] needs.
-    pub(super) fn normalize(&mut self) -> Real {
-        let mut real = Real::default();
+    /// Returns both with references to the same thing alike, which is how modules
+    /// are best searched. Everything stays where it is.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn normalized(&self, work: &Work) -> Result<(Bytes, Bytes), FsError> {
+        let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
         for (range, part) in &self.parts {
             if let Prediction::Marshal(known) = part.prediction {
-                let piece = self.pieces[part.piece].clone();
-                real.old
-                    .push((piece.start, self.old[piece.clone()].to_vec()));
-                real.new
-                    .push((range.start, self.new[range.clone()].to_vec()));
-                module::normalize(&mut self.old[piece], known);
-                module::normalize(&mut self.new[range.clone()], known);
+                let piece = &self.pieces[part.piece];
+                old.insert(piece.start, (piece.end, known));
+                new.insert(range.start, (range.end, known));
             }
         }
-        real
+        Ok((
+            normalized(&self.old, old, work)?,
+            normalized(&self.new, new, work)?,
+        ))
     }
 
-    /// Puts the real bytes back.
-    pub(super) fn restore(&mut self, real: Real) {
-        // The last first: a piece that two parts are like was kept twice.
-        for (at, bytes) in real.old.into_iter().rev() {
-            self.old[at..at + bytes.len()].copy_from_slice(&bytes);
-        }
-        for (at, bytes) in real.new {
-            self.new[at..at + bytes.len()].copy_from_slice(&bytes);
-        }
-    }
-
-    fn add_old(&mut self, old: &[u8], members: Vec<Plain>) {
-        let plain: usize = members.iter().map(|member| member.bytes.len()).sum();
-        let stored: usize = members.iter().map(|m| m.member.stored.len()).sum();
-        self.old.reserve_exact(old.len() + plain - stored);
-        let mut piece = |bytes: &[u8]| {
+    fn add_old(&mut self, old: &Bytes, members: Vec<Plain>) {
+        let mut piece = |bytes: &Bytes| {
             let start = self.old.len();
-            self.old.extend_from_slice(bytes);
+            self.old.append(bytes);
             self.pieces.push(start..self.old.len());
         };
         let mut end = 0;
         for Plain { member, bytes, .. } in members {
-            let gap = &old[end..member.stored.start];
-            piece(gap);
+            let gap = old.slice(end..member.stored.start);
+            piece(&gap);
             piece(&bytes);
             end = member.stored.end;
             self.units.push(Unit {
@@ -118,39 +109,40 @@ impl View {
                 packing: member.packing,
             });
         }
-        piece(&old[end..]);
+        piece(&old.slice(end..old.len()));
     }
 
-    fn add_new(&mut self, new: &[u8], members: Vec<Plain>) {
-        let plain: usize = members.iter().map(|member| member.bytes.len()).sum();
-        let stored: usize = members.iter().map(|m| m.member.stored.len()).sum();
-        self.new.reserve_exact(new.len() + plain - stored);
+    fn add_new(&mut self, new: &Bytes, members: Vec<Plain>) -> Result<(), FsError> {
         let mut end = 0;
         // The piece behind that of the last part.
         let mut next = 0;
         for new_member in members {
             let stored = &new_member.member.stored;
-            self.add_part(&new[end..stored.start], &mut next, None);
+            self.add_part(&new.slice(end..stored.start), &mut next, None)?;
             end = stored.end;
             if let Some(twin) = new_member.twin {
                 next = 2 * twin + 1;
             }
-            self.add_part(&new_member.bytes, &mut next, Some(&new_member));
+            self.add_part(&new_member.bytes, &mut next, Some(&new_member))?;
         }
-        self.add_part(&new[end..], &mut next, None);
+        self.add_part(&new.slice(end..new.len()), &mut next, None)
     }
 
-    fn add_part(&mut self, bytes: &[u8], next: &mut usize, member: Option<&Plain>) {
+    fn add_part(
+        &mut self,
+        bytes: &Bytes,
+        next: &mut usize,
+        member: Option<&Plain>,
+    ) -> Result<(), FsError> {
         // What is compressed has bytes even if it is empty.
         if bytes.is_empty() && member.is_none_or(|member| member.recipe.is_none()) {
-            return;
+            return Ok(());
         }
         let piece = (*next).min(self.pieces.len() - 1);
-        let old = &self.old[self.pieces[piece].clone()];
+        let old = self.old.slice(self.pieces[piece].clone());
         let prediction = match member {
-            Some(member) if member.twin.is_none() => Prediction::Nothing,
-            Some(_) => prediction(old, bytes),
-            None => Prediction::Nothing,
+            Some(member) if member.twin.is_some() => prediction(&old, bytes)?,
+            _ => Prediction::Nothing,
         };
         let part = Part {
             piece,
@@ -159,16 +151,17 @@ impl View {
             prediction,
         };
         let start = self.new.len();
-        self.new.extend_from_slice(bytes);
+        self.new.append(bytes);
         self.parts.push((start..self.new.len(), part));
         self.names
             .push(member.map(|member| member.member.name.clone()));
         *next = piece + 1;
+        Ok(())
     }
 
     /// Looks at the program that a container begins with. Its headers may name
     /// places in or behind the members, so they are read in the whole files.
-    fn add_program(&mut self, old: &[u8], new: &[u8]) {
+    fn add_program(&mut self, old: &Bytes, new: &Bytes) {
         let Some((range, part)) = self.parts.first_mut() else {
             return;
         };
@@ -194,16 +187,40 @@ impl View {
     }
 }
 
-/// Returns how a part can be predicted from the piece that it is like.
-fn prediction(old: &[u8], new: &[u8]) -> Prediction {
-    if let Some(known) = container::modules(old, new) {
-        return Prediction::Marshal(known);
+/// Returns bytes in which modules, by where they begin, are normalized.
+fn normalized(
+    bytes: &Bytes,
+    modules: BTreeMap<usize, (usize, Module)>,
+    work: &Work,
+) -> Result<Bytes, FsError> {
+    let mut spool = Spool::new(work.scratch, IN_MEMORY);
+    for (&start, &(end, known)) in &modules {
+        let mut module = bytes.get(start..end)?.into_owned();
+        module::normalize(&mut module, known);
+        spool.push(&module)?;
     }
-    native(old, new)
+    let normal = spool.finish()?;
+    let (mut all, mut done, mut at) = (Bytes::default(), 0, 0);
+    for (start, (end, _)) in modules {
+        all.append(&bytes.slice(done..start));
+        all.append(&normal.slice(at..at + (end - start)));
+        at += end - start;
+        done = end;
+    }
+    all.append(&bytes.slice(done..bytes.len()));
+    Ok(all)
+}
+
+/// Returns how a part can be predicted from the piece that it is like.
+fn prediction(old: &Bytes, new: &Bytes) -> Result<Prediction, FsError> {
+    if let Some(known) = container::modules(old, new)? {
+        return Ok(Prediction::Marshal(known));
+    }
+    Ok(native(old, new))
 }
 
 /// Returns how a program can be predicted from the one before.
-pub(super) fn native(old: &[u8], new: &[u8]) -> Prediction {
+pub(super) fn native(old: &Bytes, new: &Bytes) -> Prediction {
     match program::references(old, new) {
         Some(references) => Prediction::Native(Box::new(references)),
         None => Prediction::Nothing,

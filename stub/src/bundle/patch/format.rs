@@ -36,6 +36,20 @@ impl Format {
         }
     }
 
+    /// Returns the size from which on a file is brought whole. Stubs that know only
+    /// the first format refuse larger ones.
+    pub fn max_diff_size(self) -> u64 {
+        match self {
+            Format::One => 1 << 31,
+            Format::Two => MAX_DIFF_SIZE,
+        }
+    }
+
+    /// Returns whether files may be made part by part.
+    pub fn has_parts(self) -> bool {
+        self >= Format::Two
+    }
+
     /// Returns the format of this name; `None` if this version knows none.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
@@ -58,8 +72,9 @@ pub const MAX_STREAM: u64 = MAX_TOTAL;
 /// Limits the covers of one file.
 pub const MAX_COVERS: u64 = 1 << 19;
 
-/// Limits the size of files that are patched; larger ones are brought whole.
-pub const MAX_DIFF_SIZE: u64 = 1 << 31;
+/// Limits the size of files that are patched, and of the old one with its members
+/// inflated; larger ones are brought whole.
+pub const MAX_DIFF_SIZE: u64 = MAX_TOTAL;
 
 /// Limits the members of a file, while they are plain, to so many times its
 /// bytes and some more ([`MIN_PLAIN`]): compressing takes time.

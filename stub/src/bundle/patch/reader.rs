@@ -166,7 +166,7 @@ impl Patch {
                 mode,
                 size: size(input, total)?,
             },
-            op::DIFF | op::PARTS if kind == op::DIFF || format >= Format::Two => {
+            op::DIFF | op::PARTS if kind == op::DIFF || format.has_parts() => {
                 let size = size(input, total)?;
                 let (old, parts) = match kind {
                     op::DIFF => input.whole_file(size)?,

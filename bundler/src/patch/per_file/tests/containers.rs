@@ -79,7 +79,7 @@ fn explained(old: &[u8], new: &[u8]) -> Vec<(String, String)> {
         folder: &places[1],
         manifest: &to,
     };
-    let (_, parts) = explain(from, to, Format::Two, bars).unwrap();
+    let (_, parts) = explain(from, to, Format::Two, folder.path(), bars).unwrap();
     let members = parts.into_iter().flat_map(|part| part.members);
     members.map(|member| (member.name, member.how)).collect()
 }
@@ -241,7 +241,7 @@ fn members_come_go_move_and_change_their_names_and_packing() {
 
 #[test]
 fn modules_are_predicted_in_archives_and_in_files() {
-    let codes: Vec<Vec<u8>> = members::find(ARCHIVE)
+    let codes: Vec<Vec<u8>> = members::find(&ARCHIVE.to_vec().into())
         .into_iter()
         .filter(|member| member.packing == Packing::Zlib)
         .map(|member| {
@@ -292,11 +292,10 @@ fn members_inflate_to_no_more_than_a_client_takes() {
     let (old, new) = (file(&one), file(&other));
     assert!(old.len() as u64 * MAX_PLAIN_RATIO < 20 << 20);
     patch(&old, &new, Format::Two);
-    assert!(
-        container::changed(&old, &new, Budget::UNLIMITED)
-            .new
-            .is_empty()
-    );
+    let changed = work::for_tests(Budget::UNLIMITED, |work| {
+        container::changed(&old.into(), &new.into(), work).unwrap()
+    });
+    assert!(changed.new.is_empty());
     // Nor is what is cut at the limit taken for the whole.
     let plain = [&lines(1, 200)[..], &[b'x'; 2000]].concat();
     for (packing, stored) in [
@@ -304,12 +303,17 @@ fn members_inflate_to_no_more_than_a_client_takes() {
         (Packing::Deflate, deflate(&plain)),
         (Packing::Stored, plain.clone()),
     ] {
+        let stored = stored.into();
+        let found = |most| {
+            work::for_tests(Budget::UNLIMITED, |work| {
+                let found = container::plain(&stored, packing, most, work).unwrap();
+                found.map(|found| found.all().unwrap().into_owned())
+            })
+        };
         for most in (0..plain.len() as u64 + 300).rev().take(3000) {
-            let found = container::plain(&stored, packing, most);
-            assert!(found.is_none_or(|found| found == plain), "{most}");
+            assert!(found(most).is_none_or(|found| found == plain), "{most}");
         }
-        let found = container::plain(&stored, packing, plain.len() as u64 + 1);
-        assert!(found.is_some_and(|found| found == plain));
+        assert!(found(plain.len() as u64 + 1).is_some_and(|found| found == plain));
     }
 }
 
@@ -350,13 +354,22 @@ fn a_patch_of_the_first_format_has_no_parts() {
         },
     ];
     let steps = plan(&from, &to);
-    let content = steps[0].content(trees[0], trees[1], Format::Two, Budget::UNLIMITED);
+    let content = work::for_tests(Budget::UNLIMITED, |work| {
+        steps[0].content(trees[0], trees[1], work)
+    });
     let contents = [content.unwrap()];
+    let scratch = Scratch::new_in(folder.path()).unwrap();
     let mut operations = vec![1];
     let mut summary = Summary::default();
     steps[0].write(&to, &contents[0], &mut operations, &mut summary);
     for (format, fits) in [(Format::One, false), (Format::Two, true)] {
-        let packed = pack::pack(&operations, &contents, Format::One, Budget::UNLIMITED);
+        let packed = pack::pack(
+            &operations,
+            &contents,
+            Format::One,
+            Budget::UNLIMITED,
+            &scratch,
+        );
         let mut bytes = Vec::new();
         streams::write(format.magic(), &packed.unwrap(), &mut bytes).unwrap();
         write(place("patch"), bytes).unwrap();
