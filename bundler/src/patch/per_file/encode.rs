@@ -15,6 +15,7 @@ use notsotuf_stub::fs::FsError;
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io::{self, Write};
+use std::mem;
 use std::ops::Range;
 
 /// Two covers in a line that are no farther apart become one: what is between
@@ -42,6 +43,13 @@ pub(super) struct FileDiff {
     pub references: Option<References>,
     /// If members of it are looked into.
     pub parts: Option<Parts>,
+}
+
+/// Says what was seen in a file, however it gets into the patch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Members that could not be compressed again, and are compared as they are.
+    pub flat: Vec<String>,
     /// Whether only the order of its members changed.
     pub reordered: bool,
     /// Bytes for which better matches were not looked for, as the time was short.
@@ -59,12 +67,11 @@ pub(super) struct Parts {
     pub names: Vec<Option<String>>,
     /// Where each part ends in covers, runs, differences, and literals.
     pub ends: Vec<[usize; 4]>,
-    /// Members that could not be compressed again, and are compared as they are.
-    pub flat: Vec<String>,
 }
 
-/// Finds the way from `old` to `new`; `None` if the new content itself is
-/// likely smaller once compressed, or once the budget is spent.
+/// Finds the way from `old` to `new`, and says what was `seen` in them; `None` if
+/// the new content itself is likely smaller once compressed, or once the budget
+/// is spent.
 ///
 /// # Errors
 /// The file system's.
@@ -72,23 +79,36 @@ pub(super) fn difference(
     old: &Bytes,
     new: &Bytes,
     work: &Work,
+    seen: &mut Seen,
 ) -> Result<Option<FileDiff>, FsError> {
     // The suffix array cannot be made of nothing.
     if old.is_empty() || new.is_empty() {
         return Ok(None);
     }
-    let mut reordered = false;
     if work.format.has_parts() {
-        let changed = container::changed(old, new, work)?;
-        reordered = changed.reordered;
+        let mut changed = container::changed(old, new, work)?;
+        seen.flat = mem::take(&mut changed.flat);
+        seen.reordered = changed.reordered;
         if !changed.new.is_empty() {
-            return of_parts(View::new(old, new, changed)?, work);
+            return of_parts(View::new(old, new, changed)?, work, seen);
         }
         if let Some(module) = container::modules(old, new)? {
-            return of_parts(View::of_module(old.clone(), new.clone(), module), work);
+            let view = View::of_module(old.clone(), new.clone(), module);
+            return of_parts(view, work, seen);
         }
     }
+    of_whole(old, new, work, seen)
+}
+
+/// Finds the way from one file to the other as they are.
+fn of_whole(
+    old: &Bytes,
+    new: &Bytes,
+    work: &Work,
+    seen: &mut Seen,
+) -> Result<Option<FileDiff>, FsError> {
     let (matches, left_out) = search(old, new, work)?;
+    seen.left_out = left_out;
     let matches = merge(matches);
     if work.budget.is_spent() {
         return Ok(None);
@@ -105,8 +125,6 @@ pub(super) fn difference(
     if let Prediction::Native(references) = prediction {
         found.references = Some(*references);
     }
-    found.reordered = reordered;
-    found.left_out = left_out;
     let size = found.estimate()?;
     // A difference that small is worth it whatever the file is.
     let small = new.len() > 4096 && size < new.len() / 20;
@@ -115,13 +133,14 @@ pub(super) fn difference(
 }
 
 /// Finds the way from one file to the other part by part.
-fn of_parts(mut view: View, work: &Work) -> Result<Option<FileDiff>, FsError> {
+fn of_parts(mut view: View, work: &Work, seen: &mut Seen) -> Result<Option<FileDiff>, FsError> {
     let limit = work.format.max_diff_size();
     if view.old.len() as u64 >= limit || view.new.len() as u64 >= limit {
         return Ok(None);
     }
     let (old, new) = view.normalized(work)?;
     let (matches, left_out) = search(&old, &new, work)?;
+    seen.left_out = left_out;
     drop((old, new));
     let mut matches = matches.into_iter().peekable();
     let mut all = Streams::new(work.scratch);
@@ -146,7 +165,7 @@ fn of_parts(mut view: View, work: &Work) -> Result<Option<FileDiff>, FsError> {
             return Ok(None);
         }
         let piece = view.pieces[described.piece].clone();
-        let prediction = std::mem::take(&mut described.prediction);
+        let prediction = mem::take(&mut described.prediction);
         let sides = Sides {
             old: &view.old,
             new: view.new.slice(range.clone()),
@@ -163,13 +182,11 @@ fn of_parts(mut view: View, work: &Work) -> Result<Option<FileDiff>, FsError> {
         ends.push(all.lengths());
     }
     let mut all = all.finish()?;
-    all.left_out = left_out;
     all.parts = Some(Parts {
         units: view.units,
         parts: view.parts.into_iter().map(|(_, part)| part).collect(),
         names: view.names,
         ends,
-        flat: view.flat,
     });
     Ok(Some(all))
 }

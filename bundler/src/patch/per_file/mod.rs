@@ -19,7 +19,7 @@ mod windows;
 mod work;
 
 pub(crate) use budget::Budget;
-use encode::FileDiff;
+use encode::{FileDiff, Seen};
 pub(crate) use error::DiffError;
 use steps::{Content, Step, plan};
 pub(crate) use tree::{Summary, Tree};
@@ -99,14 +99,14 @@ fn noticed(steps: &[Step], contents: &[Content]) -> Noticed {
         ..Noticed::default()
     };
     for (step, content) in steps.iter().zip(contents) {
-        let (Step::Change(path, _), Content::Diff(diff)) = (step, content) else {
+        let (Step::Change(path, _), Some(seen)) = (step, content.seen()) else {
             continue;
         };
-        if diff.reordered {
+        if seen.reordered {
             noticed.reordered.push((*path).to_owned());
         }
-        if let Some(parts) = diff.parts.as_ref().filter(|parts| !parts.flat.is_empty()) {
-            noticed.flat.push(((*path).to_owned(), parts.flat.clone()));
+        if !seen.flat.is_empty() {
+            noticed.flat.push(((*path).to_owned(), seen.flat.clone()));
         }
     }
     noticed
@@ -120,7 +120,7 @@ fn heaviest(steps: &[Step], contents: &[Content]) -> Option<Heaviest> {
         let literals = match content {
             Content::Nothing => 0,
             Content::Whole { size, .. } => *size,
-            Content::Diff(diff) => diff.literals.len() as u64,
+            Content::Diff(diff, _) => diff.literals.len() as u64,
         };
         Some((literals, path))
     });
@@ -193,23 +193,19 @@ pub(crate) fn explain(
             (Step::Dir(path), _) => ("folder", path),
             (Step::Link(path), _) => ("link", path),
             (Step::Copy(path, _), _) => ("moved", path),
-            (Step::Change(path, _), Content::Diff(_)) => ("changed", path),
+            (Step::Change(path, _), Content::Diff(..)) => ("changed", path),
             (Step::New(path) | Step::Change(path, _), _) => ("new", path),
         };
         let written = |source| DiffError::Write {
             path: fs::join(new.folder, path),
             source,
         };
-        let members = match content {
-            Content::Diff(diff) => members(diff, format, &scratch).map_err(written)?,
-            _ => Vec::new(),
-        };
         parts.push(Part {
             path: (*path).to_owned(),
             what,
             bytes: packed_size(&operation, content, format, &scratch).map_err(written)?,
             size: step.size(new.manifest),
-            members,
+            members: members(content, format, &scratch).map_err(written)?,
         });
     }
     bar.finish_and_clear();
@@ -230,14 +226,29 @@ fn packed_size(
 
 /// Lists the members of a file that were looked into, and those that could not
 /// be.
-fn members(diff: &FileDiff, format: Format, scratch: &Scratch) -> io::Result<Vec<MemberPart>> {
+fn members(content: &Content, format: Format, scratch: &Scratch) -> io::Result<Vec<MemberPart>> {
+    let mut members = match content {
+        Content::Diff(diff, _) => looked_into(diff, format, scratch)?,
+        _ => Vec::new(),
+    };
+    let flat = content.seen().map_or(&[][..], |seen| &seen.flat);
+    members.extend(flat.iter().map(|name| MemberPart {
+        name: name.clone(),
+        how: "kept compressed: neither zlib nor zlib-ng compresses it to these bytes".into(),
+        bytes: None,
+        size: 0,
+    }));
+    Ok(members)
+}
+
+fn looked_into(diff: &FileDiff, format: Format, scratch: &Scratch) -> io::Result<Vec<MemberPart>> {
     let mut members = Vec::new();
     let Some(parts) = &diff.parts else {
         return Ok(members);
     };
     for (n, (part, name)) in parts.parts.iter().zip(&parts.names).enumerate() {
         let Some(name) = name else { continue };
-        let content = Content::Diff(Box::new(diff.of_part(parts, n)));
+        let content = Content::Diff(Box::new(diff.of_part(parts, n)), Seen::default());
         members.push(MemberPart {
             name: name.clone(),
             how: match part.recipe {
@@ -248,13 +259,6 @@ fn members(diff: &FileDiff, format: Format, scratch: &Scratch) -> io::Result<Vec
             size: part.size,
         });
     }
-    let flat = parts.flat.iter().map(|name| MemberPart {
-        name: name.clone(),
-        how: "kept compressed: neither zlib nor zlib-ng compresses it to these bytes".into(),
-        bytes: None,
-        size: 0,
-    });
-    members.extend(flat);
     Ok(members)
 }
 

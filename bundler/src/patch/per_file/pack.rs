@@ -28,14 +28,16 @@ pub(super) fn pack(
         }
         for content in contents {
             let bytes = match content {
-                Content::Diff(diff) => match index {
+                Content::Diff(diff, _) => match index {
                     stream::COVERS => &diff.covers,
                     stream::RUNS => &diff.runs,
                     stream::DIFFERENCES => &diff.differences,
                     stream::LITERALS => &diff.literals,
                     _ => continue,
                 },
-                Content::Whole { path, size: more } if index == stream::LITERALS => {
+                Content::Whole {
+                    path, size: more, ..
+                } if index == stream::LITERALS => {
                     size += more;
                     readers.push(Box::new(Later(path, None)));
                     continue;

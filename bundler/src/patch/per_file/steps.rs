@@ -1,6 +1,6 @@
 //! Plans what a patch does about each path, and reads what it holds for one step.
 
-use super::encode::{self, FileDiff};
+use super::encode::{self, FileDiff, Seen};
 use super::error::DiffError;
 use super::streams::{self, number, string};
 use super::tree::{Summary, Tree};
@@ -22,8 +22,20 @@ pub(super) enum Content {
     Whole {
         path: PathBuf,
         size: u64,
+        /// What was seen in it, if it was compared with an old one.
+        seen: Seen,
     },
-    Diff(Box<FileDiff>),
+    Diff(Box<FileDiff>, Seen),
+}
+
+impl Content {
+    /// Returns what was seen in a file that was compared with an old one.
+    pub(super) fn seen(&self) -> Option<&Seen> {
+        match self {
+            Content::Nothing => None,
+            Content::Whole { seen, .. } | Content::Diff(_, seen) => Some(seen),
+        }
+    }
 }
 
 /// Says what is done about one path.
@@ -142,25 +154,30 @@ impl Step<'_> {
         if work.budget.is_spent() {
             return Err(DiffError::Budget);
         }
-        let whole = |path| Content::Whole {
+        let whole = |path, seen| Content::Whole {
             path: fs::join(new.folder, path),
             size: file_size(new.manifest, path),
+            seen,
         };
         match self {
-            Step::New(path) => Ok(whole(path)),
+            Step::New(path) => Ok(whole(path, Seen::default())),
             Step::Change(path, from) => {
                 let largest = file_size(old.manifest, from).max(file_size(new.manifest, path));
                 if largest >= work.format.max_diff_size() {
-                    return Ok(whole(path));
+                    return Ok(whole(path, Seen::default()));
                 }
                 let before = Bytes::open(&fs::join(old.folder, from), IN_MEMORY)?;
                 let after = Bytes::open(&fs::join(new.folder, path), IN_MEMORY)?;
-                let found = encode::difference(&before, &after, work)?;
+                let mut seen = Seen::default();
+                let found = encode::difference(&before, &after, work, &mut seen)?;
                 // What is found when the time is over is not all there is.
                 if work.budget.is_spent() {
                     return Err(DiffError::Budget);
                 }
-                Ok(found.map_or_else(|| whole(path), |found| Content::Diff(Box::new(found))))
+                Ok(match found {
+                    Some(found) => Content::Diff(Box::new(found), seen),
+                    None => whole(path, seen),
+                })
             }
             _ => Ok(Content::Nothing),
         }
@@ -197,7 +214,7 @@ impl Step<'_> {
                 string(out, from);
                 summary.moved += 1;
             }
-            (Step::Change(path, from), Content::Diff(diff)) => {
+            (Step::Change(path, from), Content::Diff(diff, _)) => {
                 let code = if diff.parts.is_some() {
                     op::PARTS
                 } else {

@@ -362,7 +362,12 @@ fn a_patch_that_takes_longer_than_it_may_is_given_up() {
     let (one, other) = (noise(1, 1 << 20), noise(2, 1 << 20));
     let spent = Budget::of(Duration::ZERO);
     let found = work::for_tests(spent, |work| {
-        encode::difference(&one.clone().into(), &other.into(), work)
+        encode::difference(
+            &one.clone().into(),
+            &other.into(),
+            work,
+            &mut Seen::default(),
+        )
     });
     assert!(found.unwrap().is_none());
     let scratch = Scratch::new_in(pair.folder.path()).unwrap();

@@ -27,8 +27,6 @@ pub(super) struct View {
     pub parts: Vec<(Range<usize>, Part)>,
     /// What the parts are called.
     pub names: Vec<Option<String>>,
-    /// Members that stay as they are.
-    pub flat: Vec<String>,
 }
 
 impl View {
@@ -44,7 +42,6 @@ impl View {
             pieces: Vec::new(),
             parts: Vec::new(),
             names: Vec::new(),
-            flat: changed.flat,
         };
         view.add_old(old, changed.old);
         view.add_new(new, changed.new)?;
@@ -67,7 +64,6 @@ impl View {
             old,
             new,
             names: vec![None],
-            flat: Vec::new(),
         }
     }
 

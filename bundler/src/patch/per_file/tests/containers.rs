@@ -18,7 +18,12 @@ fn compressed(recipe: Recipe, plain: &[u8]) -> Vec<u8> {
 
 /// As none of the known programs does it, in zlib's format or bare.
 fn oddly_compressed(wrapped: bool, plain: &[u8]) -> Vec<u8> {
-    let level = flate2::Compression::new(6);
+    deflated(wrapped, plain, 6)
+}
+
+/// In two pieces, of which the first is flushed.
+fn deflated(wrapped: bool, plain: &[u8], level: u32) -> Vec<u8> {
+    let level = flate2::Compression::new(level);
     let (one, other) = plain.split_at(plain.len() / 2);
     if wrapped {
         let mut out = flate2::write::ZlibEncoder::new(Vec::new(), level);
@@ -173,6 +178,103 @@ fn what_no_known_program_compressed_stays_as_it_is() {
         let new = file("odd", [broken.clone(), known(&one)]);
         patch(&old, &new, Format::Two);
         patch(&new, &old, Format::Two);
+    }
+}
+
+/// What is noticed while the patch of one file is made, whether it is made of the
+/// old one, and how its members are compared.
+fn told(old: &[u8], new: &[u8], format: Format) -> (Noticed, bool, Vec<(String, String)>) {
+    let (folder, [from, to]) = one_file(old, new);
+    let places = ["old", "new", "patch"].map(|name| folder.path().join(name));
+    let from = Tree {
+        folder: &places[0],
+        manifest: &from,
+    };
+    let to = Tree {
+        folder: &places[1],
+        manifest: &to,
+    };
+    let made = diff(from, to, &places[2], format, Budget::UNLIMITED, bars);
+    let (summary, noticed) = made.unwrap();
+    let (_, parts) = explain(from, to, format, folder.path(), bars).unwrap();
+    let members = parts.into_iter().flat_map(|part| part.members);
+    let members = members.map(|member| (member.name, member.how)).collect();
+    (noticed, summary.changed > 0, members)
+}
+
+/// A zip file behind some bytes, or else an archive of PyInstaller's, with these
+/// members: their plain bytes, and how they are compressed.
+fn container(zip: bool, before: &[u8], members: &[(&'static str, &[u8], How)]) -> Vec<u8> {
+    let one = |&(name, plain, how): &(&'static str, &[u8], How)| {
+        (name, how != 0, b's', stored(how, !zip, plain))
+    };
+    let members: Vec<Stored> = members.iter().map(one).collect();
+    if !zip {
+        return carchive(before, &members);
+    }
+    let mut zip = Zip::new(before);
+    for (name, compressed, _, stored) in members {
+        zip.add(name, if compressed { 8 } else { 0 }, &stored, 0);
+    }
+    zip.finish(b"")
+}
+
+#[test]
+fn what_stays_compressed_is_told_even_if_no_member_was_looked_into() {
+    let (one, mut other) = (lines(1, 400), lines(1, 400));
+    other.splice(300..305, *b"another");
+    let unlike = lines(2, 4000);
+    let programs = [1, 2].map(|seed| noise(seed, 3000));
+    for zip in [false, true] {
+        let file = |program: &[u8], plain: &[u8], how| {
+            container(zip, program, &[("kept", b"x", ODD), ("odd", plain, how)])
+        };
+        let old = file(&programs[0], &one, ODD);
+        // Made of the old file, and of nothing: that was of the other kind.
+        let like = file(&programs[0], &other, ODD);
+        let foreign = container(!zip, &programs[1], &[("odd", &unlike, ODD)]);
+        for (old, new, of_old) in [(&old, like, true), (&foreign, old.clone(), false)] {
+            let (noticed, is_of_old, members) = told(old, &new, Format::Two);
+            assert_eq!(is_of_old, of_old);
+            assert_eq!(noticed.flat, [("app".into(), vec!["odd".into()])]);
+            assert_eq!(members.len(), 1, "{members:?}");
+            assert_eq!(members[0].0, "odd");
+            assert!(members[0].1.starts_with("kept compressed"), "{members:?}");
+            // The first format looks into nothing.
+            let (noticed, _, members) = told(old, &new, Format::One);
+            assert_eq!((noticed.flat, members), (vec![], vec![]));
+        }
+        // What a known program compressed, what is not compressed, and what did
+        // not change.
+        for (new, members) in [
+            (file(&programs[0], &other, 1), 1),
+            (file(&programs[0], &other, 0), 1),
+            (file(&programs[0], &other, LEVEL_0), 0),
+            (file(&programs[1], &one, ODD), 0),
+        ] {
+            let (noticed, _, found) = told(&old, &new, Format::Two);
+            assert_eq!(noticed.flat, vec![]);
+            assert_eq!(found.len(), members, "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_which_only_the_order_changed_is_told() {
+    for zip in [false, true] {
+        let file = |members: &[_]| container(zip, b"program", members);
+        let texts = [1, 2].map(|seed| lines(seed, 100));
+        let (one, other) = (("a", &b"1"[..], 0), ("b", &texts[0][..], ODD));
+        let old = file(&[one, other]);
+        for (new, reordered) in [
+            (file(&[other, one]), true),
+            (file(&[one, ("b", &texts[1], ODD)]), false),
+            (file(&[("b", &texts[1], ODD), one]), false),
+        ] {
+            let (noticed, ..) = told(&old, &new, Format::Two);
+            assert_eq!(!noticed.reordered.is_empty(), reordered);
+            assert_eq!(noticed.flat.is_empty(), reordered);
+        }
     }
 }
 
@@ -454,8 +556,15 @@ fn listed(folder: &Path) -> Manifest {
     manifest
 }
 
-/// How a member is compressed: 0 not at all, up to 54 by a recipe, 55 oddly.
+/// How a member is compressed: 0 not at all, up to 54 by a recipe, 55 oddly,
+/// 56 at level 0.
 type How = u8;
+
+/// As no known program does it.
+const ODD: How = 55;
+
+/// In the form of a compressed stream only.
+const LEVEL_0: How = 56;
 
 /// Names of members, how they are compressed, and their plain bytes.
 type AnyMembers = Vec<(String, How, Vec<u8>)>;
@@ -471,7 +580,7 @@ fn any_plain() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_members() -> impl Strategy<Value = AnyMembers> {
-    let how = prop_oneof![1 => Just(0), 6 => 1..=54u8, 1 => Just(55)];
+    let how = prop_oneof![1 => Just(0), 6 => 1..=54u8, 1 => ODD..=LEVEL_0];
     proptest::collection::vec(("[a-d]", how, any_plain()), 0..6)
 }
 
@@ -479,7 +588,8 @@ fn stored(how: How, wrapped: bool, plain: &[u8]) -> Vec<u8> {
     match Recipe::of_byte(how) {
         Some(found) => compressed(recipe(found.compressor, found.level, wrapped), plain),
         None if how == 0 => plain.to_vec(),
-        None => oddly_compressed(wrapped, plain),
+        None if how == ODD => oddly_compressed(wrapped, plain),
+        None => deflated(wrapped, plain, 0),
     }
 }
 
