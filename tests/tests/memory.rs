@@ -7,9 +7,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use notsotuf_tests::forge::Forge;
-use notsotuf_tests::{Sandbox, json, noise, root, write_script};
+use notsotuf_tests::{Sandbox, json, noise, program, root, write_script};
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 
 /// What is promised, in kB.
@@ -54,6 +55,62 @@ fn start(sandbox: &Sandbox, limit: u64, variables: &[(&str, &str)]) -> (String, 
     let said = json(&mut command);
     let text = said[0].as_str().unwrap().trim().to_owned();
     (text, said[1].as_i64().unwrap(), said[2].as_u64().unwrap())
+}
+
+/// Adds a release, and tells the most memory that took in kB.
+fn add(sandbox: &Sandbox, version: &str, bundle: &Path) -> u64 {
+    let script = "import resource, subprocess, sys\n\
+        subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n\
+        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let mut command = Command::new(root().join(".venv/bin/python"));
+    command.args(["-c", script]).arg(program("notsotuf"));
+    command.arg("-C").arg(sandbox.path("project"));
+    command.args(["add", version]).arg(bundle);
+    json(&mut command).as_u64().unwrap()
+}
+
+/// A file whose functions moved and whose references changed: every forty bytes
+/// one is another, and something is inserted now and then.
+fn rebuilt(old: &[u8]) -> Vec<u8> {
+    let mut new = Vec::with_capacity(old.len());
+    for (n, part) in old.chunks(300_000).enumerate() {
+        new.extend_from_slice(part);
+        new.extend(noise(100 * n % 7777));
+    }
+    new.iter_mut().step_by(40).for_each(|byte| *byte ^= 9);
+    new
+}
+
+#[test]
+fn a_large_file_takes_bounded_memory_to_patch_and_to_apply() {
+    /// What is promised of `add` for a single file of 250 MB, in kB.
+    const MOST_OF_ADD: u64 = 250 << 10;
+    const SIZE: usize = 48 << 20;
+    let sandbox = sandbox(SIZE);
+    sandbox.set("deadline", "300.0");
+    let bundle = sandbox.path("bundle-1.1");
+    let new = rebuilt(&noise(SIZE));
+    fs::write(bundle.join("data"), &new).unwrap();
+    let most = add(&sandbox, "1.2", &bundle);
+    assert!(most <= MOST_OF_ADD, "{most} kB");
+    sandbox.bundler(&["publish"]);
+    let targets = fs::read_dir(sandbox.repository().join("targets")).unwrap();
+    let mut targets = targets.map(|entry| entry.unwrap());
+    let is_patch = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        name.to_string_lossy().ends_with("app-1.2.patch")
+    };
+    let patch = targets.find(is_patch).expect("a patch pays");
+    let size = patch.metadata().unwrap().len();
+    assert!(size < SIZE as u64 / 20, "{size} bytes");
+    let (_, _, most) = start(&sandbox, 0, &[]);
+    let log = sandbox.log();
+    assert!(most <= MOST, "{most} kB, {log}");
+    let installed = fs::read(sandbox.path("install/app/data")).unwrap();
+    assert!(installed == new, "{log}");
+    let requests = sandbox.server.as_ref().unwrap().requests();
+    let archive = requests.iter().find(|line| line.contains(".tar.gz"));
+    assert_eq!(archive, None);
 }
 
 fn says(version: &str) -> String {

@@ -6,7 +6,7 @@ use super::error::Error;
 use super::{rollout, stub_at_hand};
 use crate::metadata::{Published, limits};
 use crate::output::Output;
-use crate::project::Project;
+use crate::project::{Project, parse_duration};
 use crate::release as releases;
 use crate::release::{AddReport, DirectPatch, NewRelease, PendingTargets};
 use crate::vet::Vetting;
@@ -56,9 +56,11 @@ pub(super) struct Addable {
     /// Make no patches
     #[arg(long)]
     pub skip_patch: bool,
-    /// Make no patch if that takes longer than this: 90s, 15m, 2h; direct ones within the same time
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_budget)]
-    pub patch_budget: Duration,
+    /// Make no patch if that takes longer than this: 90s, 15m, 2h; direct ones within the same
+    /// time. Once half of it is over, large files are compared less finely. Default: patch_budget
+    /// of the project settings, or else 15m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub patch_budget: Option<Duration>,
     /// Add what does not look like a bundle, or a number that was published and nobody has
     #[arg(long)]
     pub force: bool,
@@ -87,19 +89,6 @@ pub(super) fn parse_version(text: &str) -> Result<Version, String> {
              add 1.0 dist/myapp"
         )
     })
-}
-
-pub(super) fn parse_budget(text: &str) -> Result<Duration, String> {
-    let wrong = || "expected a number and s, m or h, such as 15m".to_owned();
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    let seconds = number.checked_mul(unit).ok_or_else(wrong)?;
-    Ok(Duration::from_secs(seconds))
 }
 
 pub(super) fn parse_meta(text: &str) -> Result<Map<String, Value>, String> {
@@ -166,7 +155,7 @@ pub(super) fn add(project: &Project, args: Addable, context: &Context) -> Result
         stub: args.min_stub,
         rollout: args.rollout,
         notes,
-        budget: args.patch_budget,
+        budget: args.patch_budget.unwrap_or(project.settings.patch_budget),
         vetting: if args.force {
             Vetting::Forced {
                 key_dirs: &context.key_dirs,

@@ -12,7 +12,7 @@ mod template;
 use crate::project::settings::{Settings, parse};
 pub(crate) use error::ProjectError;
 pub(crate) use find::find;
-pub(crate) use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, toml_string};
+pub(crate) use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse_duration, toml_string};
 pub(crate) use template::{Template, create, planned};
 
 use crate::keys::{KeyError, Keyring};

@@ -4,9 +4,11 @@ use crate::keys::External;
 use notsotuf_stub::bundle::patch::Format;
 use notsotuf_stub::catalog::{Channel, is_name};
 use notsotuf_stub::settings::Mode;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Holds the name of the settings file.
 pub(crate) const FILE: &str = "notsotuf-project.toml";
@@ -140,6 +142,9 @@ pub(crate) struct Settings {
     /// and direct ones from so many less one before that.
     #[serde(default = "default_patch_from")]
     pub patch_from: usize,
+    /// How long making the patches of a release may take.
+    #[serde(default = "default_patch_budget", deserialize_with = "read_time")]
+    pub patch_budget: Duration,
     /// How long metadata is valid.
     pub expires_days: ExpiresDays,
     /// Private keys that are used through a program.
@@ -173,6 +178,32 @@ pub(super) fn default_suffix() -> String {
 
 fn default_patch_from() -> usize {
     1
+}
+
+fn default_patch_budget() -> Duration {
+    Duration::from_secs(15 * 60)
+}
+
+fn read_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    parse_duration(&text).map_err(|why| D::Error::custom(format!("{text:?}: {why}")))
+}
+
+/// Reads a time as people write it: `90s`, `15m`, `2h`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a number and s, m or h, such as 15m".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(unit).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(seconds))
 }
 
 pub(super) fn parse(text: &str) -> Result<Settings, String> {

@@ -146,6 +146,10 @@ patch_format = \"{format}\"
 # takes time to make and room where you publish.
 # patch_from = 4
 
+# How long making the patches of a release may take. Once half of it is over, large
+# files are compared less finely; after it, the release is published without.
+# patch_budget = \"15m\"
+
 # Days for which newly signed metadata is valid. `notsotuf publish` and
 # `notsotuf renew` renew timestamp and snapshot; clients stop updating when
 # metadata is expired.

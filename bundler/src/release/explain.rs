@@ -5,7 +5,7 @@ use super::numbers;
 use super::pending::PendingTargets;
 use crate::metadata::Published;
 use crate::pack::Unpacked;
-use crate::patch::per_file::{self, Summary};
+use crate::patch::per_file::{self, Budget, Summary};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::temporary;
@@ -38,6 +38,7 @@ pub(crate) fn explain(
     app: &str,
     version: &Version,
     from: Option<&Version>,
+    budget: Budget,
     progress: Progress,
 ) -> Result<PatchReport, ReleaseError> {
     let pending = PendingTargets::open(project, published)?;
@@ -69,7 +70,7 @@ pub(crate) fn explain(
     let format = project.settings.patch_format.per_file();
     let format = format.unwrap_or(Format::Two);
     let bar = |n| progress.bar("comparing", n);
-    let (summary, parts) = per_file::explain(old, new, format, work.path(), bar)?;
+    let (summary, parts) = per_file::explain(old, new, format, budget, work.path(), bar)?;
     Ok(PatchReport {
         from: from.clone(),
         summary,

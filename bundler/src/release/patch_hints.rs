@@ -25,6 +25,13 @@ pub(super) fn hints(
     for (path, names) in &noticed.flat {
         hints.push(unknown_compressor(path, names));
     }
+    for (path, size) in &noticed.hurried {
+        hints.push(format!(
+            "half of the time for patches was over (--patch-budget), so {} of {path} were compared \
+             block by block only: with more time the patch may become smaller",
+            bytes(*size)
+        ));
+    }
     for path in &noticed.reordered {
         hints.push(format!(
             "only the order of the files in {path} changed. Run PyInstaller with PYTHONHASHSEED=1 \
@@ -75,16 +82,18 @@ mod tests {
         let noticed = Noticed {
             flat: vec![("app".into(), vec!["one".into(), "two".into()])],
             reordered: vec!["lib.zip".into()],
+            hurried: vec![("large".into(), 3 << 20)],
             ..Noticed::default()
         };
         let hints = hints(&noticed, Path::new(""), Format::Two, 1 << 20, 1 << 20);
-        assert_eq!(hints.len(), 2);
+        assert_eq!(hints.len(), 3);
         assert!(
             hints[0].contains("app: one and 1 more changed"),
             "{hints:?}"
         );
         assert!(hints[0].contains("PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0"));
-        assert!(hints[1].contains("lib.zip") && hints[1].contains("PYTHONHASHSEED=1"));
+        assert!(hints[1].contains("large") && hints[1].contains("--patch-budget"));
+        assert!(hints[2].contains("lib.zip") && hints[2].contains("PYTHONHASHSEED=1"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! the blocks of the old file are known by a hash that can be rolled along the
 //! new one.
 
-use super::search::Match;
+use super::matches::Match;
 use super::work::Work;
 use crate::patch::bytes::{Bytes, Window};
 use notsotuf_stub::bundle::common_prefix;

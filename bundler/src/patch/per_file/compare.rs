@@ -8,11 +8,12 @@ use super::work::{Gate, Work};
 use crate::patch::bytes::Scratch;
 use indicatif::ProgressBar;
 use notsotuf_stub::bundle::patch::Format;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::cmp::Reverse;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Limits the memory that files which are compared at the same time may take.
-pub(super) const MEMORY: u64 = 64 << 20;
+const MEMORY: u64 = 64 << 20;
 
 /// Limits the memory that searches at the same time may take.
 const SEARCH_MEMORY: u64 = 120 << 20;
@@ -26,50 +27,35 @@ pub(super) fn compare(
     budget: Budget,
     (scratch, bar): (&Scratch, &ProgressBar),
 ) -> Result<Vec<Content>, DiffError> {
+    let memory = |n: usize| steps[n].memory(old.manifest, new.manifest);
     let mut order: Vec<usize> = (0..steps.len()).collect();
-    order.sort_by_key(|&n| std::cmp::Reverse(steps[n].memory(old.manifest, new.manifest)));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let queue = Mutex::new(Queue {
-        waiting: order,
-        free: MEMORY,
-        failed: false,
-    });
-    let freed = Condvar::new();
+    order.sort_by_key(|&n| Reverse((memory(n), steps[n].size(new.manifest))));
+    let (files, searches) = (Gate::new(MEMORY), Gate::new(SEARCH_MEMORY));
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let done: Mutex<Vec<(usize, Content)>> = Mutex::default();
-    let gate = Gate::new(SEARCH_MEMORY);
     let work = || -> Result<(), DiffError> {
-        while let Some((index, memory)) = take(&queue, &freed, |n| {
-            steps[n].memory(old.manifest, new.manifest)
-        }) {
-            let told = AtomicU64::new(0);
-            let size = steps[index].size(new.manifest);
-            let progress = |bytes: u64| {
-                let before = told.fetch_add(bytes, Ordering::Relaxed);
-                bar.inc(bytes.min(size.saturating_sub(before)));
+        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if failed.load(Ordering::Relaxed) {
+                break;
+            }
+            let _taken = files.take(memory(index));
+            let step = Progress::new(bar, steps[index].size(new.manifest));
+            let work = Work {
+                scratch,
+                budget,
+                gate: &searches,
+                format,
+                progress: &|bytes| step.tell(bytes),
             };
-            let content = steps[index].content(
-                old,
-                new,
-                &Work {
-                    scratch,
-                    budget,
-                    gate: &gate,
-                    format,
-                    progress: &progress,
-                },
-            );
-            progress(size);
-            let mut queue = queue.lock().expect("no thread panics");
-            queue.free += memory;
-            queue.failed |= content.is_err();
-            drop(queue);
-            freed.notify_all();
-            done.lock()
-                .expect("no thread panics")
-                .push((index, content?));
+            let content = steps[index].content(old, new, &work);
+            failed.fetch_or(content.is_err(), Ordering::Relaxed);
+            step.tell(u64::MAX);
+            let mut done = done.lock().expect("no thread panics");
+            done.push((index, content?));
         }
         Ok(())
     };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         workers
@@ -81,35 +67,25 @@ pub(super) fn compare(
     Ok(done.into_iter().map(|(_, content)| content).collect())
 }
 
-pub(super) struct Queue {
-    pub waiting: Vec<usize>,
-    pub free: u64,
-    pub failed: bool,
+/// Shows the progress of one step.
+struct Progress<'a> {
+    bar: &'a ProgressBar,
+    left: AtomicU64,
 }
 
-/// Returns the next step that fits into what is left of the memory, and how
-/// much it takes; `None` when there is nothing left to do.
-pub(super) fn take(
-    queue: &Mutex<Queue>,
-    freed: &Condvar,
-    memory: impl Fn(usize) -> u64,
-) -> Option<(usize, u64)> {
-    let mut queue = queue.lock().expect("no thread panics");
-    loop {
-        if queue.waiting.is_empty() || queue.failed {
-            return None;
+impl<'a> Progress<'a> {
+    fn new(bar: &'a ProgressBar, size: u64) -> Self {
+        Progress {
+            bar,
+            left: AtomicU64::new(size),
         }
-        let free = queue.free;
-        let next = queue
-            .waiting
-            .iter()
-            .position(|&n| memory(n).min(MEMORY) <= free);
-        if let Some(next) = next {
-            let index = queue.waiting.remove(next);
-            let memory = memory(index).min(MEMORY);
-            queue.free -= memory;
-            return Some((index, memory));
-        }
-        queue = freed.wait(queue).expect("no thread panics");
+    }
+
+    /// Tells that so many bytes more are done, or all.
+    fn tell(&self, bytes: u64) {
+        let left = self.left.load(Ordering::Relaxed);
+        let done = bytes.min(left);
+        self.left.store(left - done, Ordering::Relaxed);
+        self.bar.inc(done);
     }
 }

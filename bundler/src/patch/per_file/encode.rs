@@ -1,8 +1,9 @@
 //! Encodes the difference of two files, as the streams of a patch have it.
 
 use super::container;
-use super::search::{Match, search};
-use super::streams::{Runs, number, zigzag};
+use super::matches::{Coarse, Match};
+use super::search::search;
+use super::streams::{IN_MEMORY, Runs, number, zigzag};
 use super::view::{self, View};
 use super::work::Work;
 use crate::patch::bytes::{Bytes, Scratch, Spool, Window};
@@ -21,9 +22,6 @@ use std::ops::Range;
 /// Two covers in a line that are no farther apart become one: what is between
 /// them costs no more as difference than as literal, and a cover less does.
 const MERGE_GAP: usize = 48;
-
-/// Bytes of a stream of one file that stay in memory.
-pub(super) const IN_MEMORY: usize = 1 << 16;
 
 /// Bytes that are read at once of what is compared.
 const READ: usize = 1 << 18;
@@ -52,8 +50,8 @@ pub(super) struct Seen {
     pub flat: Vec<String>,
     /// Whether only the order of its members changed.
     pub reordered: bool,
-    /// Bytes for which better matches were not looked for, as the time was short.
-    pub left_out: u64,
+    /// What was compared with less than all of the old file.
+    pub coarse: Coarse,
 }
 
 /// Describes a file that is made part by part.
@@ -107,8 +105,8 @@ fn of_whole(
     work: &Work,
     seen: &mut Seen,
 ) -> Result<Option<FileDiff>, FsError> {
-    let (matches, left_out) = search(old, new, work)?;
-    seen.left_out = left_out;
+    let (matches, coarse) = search(old, new, work)?;
+    seen.coarse = coarse;
     let matches = merge(matches);
     if work.budget.is_spent() {
         return Ok(None);
@@ -139,8 +137,8 @@ fn of_parts(mut view: View, work: &Work, seen: &mut Seen) -> Result<Option<FileD
         return Ok(None);
     }
     let (old, new) = view.normalized(work)?;
-    let (matches, left_out) = search(&old, &new, work)?;
-    seen.left_out = left_out;
+    let (matches, coarse) = search(&old, &new, work)?;
+    seen.coarse = coarse;
     drop((old, new));
     let mut matches = matches.into_iter().peekable();
     let mut all = Streams::new(work.scratch);

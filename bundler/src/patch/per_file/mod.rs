@@ -7,6 +7,8 @@ mod compare;
 mod container;
 mod encode;
 mod error;
+mod index;
+mod matches;
 mod module;
 mod pack;
 mod program;
@@ -21,6 +23,7 @@ mod work;
 pub(crate) use budget::Budget;
 use encode::{FileDiff, Seen};
 pub(crate) use error::DiffError;
+pub(crate) use matches::Coarse;
 use steps::{Content, Step, plan};
 pub(crate) use tree::{Summary, Tree};
 
@@ -50,6 +53,9 @@ pub(crate) struct Noticed {
     pub flat: Vec<(String, Vec<String>)>,
     /// Files in which only the order of the members changed.
     pub reordered: Vec<String>,
+    /// Files of which so many bytes were compared block by block only, as the
+    /// time was short.
+    pub hurried: Vec<(String, u64)>,
 }
 
 /// Writes the new file `patch`, which leads from `old` to `new`. The same
@@ -74,7 +80,7 @@ pub(crate) fn diff(
     };
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
-    let scratch = Scratch::new_in(patch.parent().unwrap_or(Path::new(".")))?;
+    let scratch = Scratch::new_in(patch.parent().unwrap_or(patch))?;
     let contents = compare::compare(&steps, old, new, format, budget, (&scratch, &bar))?;
     let noticed = noticed(&steps, &contents);
     let mut summary = Summary::kept(old.manifest, new.manifest);
@@ -104,6 +110,10 @@ fn noticed(steps: &[Step], contents: &[Content]) -> Noticed {
         };
         if seen.reordered {
             noticed.reordered.push((*path).to_owned());
+        }
+        if seen.coarse.in_blocks > 0 {
+            let bytes = seen.coarse.in_blocks;
+            noticed.hurried.push(((*path).to_owned(), bytes));
         }
         if !seen.flat.is_empty() {
             noticed.flat.push(((*path).to_owned(), seen.flat.clone()));
@@ -144,6 +154,8 @@ pub(crate) struct Part {
     pub size: u64,
     /// If it is a container that was looked into, what changed in it.
     pub members: Vec<MemberPart>,
+    /// What of it was compared with less than all of the old file.
+    pub coarse: Coarse,
 }
 
 /// Says what one member of a container adds to a patch.
@@ -169,20 +181,14 @@ pub(crate) fn explain(
     old: Tree,
     new: Tree,
     format: Format,
+    budget: Budget,
     folder: &Path,
     bar: impl FnOnce(u64) -> ProgressBar,
 ) -> Result<(Summary, Vec<Part>), DiffError> {
     let steps = plan(old.manifest, new.manifest);
     let bar = bar(steps.iter().map(|step| step.size(new.manifest)).sum());
     let scratch = Scratch::new_in(folder)?;
-    let contents = compare::compare(
-        &steps,
-        old,
-        new,
-        format,
-        Budget::UNLIMITED,
-        (&scratch, &bar),
-    )?;
+    let contents = compare::compare(&steps, old, new, format, budget, (&scratch, &bar))?;
     let mut summary = Summary::kept(old.manifest, new.manifest);
     let mut parts = Vec::new();
     for (step, content) in steps.iter().zip(&contents) {
@@ -206,6 +212,7 @@ pub(crate) fn explain(
             bytes: packed_size(&operation, content, format, &scratch).map_err(written)?,
             size: step.size(new.manifest),
             members: members(content, format, &scratch).map_err(written)?,
+            coarse: content.seen().map(|seen| seen.coarse).unwrap_or_default(),
         });
     }
     bar.finish_and_clear();

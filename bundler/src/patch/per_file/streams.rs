@@ -1,6 +1,5 @@
 //! Writes the streams of a patch, as bytes.
 
-use super::encode::IN_MEMORY;
 use crate::patch::bytes::{Bytes, Scratch, Spool};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use notsotuf_stub::bundle::patch::parts::{Packing, Part, Prediction, Unit};
@@ -13,6 +12,9 @@ use std::io::{self, Read, Write};
 
 /// A run of zeros shorter than this is cheaper among the differences.
 const MIN_ZEROS: u64 = 3;
+
+/// Bytes of a stream of one file that stay in memory.
+pub(super) const IN_MEMORY: usize = 1 << 16;
 
 /// Writes a number as LEB128.
 pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {

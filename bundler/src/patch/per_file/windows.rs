@@ -3,7 +3,8 @@
 //! where it is expected.
 
 use super::blocks;
-use super::search::{Index, Match, PIECE, WINDOW, index_memory};
+use super::index::{Index, PIECE, WINDOW, index_memory};
+use super::matches::{Coarse, Match};
 use super::work::Work;
 use crate::patch::bytes::Bytes;
 use notsotuf_stub::fs::FsError;
@@ -25,25 +26,30 @@ struct Stretch {
     old: Range<usize>,
 }
 
-/// Returns all matches, in the order of the new file, without overlap there, and
-/// how many bytes of it there was no time for.
+/// Returns all matches, in the order of the new file, without overlap there.
 ///
 /// # Errors
 /// The file system's.
-pub(super) fn search(old: &Bytes, new: &Bytes, work: &Work) -> Result<(Vec<Match>, u64), FsError> {
+pub(super) fn search(
+    old: &Bytes,
+    new: &Bytes,
+    work: &Work,
+) -> Result<(Vec<Match>, Coarse), FsError> {
     let anchors = {
         let _taken = work.gate.take(blocks::MEMORY);
         blocks::anchors(old, new, work)?
     };
     let stretches = stretches(&anchors, old.len(), new.len());
     let mut found: Vec<Option<Vec<Match>>> = vec![None; stretches.len()];
-    let mut left_out = 0;
+    let mut coarse = Coarse::default();
     for (window, members) in windows(&stretches) {
         let pieces: Vec<Range<usize>> = members.iter().map(|&n| stretches[n].new.clone()).collect();
+        let size = pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         if work.budget.is_running_out() {
-            left_out += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+            coarse.in_blocks += size;
             continue;
         }
+        coarse.in_windows += size;
         let _taken = work.gate.take(index_memory(window.len()));
         let text = old.get(window.clone())?;
         let index = Index::new(&text);
@@ -55,7 +61,7 @@ pub(super) fn search(old: &Bytes, new: &Bytes, work: &Work) -> Result<(Vec<Match
             found[n] = Some(matches);
         }
     }
-    Ok((together(&anchors, &stretches, found), left_out))
+    Ok((together(&anchors, &stretches, found), coarse))
 }
 
 /// Returns what lies between exact matches, with some of these around it, in the

@@ -84,7 +84,15 @@ fn explained(old: &[u8], new: &[u8]) -> Vec<(String, String)> {
         folder: &places[1],
         manifest: &to,
     };
-    let (_, parts) = explain(from, to, Format::Two, folder.path(), bars).unwrap();
+    let (_, parts) = explain(
+        from,
+        to,
+        Format::Two,
+        Budget::UNLIMITED,
+        folder.path(),
+        bars,
+    )
+    .unwrap();
     let members = parts.into_iter().flat_map(|part| part.members);
     members.map(|member| (member.name, member.how)).collect()
 }
@@ -196,7 +204,7 @@ fn told(old: &[u8], new: &[u8], format: Format) -> (Noticed, bool, Vec<(String, 
     };
     let made = diff(from, to, &places[2], format, Budget::UNLIMITED, bars);
     let (summary, noticed) = made.unwrap();
-    let (_, parts) = explain(from, to, format, folder.path(), bars).unwrap();
+    let (_, parts) = explain(from, to, format, Budget::UNLIMITED, folder.path(), bars).unwrap();
     let members = parts.into_iter().flat_map(|part| part.members);
     let members = members.map(|member| (member.name, member.how)).collect();
     (noticed, summary.changed > 0, members)
@@ -406,16 +414,16 @@ fn members_inflate_to_no_more_than_a_client_takes() {
         (Packing::Stored, plain.clone()),
     ] {
         let stored = stored.into();
-        let found = |most| {
-            work::for_tests(Budget::UNLIMITED, |work| {
+        work::for_tests(Budget::UNLIMITED, |work| {
+            let found = |most| {
                 let found = container::plain(&stored, packing, most, work).unwrap();
                 found.map(|found| found.all().unwrap().into_owned())
-            })
-        };
-        for most in (0..plain.len() as u64 + 300).rev().take(3000) {
-            assert!(found(most).is_none_or(|found| found == plain), "{most}");
-        }
-        assert!(found(plain.len() as u64 + 1).is_some_and(|found| found == plain));
+            };
+            for most in (0..plain.len() as u64 + 300).rev().take(3000) {
+                assert!(found(most).is_none_or(|found| found == plain), "{most}");
+            }
+            assert!(found(plain.len() as u64 + 1).is_some_and(|found| found == plain));
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use proptest::prelude::*;
 use std::time::Duration;
 
-fn found(old: &[u8], new: &[u8], budget: Budget) -> (Vec<Match>, u64) {
+fn found(old: &[u8], new: &[u8], budget: Budget) -> (Vec<Match>, Coarse) {
     let (old, new) = (old.to_vec(), new.to_vec());
     work::for_tests(budget, |work| {
         search(&old.into(), &new.into(), work).unwrap()
@@ -47,8 +47,9 @@ fn what_blocks_do_not_show_is_found_in_windows() {
     let (from, to) = (10 << 20, 21 << 20);
     let changed = scattered(&old[from..to], 40);
     let new = [&old[..from], &inserted, &changed, &old[to..]].concat();
-    let (matches, left_out) = found(&old, &new, Budget::UNLIMITED);
-    assert_eq!(left_out, 0);
+    let (matches, coarse) = found(&old, &new, Budget::UNLIMITED);
+    assert_eq!(coarse.in_blocks, 0);
+    assert!(coarse.in_windows.abs_diff((to - from) as u64) < 100_000);
     let wrong = new.len() - right(&old, &new, &matches);
     let expected = inserted.len() + changed.len().div_ceil(40);
     assert!(wrong.abs_diff(expected) < 200, "{wrong}, not {expected}");
@@ -71,7 +72,9 @@ fn when_the_time_runs_out_only_blocks_are_found() {
     let mut new = scattered(&old, 40);
     new[..500_000].copy_from_slice(&old[..500_000]);
     let budget = Budget::of_which_half_is_over(Duration::from_secs(3600));
-    let (matches, left_out) = found(&old, &new, budget);
+    let (matches, coarse) = found(&old, &new, budget);
+    let left_out = coarse.in_blocks;
+    assert_eq!(coarse.in_windows, 0);
     let whole = Match {
         old: 0,
         new: 0,
