@@ -5,7 +5,9 @@ use super::error::Error;
 use super::verify;
 use crate::metadata::{self, Published, Trust};
 use crate::project::Project;
-use crate::publish::upload::{self, Destination, Here, Options, Place, Report, UploadError};
+use crate::publish::upload::{
+    self, Destination, Here, OpenDestination, Options, Report, UploadError,
+};
 use crate::release::PendingTargets;
 use crate::ship::ShipError;
 use crate::verify::RepositorySource;
@@ -108,7 +110,7 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
     };
     let published = Published::load(project)?;
     let trust = Trust::open(project)?;
-    let place = Place::open(&to)?;
+    let place = OpenDestination::open(&to)?;
     let options = Options {
         dry_run: args.dry_run,
         delete: args.delete,

@@ -37,7 +37,7 @@ impl Repository {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
                 }
-                Err(e) if e.class() == FailureKind::Local => return Err(e),
+                Err(e) if e.failure_kind() == FailureKind::Local => return Err(e),
                 Err(e) => e,
             };
             if error.is_worth_again(time, last) {
@@ -59,11 +59,11 @@ impl Repository {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
                 }
-                Err(e) if e.class() == FailureKind::Local => return Err(e),
+                Err(e) if e.failure_kind() == FailureKind::Local => return Err(e),
                 Err(e) => keep_worst(&mut worst, e),
             }
         }
-        Err(worst.unwrap_or(RepositoryError::NoPlace))
+        Err(worst.unwrap_or(RepositoryError::NoUrl))
     }
 
     /// The client for the place whose turn it is, of so many: one that says

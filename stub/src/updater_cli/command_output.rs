@@ -93,7 +93,7 @@ pub(super) fn finish(as_json: bool, result: Result<CommandOutput, UpdateError>) 
         Ok(answer) => print(&answer.text, ExitCode::SUCCESS),
         Err(e) => {
             log::error!("{e}");
-            failure(as_json, e.class(), &e.to_string())
+            failure(as_json, e.failure_kind(), &e.to_string())
         }
     }
 }
