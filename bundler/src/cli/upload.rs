@@ -10,7 +10,7 @@ use crate::publish::upload::{
 };
 use crate::release::PendingTargets;
 use crate::ship::ShipError;
-use crate::verify::RepositorySource;
+use crate::verify::{RepositorySource, Scope};
 use clap::Args;
 use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
@@ -148,7 +148,8 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
     if let Some(url) = verify {
         let root = project.metadata().join("1.root.json");
         let target = RepositorySource::remote(url);
-        let checked = verify::check(&target, &root, false, Some(&published), context.progress)?;
+        let (all, here) = (Scope::Everything, Some(&published));
+        let checked = verify::check(&target, &root, all, here, context.progress)?;
         text.line("checked what is published");
         checked.tell(&mut text);
         problems = checked.report.problems;

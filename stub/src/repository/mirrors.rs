@@ -54,7 +54,8 @@ impl Repository {
             keep_worst(&mut worst, error);
         }
         for index in again {
-            match work(&self.mirrors[index], &self.http, true) {
+            const LAST: bool = true;
+            match work(&self.mirrors[index], &self.http, LAST) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
