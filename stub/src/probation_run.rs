@@ -20,7 +20,7 @@ use std::time::Duration;
 /// the application has ended.
 const FAILED_WATCHER: Duration = Duration::from_millis(20);
 
-/// A start of a version that is on probation.
+/// Holds a start of a version that is on probation.
 pub struct ProbationRun<'a> {
     layout: &'a Layout,
     settings: &'a Settings,

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A release that is there already.
+/// Describes a release that is there already.
 pub(super) struct Release {
     pub version: Version,
     /// Its archive, as a target.
@@ -251,7 +251,7 @@ fn patch_per_file(
     Ok(())
 }
 
-/// A patch per file, which the stub's own code has applied.
+/// Holds a patch per file, which the stub's own code has applied.
 pub(super) struct Made {
     pub file: PathBuf,
     pub entry: Value,

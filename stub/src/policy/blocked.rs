@@ -176,7 +176,7 @@ pub fn newest<'a>(
     found.map(|(version, _)| version)
 }
 
-/// A newer release that is not installed now.
+/// Names a newer release that is not installed now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// The version.

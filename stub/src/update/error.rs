@@ -132,7 +132,7 @@ pub enum UpdateError {
     Locked,
 }
 
-/// Why there was no update with an administrator's rights.
+/// Says why there was no update with an administrator's rights.
 #[derive(Debug, thiserror::Error)]
 pub enum ElevationError {
     /// There is nowhere to keep this user's metadata.

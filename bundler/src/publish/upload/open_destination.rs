@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-/// A place that was opened.
+/// Gives access to a repository at a destination.
 pub(crate) enum OpenDestination {
     /// An object store, or a folder.
     Store(Store),

@@ -14,7 +14,7 @@ pub(super) struct Installed {
     pub(super) last: Option<(PathBuf, bool)>,
 }
 
-/// An installed file that has been like the unpacked one so far.
+/// Holds an installed file that has been like the unpacked one so far.
 pub(super) struct ReusableFile {
     pub(super) path: PathBuf,
     pub(super) file: File,
