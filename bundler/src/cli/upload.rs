@@ -146,10 +146,7 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
     });
     let mut problems = Vec::new();
     if let Some(url) = verify {
-        let root = project.metadata().join("1.root.json");
-        let target = RepositorySource::remote(url);
-        let (all, here) = (Scope::Everything, Some(&published));
-        let checked = verify::check(&target, &root, all, here, context.progress)?;
+        let checked = check_all(project, &published, url, context)?;
         text.line("checked what is published");
         checked.tell(&mut text);
         problems = checked.report.problems;
@@ -160,6 +157,19 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
         0 => Ok(()),
         number => Err(Error::Problems(number)),
     }
+}
+
+/// Checks all that clients get from `url`.
+fn check_all(
+    project: &Project,
+    published: &Published,
+    url: &str,
+    context: &Context,
+) -> Result<verify::Checked, Error> {
+    let target = RepositorySource::remote(url);
+    let root = project.metadata().join("1.root.json");
+    let (all, here) = (Scope::Everything, Some(published));
+    verify::check(&target, &root, all, here, context.progress)
 }
 
 /// What was uploaded, or would be.
