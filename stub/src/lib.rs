@@ -3,10 +3,10 @@
 //! produces.
 //!
 //! Modules by floor, upper may use lower: [`startup`], [`probation_run`],
-//! [`nested_stub`] – [`updater_cli`] – [`update`] – [`policy`] (pure),
-//! [`progress`], [`launch`], [`install`] – [`repository`], [`logging`] –
-//! [`settings`], [`catalog`] (pure) – [`bundle`], [`http`] – [`tuf`] (pure) –
-//! [`fs`] and the rest.
+//! [`nested_stub`] – [`updater_cli`] – [`update`] – [`logging`], [`progress`] –
+//! [`launch`], [`install`] – [`policy`] (pure) – [`repository`] – [`settings`] –
+//! [`catalog`] (pure) – [`bundle`], [`http`], [`tuf`] (pure) – [`fs`] and the
+//! rest.
 
 // Standard output and error may be gone, and these panic then; and what is
 // shown goes through `safe_text`.

@@ -28,7 +28,7 @@ pub fn start(layout: &Layout, settings: &Settings) -> ExitCode {
     let text = "what is installed is this updater once more, in place of the application: \
          its makers released the folder that users install; --updater update brings a newer version";
     tell(settings, text);
-    if go_back(layout, settings) && !is(layout, settings) {
+    if roll_back(layout, settings) && !is(layout, settings) {
         return start::start(layout, &settings.executable);
     }
     let lock = launch_lock(layout);
@@ -41,7 +41,7 @@ pub fn start(layout: &Layout, settings: &Settings) -> ExitCode {
     }
 }
 
-fn go_back(layout: &Layout, settings: &Settings) -> bool {
+fn roll_back(layout: &Layout, settings: &Settings) -> bool {
     let _claim = behind::claim(layout);
     let back = || {
         let installed = Record::load_release(&layout.app())?;

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// the application has ended.
 const FAILED_WATCHER: Duration = Duration::from_millis(20);
 
-/// A start of a version that is on probation.
+/// Holds a start of a version that is on probation.
 pub struct ProbationRun<'a> {
     layout: &'a Layout,
     settings: &'a Settings,
@@ -58,9 +58,9 @@ impl ProbationRun<'_> {
         // there is nothing to be done about it.
         let alone = install::instances(&self.layout.app()).is_ok_and(|found| found.is_empty());
         let starts = self.probation.starts;
-        if alone && launch_wait::trial(starts) == ProbationDecision::GoBack {
+        if alone && launch_wait::trial(starts) == ProbationDecision::RollBack {
             let why = format!("it was started {starts} times and never proved to work");
-            if !self.go_back(&why) {
+            if !self.roll_back(&why) {
                 self.mark_healthy();
             }
             return start::start(self.layout, &self.settings.executable);
@@ -73,7 +73,7 @@ impl ProbationRun<'_> {
         let fed = launch::has_input();
         match self.supervise() {
             Err(e) => {
-                if self.go_back(&e.to_string()) {
+                if self.roll_back(&e.to_string()) {
                     start::start(self.layout, &self.settings.executable)
                 } else {
                     not_started(self.layout, &e)
@@ -82,13 +82,13 @@ impl ProbationRun<'_> {
             Ok((end, proven)) => match launch::verdict(end, proven) {
                 Verdict::Healthy => {
                     self.mark_healthy();
-                    end.pass_on()
+                    end.exit_like()
                 }
                 Verdict::Inconclusive => {
                     if alone && launch::was_asked_to_end() {
                         self.uncount();
                     }
-                    end.pass_on()
+                    end.exit_like()
                 }
                 Verdict::Failed => self.failed(end, fed),
             },
@@ -128,7 +128,7 @@ impl ProbationRun<'_> {
             while let Err(RecvTimeoutError::Timeout) = watched.recv_timeout(FAILED_WATCHER) {
                 if let (Some(_), Ok(end)) = (rescue::failure(), &end) {
                     // It is not watching any more, and will not end.
-                    end.pass_on();
+                    end.exit_like();
                 }
             }
             let proven = watcher.is_some_and(|w| w.join().expect("watching does not panic"));
@@ -166,8 +166,8 @@ impl ProbationRun<'_> {
     }
 
     fn failed(&self, end: AppExit, fed: bool) -> ExitCode {
-        if !self.go_back(&end.to_string()) {
-            return end.pass_on();
+        if !self.roll_back(&end.to_string()) {
+            return end.exit_like();
         }
         if fed {
             // It may have read some of it, and nobody has that any more.
@@ -175,7 +175,7 @@ impl ProbationRun<'_> {
                 "there was data on standard input, so the previous version is not started with \
                  the rest of it, but the next time"
             );
-            return end.pass_on();
+            return end.exit_like();
         }
         let (again, _) = match self.supervise() {
             Ok(result) => result,
@@ -184,13 +184,13 @@ impl ProbationRun<'_> {
         // The version that worked ends in the same way: then it is not the
         // new one's fault, but what the user asked for.
         if again == end {
-            self.go_forward();
+            self.reinstate();
         }
-        again.pass_on()
+        again.exit_like()
     }
 
     /// Puts the previous version in the place of this one; `false` if it cannot.
-    fn go_back(&self, why: &str) -> bool {
+    fn roll_back(&self, why: &str) -> bool {
         let version = &self.version;
         log::error!("version {version} failed: {why}");
         match self.exchange(version) {
@@ -218,7 +218,7 @@ impl ProbationRun<'_> {
         }
     }
 
-    fn go_forward(&self) {
+    fn reinstate(&self) {
         let version = &self.version;
         log::info!(
             "the previous version ends in the same way, so version {version} is installed again"

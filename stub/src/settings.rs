@@ -46,7 +46,7 @@ pub struct Settings {
     /// Where the target files are, with or without a final slash.
     pub targets_url: String,
     /// Copies of the repository: folders with `metadata` and `targets`, which
-    /// are used where the first place is out of reach.
+    /// are used where the primary repository is out of reach.
     #[serde(default)]
     pub mirrors: Vec<String>,
     /// Certificates (PEM) of authorities that are trusted besides the

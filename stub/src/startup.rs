@@ -273,7 +273,7 @@ fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
         }
     };
     match launch::supervise(program, &variables(layout), started) {
-        Ok(end) => end.pass_on(),
+        Ok(end) => end.exit_like(),
         Err(e) => not_started(layout, &e),
     }
 }

@@ -203,7 +203,7 @@ fn tell(app: &str, version: &Version, added: &AddReport, output: &Output) {
     }
     if let Some(why) = &added.no_patch {
         text.line(format!("no patch: {why}"));
-        json["no_patch"] = why.as_str().into();
+        json["no_patch"] = why.to_string().into();
     }
     direct(added, &mut text, &mut json);
     text.line("added; next: `notsotuf publish`, which signs it");
@@ -224,7 +224,7 @@ fn direct(added: &AddReport, text: &mut Lines, json: &mut Value) {
                 if !added.warnings.contains(&line) {
                     text.line(line);
                 }
-                json!({ "from": from.to_string(), "left_out": why })
+                json!({ "from": from.to_string(), "left_out": why.to_string() })
             }
         });
     }

@@ -6,7 +6,7 @@ use crate::metadata::{MEMORY, PIN};
 use crate::output::Output;
 use crate::project::Project;
 use crate::publish::fetch::{self, FetchError, Options, Report};
-use crate::publish::upload::{Destination, Place};
+use crate::publish::upload::{Destination, OpenDestination};
 use clap::Args;
 use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
@@ -52,7 +52,7 @@ fn source(project: &Project, args: &Fetch) -> Result<Destination, Error> {
 
 pub(super) fn run(args: &Fetch, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
-    let from = Place::open(&source(project, args)?)?;
+    let from = OpenDestination::open(&source(project, args)?)?;
     let root = match &args.root {
         Some(path) => Some(
             fs::read_optional(path, 512_000)?

@@ -5,10 +5,12 @@ use super::error::Error;
 use super::verify;
 use crate::metadata::{self, Published, Trust};
 use crate::project::Project;
-use crate::publish::upload::{self, Destination, Here, Options, Place, Report, UploadError};
+use crate::publish::upload::{
+    self, Destination, Here, OpenDestination, Options, Report, UploadError,
+};
 use crate::release::PendingTargets;
 use crate::ship::ShipError;
-use crate::verify::RepositorySource;
+use crate::verify::{RepositorySource, Scope};
 use clap::Args;
 use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
@@ -108,7 +110,7 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
     };
     let published = Published::load(project)?;
     let trust = Trust::open(project)?;
-    let place = Place::open(&to)?;
+    let place = OpenDestination::open(&to)?;
     let options = Options {
         dry_run: args.dry_run,
         delete: args.delete,
@@ -144,9 +146,7 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
     });
     let mut problems = Vec::new();
     if let Some(url) = verify {
-        let root = project.metadata().join("1.root.json");
-        let target = RepositorySource::remote(url);
-        let checked = verify::check(&target, &root, false, Some(&published), context.progress)?;
+        let checked = check_all(project, &published, url, context)?;
         text.line("checked what is published");
         checked.tell(&mut text);
         problems = checked.report.problems;
@@ -157,6 +157,19 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
         0 => Ok(()),
         number => Err(Error::Problems(number)),
     }
+}
+
+/// Checks all that clients get from `url`.
+fn check_all(
+    project: &Project,
+    published: &Published,
+    url: &str,
+    context: &Context,
+) -> Result<verify::Checked, Error> {
+    let target = RepositorySource::remote(url);
+    let root = project.metadata().join("1.root.json");
+    let (all, here) = (Scope::Everything, Some(published));
+    verify::check(&target, &root, all, here, context.progress)
 }
 
 /// What was uploaded, or would be.

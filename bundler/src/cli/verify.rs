@@ -5,7 +5,7 @@ use super::error::Error;
 use crate::metadata::Published;
 use crate::progress::Progress;
 use crate::project::address;
-use crate::verify::{self, Report, RepositorySource, There};
+use crate::verify::{self, Report, RepositorySource, Scope, There};
 use clap::Args;
 use notsotuf_stub::clock::now;
 use notsotuf_stub::safe_text::Lines;
@@ -57,7 +57,12 @@ pub(super) fn run(args: &Verify, context: &Context) -> Result<(), Error> {
         Some(Ok(published)) if args.url.is_some() => Some(published),
         _ => None,
     };
-    let mut checked = check(&target, &root, args.metadata_only, here, context.progress)?;
+    let scope = if args.metadata_only {
+        Scope::MetadataOnly
+    } else {
+        Scope::Everything
+    };
+    let mut checked = check(&target, &root, scope, here, context.progress)?;
     // Without one's own root, it is the project that is looked at.
     if let Some(Err(e)) = &published
         && args.root.is_none()
@@ -115,11 +120,11 @@ impl Checked {
 pub(super) fn check(
     target: &RepositorySource,
     root: &Path,
-    metadata_only: bool,
+    scope: Scope,
     here: Option<&Published>,
     progress: Progress,
 ) -> Result<Checked, Error> {
-    let mut report = verify::verify(target, root, metadata_only, now(), progress)?;
+    let mut report = verify::verify(target, root, scope, now(), progress)?;
     let newer = match here {
         Some(here) => beside(target, here, &mut report.problems)?,
         None => None,

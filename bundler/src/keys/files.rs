@@ -183,7 +183,7 @@ impl NewKey {
     }
 }
 
-/// Where the halves of a new key go.
+/// Says where the halves of a new key go.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyFolders<'a> {
     /// The folder of the key: both halves.

@@ -186,6 +186,11 @@ pub(crate) fn file_name(role: &str, version: u64, consistent: bool) -> String {
     }
 }
 
+/// Returns the name of a root metadata file, which always has its version.
+pub(crate) fn root_file_name(version: u64) -> String {
+    file_name("root", version, true)
+}
+
 /// Returns the application and version of each archive among target entries.
 pub(crate) fn archives_of(entries: &Map<String, Value>) -> BTreeSet<(String, Version)> {
     let targets = entries.keys().filter_map(|path| TargetName::parse(path));

@@ -148,7 +148,7 @@ impl MetadataError {
     }
 }
 
-/// Why a root is not made, changed or signed.
+/// Says why a root is not made, changed or signed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootChangeError {
     /// A role of the first root has too few keys.

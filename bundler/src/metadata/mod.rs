@@ -15,7 +15,7 @@ mod state;
 mod trust;
 
 pub(crate) use client_check::check_as_client;
-pub(crate) use document::{Document, archives_of, file_name};
+pub(crate) use document::{Document, archives_of, file_name, root_file_name};
 pub(crate) use drafts::drop_drafts;
 pub(crate) use error::{MetadataError, RootChangeError};
 pub(crate) use next_versions::{

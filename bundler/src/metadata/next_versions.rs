@@ -1,6 +1,6 @@
 //! Makes the next metadata of the roles below root.
 
-use super::document::{DAY, Document, file_name, in_days, next_version};
+use super::document::{DAY, Document, file_name, in_days, next_version, root_file_name};
 use super::error::MetadataError;
 use super::limits;
 use super::published::Published;
@@ -142,8 +142,8 @@ pub(crate) fn next_root(
         return Ok(published.root.clone());
     };
     let path = root_change::draft_path(project);
-    require("root", &draft, &published.root, &path, true)?;
-    require("root", &draft, &draft, &path, false)?;
+    require("root", &draft, &published.root, &path, RootIs::Previous)?;
+    require("root", &draft, &draft, &path, RootIs::Current)?;
     Ok(draft)
 }
 
@@ -160,7 +160,7 @@ fn meta(role: &str, document: &Document, file: &[u8]) -> Map<String, Value> {
 
 fn push_root(update: &mut Update, root: &Document) {
     update.versions.insert("root", root.version());
-    let name = file_name("root", root.version(), true);
+    let name = root_file_name(root.version());
     update.files.push((name, root.to_bytes()));
     // For those who start new clients from the repository, as tufup does.
     update.files.push(("root.json".into(), root.to_bytes()));
@@ -208,9 +208,18 @@ impl Signing<'_> {
             fs::create_dir_all(folder)?;
         }
         fs::write_atomically(path, &document.to_bytes())?;
-        require(role, &document, self.new, path, false)?;
+        require(role, &document, self.new, path, RootIs::Current)?;
         Ok(document)
     }
+}
+
+/// Says whose keys have to sign.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RootIs {
+    /// Those of the root that is in force once this is published.
+    Current,
+    /// Those of the root before it.
+    Previous,
 }
 
 fn require(
@@ -218,7 +227,7 @@ fn require(
     document: &Document,
     root: &Document,
     path: &std::path::Path,
-    old: bool,
+    root_is: RootIs,
 ) -> Result<(), MetadataError> {
     let (have, need) = document.signatures(role, root)?;
     if have as u64 >= need {
@@ -228,7 +237,7 @@ fn require(
         role: role.into(),
         have,
         need,
-        old,
+        old: root_is == RootIs::Previous,
         path: path.into(),
     })
 }

@@ -1,10 +1,10 @@
 //! Takes over repositories that other programs made.
 
 mod error;
-mod place;
 pub(crate) mod pyupdater;
 pub(crate) mod pyupdater_bridge;
 mod roots;
 pub(crate) mod tufup;
+mod tufup_folder;
 
 pub(crate) use error::ImportError;

@@ -56,7 +56,7 @@ pub(crate) struct PyUpdaterRelease {
     pub archive: PathBuf,
 }
 
-/// An archive whose name says another version than the list.
+/// Names an archive whose name says another version than the list.
 #[derive(Debug)]
 pub(crate) struct Disagreement {
     /// The archive.

@@ -3,8 +3,8 @@
 //! they are and are continued.
 
 use super::error::ImportError;
-use super::place::Place;
 use super::roots;
+use super::tufup_folder::TufupFolder;
 use crate::keys::Keyring;
 use crate::metadata::{self, MetadataError, Published, Trust};
 use crate::project::{self, PatchFormat, Project, ROLES, Template};
@@ -70,12 +70,12 @@ pub(crate) fn import(
     let days = config.expires_days();
     let trusted = root.map(trusted).transpose()?;
     let mut warnings = Vec::new();
-    let place = Place {
+    let tufup = TufupFolder {
         folder,
         config: &config.path,
     };
-    let repository = place.repository(&config.text("repo_dir")?, &mut warnings)?;
-    let keystore = place.keystore(&config.text("keys_dir")?, &mut warnings);
+    let repository = tufup.repository(&config.text("repo_dir")?, &mut warnings)?;
+    let keystore = tufup.keystore(&config.text("keys_dir")?, &mut warnings);
     let metadata = folder.join(&repository).join("metadata");
     warnings.extend(roots::fix(&metadata)?);
     let published = Published::from_folder(&metadata, trusted.as_deref())?;

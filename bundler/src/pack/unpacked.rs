@@ -7,7 +7,7 @@ use notsotuf_stub::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// A bundle that was unpacked from its archive, as a client does.
+/// Holds a bundle that was unpacked from its archive, as a client does.
 pub(crate) struct Unpacked {
     /// Where.
     pub folder: PathBuf,
@@ -45,7 +45,7 @@ impl Unpacked {
         })
     }
 
-    /// The same, lent.
+    /// Lends the tree.
     pub(crate) fn tree(&self) -> Tree<'_> {
         Tree {
             folder: &self.folder,

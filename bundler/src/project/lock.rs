@@ -30,7 +30,7 @@ pub(crate) struct Lock {
     _file: File,
 }
 
-/// What happens while another command has the lock.
+/// Says what happens while another command has the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WhenBusy {
     /// It is said, and waited for.

@@ -3,9 +3,8 @@
 //! stands in its way is told, and the release does without.
 
 use super::ReleaseError;
-use super::new_release::DirectPatch;
-use super::patching::{self, Bases, Made, Making, Patches, Release, TOO_LARGE, make_per_file};
-use indicatif::HumanDuration;
+use super::new_release::{DirectPatch, NoPatch};
+use super::patching::{self, Bases, Made, Making, Patches, Release, make_per_file};
 use notsotuf_stub::bundle::patch::{Format, PatchError};
 use notsotuf_stub::bundle::unpack::ArchiveError;
 use notsotuf_stub::catalog::TargetKind;
@@ -23,14 +22,6 @@ pub(super) struct DirectPatches {
     pub warnings: Vec<String>,
 }
 
-/// Why a direct patch is left out.
-enum LeftOut {
-    /// It would be of no use.
-    TooLarge,
-    /// It cannot be had, which the release engineer should know.
-    Failed(String),
-}
-
 /// Makes the direct patches that the settings want, in the time that the
 /// `first` patch has left.
 ///
@@ -46,10 +37,10 @@ pub(super) fn make(
         return Ok(direct);
     };
     // What differs from the release before differs from older ones, too.
-    let in_vain = first.why_none.as_deref() == Some(TOO_LARGE);
+    let in_vain = matches!(first.why_none, Some(NoPatch::TooLarge));
     for base in &bases.direct {
         let made = if in_vain {
-            Err(LeftOut::TooLarge)
+            Err(NoPatch::TooLarge)
         } else {
             direct_patch(bases, base, making, format)?
         };
@@ -59,8 +50,9 @@ pub(super) fn make(
                 direct.files.push((made.file, path.clone(), made.entry));
                 Ok((path, made.size))
             }
-            Err(LeftOut::TooLarge) => Err(TOO_LARGE.into()),
-            Err(LeftOut::Failed(why)) => {
+            // It would be of no use: that is no fault.
+            Err(NoPatch::TooLarge) => Err(NoPatch::TooLarge),
+            Err(why) => {
                 let warning = format!("no direct patch from {from}: {why}");
                 direct.warnings.push(warning);
                 Err(why)
@@ -77,45 +69,41 @@ fn direct_patch(
     base: &Release,
     making: &Making,
     format: Format,
-) -> Result<Result<(Made, String), LeftOut>, ReleaseError> {
-    let failed = |why: String| Ok(Err(LeftOut::Failed(why)));
+) -> Result<Result<(Made, String), NoPatch>, ReleaseError> {
     if making.budget.is_spent() {
-        let time = HumanDuration(making.within);
-        return failed(format!(
-            "making all patches takes longer than {time} (--patch-budget)"
-        ));
+        return Ok(Err(NoPatch::BudgetOfAll(making.within)));
     }
     let Some(old) = bases.find(base)? else {
-        return failed(
-            "the archive of that release is missing, or is not the one that was published; \
-             `notsotuf fetch` gets it"
-                .into(),
-        );
+        return Ok(Err(NoPatch::OldArchiveMissing));
     };
     let name = format!("patch-from-{}", base.version);
     let made = match make_per_file(base, &old, making, format, &name) {
         Ok(made) => made,
-        Err(error) => {
-            return match (patching::why_left_out(&error, making), &error) {
-                (Some(why), _) => failed(why),
-                (None, ReleaseError::OldArchive { source, .. })
-                    if !matches!(source, ArchiveError::Fs(_)) =>
-                {
-                    failed(format!(
-                        "the archive of that release cannot be used: {source}"
-                    ))
-                }
-                (None, ReleaseError::Check(source)) if !matches!(source, PatchError::Fs(_)) => {
-                    failed(error.to_string())
-                }
-                _ => Err(error),
-            };
-        }
+        Err(error) => return why_left_out(error, making).map(Err),
     };
     if made.is_too_large(making) {
-        return Ok(Err(LeftOut::TooLarge));
+        return Ok(Err(NoPatch::TooLarge));
     }
     let from = base.version.clone();
     let path = bases.target(TargetKind::DirectPatch { from });
     Ok(Ok((made, path)))
+}
+
+/// Says why a release can do without the direct patch that could not be made.
+///
+/// # Errors
+/// The error, if that is no reason.
+fn why_left_out(error: ReleaseError, making: &Making) -> Result<NoPatch, ReleaseError> {
+    if let Some(why) = patching::why_left_out(&error, making) {
+        return Ok(why);
+    }
+    match error {
+        ReleaseError::OldArchive { source, .. } if !matches!(source, ArchiveError::Fs(_)) => {
+            Ok(NoPatch::OldArchive(source))
+        }
+        ReleaseError::Check(ref source) if !matches!(source, PatchError::Fs(_)) => {
+            Ok(NoPatch::Check(Box::new(error)))
+        }
+        _ => Err(error),
+    }
 }

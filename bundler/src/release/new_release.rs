@@ -1,7 +1,10 @@
 //! Describes a release to be added, and what came of adding it.
 
+use super::error::ReleaseError;
 use crate::patch::per_file::Summary;
 use crate::vet::Vetting;
+use indicatif::HumanDuration;
+use notsotuf_stub::bundle::unpack::ArchiveError;
 use pep440_rs::Version;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -54,17 +57,55 @@ impl<'a> NewRelease<'a> {
     }
 }
 
+/// Says why a patch is left out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoPatch {
+    /// There is nothing that it could lead from.
+    #[error("it is the first release")]
+    FirstRelease,
+    /// The caller wanted none.
+    #[error("as asked")]
+    AsAsked,
+    /// The settings want none.
+    #[error("patch_format is \"none\"")]
+    Settings,
+    /// No client would take it.
+    #[error("it would be about as large as the archive")]
+    TooLarge,
+    /// No client could apply it.
+    #[error("applying it would take a client too much memory")]
+    Memory,
+    /// It takes longer than this.
+    #[error("making it takes longer than {} (--patch-budget)", HumanDuration(*.0))]
+    Budget(Duration),
+    /// The patches before it took this time.
+    #[error("making all patches takes longer than {} (--patch-budget)", HumanDuration(*.0))]
+    BudgetOfAll(Duration),
+    /// The archive of the old release is not here.
+    #[error(
+        "the archive of that release is missing, or is not the one that was published; \
+         `notsotuf fetch` gets it"
+    )]
+    OldArchiveMissing,
+    /// The archive of the old release is damaged.
+    #[error("the archive of that release cannot be used: {0}")]
+    OldArchive(ArchiveError),
+    /// The stub's code did not make the new release of it.
+    #[error("{0}")]
+    Check(Box<ReleaseError>),
+}
+
 /// Says what came of a direct patch.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct DirectPatch {
     /// The version it leads from.
     pub from: Version,
     /// Target path and size, or why it was left out.
-    pub made: Result<(String, u64), String>,
+    pub made: Result<(String, u64), NoPatch>,
 }
 
 /// Says what was added.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct AddReport {
     /// Target path and size of the archive.
     pub archive: (String, u64),
@@ -72,7 +113,7 @@ pub(crate) struct AddReport {
     /// if it works per file.
     pub patch: Option<(String, u64, Option<Summary>)>,
     /// Why there is none.
-    pub no_patch: Option<String>,
+    pub no_patch: Option<NoPatch>,
     /// The version the patch leads from.
     pub from: Option<Version>,
     /// Direct patches, newest first.

@@ -4,7 +4,7 @@ use notsotuf_stub::catalog::Channel;
 use pep440_rs::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A release that is on the list.
+/// Describes a release that is on the list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Listed {
     /// The version that its patch leads from, if it has a patch.

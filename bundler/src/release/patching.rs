@@ -1,6 +1,7 @@
 //! Makes the patch of a new release: from which release, in which format,
 //! within which time, and checked with the stub's own code.
 
+use super::new_release::NoPatch;
 use super::numbers::{self, Line};
 use super::patch_hints;
 use super::target_entry::entry;
@@ -14,7 +15,6 @@ use crate::progress::Progress;
 use crate::project::{PatchFormat, Project};
 use crate::temporary;
 use crate::vet::{self, Previous, Vetting};
-use indicatif::HumanDuration;
 use notsotuf_stub::bundle::patch::{Format, PatchError, apply_patch};
 use notsotuf_stub::bundle::{Rules, TreeHash};
 use notsotuf_stub::catalog::TargetKind;
@@ -26,10 +26,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Why a patch is left out that clients would not take.
-pub(super) const TOO_LARGE: &str = "it would be about as large as the archive";
-
-/// A release that is there already.
+/// Describes a release that is there already.
 pub(super) struct Release {
     pub version: Version,
     /// Its archive, as a target.
@@ -161,7 +158,7 @@ pub(super) struct Patches {
     /// Target path and size of the patch, and what is in it.
     pub made: Option<(String, u64, Option<Summary>)>,
     /// Why there is none.
-    pub why_none: Option<String>,
+    pub why_none: Option<NoPatch>,
     /// The version it leads from.
     pub from: Option<Version>,
     /// What the release engineer should know.
@@ -175,7 +172,7 @@ pub(super) struct Patches {
 pub(super) fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseError> {
     let mut patches = Patches::default();
     let Some(base) = &bases.base else {
-        patches.why_none = Some("it is the first release".into());
+        patches.why_none = Some(NoPatch::FirstRelease);
         return Ok(patches);
     };
     let wanted = bases.project.settings.patch_format;
@@ -183,11 +180,11 @@ pub(super) fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseErr
         patches.warnings.push(unchanged(&base.version));
     }
     if bases.addition.skip_patch {
-        patches.why_none = Some("as asked".into());
+        patches.why_none = Some(NoPatch::AsAsked);
         return Ok(patches);
     }
     if wanted == PatchFormat::None {
-        patches.why_none = Some("patch_format is \"none\"".into());
+        patches.why_none = Some(NoPatch::Settings);
         return Ok(patches);
     }
     let old = bases.archive(base)?;
@@ -211,18 +208,12 @@ pub(super) fn make(bases: &Bases, making: &Making) -> Result<Patches, ReleaseErr
 
 /// Returns why a release can do without the patch that could not be made; `None`
 /// if that is no reason.
-pub(super) fn why_left_out(error: &ReleaseError, making: &Making) -> Option<String> {
+pub(super) fn why_left_out(error: &ReleaseError, making: &Making) -> Option<NoPatch> {
     match error {
         ReleaseError::Diff(DiffError::Budget) | ReleaseError::Bsdiff(BsdiffError::Budget) => {
-            let time = HumanDuration(making.within);
-            Some(format!(
-                "making it takes longer than {time} (--patch-budget)"
-            ))
+            Some(NoPatch::Budget(making.within))
         }
-        // No client would take it.
-        ReleaseError::Check(PatchError::Memory) => {
-            Some("applying it would take a client too much memory".into())
-        }
+        ReleaseError::Check(PatchError::Memory) => Some(NoPatch::Memory),
         _ => None,
     }
 }
@@ -251,7 +242,7 @@ fn patch_per_file(
     let hints = patch_hints::hints(&made.noticed, folder, format, size, making.size);
     patches.warnings.extend(hints);
     if made.is_too_large(making) {
-        patches.why_none = Some(TOO_LARGE.into());
+        patches.why_none = Some(NoPatch::TooLarge);
         return Ok(());
     }
     let path = bases.target(TargetKind::Patch);
@@ -260,7 +251,7 @@ fn patch_per_file(
     Ok(())
 }
 
-/// A patch per file, which the stub's own code has applied.
+/// Holds a patch per file, which the stub's own code has applied.
 pub(super) struct Made {
     pub file: PathBuf,
     pub entry: Value,

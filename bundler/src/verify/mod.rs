@@ -19,6 +19,15 @@ use notsotuf_stub::fs;
 use notsotuf_stub::tuf::{Limits, UnixTime};
 use std::path::Path;
 
+/// Says how much of a repository is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Metadata, and all targets that it lists.
+    Everything,
+    /// No target is fetched.
+    MetadataOnly,
+}
+
 /// Checks the repository as clients that trust the root in the file `root`
 /// would.
 ///
@@ -27,7 +36,7 @@ use std::path::Path;
 pub(crate) fn verify(
     target: &RepositorySource,
     root: &Path,
-    metadata_only: bool,
+    scope: Scope,
     now: UnixTime,
     progress: Progress,
 ) -> Result<Report, VerifyError> {
@@ -52,7 +61,7 @@ pub(crate) fn verify(
                 .push(format!("a client with root {version}: {reason}"));
         }
     }
-    if let Some(client) = client.filter(|_| !metadata_only) {
+    if let Some(client) = client.filter(|_| scope == Scope::Everything) {
         targets::targets(target, &client, progress, &mut report)?;
     }
     Ok(report)

@@ -4,7 +4,7 @@
 
 use super::error::did_you_mean;
 use super::finding::Finding;
-use super::look::{Kind, Look};
+use super::look::{Look, ProgramKind};
 use super::program::Previous;
 use crate::project::{self, Project};
 use notsotuf_stub::fs;
@@ -140,7 +140,7 @@ fn environment(look: &Look) -> Option<Finding> {
 /// is released.
 fn parent(look: &Look, previous: Option<&Previous>) -> Option<Finding> {
     let at_top = |file: &&super::look::Found| !file.name.contains('/');
-    let starts = |kind: Kind| kind != Kind::Other;
+    let starts = |kind: ProgramKind| kind != ProgramKind::Other;
     if look
         .files
         .iter()
@@ -200,7 +200,7 @@ fn is_bundle(look: &Look, name: &str) -> bool {
         rest.is_some_and(|rest| !rest.contains('/'))
     });
     (look.has_folder(&format!("{name}/_internal")) || has("base_library.zip"))
-        && inner.any(|file| file.kind != Kind::Other)
+        && inner.any(|file| file.kind != ProgramKind::Other)
 }
 
 fn sources(look: &Look) -> Option<Finding> {

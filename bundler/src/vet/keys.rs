@@ -3,7 +3,7 @@
 use super::error::VetError;
 use super::finding::Finding;
 use super::key_forms::{Key, MAX_KEY, pem, whole};
-use super::look::{Found, Kind, Look};
+use super::look::{Found, Look, ProgramKind};
 use crate::keys::PublicKey;
 use crate::metadata::{self, Published};
 use crate::project::{Project, ROLES};
@@ -88,7 +88,10 @@ pub(super) fn private(
             )));
         }
         // Cryptographic libraries hold keys for their self-tests.
-        let compiled = matches!(file.kind, Kind::Elf | Kind::MachO | Kind::Pe);
+        let compiled = matches!(
+            file.kind,
+            ProgramKind::Elf | ProgramKind::MachO | ProgramKind::Pe
+        );
         (!compiled).then(|| {
             Finding::unless_forced(format!(
                 "{name} holds {form}: everybody who gets the bundle gets that, too"

@@ -22,7 +22,7 @@ const COOKIE_PLACE: u64 = 1 << 20;
 
 /// Says what kind of program a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ProgramKind {
     /// A program for Linux.
     Elf,
     /// A program for macOS.
@@ -35,18 +35,20 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl ProgramKind {
     /// Returns the kind of a file that begins with these bytes.
     pub(super) fn of(head: &[u8]) -> Self {
         let first: Option<[u8; 4]> = head.get(..4).and_then(|first| first.try_into().ok());
         match first.map(u32::from_be_bytes) {
-            Some(0x7f45_4c46) => Kind::Elf,
-            Some(0xfeed_face | 0xfeed_facf | 0xcefa_edfe | 0xcffa_edfe) => Kind::MachO,
+            Some(0x7f45_4c46) => ProgramKind::Elf,
+            Some(0xfeed_face | 0xfeed_facf | 0xcefa_edfe | 0xcffa_edfe) => ProgramKind::MachO,
             // With several architectures; what has many is a class of Java.
-            Some(0xcafe_babe) if matches!(head, [_, _, _, _, 0, 0, 0, ..32, ..]) => Kind::MachO,
-            _ if head.starts_with(b"MZ") => Kind::Pe,
-            _ if head.starts_with(b"#!") => Kind::Script,
-            _ => Kind::Other,
+            Some(0xcafe_babe) if matches!(head, [_, _, _, _, 0, 0, 0, ..32, ..]) => {
+                ProgramKind::MachO
+            }
+            _ if head.starts_with(b"MZ") => ProgramKind::Pe,
+            _ if head.starts_with(b"#!") => ProgramKind::Script,
+            _ => ProgramKind::Other,
         }
     }
 }
@@ -59,7 +61,7 @@ pub(super) struct Found {
     /// Its path here.
     pub path: PathBuf,
     /// What it is.
-    pub kind: Kind,
+    pub kind: ProgramKind,
     /// Whether it has the permission to be started.
     pub executable: bool,
     /// Whether it is a stub.
@@ -110,7 +112,7 @@ fn read(item: &Item) -> Result<Found, FsError> {
     let mut found = Found {
         name: item.name.clone(),
         path: item.path.clone(),
-        kind: Kind::Other,
+        kind: ProgramKind::Other,
         executable: mode(item) & 0o100 != 0,
         stub: false,
         keys: Vec::new(),
@@ -126,7 +128,7 @@ fn read(item: &Item) -> Result<Found, FsError> {
             .read_to_end(&mut buffer)
             .map_err(|e| FsError::new("read", &item.path, e))?;
         if read == 0 {
-            found.kind = Kind::of(&buffer);
+            found.kind = ProgramKind::of(&buffer);
             // Small files may be keys as a whole.
             if fresh < CHUNK {
                 found.keys.extend(key_forms::whole(&item.name, &buffer));
@@ -141,7 +143,10 @@ fn read(item: &Item) -> Result<Found, FsError> {
                 found.keys.push(key);
             }
         }
-        let program = matches!(found.kind, Kind::Elf | Kind::MachO | Kind::Pe);
+        let program = matches!(
+            found.kind,
+            ProgramKind::Elf | ProgramKind::MachO | ProgramKind::Pe
+        );
         if program && !found.stub {
             let mut marks = memmem::find_iter(&buffer, stub_version::VERSION_MARKER);
             let mark = |at: usize| &buffer[at..buffer.len().min(at + 64)];
@@ -171,16 +176,16 @@ mod tests {
     #[test]
     fn programs_are_known_by_their_first_bytes() {
         for (head, kind) in [
-            (&b"\x7fELF\x02"[..], Kind::Elf),
-            (b"\xcf\xfa\xed\xfe\x0c", Kind::MachO),
-            (b"\xca\xfe\xba\xbe\0\0\0\x02", Kind::MachO),
-            (b"\xca\xfe\xba\xbe\0\0\0\x34", Kind::Other),
-            (b"MZ\x90", Kind::Pe),
-            (b"#!/bin/sh", Kind::Script),
-            (b"", Kind::Other),
-            (b"text", Kind::Other),
+            (&b"\x7fELF\x02"[..], ProgramKind::Elf),
+            (b"\xcf\xfa\xed\xfe\x0c", ProgramKind::MachO),
+            (b"\xca\xfe\xba\xbe\0\0\0\x02", ProgramKind::MachO),
+            (b"\xca\xfe\xba\xbe\0\0\0\x34", ProgramKind::Other),
+            (b"MZ\x90", ProgramKind::Pe),
+            (b"#!/bin/sh", ProgramKind::Script),
+            (b"", ProgramKind::Other),
+            (b"text", ProgramKind::Other),
         ] {
-            assert_eq!(Kind::of(head), kind, "{head:?}");
+            assert_eq!(ProgramKind::of(head), kind, "{head:?}");
         }
     }
 
@@ -199,7 +204,7 @@ mod tests {
             let items = crate::pack::archive::collect(folder.path()).unwrap();
             let look = Look::at(folder.path(), items).unwrap();
             let file = look.file("file").unwrap();
-            assert!(file.stub && file.kind == Kind::Elf, "{at}");
+            assert!(file.stub && file.kind == ProgramKind::Elf, "{at}");
             assert_eq!(file.keys.len(), 1, "{at}");
         }
     }

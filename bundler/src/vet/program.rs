@@ -2,7 +2,7 @@
 //! hold it and start them.
 
 use super::finding::Finding;
-use super::look::{Found, Kind, Look};
+use super::look::{Found, Look, ProgramKind};
 use crate::pack::archive::mode;
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::bundle::{self, Entry, Manifest, Rules};
@@ -29,7 +29,7 @@ pub(crate) struct Previous {
 /// read.
 pub(crate) fn previous(version: &Version, archive: &Path) -> Option<Previous> {
     let mut tar = tar::Archive::new(MultiGzDecoder::new(File::open(archive).ok()?));
-    let mut found: BTreeMap<String, Kind> = BTreeMap::new();
+    let mut found: BTreeMap<String, ProgramKind> = BTreeMap::new();
     for entry in tar.entries().ok()? {
         let mut entry = entry.ok()?;
         let name = entry
@@ -44,8 +44,8 @@ pub(crate) fn previous(version: &Version, archive: &Path) -> Option<Previous> {
         let executable = entry.header().mode().ok()? & 0o100 != 0;
         let mut head = Vec::new();
         (&mut entry).take(8).read_to_end(&mut head).ok()?;
-        let kind = Kind::of(&head);
-        if executable || kind == Kind::Pe {
+        let kind = ProgramKind::of(&head);
+        if executable || kind == ProgramKind::Pe {
             found.insert(name, kind);
         }
     }
@@ -74,14 +74,14 @@ fn is_library(name: &str) -> bool {
 
 /// Returns the programs; where there is one for Windows, only those for Windows
 /// count.
-fn programs_of<'a>(files: impl Iterator<Item = (&'a str, Kind)> + Clone) -> Vec<String> {
-    let exe = |name: &str, kind: Kind| kind == Kind::Pe && ends_with_exe(name);
+fn programs_of<'a>(files: impl Iterator<Item = (&'a str, ProgramKind)> + Clone) -> Vec<String> {
+    let exe = |name: &str, kind: ProgramKind| kind == ProgramKind::Pe && ends_with_exe(name);
     let windows = files.clone().any(|(name, kind)| exe(name, kind));
-    let wanted = |(name, kind): &(&str, Kind)| {
+    let wanted = |(name, kind): &(&str, ProgramKind)| {
         if windows {
             exe(name, *kind)
         } else {
-            *kind != Kind::Other && *kind != Kind::Pe
+            *kind != ProgramKind::Other && *kind != ProgramKind::Pe
         }
     };
     files
@@ -98,18 +98,18 @@ fn ends_with_exe(name: &str) -> bool {
 fn is_for_windows(look: &Look) -> bool {
     let at_top = |file: &Found| !file.name.contains('/');
     let mut files = look.files.iter();
-    files.any(|file| at_top(file) && file.kind == Kind::Pe && ends_with_exe(&file.name))
+    files.any(|file| at_top(file) && file.kind == ProgramKind::Pe && ends_with_exe(&file.name))
 }
 
 fn is_for_macos(look: &Look) -> bool {
     let mut files = look.files.iter();
-    files.any(|file| file.kind == Kind::MachO && may_be_started(&file.name))
+    files.any(|file| file.kind == ProgramKind::MachO && may_be_started(&file.name))
 }
 
 /// Checks that there is something to start, and what the previous release had.
 pub(super) fn programs(look: &Look, previous: Option<&Previous>) -> Result<Vec<Finding>, FsError> {
     let windows = is_for_windows(look);
-    let starts = |file: &&Found| file.kind != Kind::Other && !is_library(&file.name);
+    let starts = |file: &&Found| file.kind != ProgramKind::Other && !is_library(&file.name);
     // Whether what may be executed is of a kind that this system, and not that
     // of the users, knows is not for this program to say.
     let runs = |file: &&Found| {
@@ -188,7 +188,7 @@ fn near(look: &Look, program: &str) -> Result<Option<String>, FsError> {
     }
     let similar = look.files.iter().find(|file| {
         !file.name.contains('/')
-            && file.kind != Kind::Other
+            && file.kind != ProgramKind::Other
             && super::near_names::distance(&file.name.to_lowercase(), &program.to_lowercase()) <= 2
     });
     Ok(similar.map(|file| format!("{} (its name is another one)", file.name)))

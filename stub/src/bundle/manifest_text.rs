@@ -120,9 +120,16 @@ fn parse_mode(text: &str) -> Option<u32> {
         .flatten()
 }
 
-fn escape(text: &str, spaces: bool, out: &mut String) {
+/// Says what becomes of spaces: only the last field of a line keeps them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spaces {
+    Kept,
+    Escaped,
+}
+
+fn escape(text: &str, spaces: Spaces, out: &mut String) {
     for c in text.chars() {
-        if c == '%' || c.is_ascii_control() || (spaces && c == ' ') {
+        if c == '%' || c.is_ascii_control() || (spaces == Spaces::Escaped && c == ' ') {
             out.push_str(&format!("%{:02x}", c as u32));
         } else {
             out.push(c);
@@ -168,11 +175,11 @@ impl Manifest {
                 )),
                 EntryKind::Link { target } => {
                     out.push_str("l ");
-                    escape(target, true, &mut out);
+                    escape(target, Spaces::Escaped, &mut out);
                     out.push(' ');
                 }
             }
-            escape(path, false, &mut out);
+            escape(path, Spaces::Kept, &mut out);
             out.push('\n');
             sink(&out);
         }

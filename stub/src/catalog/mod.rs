@@ -1,5 +1,5 @@
-//! Decides which release to update to. Pure: names, versions and metadata in, a
-//! decision with its reason out.
+//! Reads what signed targets metadata offers: archives, patches, and what
+//! `custom` says of them. Pure: metadata goes in, a catalog comes out.
 
 mod channel;
 pub mod custom;

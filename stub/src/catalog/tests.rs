@@ -38,23 +38,23 @@ fn chosen_but(
     archives: &[(&str, bool)],
     installed: &str,
     channel: Channel,
-    held: &[&str],
+    blocked: &[&str],
 ) -> Option<String> {
-    let held = held.iter().map(|text| version(text)).collect();
-    chosen_from(&catalog(archives), installed, channel, &held, "id")
+    let blocked = blocked.iter().map(|text| version(text)).collect();
+    chosen_from(&catalog(archives), installed, channel, &blocked, "id")
 }
 
 fn chosen_from(
     catalog: &Catalog,
     installed: &str,
     channel: Channel,
-    held: &BTreeSet<Version>,
+    blocked: &BTreeSet<Version>,
     id: &str,
 ) -> Option<String> {
     let client = ClientState {
         installed: Some(&version(installed)),
         channel,
-        held,
+        blocked,
         id,
     };
     match choose(catalog, client) {
@@ -102,8 +102,11 @@ fn who_has_a_withdrawn_version_goes_forward_or_else_back() {
     some.archives.remove(&version("1.3"));
     assert_eq!(chosen(&some, "1.2").unwrap(), "1.0");
     assert_eq!(chosen(&some, "1.2.1"), None);
-    let held = [version("1.0")].into();
-    assert_eq!(chosen_from(&some, "1.2", Channel::Final, &held, "id"), None);
+    let blocked = [version("1.0")].into();
+    assert_eq!(
+        chosen_from(&some, "1.2", Channel::Final, &blocked, "id"),
+        None
+    );
 }
 
 #[test]
@@ -239,7 +242,7 @@ fn the_newest_release_on_the_channel_is_chosen() {
 #[test]
 fn what_failed_is_passed_over_unless_required() {
     let all = [("1.1", false), ("1.2", true), ("1.3", false)];
-    let but = |from, held: &[&str]| chosen_but(&all, from, Channel::Final, held);
+    let but = |from, blocked: &[&str]| chosen_but(&all, from, Channel::Final, blocked);
     assert_eq!(but("1.2", &["1.3"]), None);
     assert_eq!(but("1.0", &["1.1"]).unwrap(), "1.2");
     assert_eq!(but("1.0", &["1.2"]).unwrap(), "1.1");

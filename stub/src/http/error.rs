@@ -190,8 +190,8 @@ impl std::fmt::Display for Oddity {
 }
 
 impl HttpError {
-    /// Returns the class of problem.
-    pub fn class(&self) -> FailureKind {
+    /// Returns what kind of failure it is.
+    pub fn failure_kind(&self) -> FailureKind {
         match self {
             HttpError::TooLong { .. }
             | HttpError::WrongLength { .. }

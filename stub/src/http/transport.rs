@@ -90,7 +90,7 @@ impl Transport for Socket {
     }
 }
 
-/// A connection through a proxy: a tunnel, or one on which whole URLs are
+/// Holds a connection through a proxy: a tunnel, or one on which whole URLs are
 /// asked for (RFC 9112, 3.2.2).
 #[derive(Debug)]
 pub(super) struct Proxied {

@@ -7,7 +7,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-/// A lock that is held until this is dropped (or the process becomes another
+/// Holds a lock until this is dropped (or the process becomes another
 /// program: the file is not inherited).
 #[derive(Debug)]
 pub struct Lock {

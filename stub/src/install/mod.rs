@@ -36,7 +36,7 @@ pub use probation::{Probation, record_hash};
 pub use record::{Record, RecordError, Release};
 pub use recover::recover;
 pub use running_instances::{BOOTLOADERS, await_end, bootloaders, instances, sees_processes};
-pub use staging::{SealError, discard, prepare, prune_downloads, seal, tidy};
+pub use staging::{SealError, discard, prune_downloads, reset_staging, seal, tidy};
 pub use state_dir::{
     StateError, forget, has_quarantine_attribute, is_left_to_owner, open_state_dir, owns_state,
     secure_state, translocated,

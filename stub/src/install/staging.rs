@@ -12,7 +12,7 @@ pub type SealError = FsError;
 ///
 /// # Errors
 /// A file system call that failed.
-pub fn prepare(layout: &Layout) -> Result<(), FsError> {
+pub fn reset_staging(layout: &Layout) -> Result<(), FsError> {
     discard(layout)?;
     for folder in [layout.downloads(), layout.staged(), layout.work()] {
         fs::create_dir_all(&folder)?;

@@ -117,7 +117,7 @@ pub enum AppExit {
 
 impl AppExit {
     /// Ends this process in the same way.
-    pub fn pass_on(self) -> ExitCode {
+    pub fn exit_like(self) -> ExitCode {
         os::exit_like(self)
     }
 }

@@ -132,7 +132,7 @@ pub fn archive_hash(archive: &Archive) -> Option<&str> {
 
 /// Returns the versions that must not be installed now. `included` says whether
 /// a release is for this client at all.
-pub fn held(
+pub fn blocked_now(
     catalog: &Catalog,
     entries: &[Blocked],
     channel: Channel,
@@ -176,7 +176,7 @@ pub fn newest<'a>(
     found.map(|(version, _)| version)
 }
 
-/// A newer release that is not installed now.
+/// Names a newer release that is not installed now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// The version.
@@ -196,7 +196,7 @@ pub struct Skipped {
 pub fn skipped(
     catalog: &Catalog,
     entries: &[Blocked],
-    held: &BTreeSet<Version>,
+    blocked: &BTreeSet<Version>,
     channel: Channel,
     included: &dyn Fn(&Archive) -> bool,
     beyond: Option<&Version>,
@@ -208,7 +208,7 @@ pub fn skipped(
         }
         let of_it = entries.iter().filter(|entry| entry.version == *version);
         let entry = of_it.max_by_key(|entry| entry.until().unwrap_or(UnixTime::MAX));
-        match entry.filter(|_| held.contains(version)) {
+        match entry.filter(|_| blocked.contains(version)) {
             Some(entry) => skipped.push(Skipped {
                 version: version.clone(),
                 why: Some(entry.why),

@@ -37,7 +37,7 @@ pub struct ClientState<'a> {
     /// What kind of releases it wants.
     pub channel: Channel,
     /// Versions that failed on this machine.
-    pub held: &'a BTreeSet<Version>,
+    pub blocked: &'a BTreeSet<Version>,
     /// Random, and the same every time.
     pub id: &'a str,
 }
@@ -59,7 +59,7 @@ pub fn choose(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
     let older = catalog.archives.iter().rev().find(|(version, archive)| {
         *version < installed
             && Channel::of(version) >= client.channel
-            && !client.held.contains(version)
+            && !client.blocked.contains(version)
             && archive
                 .rollout
                 .as_ref()
@@ -77,7 +77,7 @@ fn choose_newer(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
     let ClientState {
         installed,
         channel,
-        held,
+        blocked,
         id,
     } = client;
     let mut newest = None;
@@ -86,7 +86,7 @@ fn choose_newer(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
         {
             continue;
         }
-        if held.contains(version) {
+        if blocked.contains(version) {
             if archive.required { break } else { continue }
         }
         let included = archive.rollout.as_ref().is_none_or(|r| r.includes(id));

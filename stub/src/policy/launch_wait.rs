@@ -93,7 +93,7 @@ pub enum ProbationDecision {
     /// Start it and watch.
     Start,
     /// Go back to the previous version.
-    GoBack,
+    RollBack,
 }
 
 /// How often a version is tried while nothing is known of it: a start may
@@ -105,7 +105,7 @@ const MAX_TRIALS: u32 = 3;
 pub fn trial(starts: u32) -> ProbationDecision {
     match starts {
         0..MAX_TRIALS => ProbationDecision::Start,
-        _ => ProbationDecision::GoBack,
+        _ => ProbationDecision::RollBack,
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_version_has_three_tries() {
         assert_eq!(trial(2), ProbationDecision::Start);
-        assert_eq!(trial(3), ProbationDecision::GoBack);
+        assert_eq!(trial(3), ProbationDecision::RollBack);
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Messages {
         }
     }
 
-    /// Those for a locale like `de_CH.UTF-8` or `pt-BR`.
+    /// Returns the texts for a locale like `de_CH.UTF-8` or `pt-BR`.
     pub(super) fn of(locale: &str) -> Self {
         let code = locale
             .split(['_', '-', '.', '@'])

@@ -41,7 +41,7 @@ pub struct ProgressDisplay {
     ended: Option<Receiver<()>>,
 }
 
-/// Where progress may be shown.
+/// Says where progress may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surfaces {
     /// Only on a terminal: who called asked for an answer there.

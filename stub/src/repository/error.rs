@@ -34,7 +34,7 @@ pub enum RepositoryError {
     Stopped,
     /// No URL is named.
     #[error("the settings name no address to fetch files from")]
-    NoPlace,
+    NoUrl,
     /// There is no trusted root to start from.
     #[error("there is no {path:?}; it belongs beside the stub, as `notsotuf ship` puts it there")]
     NoRoot {
@@ -44,18 +44,18 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
-    /// Returns the class of problem.
-    pub fn class(&self) -> FailureKind {
+    /// Returns what kind of failure it is.
+    pub fn failure_kind(&self) -> FailureKind {
         match self {
-            RepositoryError::Tuf(e) => e.class(),
+            RepositoryError::Tuf(e) => e.failure_kind(),
             RepositoryError::NotMetadata { oddity, source, .. } => match oddity {
                 Oddity::Cut(_) => FailureKind::Unavailable,
-                _ => source.class(),
+                _ => source.failure_kind(),
             },
-            RepositoryError::Http(e) => e.class(),
+            RepositoryError::Http(e) => e.failure_kind(),
             RepositoryError::Fs(_)
             | RepositoryError::Stopped
-            | RepositoryError::NoPlace
+            | RepositoryError::NoUrl
             | RepositoryError::NoRoot { .. } => FailureKind::Local,
         }
     }
@@ -68,7 +68,7 @@ impl RepositoryError {
     fn weight(&self) -> u8 {
         match self {
             RepositoryError::Tuf(TufError::Rollback { .. }) => 0,
-            e if e.class() == FailureKind::Refused => 1,
+            e if e.failure_kind() == FailureKind::Refused => 1,
             _ => 0,
         }
     }

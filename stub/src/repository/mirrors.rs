@@ -37,7 +37,7 @@ impl Repository {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
                 }
-                Err(e) if e.class() == FailureKind::Local => return Err(e),
+                Err(e) if e.failure_kind() == FailureKind::Local => return Err(e),
                 Err(e) => e,
             };
             if error.is_worth_again(time, last) {
@@ -54,16 +54,17 @@ impl Repository {
             keep_worst(&mut worst, error);
         }
         for index in again {
-            match work(&self.mirrors[index], &self.http, true) {
+            const LAST: bool = true;
+            match work(&self.mirrors[index], &self.http, LAST) {
                 Ok(done) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(done);
                 }
-                Err(e) if e.class() == FailureKind::Local => return Err(e),
+                Err(e) if e.failure_kind() == FailureKind::Local => return Err(e),
                 Err(e) => keep_worst(&mut worst, e),
             }
         }
-        Err(worst.unwrap_or(RepositoryError::NoPlace))
+        Err(worst.unwrap_or(RepositoryError::NoUrl))
     }
 
     /// The client for the place whose turn it is, of so many: one that says

@@ -55,7 +55,7 @@ impl Repository {
         urls: &RepositoryUrls,
         http: &Http,
     ) -> Result<(), RepositoryError> {
-        refresh.run(&mut PlaceIo {
+        refresh.run(&mut RepositoryIo {
             repository: self,
             http,
             base: slashed(&urls.metadata_url),
@@ -66,7 +66,7 @@ impl Repository {
 }
 
 /// The stored metadata, and one place of a repository.
-struct PlaceIo<'a> {
+struct RepositoryIo<'a> {
     repository: &'a Repository,
     http: &'a Http,
     base: String,
@@ -77,7 +77,7 @@ struct PlaceIo<'a> {
     last: Option<(String, Oddity)>,
 }
 
-impl RefreshIo for PlaceIo<'_> {
+impl RefreshIo for RepositoryIo<'_> {
     type Error = RepositoryError;
 
     fn load(&mut self, role: &str) -> Option<Vec<u8>> {

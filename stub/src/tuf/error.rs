@@ -128,8 +128,8 @@ pub enum TufError {
 }
 
 impl TufError {
-    /// Returns the class of problem, for the user and the exit code.
-    pub fn class(&self) -> FailureKind {
+    /// Returns what kind of failure it is, for the user and the exit code.
+    pub fn failure_kind(&self) -> FailureKind {
         match self {
             TufError::Expired { .. } | TufError::Missing { .. } => FailureKind::Unavailable,
             _ => FailureKind::Refused,

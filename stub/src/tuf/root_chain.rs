@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 const HEADER: &str = "notsotuf-roots 1";
 const STARTING_OVER: &str = "starting over";
 
-/// A root that is well-formed and signed by its own keys.
+/// Holds a root that is well-formed and signed by its own keys.
 #[derive(Debug, Clone)]
 pub struct SelfSignedRoot(pub(super) Metadata<Root>);
 

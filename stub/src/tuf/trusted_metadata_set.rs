@@ -25,7 +25,7 @@ pub struct TrustedMetadataSet {
     targets: BTreeMap<String, Metadata<Targets>>,
 }
 
-/// Where a snapshot comes from.
+/// Says where a snapshot comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SnapshotOrigin {
     /// From local storage. It was verified against an earlier timestamp, so it

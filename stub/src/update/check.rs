@@ -177,11 +177,11 @@ pub(super) fn check(
         let rollout = archive.rollout.as_ref();
         archive.required || rollout.is_none_or(|rollout| rollout.includes(&id))
     };
-    let held = blocked::held(&catalog, &entries, settings.channel, &included, at);
+    let blocked = blocked::blocked_now(&catalog, &entries, settings.channel, &included, at);
     let client = ClientState {
         installed: version,
         channel: settings.channel,
-        held: &held,
+        blocked: &blocked,
         id: &id,
     };
     let choice = choose_release::choose(&catalog, client);
@@ -190,7 +190,7 @@ pub(super) fn check(
     let skipped = blocked::skipped(
         &catalog,
         &entries,
-        &held,
+        &blocked,
         settings.channel,
         &included,
         beyond,
@@ -198,8 +198,8 @@ pub(super) fn check(
     for skipped in skipped.iter().filter(|skipped| skipped.why.is_some()) {
         log::info!("{skipped}");
     }
-    let blocked = |version: &Version| held.contains(version);
-    let newest = blocked::newest(&catalog, settings.channel, &included, &blocked).cloned();
+    let is_blocked = |version: &Version| blocked.contains(version);
+    let newest = blocked::newest(&catalog, settings.channel, &included, &is_blocked).cloned();
     warn_of_withdrawn(&catalog, version);
     let stub = newer_stub(settings, &targets.targets, &this);
     Ok(UpdateCheck {

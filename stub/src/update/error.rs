@@ -132,7 +132,7 @@ pub enum UpdateError {
     Locked,
 }
 
-/// Why there was no update with an administrator's rights.
+/// Says why there was no update with an administrator's rights.
 #[derive(Debug, thiserror::Error)]
 pub enum ElevationError {
     /// There is nowhere to keep this user's metadata.
@@ -179,10 +179,10 @@ pub(super) fn failed_patch(path: &str, source: PatchError) -> UpdateError {
 }
 
 impl UpdateError {
-    /// Returns the class of problem.
-    pub fn class(&self) -> FailureKind {
+    /// Returns what kind of failure it is.
+    pub fn failure_kind(&self) -> FailureKind {
         match self {
-            UpdateError::Repository(e) => e.class(),
+            UpdateError::Repository(e) => e.failure_kind(),
             UpdateError::Archive { source, .. } => match source {
                 ArchiveError::Fs(_) | ArchiveError::Stopped => FailureKind::Local,
                 _ => FailureKind::Refused,

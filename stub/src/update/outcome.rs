@@ -75,6 +75,6 @@ pub fn tell_end(end: &Result<Outcome, UpdateError>) {
     match end {
         Ok(outcome) => log::info!("{outcome}"),
         Err(UpdateError::Locked) => log::info!("{}", UpdateError::Locked),
-        Err(e) => log::error!("no update ({}): {e}", e.class()),
+        Err(e) => log::error!("no update ({}): {e}", e.failure_kind()),
     }
 }

@@ -159,7 +159,7 @@ impl<'a> Updater<'a> {
         installed: Manifest,
         patches: &[&Patch],
     ) -> Result<Staged, UpdateError> {
-        install::prepare(self.layout)?;
+        install::reset_staging(self.layout)?;
         let size = patches.iter().map(|patch| patch.file.length).sum();
         self.found(checked, version, size);
         let numbered = patches.iter().enumerate();
@@ -209,7 +209,7 @@ impl<'a> Updater<'a> {
         version: &Version,
     ) -> Result<Staged, UpdateError> {
         let archive: &Archive = &checked.catalog.archives[version];
-        install::prepare(self.layout)?;
+        install::reset_staging(self.layout)?;
         self.found(checked, version, archive.file.length);
         let file = self.partial(&archive.file, 0);
         let files = std::slice::from_ref(&file);

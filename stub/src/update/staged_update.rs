@@ -13,7 +13,7 @@ use pep440_rs::Version;
 
 const COMMIT_ATTEMPTS: u32 = 3;
 
-/// A staged update that could not be installed.
+/// Names a staged update that could not be installed.
 pub(super) struct StagedFailure {
     pub(super) version: Version,
     pub(super) error: UpdateError,

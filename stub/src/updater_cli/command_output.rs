@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What a command has to say, in both forms.
+/// Holds what a command has to say, in both forms.
 pub(super) struct CommandOutput {
     pub(super) text: Lines,
     pub(super) json: Value,
@@ -68,7 +68,7 @@ pub(super) fn list(versions: &[String]) -> String {
     }
 }
 
-/// Each under its version.
+/// Adds release notes, each under its version.
 pub(super) fn add_notes(text: &mut Lines, notes: &[Note]) {
     for note in notes {
         text.line("");
@@ -93,7 +93,7 @@ pub(super) fn finish(as_json: bool, result: Result<CommandOutput, UpdateError>) 
         Ok(answer) => print(&answer.text, ExitCode::SUCCESS),
         Err(e) => {
             log::error!("{e}");
-            failure(as_json, e.class(), &e.to_string())
+            failure(as_json, e.failure_kind(), &e.to_string())
         }
     }
 }
@@ -121,7 +121,7 @@ pub(super) fn print(text: &Lines, code: ExitCode) -> ExitCode {
     write(text.as_str(), code)
 }
 
-/// Only for what is safe to be shown.
+/// Writes to standard output what is safe to be shown.
 pub(super) fn write(text: &str, code: ExitCode) -> ExitCode {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => code,

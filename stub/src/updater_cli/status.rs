@@ -63,7 +63,7 @@ impl OwnersView {
     }
 }
 
-/// What is known to everybody who may start the application, and what is in
+/// Tells what is known to everybody who may start the application, and what is in
 /// the state dir, if this user may look into that.
 pub(super) fn status(
     layout: &Layout,

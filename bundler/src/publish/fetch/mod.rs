@@ -14,7 +14,7 @@ pub(crate) use report::{Options, Report};
 use crate::metadata::{Document, Published, State, Trust, limits};
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::publish::upload::Place;
+use crate::publish::upload::OpenDestination;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::UnixTime;
 use serde_json::Value;
@@ -25,7 +25,7 @@ use serde_json::Value;
 /// [`FetchError`] and others.
 pub(crate) fn fetch(
     project: &Project,
-    from: &Place,
+    from: &OpenDestination,
     options: &Options,
     now: UnixTime,
     progress: Progress,

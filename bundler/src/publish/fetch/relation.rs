@@ -4,7 +4,7 @@
 use super::error::FetchError;
 use crate::metadata::{MetadataError, Published, Trust, limits, walk};
 use crate::project::Project;
-use crate::publish::upload::{self, Conflict, Place, UploadError};
+use crate::publish::upload::{self, Conflict, OpenDestination, UploadError};
 use notsotuf_stub::fs;
 use notsotuf_stub::http::HttpError;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) enum Relation {
 
 pub(super) fn relation(
     project: &Project,
-    from: &Place,
+    from: &OpenDestination,
     trust: &Trust,
     here: Option<&Published>,
     there: &Published,
@@ -51,7 +51,7 @@ pub(super) fn relation(
 }
 
 /// Loads what is published there; twice, as somebody may just be uploading.
-pub(super) fn published_at(from: &Place, pin: &[u8]) -> Result<Published, FetchError> {
+pub(super) fn published_at(from: &OpenDestination, pin: &[u8]) -> Result<Published, FetchError> {
     let load = || -> Result<Published, UploadError> {
         from.refresh()?;
         let read = &mut |file: &str, limit| -> Result<Option<Vec<u8>>, UploadError> {
@@ -103,7 +103,7 @@ pub(super) fn published_at(from: &Place, pin: &[u8]) -> Result<Published, FetchE
 /// Checks that the state is not older than what clients have seen; nor, where
 /// nothing here proves that it went another way, older than what was published.
 pub(super) fn check_age(
-    from: &Place,
+    from: &OpenDestination,
     trust: &Trust,
     there: &Published,
     relation: &Relation,

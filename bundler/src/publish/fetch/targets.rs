@@ -6,7 +6,7 @@ use crate::metadata::Published;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::move_file::move_file;
-use crate::publish::upload::{Place, UploadError};
+use crate::publish::upload::{OpenDestination, UploadError};
 use crate::release::rebase::Entries;
 use crate::release::{is_listed_as, stored_name};
 use notsotuf_stub::catalog::{Channel, TargetKind, TargetName};
@@ -41,7 +41,7 @@ pub(super) fn needed(project: &Project, entries: &Entries) -> BTreeSet<String> {
 /// Fetches the targets of `kept` that are wanted, not here, and there.
 pub(super) fn targets(
     project: &Project,
-    from: &Place,
+    from: &OpenDestination,
     kept: &Published,
     there: &Published,
     all: bool,

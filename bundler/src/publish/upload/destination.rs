@@ -6,7 +6,7 @@ use notsotuf_stub::fs;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-/// A place to which the repository is copied, or from which it is fetched.
+/// Names a place to which the repository is copied, or from which it is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Destination {
     /// A folder, absolute.

@@ -2,7 +2,7 @@
 //! what is here, and of nothing else?
 
 use super::error::{Conflict, UploadError};
-use crate::metadata::{Document, Memory, Published, file_name, same_signed};
+use crate::metadata::{Document, Memory, Published, file_name, root_file_name, same_signed};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -41,7 +41,7 @@ fn roots(here: &Published, there: &Metadata) -> Result<(), Conflict> {
             return Err(Conflict::OtherRoot(file.into()));
         }
     }
-    let next = file_name("root", here.root.version().saturating_add(1), true);
+    let next = root_file_name(here.root.version().saturating_add(1));
     match there.get(&next) {
         None => Ok(()),
         Some(bytes) => {

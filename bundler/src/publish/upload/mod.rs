@@ -9,7 +9,7 @@ mod error;
 mod listed;
 mod look;
 mod object_store;
-mod place;
+mod open_destination;
 mod plan;
 mod rsync;
 
@@ -18,7 +18,7 @@ pub(crate) use error::{Conflict, UploadError};
 pub(crate) use listed::Here;
 use listed::{check_hashes, check_targets, listed_targets, local, published_there};
 pub(crate) use look::check;
-pub(crate) use place::Place;
+pub(crate) use open_destination::OpenDestination;
 
 use crate::metadata::limits;
 use crate::progress::Progress;
@@ -59,7 +59,7 @@ pub(crate) struct Report {
 /// [`UploadError`].
 pub(crate) fn upload(
     here: &Here,
-    to: &Place,
+    to: &OpenDestination,
     options: Options,
     progress: Progress,
 ) -> Result<Report, UploadError> {
@@ -127,7 +127,7 @@ const TIMESTAMP: &str = "metadata/timestamp.json";
 /// timestamp leads to must be what was sent: there may be two who upload.
 fn put_timestamp(
     here: &Here,
-    to: &Place,
+    to: &OpenDestination,
     options: Options,
     seen: &look::Metadata,
 ) -> Result<(), UploadError> {
@@ -154,7 +154,7 @@ fn put_timestamp(
 }
 
 /// The metadata files of the list, by name.
-fn read_metadata(to: &Place, there: &Files) -> Result<look::Metadata, UploadError> {
+fn read_metadata(to: &OpenDestination, there: &Files) -> Result<look::Metadata, UploadError> {
     to.refresh()?;
     let mut metadata = BTreeMap::new();
     for path in there.keys() {
@@ -182,7 +182,7 @@ mod tests {
         let repository = folder.path().join("repository");
         fs::create_dir_all(&repository.join("targets")).unwrap();
         std::fs::write(repository.join(path), "content").unwrap();
-        let to = Place::open(&Destination::Folder(folder.path().join("a b"))).unwrap();
+        let to = OpenDestination::open(&Destination::Folder(folder.path().join("a b"))).unwrap();
         assert!(to.list().unwrap().is_empty());
         assert!(!folder.path().join("a b").exists(), "looking makes nothing");
         to.create().unwrap();
@@ -204,7 +204,7 @@ mod tests {
             std::fs::write(place.join(path), content).unwrap();
             std::fs::write(place.join(TIMESTAMP), content).unwrap();
         }
-        let to = Place::open(&Destination::Folder(theirs.clone())).unwrap();
+        let to = OpenDestination::open(&Destination::Folder(theirs.clone())).unwrap();
         let bar = Progress { show: false }.bar("", 0);
         // When it looked, there was nothing.
         let sent = to.send(&[path.to_owned()], &ours, &Files::new(), &bar);

@@ -6,7 +6,7 @@ use super::plan::{self, Files};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use notsotuf_stub::fs::{self, FsError};
-use object_store::path::Path as Place;
+use object_store::path::Path as ObjectPath;
 use object_store::{
     Attribute, Attributes, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, UpdateVersion, WriteMultipart,
@@ -33,7 +33,7 @@ pub(crate) struct Found {
 /// Gives access to an object store, or a folder.
 pub(crate) struct Store {
     store: Box<dyn ObjectStore>,
-    prefix: Place,
+    prefix: ObjectPath,
     /// As it is written.
     pub name: String,
     /// The folder, if it is one.
@@ -105,13 +105,13 @@ impl Store {
         self.folder.as_deref().map_or(Ok(()), fs::create_dir_all)
     }
 
-    fn place(&self, path: &str) -> Result<Place, UploadError> {
+    fn place(&self, path: &str) -> Result<ObjectPath, UploadError> {
         // Names go as they are: clients encode them once.
         let whole = match self.prefix.as_ref() {
             "" => path.to_owned(),
             prefix => format!("{prefix}/{path}"),
         };
-        Place::parse(whole).map_err(|e| self.failed(path)(e.into()))
+        ObjectPath::parse(whole).map_err(|e| self.failed(path)(e.into()))
     }
 
     fn failed(&self, path: &str) -> impl FnOnce(object_store::Error) -> UploadError {
@@ -336,7 +336,7 @@ impl Store {
     async fn send_whole(
         &self,
         path: &str,
-        to: &Place,
+        to: &ObjectPath,
         bytes: &[u8],
         fresh: bool,
     ) -> Result<(), UploadError> {

@@ -61,8 +61,9 @@ pub(super) fn is_outdated(path: &str) -> bool {
 /// that are in the middle of a check and for caches.
 const KEEP_VERSIONS: u64 = 10;
 
-/// Compares. `same` tells whether a file of the same size is the same there;
-/// `listed` are the targets that metadata lists: those stay, here or not.
+/// Compares what is there with what is here. `same` tells whether a file of the
+/// same size is the same there; `listed` are the targets that metadata lists:
+/// those stay, here or not.
 pub(super) fn plan(
     here: &Files,
     there: &Files,

@@ -10,7 +10,7 @@ use std::process::Stdio;
 /// What rsync says, in its own words, where there is nothing.
 const NOT_THERE: &str = "No such file or directory";
 
-/// A place that rsync reaches.
+/// Gives access to a folder that rsync reaches.
 pub(crate) struct Rsync {
     /// As rsync takes it, with a slash at its end.
     to: String,

@@ -41,7 +41,7 @@ impl FileSource {
 /// What a [`FileSource`] takes in memory besides its paths.
 const PLACE_WEIGHT: u64 = 160;
 
-/// A tree whose files are still scattered: some where the installed version
+/// Holds a tree whose files are still scattered: some where the installed version
 /// has them, some just made by a patch.
 #[derive(Debug, Clone)]
 pub struct TreeOverlay {

@@ -15,7 +15,7 @@ const MAX_EXTENSION: u64 = 1 << 16;
 /// and extensions may add.
 const MAX_TAR: u64 = MAX_TOTAL + (1 << 30);
 
-/// A member, as its headers have it.
+/// Describes a member, as its headers have it.
 #[derive(Debug)]
 pub(super) struct Member {
     /// As it stands there.

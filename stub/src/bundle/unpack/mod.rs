@@ -29,7 +29,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 /// whose size can be chosen.
 const MAX_PADDING: u64 = 4 << 20;
 
-/// How an archive is unpacked. By default as clients on this machine do it,
+/// Says how an archive is unpacked. By default as clients on this machine do it,
 /// with nothing to reuse and nobody who watches.
 pub struct UnpackOptions<'a> {
     /// A bundle whose files become hard links where the archive has the same.

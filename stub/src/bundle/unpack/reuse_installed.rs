@@ -14,7 +14,7 @@ pub(super) struct Installed {
     pub(super) last: Option<(PathBuf, bool)>,
 }
 
-/// An installed file that has been like the unpacked one so far.
+/// Holds an installed file that has been like the unpacked one so far.
 pub(super) struct ReusableFile {
     pub(super) path: PathBuf,
     pub(super) file: File,
@@ -29,7 +29,7 @@ impl Installed {
 
     /// Returns the installed file at `path` if it may be like that of the
     /// archive.
-    pub(super) fn twin(&mut self, path: &str, mode: u32, length: u64) -> Option<ReusableFile> {
+    pub(super) fn reusable(&mut self, path: &str, mode: u32, length: u64) -> Option<ReusableFile> {
         let place = fs::join(&self.folder, path);
         let parent = place.parent()?;
         // What a link leads to is not of the installation.
@@ -65,9 +65,10 @@ pub(super) enum Target {
 impl Target {
     /// Takes the `bytes` that follow the first `done`.
     pub(super) fn write(&mut self, place: &Path, done: u64, bytes: &[u8]) -> Result<(), FsError> {
-        if let Target::ReusableFile(twin) = self {
-            twin.compare.resize(bytes.len(), 0);
-            if twin.file.read_exact(&mut twin.compare).is_ok() && twin.compare == bytes {
+        if let Target::ReusableFile(reusable) = self {
+            reusable.compare.resize(bytes.len(), 0);
+            if reusable.file.read_exact(&mut reusable.compare).is_ok() && reusable.compare == bytes
+            {
                 return Ok(());
             }
         }
@@ -78,14 +79,14 @@ impl Target {
 
     /// Makes it a file of its own, with the `done` bytes that were alike.
     pub(super) fn of_its_own(&mut self, place: &Path, done: u64) -> Result<&mut File, FsError> {
-        if let Target::ReusableFile(twin) = self {
+        if let Target::ReusableFile(reusable) = self {
             let mut file = fs::create_new(place)?;
-            let mut alike = fs::open(&twin.path)?.take(done);
+            let mut alike = fs::open(&reusable.path)?.take(done);
             let copied = io::copy(&mut alike, &mut file);
             let copied = copied.map_err(|e| FsError::new("write", place, e))?;
             if copied != done {
                 let error = io::Error::other("it became shorter while it was read");
-                return Err(FsError::new("read", &twin.path, error));
+                return Err(FsError::new("read", &reusable.path, error));
             }
             *self = Target::New(file);
         }

@@ -182,7 +182,7 @@ fn what_headers_and_paths_take_in_memory_is_bounded() {
     header.set_cksum();
     let announced = refusal(&[header.as_bytes().to_vec()]);
     assert_eq!(announced, PathError::Extension);
-    // What says nothing of a member is passed by.
+    // What says nothing of a member is skipped.
     let global = [of(EntryType::XGlobalHeader, 1 << 20), file("x")];
     assert!(TestDir::new().unpack(&gzip(&global)).is_ok());
 

@@ -122,10 +122,10 @@ impl Unpacker<'_> {
         if let Some(parent) = place.parent() {
             fs::create_dir_all(parent)?;
         }
-        let twin = self.installed.as_mut();
-        let twin = twin.and_then(|installed| installed.twin(path, mode, length));
-        let mut target = match twin {
-            Some(twin) => Target::ReusableFile(twin),
+        let reusable = self.installed.as_mut();
+        let reusable = reusable.and_then(|installed| installed.reusable(path, mode, length));
+        let mut target = match reusable {
+            Some(reusable) => Target::ReusableFile(reusable),
             None => Target::New(fs::create_new(&place)?),
         };
         let mut hash = digest::Context::new(&digest::SHA256);
@@ -152,7 +152,9 @@ impl Unpacker<'_> {
             }
         }
         match target {
-            Target::ReusableFile(twin) if size == length => fs::link_or_copy(&twin.path, &place)?,
+            Target::ReusableFile(reusable) if size == length => {
+                fs::link_or_copy(&reusable.path, &place)?
+            }
             target => self.complete(target, &place, size, mode)?,
         }
         let sha256 = hash.finish().as_ref().try_into().expect("32 bytes");

@@ -18,7 +18,7 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Returns whether `path` can be taken there. Outdated files make room.
+    /// Returns whether `path` can be taken there. Outdated files are removed.
     pub(super) fn is_free(&self, path: &Path, update: &Manifest) -> Result<bool, FsError> {
         let place = self.to.join(path);
         if fs::inspect(&place)?.is_none() {

@@ -9,7 +9,7 @@ pub const MAX_REGIONS: usize = 512;
 /// Limits the further spans of a file.
 pub const MAX_SPANS: usize = 64;
 
-/// A part of a file that is loaded to an address.
+/// Describes a part of a file that is loaded to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
     /// Where it begins in the file.
@@ -58,7 +58,7 @@ pub enum ReferenceKind {
     Arm64,
 }
 
-/// A part of the old file that has references.
+/// Describes a part of the old file that has references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
     /// Where it begins in the file.

@@ -13,8 +13,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-/// A place that was opened.
-pub(crate) enum Place {
+/// Gives access to a repository at a destination.
+pub(crate) enum OpenDestination {
     /// An object store, or a folder.
     Store(Store),
     /// A folder on another machine.
@@ -23,42 +23,44 @@ pub(crate) enum Place {
     Web(String, Http),
 }
 
-impl Place {
+impl OpenDestination {
     /// Opens the place; makes nothing.
     ///
     /// # Errors
     /// [`UploadError`].
     pub(crate) fn open(destination: &Destination) -> Result<Self, UploadError> {
         Ok(match destination {
-            Destination::Folder(folder) => Place::Store(Store::folder(folder)?),
-            Destination::Store(url) => Place::Store(Store::remote(url)?),
-            Destination::Rsync(to) => Place::Rsync(Rsync::open(to)?),
-            Destination::Web(url) => Place::Web(url.clone(), Http::new(Duration::from_secs(30))),
+            Destination::Folder(folder) => OpenDestination::Store(Store::folder(folder)?),
+            Destination::Store(url) => OpenDestination::Store(Store::remote(url)?),
+            Destination::Rsync(to) => OpenDestination::Rsync(Rsync::open(to)?),
+            Destination::Web(url) => {
+                OpenDestination::Web(url.clone(), Http::new(Duration::from_secs(30)))
+            }
         })
     }
 
     /// Returns the place as it is written.
     pub(crate) fn name(&self) -> String {
         match self {
-            Place::Store(store) => store.name.clone(),
-            Place::Rsync(rsync) => rsync.name(),
-            Place::Web(url, _) => url.clone(),
+            OpenDestination::Store(store) => store.name.clone(),
+            OpenDestination::Rsync(rsync) => rsync.name(),
+            OpenDestination::Web(url, _) => url.clone(),
         }
     }
 
     /// Makes the folder, if the place is one.
     pub(super) fn create(&self) -> Result<(), UploadError> {
         match self {
-            Place::Store(store) => Ok(store.create()?),
+            OpenDestination::Store(store) => Ok(store.create()?),
             _ => Ok(()),
         }
     }
 
     pub(super) fn list(&self) -> Result<Files, UploadError> {
         match self {
-            Place::Store(store) => store.list(),
-            Place::Rsync(rsync) => rsync.list(),
-            Place::Web(..) => Ok(Files::new()),
+            OpenDestination::Store(store) => store.list(),
+            OpenDestination::Rsync(rsync) => rsync.list(),
+            OpenDestination::Web(..) => Ok(Files::new()),
         }
     }
 
@@ -68,7 +70,7 @@ impl Place {
     /// [`UploadError`].
     pub(crate) fn refresh(&self) -> Result<(), UploadError> {
         match self {
-            Place::Rsync(rsync) => rsync.refresh(),
+            OpenDestination::Rsync(rsync) => rsync.refresh(),
             _ => Ok(()),
         }
     }
@@ -83,9 +85,9 @@ impl Place {
             version: None,
         };
         match self {
-            Place::Store(store) => store.read(path, limit),
-            Place::Rsync(rsync) => Ok(rsync.read(path, limit)?.map(plain)),
-            Place::Web(url, http) => {
+            OpenDestination::Store(store) => store.read(path, limit),
+            OpenDestination::Rsync(rsync) => Ok(rsync.read(path, limit)?.map(plain)),
+            OpenDestination::Web(url, http) => {
                 let url = format!("{url}/{}", tuf::percent_encode_path(path));
                 match http.get(&url, limit, None)? {
                     Answer::Found { bytes, .. } => Ok(Some(plain(bytes))),
@@ -106,9 +108,9 @@ impl Place {
         bar: &ProgressBar,
     ) -> Result<(), UploadError> {
         match self {
-            Place::Store(store) => store.send_all(group, repository, there, bar),
-            Place::Rsync(rsync) => rsync.send(repository, group),
-            Place::Web(url, _) => Err(UploadError::Destination(url.clone())),
+            OpenDestination::Store(store) => store.send_all(group, repository, there, bar),
+            OpenDestination::Rsync(rsync) => rsync.send(repository, group),
+            OpenDestination::Web(url, _) => Err(UploadError::Destination(url.clone())),
         }
     }
 
@@ -120,18 +122,18 @@ impl Place {
         seen: Option<&Found>,
     ) -> Result<(), UploadError> {
         match self {
-            Place::Store(store) => store.replace(path, bytes, seen),
-            Place::Rsync(rsync) => rsync.send(repository, &[path.to_owned()]),
-            Place::Web(url, _) => Err(UploadError::Destination(url.clone())),
+            OpenDestination::Store(store) => store.replace(path, bytes, seen),
+            OpenDestination::Rsync(rsync) => rsync.send(repository, &[path.to_owned()]),
+            OpenDestination::Web(url, _) => Err(UploadError::Destination(url.clone())),
         }
     }
 
     pub(super) fn delete(&self, files: &[String]) -> Result<(), UploadError> {
         match self {
             _ if files.is_empty() => Ok(()),
-            Place::Store(store) => files.iter().try_for_each(|file| store.delete(file)),
-            Place::Rsync(rsync) => rsync.delete(files),
-            Place::Web(url, _) => Err(UploadError::Destination(url.clone())),
+            OpenDestination::Store(store) => files.iter().try_for_each(|file| store.delete(file)),
+            OpenDestination::Rsync(rsync) => rsync.delete(files),
+            OpenDestination::Web(url, _) => Err(UploadError::Destination(url.clone())),
         }
     }
 
@@ -171,7 +173,7 @@ impl Place {
         bar: &ProgressBar,
     ) -> Result<(), UploadError> {
         let place = format!("targets/{stored}");
-        if let Place::Rsync(rsync) = self {
+        if let OpenDestination::Rsync(rsync) = self {
             rsync.fetch(&place, to)?;
         }
         let mut hasher = target.hasher(path)?;
@@ -193,7 +195,7 @@ impl Place {
             };
             let from = fs::size(to)?;
             match self {
-                Place::Store(store) => {
+                OpenDestination::Store(store) => {
                     let mut at = from;
                     store.stream(&place, from, &mut |data| {
                         let done = take(at, data);
@@ -201,7 +203,7 @@ impl Place {
                         done
                     })?;
                 }
-                Place::Web(url, http) => {
+                OpenDestination::Web(url, http) => {
                     let url = format!("{url}/{}", tuf::percent_encode_path(&place));
                     let rest = Rest {
                         from,
@@ -211,7 +213,7 @@ impl Place {
                     };
                     http.stream_rest(&url, rest, &mut take)?;
                 }
-                Place::Rsync(_) => {}
+                OpenDestination::Rsync(_) => {}
             }
         }
         file.sync_all().map_err(|e| FsError::new("sync", to, e))?;

@@ -5,14 +5,14 @@ use super::error::ImportError;
 use std::path::{Path, PathBuf};
 
 /// Names a folder with settings of tufup.
-pub(super) struct Place<'a> {
+pub(super) struct TufupFolder<'a> {
     /// The folder.
     pub folder: &'a Path,
     /// The settings file.
     pub config: &'a Path,
 }
 
-impl Place<'_> {
+impl TufupFolder<'_> {
     /// Returns the folder of the repository.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ mod tests {
         create_dir_all(root.join("deep/repository/metadata")).unwrap();
         create_dir_all(root.join("keystore")).unwrap();
         let config = root.join(".tufup-repo-config");
-        let place = Place {
+        let tufup = TufupFolder {
             folder: &root,
             config: &config,
         };
@@ -134,13 +134,13 @@ mod tests {
             ("C:\\Users\\RUNNER~1\\app\\deep\\repository", 1),
         ] {
             let mut warnings = Vec::new();
-            let found = place.repository(named, &mut warnings).unwrap();
+            let found = tufup.repository(named, &mut warnings).unwrap();
             assert_eq!(found, Path::new("deep/repository"), "{named}");
             assert_eq!(warnings.len(), told, "{named}: {warnings:?}");
         }
         let mut warnings = Vec::new();
         for named in ["/home/another/elsewhere", "repository"] {
-            let error = place
+            let error = tufup
                 .repository(named, &mut warnings)
                 .unwrap_err()
                 .to_string();
@@ -153,18 +153,18 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         create_dir_all(other.path().join("deep/repository/metadata")).unwrap();
         let outside = other.path().join("deep/repository");
-        let found = place
+        let found = tufup
             .repository(outside.to_str().unwrap(), &mut warnings)
             .unwrap();
         assert_eq!(found, outside);
         assert_eq!(warnings.len(), 1);
 
         let mut warnings = Vec::new();
-        let found = place.keystore("/home/another/keystore", &mut warnings);
+        let found = tufup.keystore("/home/another/keystore", &mut warnings);
         assert_eq!((found, warnings.len()), ("keystore".into(), 1));
-        let found = place.keystore("/media/stick/secret", &mut warnings);
+        let found = tufup.keystore("/media/stick/secret", &mut warnings);
         assert_eq!(found, Path::new("secret"));
         assert!(warnings[1].contains("--key-dir"), "{warnings:?}");
-        assert_eq!(place.keystore("later", &mut warnings), Path::new("later"));
+        assert_eq!(tufup.keystore("later", &mut warnings), Path::new("later"));
     }
 }

@@ -1,6 +1,8 @@
 //! Every command that the documentation shows is run, in its order, as it
 //! stands there but for names of servers and folders.
 
+mod links;
+
 use notsotuf_tests::daemons::S3;
 use notsotuf_tests::{
     Server, copy_tree, program, root, run, write_windows_program, write_windows_stub,
