@@ -15,7 +15,7 @@ import growth
 import patchers
 import results
 import tufup
-from bundles import bundles
+from bundles import bundles, stamp_on_disk
 from measure import Limits, Stopped
 from pairs import LARGE, PAIRS, chosen, described
 from places import ROOT, WORK
@@ -90,7 +90,10 @@ def peers_option(names: str) -> list[str]:
 
 def measure(pair: str, options: argparse.Namespace) -> None:
     """Measures notsotuf, and the other programs, and keeps what they took."""
+    before = stamp_on_disk(pair)
     releases = bundles(pair)
+    if stamp_on_disk(pair) != before:
+        results.forget(pair)
     with temporary() as work:
         say(f"{pair}: notsotuf")
         results.keep(pair, "notsotuf", ours(pair, releases, work, options))

@@ -26,7 +26,7 @@ def bundles(name: str) -> list[pathlib.Path]:
         return [OWN_BUNDLES / pair.source.old, OWN_BUNDLES / pair.source.new]
     folder = FOLDER / name
     stamp = _stamp(pair)
-    if not (folder / "stamp").exists() or (folder / "stamp").read_text() != stamp:
+    if stamp_on_disk(name) != stamp:
         print(f"\n== making the bundles of {name}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -36,6 +36,13 @@ def bundles(name: str) -> list[pathlib.Path]:
             _write_large_files(pair.source, folder)
         (folder / "stamp").write_text(stamp)
     return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def stamp_on_disk(name: str) -> str:
+    """Says which bundles of a pair are there; another text, other bundles."""
+    folder = OWN_BUNDLES if isinstance(PAIRS[name].source, Own) else FOLDER / name
+    path = folder / "stamp"
+    return path.read_text() if path.exists() else ""
 
 
 def _stamp(pair: Pair) -> str:
@@ -122,7 +129,7 @@ def _change(path: pathlib.Path) -> None:
 
 
 def command(words: list, variables: dict[str, str] | None = None) -> None:
-    """Runs what makes something; it says what it does on standard error, where it fails at the latest."""
+    """Runs a command, and ends this program with what it printed if it fails."""
     done = subprocess.run(words, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, words))} failed:\n{done.stdout}")

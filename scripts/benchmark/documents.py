@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 
 import growth
@@ -12,23 +13,26 @@ from results import Row
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 README = ROOT / "README.md"
 # What a reader of the README needs.
-IN_README = ["small-code", "mid-dep", "big-dep", "onefile-numpy", "onedir-sqlalchemy", "behind-sqlalchemy"]
+IN_README = {"small-code", "mid-dep", "big-dep", "onefile-numpy", "onedir-sqlalchemy", "behind-sqlalchemy"}
 
 
 def write_pairs() -> None:
     """Writes all that is kept."""
     kept = results.kept()
-    table = [row for pair in kept for row in results.rows(pair)]
-    write(PAGE, "pairs", results.markdown(results.HEAD, table))
-    table = [row for pair in kept if pair in IN_README for row in results.rows(pair, brief=True)]
-    write(README, "pairs", results.markdown(results.HEAD, table))
+    _write_table(PAGE, kept, brief=False)
+    _write_table(README, [pair for pair in kept if pair in IN_README], brief=True)
+
+
+def _write_table(document: pathlib.Path, pairs: list[str], brief: bool) -> None:
+    rows = [row for pair in pairs for row in results.rows(pair, brief)]
+    write(document, "pairs", f"{results.about(pairs)}\n\n{results.markdown(results.HEAD, rows)}")
 
 
 def write_growth(rows: list[Row]) -> None:
     write(PAGE, "growth", results.markdown(growth.HEAD, rows))
 
 
-def write(document, name: str, table: str) -> None:
+def write(document: pathlib.Path, name: str, table: str) -> None:
     """Replaces what is between the two comments."""
     begin, end = f"<!-- scripts/bench --write: {name} -->", "<!-- end -->"
     text = document.read_text()

@@ -59,7 +59,7 @@ def _window(old: pathlib.Path) -> list[str]:
     """zstd's own bound is lower, unless it is told. Velopack makes no patch of more than 1 GiB."""
     window = old.stat().st_size.bit_length()
     if window > 30:
-        raise Stopped("refused, > 1 GiB")
+        raise Stopped("none from 1 GiB on")
     return [f"--long={window}"] if window >= 27 else []
 
 

@@ -4,6 +4,8 @@ the other; and makes tables of it."""
 from __future__ import annotations
 
 import json
+import os
+import textwrap
 from typing import Any, Iterable, Optional
 
 import tufup
@@ -24,6 +26,11 @@ def load(pair: str) -> Result:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
+def forget(pair: str) -> None:
+    """Its bundles are others now."""
+    (RESULTS / f"{pair}.json").unlink(missing_ok=True)
+
+
 def keep(pair: str, program: str, measured: Any) -> None:
     """Keeps what one program took for a pair, in place of what it took before."""
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -36,23 +43,34 @@ def kept() -> list[str]:
 
 
 def markdown(head: Row, rows: Iterable[Row]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+    lines = [f"| {' | '.join(row)} |" for row in [head, *rows]]
+    lines.insert(1, "|---" * len(head) + "|")
+    return "\n".join(lines)
+
+
+def about(pairs: list[str]) -> str:
+    """What a table of these pairs says in front of it."""
+    commits = sorted({load(pair)["notsotuf"]["commit"] for pair in pairs})
+    text = f"""Measured on {os.cpu_count()} cores (notsotuf at commit {", ".join(commits)}). "Make it" and "apply it"
+    have seconds of the processor and the peak memory. In brackets: how many times what notsotuf takes. notsotuf and
+    tufup also make the archive, and apply a patch within a whole update, which looks for it, downloads, verifies and
+    installs it."""
+    return textwrap.fill(" ".join(text.split()), width=120)
 
 
 def rows(pair: str, brief: bool = False) -> list[Row]:
-    """The rows of a pair; if brief, those that users of the product ask for first."""
+    """The rows of a pair; if brief, those that most readers look for."""
     result = load(pair)
     ours = result["notsotuf"]
     made, applied = ours["added"]["cost"], ours["updates"]["by_patch"]
     table = [_row(f"{pair}: patch", result, "patch", ours["added"]["patch"], _bytes)]
     if len(ours["added"]["chain"]) > 1:
         table.append(_way(pair, ours))
-    table += [
-        _row(f"{pair}: make it", result, "made", made, _work, _without_patch(ours)),
-        _row(f"{pair}: apply it", result, "applied", applied, _work),
-    ]
+    table.append(_row(f"{pair}: make it", result, "made", made, _work, _without_patch(ours)))
     if not brief:
-        table += _waits(pair, result)
+        table.append(_row(f"{pair}: apply it", result, "applied", applied, _work))
+    waits = _waits(pair, result)
+    table += waits[1:2] if brief else waits
     if "starts" in ours:
         table += _starts(ours["starts"])
     return table
