@@ -128,9 +128,13 @@ def ours(pair: str, releases: list[pathlib.Path], work: pathlib.Path, options: a
 
 
 def commit() -> str:
-    """Of this work tree, with a mark if something in it is not committed."""
-    line = ["git", "-C", ROOT, "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    """The commit of this work tree, with a mark if the programs differ from it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", ROOT, *words], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "stub", "bundler", "Cargo.lock")
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
 
 
 def say(text: str) -> None:

@@ -51,11 +51,17 @@ def markdown(head: Row, rows: Iterable[Row]) -> str:
 def about(pairs: list[str]) -> str:
     """What a table of these pairs says in front of it."""
     commits = sorted({load(pair)["notsotuf"]["commit"] for pair in pairs})
-    text = f"""Measured on {os.cpu_count()} cores (notsotuf at commit {", ".join(commits)}). "Make it" and "apply it"
+    figures = f"""Measured on {os.cpu_count()} cores (notsotuf at commit {", ".join(commits)}). "Make it" and "apply it"
     have seconds of the processor and the peak memory. In brackets: how many times what notsotuf takes. notsotuf and
     tufup also make the archive, and apply a patch within a whole update, which looks for it, downloads, verifies and
     installs it."""
-    return textwrap.fill(" ".join(text.split()), width=120)
+    meanings = "; ".join(f"`{pair}`: {PAIRS[pair].about}" for pair in pairs)
+    return "\n\n".join(_filled(text) for text in [figures, f"{meanings}."])
+
+
+def _filled(text: str) -> str:
+    words = " ".join(text.split())
+    return textwrap.fill(words, width=120, break_long_words=False, break_on_hyphens=False)
 
 
 def rows(pair: str, brief: bool = False) -> list[Row]:
