@@ -104,12 +104,12 @@ def measure(pair: str, options: argparse.Namespace) -> None:
             say(f"{pair}: {peer}")
             try:
                 if peer == "tufup":
-                    measured = tufup.measure(releases, work / peer, limits)
+                    measured = asdict(tufup.measure(releases, work / peer, limits))
                 else:
-                    measured = patchers.measure(patchers.PATCHERS[peer], tars, work, limits)
-                results.keep(pair, peer, asdict(measured))
+                    measured = asdict(patchers.measure(patchers.PATCHERS[peer], tars, work, limits))
             except Stopped as stopped:
-                results.keep(pair, peer, {"stopped": str(stopped)})
+                measured = {"stopped": str(stopped)}
+            results.keep(pair, peer, measured)
 
 
 def ours(pair: str, releases: list[pathlib.Path], work: pathlib.Path, options: argparse.Namespace) -> dict:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import pathlib
+import resource
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Callable, Iterator, Optional, Sequence, Union
+from typing import Union
 
 Word = Union[str, os.PathLike]
 
@@ -25,6 +27,10 @@ class Cost:
     megabytes: float
 
 
+class Stopped(Exception):
+    """A program took more than its limits, or cannot do what it should; the text says which."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What another program may take before it is stopped."""
@@ -32,9 +38,11 @@ class Limits:
     seconds: float
     gigabytes: float
 
-
-class Stopped(Exception):
-    """A program took more than its limits, or cannot do what it should; the text says which."""
+    def check(self, seconds: float, memory: int) -> None:
+        if seconds > self.seconds:
+            raise Stopped(f"> {self.seconds:g} s")
+        if memory > self.gigabytes * 1e9:
+            raise Stopped(f"> {self.gigabytes:g} GB")
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,10 @@ class Run:
 
 def run(
     command: Sequence[Word],
-    cwd: Optional[pathlib.Path] = None,
-    limits: Optional[Limits] = None,
+    cwd: pathlib.Path | None = None,
+    limits: Limits | None = None,
     bare: bool = False,
-    environment: Optional[dict[str, str]] = None,
+    environment: dict[str, str] | None = None,
 ) -> Run:
     """Runs a command, and ends this program if it fails. GNU time tells the peak memory of it and
     its children: what wait4 tells a Python program is not less than Python itself takes. That adds
@@ -76,7 +84,7 @@ def run(
         return Run(Cost(wall, usage.ru_utime + usage.ru_stime, megabytes), text)
 
 
-def _wait(process: subprocess.Popen, limits: Optional[Limits]):
+def _wait(process: subprocess.Popen, limits: Limits | None) -> resource.struct_rusage:
     """The usage of the process and of the children that it waited for."""
     start = time.perf_counter()
     try:
@@ -85,11 +93,9 @@ def _wait(process: subprocess.Popen, limits: Optional[Limits]):
             if pid:
                 process.returncode = os.waitstatus_to_exitcode(status)
                 return usage
-            if time.perf_counter() - start > limits.seconds:
-                raise Stopped(f"> {limits.seconds:.0f} s")
-            if sum(map(_resident, _family(process.pid))) > limits.gigabytes * 1e9:
-                raise Stopped(f"> {limits.gigabytes:g} GB")
-            time.sleep(0.02)
+            if limits:
+                limits.check(time.perf_counter() - start, sum(map(_resident, _family(process.pid))))
+                time.sleep(0.02)
     except BaseException:
         # Its session has no other processes than it and its children.
         os.killpg(process.pid, signal.SIGKILL)
@@ -122,8 +128,8 @@ def in_turns(runs: int, *variants: Callable[[], Run]) -> list[Cost]:
     median of what it took."""
     costs: list[list[Cost]] = [[] for _ in variants]
     for _ in range(runs):
-        for list_of_one, variant in zip(costs, variants):
-            list_of_one.append(variant().cost)
+        for taken, variant in zip(costs, variants):
+            taken.append(variant().cost)
     return [median(each) for each in costs]
 
 

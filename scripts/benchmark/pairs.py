@@ -83,9 +83,7 @@ print(sklearn.__version__, scipy.__version__, LinearRegression().fit([[0], [1]],
 """
 
 PAIRS = {
-    "small-code": Pair(
-        Own("small-old", "small-code"), "44 MB, the application's code changed", minutes=(1, 2)
-    ),
+    "small-code": Pair(Own("small-old", "small-code"), "44 MB, the application's code changed", minutes=(1, 2)),
     "mid-code": Pair(Own("mid-old", "mid-code"), "120 MB, the application's code changed", minutes=(3, 6)),
     "mid-dep": Pair(Own("mid-old", "mid-dep"), "120 MB, the code and numpy changed", minutes=(4, 7)),
     "big-dep": Pair(Own("big-old", "big-dep"), "274 MB, the code and Qt changed", minutes=(8, 15)),

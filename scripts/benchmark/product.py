@@ -8,10 +8,10 @@ import pathlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator
 
-from measure import Cost, Run, in_turns, run
+from measure import Cost, Run, Word, in_turns, run
 from places import NOTSOTUF
 
 
@@ -20,10 +20,11 @@ class Served:
 
     def __init__(self, folder: pathlib.Path):
         folder.mkdir(parents=True, exist_ok=True)
-        self.command = [NOTSOTUF, "serve", "--quiet", "--port", "0", "--dir", folder]
+        self.command: list[Word] = [NOTSOTUF, "serve", "--quiet", "--port", "0", "--dir", folder]
 
     def __enter__(self) -> str:
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout, "it is a pipe"
         return self.process.stdout.readline().split()[-1]
 
     def __exit__(self, *_) -> None:
@@ -70,10 +71,9 @@ class Project:
     def add_all(self, bundles: list[pathlib.Path], runs: int) -> Added:
         """Adds and publishes these releases; the last one several times."""
         names = versions(len(bundles))
-        first, chain = None, []
+        costs, chain = [], []
         for version, bundle in zip(names[:-1], bundles):
-            added = self.add(version, bundle)
-            first = first or added.cost
+            costs.append(self.add(version, bundle).cost)
             self.notsotuf("publish")
             chain += [path.stat().st_size for path in self._targets(f"*app-{version}.patch")]
         pending = self.folder / ".notsotuf-pending"
@@ -90,7 +90,7 @@ class Project:
         self.notsotuf("publish")
         # A direct patch that is not worth it is left out.
         patch = direct[0] if direct else sum(chain)
-        return Added(patch, chain, archive, cost, first)
+        return Added(patch, chain, archive, cost, without_patch=costs[0])
 
     def ship(self, version: str, to: pathlib.Path) -> None:
         self.notsotuf("ship", "--version", version, "--output", to)

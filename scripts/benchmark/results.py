@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from typing import Any, Iterable, Optional
+from collections.abc import Iterable
+from typing import Any
 
 import tufup
 from pairs import PAIRS
@@ -95,7 +96,7 @@ def _waits(pair: str, result: Result) -> list[Row]:
     ]
 
 
-def _row(what: str, result: Result, key: str, ours: Any, unit: "_Unit", floor: str = "") -> Row:
+def _row(what: str, result: Result, key: str, ours: Any, unit: _Unit, floor: str = "") -> Row:
     cells = [unit.cell(ours)]
     for name in PEERS:
         theirs = result.get(name, {})

@@ -7,7 +7,7 @@ import os
 import pathlib
 from dataclasses import dataclass
 
-from measure import Cost, Limits, Run, run
+from measure import Cost, Limits, Run, Word, run
 from places import INTEROP, PYTHON
 from product import Served, versions
 
@@ -39,7 +39,7 @@ def measure(bundles: list[pathlib.Path], work: pathlib.Path, limits: Limits) -> 
         def client(*archive: pathlib.Path) -> Run:
             os.sync()
             folder = work / f"client-{next(numbers)}"
-            line = [PYTHON, INTEROP, "client", url, root, folder, "app", names[0], *archive]
+            line: list[Word] = [PYTHON, INTEROP, "client", url, root, folder, "app", names[0], *archive]
             return run(line, limits=limits)
 
         applied = client(targets / f"app-{names[0]}.tar.gz")
