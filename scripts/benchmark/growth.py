@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 
-from measure import Cost, in_turns, run
+from measure import Cost, Word, in_turns, run
 from product import Project, Served
 
+GOALS = [10, 100, 1000]
 HEAD = ["releases", "add", "publish", "targets metadata", "check", "check, first"]
 
 
@@ -23,7 +25,7 @@ def measure(work: pathlib.Path) -> list[list[str]]:
     rows, count = [], 0
     with Served(folder / "repository") as url:
         project = Project(folder, url, patch_from=1)
-        for goal in [10, 100, 1000]:
+        for goal in GOALS:
             while count < goal:
                 (bundle / "file0").write_bytes(os.urandom(20_000))
                 added = project.add(f"1.{count}", bundle)
@@ -32,13 +34,13 @@ def measure(work: pathlib.Path) -> list[list[str]]:
             size = max(path.stat().st_size for path in (folder / "repository/metadata").glob("*targets.json"))
             install = work / f"install-{goal}"
             project.ship(f"1.{count - 1}", install)
-            first = run([install / "program", "--updater", "check"])
-            [check] = in_turns(20, lambda: run([install / "program", "--updater", "check"]))
-            costs = map(cell, [added.cost, published.cost, check, first.cost])
-            add, publish, check_cell, first_cell = costs
-            rows.append([str(goal), add, publish, f"{size:,} B", check_cell, first_cell])
+            line: list[Word] = [install / "program", "--updater", "check"]
+            first = run(line)
+            [check] = in_turns(20, functools.partial(run, line))
+            bundler = [cell(added.cost), cell(published.cost)]
+            rows.append([str(goal), *bundler, f"{size:,} B", cell(check), cell(first.cost)])
     return rows
 
 
 def cell(cost: Cost) -> str:
-    return f"{cost.wall * 1000:.0f} ms, {cost.megabytes:.0f} MB"
+    return f"{cost.wall * 1000:.1f} ms, {cost.megabytes:.0f} MB"
