@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 from pairs import PAIRS, Bumped, LargeFile, Own, Pair
-from places import ENVIRONMENTS, OWN_BUNDLES, PAIRS as FOLDER, ROOT
+from places import ENVIRONMENTS, OWN_BUNDLES, ROOT
+from places import PAIRS as FOLDER
 
 CONSTRAINTS = pathlib.Path(__file__).with_name("constraints.txt")
 HDIFFPATCH = "hdiffpatch==2.6.0"

@@ -123,19 +123,19 @@ PAIRS = {
     "onedir-sklearn": Pair(
         Bumped("scikit-learn", ("1.7.1", "1.7.2"), SCIENCE, beside=("numpy==2.4.5", "scipy==1.16.2")),
         "rebuilt libraries, scikit-learn 1.7.1 to 1.7.2",
-        minutes=(8, 15),
+        minutes=(12, 20),
         by_default=False,
         runs=3,
     ),
     "onedir-scipy": Pair(
         Bumped("scipy", ("1.16.1", "1.16.2"), SCIENCE, beside=("numpy==2.4.5", "scikit-learn==1.7.2")),
         "rebuilt libraries, scipy 1.16.1 to 1.16.2",
-        minutes=(8, 15),
+        minutes=(12, 20),
         by_default=False,
         runs=3,
     ),
     "large-file": Pair(
-        LargeFile(250), "a file of 250 MB, changed in a few places", minutes=(8, 15), by_default=False, runs=3
+        LargeFile(250), "a file of 250 MB, changed in a few places", minutes=(12, 15), by_default=False, runs=3
     ),
     "large-file-2300": Pair(
         LargeFile(2300),
