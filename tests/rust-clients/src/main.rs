@@ -1,5 +1,5 @@
 //! Makes and applies a patch by the crates `bidiff` and `bipatch`, with xz
-//! around it, since these crates do not compress. scripts/compare-bipatch
+//! around it, since these crates do not compress. scripts/bench
 //! measures this program beside ours.
 
 use bidiff::{DiffParams, enc};
