@@ -52,9 +52,9 @@ pub(super) fn pack(
     };
     let gate = Gate::new(MEMORY);
     let part = |index: usize| -> io::Result<streams::Packed> {
-        let (size, content) = open(index);
+        let (size, _) = open(index);
         let _taken = gate.take(streams::memory(index, size));
-        let packed = streams::pack(index, size, content, scratch)?;
+        let packed = streams::pack(index, size, || open(index).1, scratch)?;
         if format == Format::One || (packed.data.len() as u64) < size {
             return Ok(packed);
         }

@@ -242,37 +242,77 @@ pub(super) struct Packed {
 /// Bytes of a compressed stream that stay in memory.
 const PACKED_IN_MEMORY: usize = 4 << 20;
 
-/// Streams up to this size are compressed in several ways, in an instant.
+/// Says how LZMA sees a byte: bits of the byte before that count for a literal,
+/// bits of its position that do, and bits of the position that count for all
+/// else.
+type Fit = (u32, u32, u32);
+
+/// What is tried. Text has long contexts, tables of numbers have positions, and
+/// the streams of a patch often have neither.
+const FITS: [Fit; 7] = [
+    (0, 0, 0),
+    (1, 0, 0),
+    (3, 0, 0),
+    (4, 0, 0),
+    (3, 0, 2),
+    (0, 2, 2),
+    (1, 3, 3),
+];
+
+/// Streams up to this size are compressed in all ways, in an instant. Of larger
+/// ones, a sample of this size says which one fits best.
 const SMALL: u64 = 256 << 10;
 
-/// Compresses a stream of `size` bytes.
+/// Compresses a stream of `size` bytes, which `open` opens.
 ///
 /// # Errors
 /// What reading it, and writing the result, said.
-pub(super) fn pack(
+pub(super) fn pack<R: Read>(
     index: usize,
     size: u64,
-    mut content: impl Read,
+    open: impl Fn() -> R,
     scratch: &Scratch,
 ) -> io::Result<Packed> {
     let literals = index == stream::LITERALS;
-    // Literals are partly code and data, aligned to four bytes.
-    let aligned = (3, if literals { 2 } else { 0 });
-    if size > SMALL {
-        return compress(literals, aligned, size, content, scratch);
-    }
-    let mut bytes = Vec::new();
-    content.read_to_end(&mut bytes)?;
-    // Which fit best cannot be told beforehand; the first of the smallest is
-    // taken, so that the same stream gives the same bytes.
-    let mut best = compress(literals, aligned, size, &bytes[..], scratch)?;
-    for fit in [(0, 0), (1, 0), (3, 0), (4, 0)] {
-        let other = compress(literals, fit, size, &bytes[..], scratch)?;
-        if other.data.len() < best.data.len() {
-            best = other;
+    let sample = sample(size, open())?;
+    // Which fits best cannot be told beforehand. Literals are partly code and
+    // data, aligned to four bytes. The first of the smallest is taken, so that
+    // the same stream gives the same bytes.
+    let usual = (3, 0, if literals { 2 } else { 0 });
+    let mut best = (
+        usual,
+        compress(literals, usual, sample.len() as u64, &sample[..], scratch)?,
+    );
+    for fit in FITS.into_iter().filter(|fit| *fit != usual) {
+        let other = compress(literals, fit, sample.len() as u64, &sample[..], scratch)?;
+        if other.data.len() < best.1.data.len() {
+            best = (fit, other);
         }
     }
-    Ok(best)
+    if size <= SMALL {
+        return Ok(best.1);
+    }
+    compress(literals, best.0, size, open(), scratch)
+}
+
+/// Reads a stream of `size` bytes, or pieces of it if it is large.
+fn sample(size: u64, mut content: impl Read) -> io::Result<Vec<u8>> {
+    const PIECES: u64 = 8;
+    let (piece, skip) = match size <= SMALL {
+        true => (size, 0),
+        // A piece begins where the position counts as it does in the stream.
+        false => (SMALL / PIECES, (size - SMALL) / PIECES / 16 * 16),
+    };
+    let mut sample = Vec::new();
+    while (sample.len() as u64) < size.min(SMALL) {
+        let before = sample.len();
+        (&mut content).take(piece).read_to_end(&mut sample)?;
+        if sample.len() == before {
+            break;
+        }
+        io::copy(&mut (&mut content).take(skip), &mut io::sink())?;
+    }
+    Ok(sample)
 }
 
 /// Returns the dictionary for a stream: no larger than useful, as the client
@@ -289,11 +329,10 @@ pub(super) fn memory(index: usize, size: u64) -> u64 {
     12 * u64::from(dictionary) + PACKED_IN_MEMORY as u64
 }
 
-/// Compresses a stream with so many bits of context of a literal, and of its
-/// position.
+/// Compresses a stream in one way.
 fn compress(
     literals: bool,
-    (context, position): (u32, u32),
+    (context, literal_position, position): Fit,
     size: u64,
     mut content: impl Read,
     scratch: &Scratch,
@@ -303,7 +342,7 @@ fn compress(
     options.dict_size = dictionary;
     options.nice_len = 273;
     options.lc = context;
-    options.lp = 0;
+    options.lp = literal_position;
     options.pb = position;
     let out = Spool::new(scratch, PACKED_IN_MEMORY);
     let mut lzma = LzmaWriter::new(out, &options, false, false, None)?;
