@@ -6,7 +6,7 @@ use crate::patch::bytes::{Bytes, Spool};
 use crate::patch::members::{self, Member};
 use notsotuf_stub::bundle::patch::marshal::{Layout, MarshalPredictor, Module, Walker};
 use notsotuf_stub::bundle::patch::parts::Packing;
-use notsotuf_stub::bundle::patch::{MAX_PLAIN_RATIO, MEMORY, most_plain};
+use notsotuf_stub::bundle::patch::{MAX_INFLATED, MAX_PLAIN_RATIO, MEMORY, most_plain};
 use notsotuf_stub::bundle::recompress::{Compressor, Recipe, Recompressor};
 use notsotuf_stub::fs::FsError;
 use std::borrow::Cow;
@@ -169,7 +169,7 @@ fn add_old(
     work: &Work,
 ) -> Result<(), FsError> {
     let flat: HashSet<&str> = changed.flat.iter().map(String::as_str).collect();
-    let mut most = most_plain(old.len() as u64);
+    let mut most = most_plain(old.len() as u64).min(MAX_INFLATED);
     let mut found = Vec::new();
     let mut collected = Collected::new(work);
     for member in members.filter(|member| !flat.contains(&member.name[..])) {

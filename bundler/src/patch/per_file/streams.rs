@@ -298,10 +298,11 @@ pub(super) fn pack<R: Read>(
 /// Reads a stream of `size` bytes, or pieces of it if it is large.
 fn sample(size: u64, mut content: impl Read) -> io::Result<Vec<u8>> {
     const PIECES: u64 = 8;
-    let (piece, skip) = match size <= SMALL {
-        true => (size, 0),
+    let (piece, skip) = if size <= SMALL {
+        (size, 0)
+    } else {
         // A piece begins where the position counts as it does in the stream.
-        false => (SMALL / PIECES, (size - SMALL) / PIECES / 16 * 16),
+        (SMALL / PIECES, (size - SMALL) / PIECES / 16 * 16)
     };
     let mut sample = Vec::new();
     while (sample.len() as u64) < size.min(SMALL) {

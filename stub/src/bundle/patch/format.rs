@@ -76,6 +76,10 @@ pub const MAX_COVERS: u64 = 1 << 19;
 /// inflated; larger ones are brought whole.
 pub const MAX_DIFF_SIZE: u64 = MAX_TOTAL;
 
+/// Limits what the compressed members of the old files inflate to that one new
+/// file is made of.
+pub const MAX_INFLATED: u64 = 1 << 31;
+
 /// Limits the members of a file, while they are plain, to so many times its
 /// bytes and some more ([`MIN_PLAIN`]): compressing takes time.
 pub const MAX_PLAIN_RATIO: u64 = 64;

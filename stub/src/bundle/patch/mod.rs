@@ -28,8 +28,8 @@ pub use tree_overlay::TreeOverlay;
 
 pub use covers::{Cover, Start};
 pub use format::{
-    Format, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_PLAIN_RATIO, MAX_STREAM, MEMORY,
-    MIN_PLAIN, STORED, STREAMS, most_plain, op, stream,
+    Format, MAX_COVERS, MAX_DICTIONARY, MAX_DIFF_SIZE, MAX_INFLATED, MAX_PLAIN_RATIO, MAX_STREAM,
+    MEMORY, MIN_PLAIN, STORED, STREAMS, most_plain, op, stream,
 };
 pub use part_predictor::PartPredictor;
 pub use rebuild::BLOCK;

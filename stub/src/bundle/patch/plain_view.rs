@@ -1,7 +1,7 @@
 //! Reads old files as if their members were not compressed.
 
 use crate::bundle::patch::error::PatchError;
-use crate::bundle::patch::format::{MAX_DIFF_SIZE, most_plain};
+use crate::bundle::patch::format::{MAX_DIFF_SIZE, MAX_INFLATED, most_plain};
 use crate::bundle::patch::parts::{OldFile, Packing, Unit};
 use crate::fs::{self, FsError};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -53,12 +53,13 @@ impl PlainView {
         }
         // Before anything is inflated for nothing.
         let units = old.iter().flat_map(|(_, file)| &file.units);
-        let plain = units.map(|unit| unit.size);
-        if plain.fold(0, u64::saturating_add) > MAX_DIFF_SIZE {
+        let packed = units.filter(|unit| unit.packing != Packing::Stored);
+        let mut packed = packed.map(|unit| unit.size).peekable();
+        let any = packed.peek().is_some();
+        if packed.fold(0, u64::saturating_add) > MAX_INFLATED {
             return Err(too_large());
         }
-        let packed = |unit: &Unit| unit.packing != Packing::Stored;
-        if old.iter().any(|(_, file)| file.units.iter().any(packed)) {
+        if any {
             let file = tempfile::tempfile_in(folder);
             let file = file.map_err(|e| FsError::new("create a file in", folder, e))?;
             view.files.push((folder.to_owned(), file));
