@@ -5,7 +5,7 @@
 use notsotuf_tests::faulty_server::{Fault, FaultyServer};
 use notsotuf_tests::{Sandbox, noise, run, write_version_script};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -285,6 +285,40 @@ fn a_direct_patch_as_large_as_the_archive_is_left_out() {
     assert_eq!(added["warnings"], json!([]));
 }
 
+/// A program of PyInstaller's, in which the script changed.
+#[test]
+fn both_formats_are_made_where_the_settings_say_so() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.path("project/notsotuf-project.toml");
+    let settings = fs::read_to_string(&path).unwrap();
+    let both = settings.replace("\"notsotuf-2\"", "\"both\"");
+    fs::write(&path, both).unwrap();
+    sandbox.release("1.0", &[]);
+    let added = sandbox.release("1.1", &[]);
+    // What can be done about the bundle is said once, of the better one.
+    let warnings = added["warnings"].as_array().unwrap();
+    let told: BTreeSet<&str> = warnings.iter().filter_map(Value::as_str).collect();
+    assert_eq!(told.len(), warnings.len(), "{warnings:?}");
+    assert!(!added["warnings"].to_string().contains("patch_format"));
+    assert_eq!(direct(&added), BTreeMap::from([("1.0".into(), None)]));
+    let format = |name: &str| {
+        let files = fs::read_dir(sandbox.repository().join("targets")).unwrap();
+        let mut paths = files.map(|file| file.unwrap().path());
+        let path = paths.find(|path| path.to_str().unwrap().ends_with(name));
+        let patch = fs::read(path.unwrap()).unwrap();
+        (patch[..8].to_vec(), patch.len())
+    };
+    let (first, large) = format(".app-1.1.patch");
+    let (second, small) = format(".app-1.1.from-1.0.delta");
+    assert_eq!(first, b"NSTFPT1\n");
+    assert_eq!(second, b"NSTFPT2\n");
+    assert!(small < large, "{small} and {large} bytes");
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
+    sandbox.ship("1.0");
+    assert_eq!(sandbox.start()["version"], "1.1");
+    assert_eq!(downloaded(&sandbox), ["app-1.1.from-1.0.delta"]);
+}
+
 #[test]
 fn the_settings_say_with_which_formats_direct_patches_go() {
     let sandbox = Sandbox::new();
@@ -303,7 +337,7 @@ fn the_settings_say_with_which_formats_direct_patches_go() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.success(), said)
     };
-    for format in ["notsotuf-1", "notsotuf-2"] {
+    for format in ["notsotuf-1", "notsotuf-2", "both"] {
         assert!(with(format, "4").0, "{format}");
     }
     for (format, why) in [("bsdiff4", "clients of tufup"), ("none", "no patches")] {

@@ -53,6 +53,10 @@ pub(crate) enum PatchFormat {
     /// Per file, for stubs that know no better.
     #[serde(rename = "notsotuf-1")]
     Notsotuf1,
+    /// Both: for stubs that know no better, and direct ones beside them for those
+    /// that do.
+    #[serde(rename = "both")]
+    Both,
     /// tufup's: over the whole uncompressed archive, for clients that still
     /// are tufup's.
     #[serde(rename = "bsdiff4")]
@@ -65,13 +69,21 @@ pub(crate) enum PatchFormat {
 }
 
 impl PatchFormat {
-    /// Returns the stub's name for the format; `None` if no patches are made
-    /// for the stub.
+    /// Returns the stub's name for the format of patches from the release before;
+    /// `None` if no patches are made for the stub.
     pub(crate) fn per_file(self) -> Option<Format> {
         match self {
             PatchFormat::Notsotuf2 => Some(Format::Two),
-            PatchFormat::Notsotuf1 => Some(Format::One),
+            PatchFormat::Notsotuf1 | PatchFormat::Both => Some(Format::One),
             PatchFormat::Bsdiff4 | PatchFormat::None => None,
+        }
+    }
+
+    /// Returns that of direct patches.
+    pub(crate) fn direct(self) -> Option<Format> {
+        match self {
+            PatchFormat::Both => Some(Format::Two),
+            other => other.per_file(),
         }
     }
 
@@ -80,6 +92,7 @@ impl PatchFormat {
         match self {
             PatchFormat::Notsotuf2 => Format::Two.name(),
             PatchFormat::Notsotuf1 => Format::One.name(),
+            PatchFormat::Both => "both",
             PatchFormat::Bsdiff4 => "bsdiff4",
             PatchFormat::None => "none",
         }
@@ -243,7 +256,7 @@ fn check_patch_from(settings: &Settings) -> Result<(), String> {
         return Err(format!("patch_from must be 1 to {MAX_PATCH_FROM}"));
     }
     let why = match settings.patch_format {
-        PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 => return Ok(()),
+        PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 | PatchFormat::Both => return Ok(()),
         PatchFormat::Bsdiff4 => {
             "clients of tufup apply the patch of every release in between, and no others"
         }

@@ -136,7 +136,7 @@ archive_suffix = {suffix}
 
 # Format of patches: \"notsotuf-2\", per file, and small also where PyInstaller
 # compresses; \"notsotuf-1\", per file, as long as there are stubs that do not know
-# that; \"bsdiff4\", which clients of tufup can apply, too (it takes much time and
+# that; \"both\", to change from one to the other; \"bsdiff4\", which clients of tufup can apply, too (it takes much time and
 # memory to make); or \"none\", as long as there are clients of the original
 # notsotuf.
 patch_format = \"{format}\"

@@ -33,11 +33,11 @@ pub(super) fn make(
     first: &Patches,
 ) -> Result<DirectPatches, ReleaseError> {
     let mut direct = DirectPatches::default();
-    let Some(format) = bases.per_file() else {
+    let Some(format) = bases.direct_format() else {
         return Ok(direct);
     };
     // What differs from the release before differs from older ones, too.
-    let in_vain = matches!(first.why_none, Some(NoPatch::TooLarge));
+    let mut in_vain = !bases.has_both() && matches!(first.why_none, Some(NoPatch::TooLarge));
     for base in &bases.direct {
         let made = if in_vain {
             Err(NoPatch::TooLarge)
@@ -47,11 +47,17 @@ pub(super) fn make(
         let from = base.version.clone();
         let made = match made {
             Ok((made, path)) => {
+                if bases.has_both() && bases.is_base(base) {
+                    direct.warnings.extend(bases.hints(&made, making, format));
+                }
                 direct.files.push((made.file, path.clone(), made.entry));
                 Ok((path, made.size))
             }
             // It would be of no use: that is no fault.
-            Err(NoPatch::TooLarge) => Err(NoPatch::TooLarge),
+            Err(NoPatch::TooLarge) => {
+                in_vain |= bases.is_base(base);
+                Err(NoPatch::TooLarge)
+            }
             Err(why) => {
                 let warning = format!("no direct patch from {from}: {why}");
                 direct.warnings.push(warning);

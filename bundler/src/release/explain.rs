@@ -67,7 +67,7 @@ pub(crate) fn explain(
     };
     let (old, new) = (unpacked(&releases[from], "old")?, unpacked(to, "new")?);
     let (old, new) = (old.tree(), new.tree());
-    let format = project.settings.patch_format.per_file();
+    let format = project.settings.patch_format.direct();
     let format = format.unwrap_or(Format::Two);
     let bar = |n| progress.bar("comparing", n);
     let (summary, parts) = per_file::explain(old, new, format, budget, work.path(), bar)?;

@@ -76,9 +76,12 @@ impl<'a> Bases<'a> {
         };
         let count = project.settings.patch_from.saturating_sub(1);
         let is_out = |version: &Version| pending.is_published(addition.app, version);
-        let direct = base
+        let older = base
             .map(|base| numbers::direct_bases(&line, new, base, count, is_out))
             .unwrap_or_default();
+        // In the other format, from the release before as well.
+        let both = project.settings.patch_format == PatchFormat::Both;
+        let direct = base.filter(|_| both).into_iter().chain(older);
         let next = line.range(new..).next().filter(|_| tufup);
         let next = next.filter(|(_, listed)| listed.from.is_some());
         Bases {
@@ -86,7 +89,7 @@ impl<'a> Bases<'a> {
             pending,
             addition,
             consistent: published.consistent_snapshot(),
-            direct: direct.into_iter().filter_map(release).collect(),
+            direct: direct.filter_map(release).collect(),
             base: base.and_then(release),
             next: next.and_then(|(version, _)| release(version)),
         }
@@ -117,10 +120,30 @@ impl<'a> Bases<'a> {
         Ok(self.pending.find(&release.path, self.consistent)?)
     }
 
-    /// Returns the format of patches per file, if such are made.
-    pub(super) fn per_file(&self) -> Option<Format> {
-        let wanted = self.project.settings.patch_format.per_file();
+    /// Returns the format of direct patches, if such are made.
+    pub(super) fn direct_format(&self) -> Option<Format> {
+        let wanted = self.project.settings.patch_format.direct();
         wanted.filter(|_| !self.addition.skip_patch)
+    }
+
+    /// Returns whether patches are made in both formats.
+    pub(super) fn has_both(&self) -> bool {
+        self.project.settings.patch_format == PatchFormat::Both
+    }
+
+    /// Returns whether this is the release that the first patch leads from.
+    pub(super) fn is_base(&self, release: &Release) -> bool {
+        let base = self.base.as_ref();
+        base.is_some_and(|base| base.version == release.version)
+    }
+
+    /// Returns the hints for a patch per file, unless another one is made from the
+    /// same release in the next format.
+    pub(super) fn hints(&self, made: &Made, making: &Making, format: Format) -> Vec<String> {
+        let next = self.direct_format().unwrap_or(format);
+        let folder = &making.new.folder;
+        let hints = || patch_hints::hints(&made.noticed, folder, format, made.size, making.size);
+        if next > format { Vec::new() } else { hints() }
     }
 
     /// Returns the target path of a patch to the new release.
@@ -238,9 +261,7 @@ fn patch_per_file(
         patches.warnings.push(unchanged(&base.version));
     }
     let size = made.size;
-    let folder = &making.new.folder;
-    let hints = patch_hints::hints(&made.noticed, folder, format, size, making.size);
-    patches.warnings.extend(hints);
+    patches.warnings.extend(bases.hints(&made, making, format));
     if made.is_too_large(making) {
         patches.why_none = Some(NoPatch::TooLarge);
         return Ok(());

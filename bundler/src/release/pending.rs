@@ -339,7 +339,7 @@ pub(super) fn settle(
     app: &str,
 ) -> Result<(), FsError> {
     match project.settings.patch_format {
-        PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 => pending.save(),
+        PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 | PatchFormat::Both => pending.save(),
         PatchFormat::Bsdiff4 => {
             let gone = numbers::misleading(&pending.line(app));
             pending.drop_patches(app, |version| gone.contains(version))?;
