@@ -1,6 +1,6 @@
 //! Says what makes the next patch smaller, where something can be done.
 
-use crate::patch::per_file::{Heaviest, Noticed};
+use crate::patch::per_file::{Flat, Heaviest, Noticed, Why};
 use crate::vet;
 use notsotuf_stub::bundle::patch::Format;
 use notsotuf_stub::format_bytes::bytes;
@@ -22,8 +22,8 @@ pub(super) fn hints(
     {
         hints.extend(compressed(heaviest, folder, size, archive));
     }
-    for (path, names) in &noticed.flat {
-        hints.push(unknown_compressor(path, names));
+    for (path, flat) in &noticed.flat {
+        hints.extend(unknown_compressor(path, flat));
     }
     for (path, size) in &noticed.hurried {
         hints.push(format!(
@@ -59,18 +59,20 @@ fn compressed(heaviest: &Heaviest, folder: &Path, size: u64, archive: u64) -> Op
     ))
 }
 
-fn unknown_compressor(path: &str, names: &[String]) -> String {
-    let first = names.first().map_or("", |name| name);
-    let more = match names.len() {
-        0 | 1 => String::new(),
-        count => format!(" and {} more", count - 1),
+/// If there are members of which it is not known how they were compressed.
+fn unknown_compressor(path: &str, flat: &[Flat]) -> Option<String> {
+    let mut unknown = flat.iter().filter(|flat| flat.why == Why::Compressor);
+    let first = &unknown.next()?.name;
+    let more = match unknown.count() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
     };
-    format!(
+    Some(format!(
         "{path}: {first}{more} changed, and could only be compared compressed, which makes the \
          patch larger: it was compressed neither by zlib nor by zlib-ng as Python calls them. Run \
          PyInstaller with PYINSTALLER_ZLIB_COMPRESSION_LEVEL=0 in its environment (archives are \
          compressed anyway), or with a Python from python.org"
-    )
+    ))
 }
 
 #[cfg(test)]
@@ -80,7 +82,28 @@ mod tests {
     #[test]
     fn what_could_not_be_compared_inside_is_told_with_what_to_do() {
         let noticed = Noticed {
-            flat: vec![("app".into(), vec!["one".into(), "two".into()])],
+            flat: vec![
+                (
+                    "app".into(),
+                    [
+                        ("zero", Why::TooLarge),
+                        ("one", Why::Compressor),
+                        ("two", Why::Compressor),
+                    ]
+                    .map(|(name, why)| Flat {
+                        name: name.into(),
+                        why,
+                    })
+                    .into(),
+                ),
+                (
+                    "damaged".into(),
+                    vec![Flat {
+                        name: "one".into(),
+                        why: Why::NotInflated,
+                    }],
+                ),
+            ],
             reordered: vec!["lib.zip".into()],
             hurried: vec![("large".into(), 3 << 20)],
             ..Noticed::default()

@@ -11,6 +11,7 @@ use notsotuf_stub::bundle::recompress::{Compressor, Recipe, Recompressor};
 use notsotuf_stub::fs::FsError;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
 use std::ops::Range;
@@ -30,14 +31,43 @@ pub(super) struct Plain {
     pub twin: Option<usize>,
 }
 
+/// Says why a member that changed is compared as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It is damaged, or not what the container says.
+    NotInflated,
+    /// It is more than a client may inflate or compress for a file of that size.
+    TooLarge,
+    /// No compressor makes these bytes of its plain ones.
+    Compressor,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Why::NotInflated => "it cannot be inflated",
+            Why::TooLarge => "it is larger than a client may inflate",
+            Why::Compressor => "neither zlib nor zlib-ng compresses it to these bytes",
+        })
+    }
+}
+
+/// Names a member that is compared as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flat {
+    /// What the container calls it.
+    pub name: String,
+    /// Why it is not looked into.
+    pub why: Why,
+}
+
 /// Holds the members of two files that changed, in their order.
 #[derive(Default)]
 pub(super) struct Changed {
     pub old: Vec<Plain>,
     pub new: Vec<Plain>,
-    /// Names of members that could not be compressed again, and stay as they
-    /// are.
-    pub flat: Vec<String>,
+    /// Members that are compared as they are.
+    pub flat: Vec<Flat>,
     /// Whether nothing changed but the order of the members.
     pub reordered: bool,
 }
@@ -109,9 +139,13 @@ pub(super) fn changed(old: &Bytes, new: &Bytes, work: &Work) -> Result<Changed, 
             continue;
         }
         let stored = new.slice(member.stored.clone());
-        let Some(bytes) = plain(&stored, member.packing, most, work)? else {
-            changed.flat.push(member.name);
-            continue;
+        let bytes = match plain(&stored, member.packing, most, work)? {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                let name = member.name;
+                changed.flat.push(Flat { name, why });
+                continue;
+            }
         };
         // At level 0 nothing is compressed, and bytes are compared as they are.
         if stored.len() > bytes.len() && member.packing != Packing::Stored {
@@ -120,11 +154,12 @@ pub(super) fn changed(old: &Bytes, new: &Bytes, work: &Work) -> Result<Changed, 
         let recipe = match member.packing {
             Packing::Stored => None,
             packing => match recipe(&bytes, &stored, packing, &mut likely)? {
-                None => {
-                    changed.flat.push(member.name);
+                Err(why) => {
+                    let name = member.name;
+                    changed.flat.push(Flat { name, why });
                     continue;
                 }
-                recipe => recipe,
+                Ok(recipe) => Some(recipe),
             },
         };
         most -= bytes.len() as u64;
@@ -168,13 +203,13 @@ fn add_old(
     members: impl Iterator<Item = Member>,
     work: &Work,
 ) -> Result<(), FsError> {
-    let flat: HashSet<&str> = changed.flat.iter().map(String::as_str).collect();
+    let flat: HashSet<&str> = changed.flat.iter().map(|flat| &flat.name[..]).collect();
     let mut most = most_plain(old.len() as u64).min(MAX_INFLATED);
     let mut found = Vec::new();
     let mut collected = Collected::new(work);
     for member in members.filter(|member| !flat.contains(&member.name[..])) {
         let stored = old.slice(member.stored.clone());
-        let Some(bytes) = plain(&stored, member.packing, most, work)? else {
+        let Ok(bytes) = plain(&stored, member.packing, most, work)? else {
             continue;
         };
         most -= bytes.len() as u64;
@@ -199,20 +234,21 @@ fn add_old(
     Ok(())
 }
 
-/// Returns a member's plain bytes; `None` if it does not inflate, or not to less
-/// than `most` bytes.
+/// Returns a member's plain bytes, or why there are none: it does not inflate, or
+/// not to less than `most` bytes.
 pub(super) fn plain(
     stored: &Bytes,
     packing: Packing,
     most: u64,
     work: &Work,
-) -> Result<Option<Bytes>, FsError> {
+) -> Result<Result<Bytes, Why>, FsError> {
     const ONE_IN_MEMORY: usize = 1 << 20;
     let input = io::BufReader::new(stored.reader());
     let mut spool = Spool::new(work.scratch, ONE_IN_MEMORY);
     let (read, used) = match packing {
         Packing::Stored => {
-            return Ok(Some(stored.clone()).filter(|bytes| bytes.len() as u64 <= most));
+            let fits = stored.len() as u64 <= most;
+            return Ok(fits.then(|| stored.clone()).ok_or(Why::TooLarge));
         }
         Packing::Zlib => {
             let mut inflate = flate2::bufread::ZlibDecoder::new(input);
@@ -226,11 +262,13 @@ pub(super) fn plain(
         }
     };
     // What has as many bytes may have been cut.
-    let whole = used == stored.len() as u64 && (spool.len() as u64) < most;
-    if !read || !whole {
-        return Ok(None);
+    if spool.len() as u64 >= most {
+        return Ok(Err(Why::TooLarge));
     }
-    spool.finish().map(Some)
+    if !read || used != stored.len() as u64 {
+        return Ok(Err(Why::NotInflated));
+    }
+    spool.finish().map(Ok)
 }
 
 /// Copies all that can be read. Returns whether that went well.
@@ -245,14 +283,14 @@ fn copy(from: &mut dyn Read, to: &mut Spool) -> Result<bool, FsError> {
     }
 }
 
-/// Finds out how `stored` was made of `plain`; `None` if no recipe does it.
+/// Finds out how `stored` was made of `plain`, or says why there is no recipe.
 /// Recipes that were right before, the last one first, are tried before others.
 fn recipe(
     plain: &Bytes,
     stored: &Bytes,
     packing: Packing,
     likely: &mut Vec<Recipe>,
-) -> Result<Option<Recipe>, FsError> {
+) -> Result<Result<Recipe, Why>, FsError> {
     let wrapped = packing == Packing::Zlib;
     let fits = |recipe: &Recipe| recipe.weight(plain.len() as u64) <= MEMORY / 2;
     let levels = [6, 9, 1, 5, 4, 3, 2, 7, 8];
@@ -275,10 +313,10 @@ fn recipe(
         if makes(found, plain, stored)? {
             likely.retain(|recipe| *recipe != found);
             likely.push(found);
-            return Ok(Some(found));
+            return Ok(Ok(found));
         }
     }
-    Ok(None)
+    Ok(Err(Why::Compressor))
 }
 
 /// Returns whether a recipe makes `stored` of `plain`.

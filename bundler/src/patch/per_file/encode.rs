@@ -1,6 +1,6 @@
 //! Encodes the difference of two files, as the streams of a patch have it.
 
-use super::container;
+use super::container::{self, Flat};
 use super::matches::{Coarse, Match};
 use super::search::search;
 use super::streams::{IN_MEMORY, Runs, number, zigzag};
@@ -46,8 +46,8 @@ pub(super) struct FileDiff {
 /// Says what was seen in a file, however it gets into the patch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// Members that could not be compressed again, and are compared as they are.
-    pub flat: Vec<String>,
+    /// Members that are compared as they are.
+    pub flat: Vec<Flat>,
     /// Whether only the order of its members changed.
     pub reordered: bool,
     /// What was compared with less than all of the old file.

@@ -21,6 +21,7 @@ mod windows;
 mod work;
 
 pub(crate) use budget::Budget;
+pub(crate) use container::{Flat, Why};
 use encode::{FileDiff, Seen};
 pub(crate) use error::DiffError;
 pub(crate) use matches::Coarse;
@@ -49,8 +50,8 @@ pub(crate) struct Heaviest {
 pub(crate) struct Noticed {
     /// The file that brings most.
     pub heaviest: Option<Heaviest>,
-    /// Members that could not be compressed again, by the path of their file.
-    pub flat: Vec<(String, Vec<String>)>,
+    /// Members that are compared as they are, by the path of their file.
+    pub flat: Vec<(String, Vec<Flat>)>,
     /// Files in which only the order of the members changed.
     pub reordered: Vec<String>,
     /// Files of which so many bytes were compared block by block only, as the
@@ -239,9 +240,9 @@ fn members(content: &Content, format: Format, scratch: &Scratch) -> io::Result<V
         _ => Vec::new(),
     };
     let flat = content.seen().map_or(&[][..], |seen| &seen.flat);
-    members.extend(flat.iter().map(|name| MemberPart {
-        name: name.clone(),
-        how: "kept compressed: neither zlib nor zlib-ng compresses it to these bytes".into(),
+    members.extend(flat.iter().map(|flat| MemberPart {
+        name: flat.name.clone(),
+        how: format!("kept compressed: {}", flat.why),
         bytes: None,
         size: 0,
     }));

@@ -244,7 +244,11 @@ fn what_stays_compressed_is_told_even_if_no_member_was_looked_into() {
         for (old, new, of_old) in [(&old, like, true), (&foreign, old.clone(), false)] {
             let (noticed, is_of_old, members) = told(old, &new, Format::Two);
             assert_eq!(is_of_old, of_old);
-            assert_eq!(noticed.flat, [("app".into(), vec!["odd".into()])]);
+            let odd = Flat {
+                name: "odd".into(),
+                why: Why::Compressor,
+            };
+            assert_eq!(noticed.flat, [("app".into(), vec![odd])]);
             assert_eq!(members.len(), 1, "{members:?}");
             assert_eq!(members[0].0, "odd");
             assert!(members[0].1.starts_with("kept compressed"), "{members:?}");
@@ -265,6 +269,18 @@ fn what_stays_compressed_is_told_even_if_no_member_was_looked_into() {
             assert_eq!(found.len(), members, "{found:?}");
         }
     }
+}
+
+#[test]
+fn a_member_that_is_damaged_is_said_to_be_so() {
+    let file = |seed| carchive(b"", &[("damaged", true, b'x', noise(seed, 3000))]);
+    let (noticed, _, members) = told(&file(1), &file(2), Format::Two);
+    let damaged = Flat {
+        name: "damaged".into(),
+        why: Why::NotInflated,
+    };
+    assert_eq!(noticed.flat, [("app".into(), vec![damaged])]);
+    assert!(members[0].1.contains("cannot be inflated"), "{members:?}");
 }
 
 #[test]
@@ -406,6 +422,11 @@ fn members_inflate_to_no_more_than_a_client_takes() {
         container::changed(&old.into(), &new.into(), work).unwrap()
     });
     assert!(changed.new.is_empty());
+    let zeros = Flat {
+        name: "zeros".into(),
+        why: Why::TooLarge,
+    };
+    assert_eq!(changed.flat, [zeros]);
     // Nor is what is cut at the limit taken for the whole.
     let plain = [&lines(1, 200)[..], &[b'x'; 2000]].concat();
     for (packing, stored) in [
@@ -417,7 +438,7 @@ fn members_inflate_to_no_more_than_a_client_takes() {
         work::for_tests(Budget::UNLIMITED, |work| {
             let found = |most| {
                 let found = container::plain(&stored, packing, most, work).unwrap();
-                found.map(|found| found.all().unwrap().into_owned())
+                found.ok().map(|found| found.all().unwrap().into_owned())
             };
             for most in (0..plain.len() as u64 + 300).rev().take(3000) {
                 assert!(found(most).is_none_or(|found| found == plain), "{most}");
