@@ -61,6 +61,13 @@ pub(crate) struct Flat {
     pub why: Why,
 }
 
+impl Flat {
+    fn new(member: Member, why: Why) -> Self {
+        let name = member.name;
+        Flat { name, why }
+    }
+}
+
 /// Holds the members of two files that changed, in their order.
 #[derive(Default)]
 pub(super) struct Changed {
@@ -142,8 +149,7 @@ pub(super) fn changed(old: &Bytes, new: &Bytes, work: &Work) -> Result<Changed, 
         let bytes = match plain(&stored, member.packing, most, work)? {
             Ok(bytes) => bytes,
             Err(why) => {
-                let name = member.name;
-                changed.flat.push(Flat { name, why });
+                changed.flat.push(Flat::new(member, why));
                 continue;
             }
         };
@@ -155,8 +161,7 @@ pub(super) fn changed(old: &Bytes, new: &Bytes, work: &Work) -> Result<Changed, 
             Packing::Stored => None,
             packing => match recipe(&bytes, &stored, packing, &mut likely)? {
                 Err(why) => {
-                    let name = member.name;
-                    changed.flat.push(Flat { name, why });
+                    changed.flat.push(Flat::new(member, why));
                     continue;
                 }
                 Ok(recipe) => Some(recipe),
