@@ -539,6 +539,35 @@ fn a_patch_that_takes_too_long_is_done_without() {
 }
 
 #[test]
+fn the_settings_say_how_long_patches_may_take() {
+    let (sandbox, place) = released();
+    let next = place.join("next");
+    write_bundle(&next, "1.1");
+    let settings = sandbox.path("project/notsotuf-project.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    let set =
+        |time: &str| fs::write(&settings, format!("patch_budget = {time}\n{before}")).unwrap();
+    set("\"0s\"");
+    let added = sandbox.add("1.1", &next, &[]);
+    assert!(added["no_patch"].as_str().unwrap().contains("0 seconds"));
+    sandbox.bundler(&["remove-latest"]);
+    // The command line is for this release.
+    let added = sandbox.add("1.1", &next, &["--patch-budget", "2h"]);
+    let why = added["no_patch"].as_str().unwrap_or_default();
+    assert!(!why.contains("--patch-budget"), "{why}");
+    let explained = sandbox.bundler(&["explain", "1.1", "--patch-budget", "1h"]);
+    assert_eq!(explained["files"][0]["in_blocks"], 0);
+    for wrong in ["\"15\"", "15", "\"soon\""] {
+        set(wrong);
+        let said = refused(&sandbox, &["add", "1.2", text(&next)]);
+        assert!(
+            said.contains("patch_budget") && said.contains("15m") || wrong == "15",
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn what_is_said_of_a_release_is_bounded() {
     let (sandbox, place) = released();
     let next = place.join("next");
