@@ -202,7 +202,8 @@ fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
 /// the place of files.
 fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
     let made_here = [layout.metadata(), layout.downloads(), layout.staging()];
-    let folders = [&made_here[..], &[layout.previous(), layout.staged()]].concat();
+    let bundles = [layout.previous(), layout.staged(), layout.trash()];
+    let folders = [&made_here[..], &bundles].concat();
     let files = layout.files();
     let mut done = Vec::new();
     for folder in [
@@ -249,7 +250,7 @@ pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
     super::discard(layout)?;
     fs::remove_tree_if_exists(&layout.downloads())?;
     if fs::inspect(&layout.app())?.is_some() {
-        super::swap::remove_bundle(&layout.previous())?;
+        super::swap::remove_bundle(layout, &layout.previous())?;
     }
     for path in [layout.probation(), layout.notes(), layout.failed_stub()] {
         fs::remove_file_if_exists(&path)?;
