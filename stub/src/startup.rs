@@ -84,6 +84,7 @@ fn rescue_by_starting(layout: &Layout, executable: &str, log: Option<PathBuf>) {
 }
 
 fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> ExitCode {
+    launch::note_app_id(settings.app_user_model_id.as_deref());
     rescue_by_starting(layout, &settings.executable, log);
     rescue::test_point("main");
     install::await_end(&layout.app(), WAIT_FOR_VARIABLE, RESTART_PATIENCE);
