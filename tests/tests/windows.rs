@@ -205,7 +205,7 @@ fn a_file_that_another_program_has_locked() {
     compile("0", &[], &other);
     let mut command = wine(&other);
     command
-        .arg("--lock")
+        .args(["--hold", "0", "60"])
         .arg(install.folder.join("app/_internal/data.bin"));
     let locking = started(command);
     install.release("1.1", &[], &[]);

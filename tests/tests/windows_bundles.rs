@@ -3,105 +3,16 @@
 
 #![cfg(target_os = "linux")]
 
-use notsotuf_tests::wine::{built, windows_bundle, wine};
-use notsotuf_tests::{Sandbox, run, text};
-use serde_json::Value;
+use notsotuf_tests::text;
+use notsotuf_tests::windows_install::{WindowsInstall, same_tree};
+use notsotuf_tests::wine::windows_bundle;
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// The SHA-256 of `some data`.
 const SOME_DATA: &str = "1307990e6ba5ca145eb35e99182a9bec46531bc54ddf656a602c780fa0240dee";
 
-/// An install of version 1.0 of one kind of bundle.
-struct Install {
-    sandbox: Sandbox,
-    kind: &'static str,
-    folder: PathBuf,
-}
-
-impl Install {
-    fn new(kind: &'static str) -> Self {
-        let sandbox = Sandbox::new();
-        let folder = sandbox.path("Programs/My App");
-        let install = Install {
-            sandbox,
-            kind,
-            folder,
-        };
-        install.release("1.0", &[]);
-        let stub = built("notsotuf-stub.exe");
-        let arguments = ["ship", "--stub", text(&stub), "--output"];
-        let output = [text(&install.folder)];
-        install.sandbox.bundler(&[&arguments[..], &output].concat());
-        install
-    }
-
-    fn release(&self, version: &str, add: &[&str]) {
-        self.sandbox
-            .add(version, &windows_bundle(version, self.kind), add);
-        self.sandbox.bundler(&["publish"]);
-    }
-
-    fn program(&self) -> String {
-        format!("{}.exe", self.kind.trim_end_matches(".exe"))
-    }
-
-    /// Starts the application with `some data` on its standard input; its exit code, and
-    /// what it says of itself.
-    fn start(&self, adjust: impl FnOnce(&mut Command)) -> (Option<i32>, Value) {
-        let report = self.sandbox.path("report");
-        fs::write(&report, "").unwrap();
-        let mut command = wine(&self.folder.join(self.program()));
-        // A windowed program may leave wine's desktop behind, which would hold a pipe.
-        let out = match self.kind {
-            "windowed" => Stdio::null,
-            _ => Stdio::piped,
-        };
-        command
-            .env("PROGRAM_REPORT", format!("Z:{}", text(&report)))
-            .stdin(Stdio::piped())
-            .stdout(out())
-            .stderr(out());
-        adjust(&mut command);
-        let mut child = command.spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(b"some data").unwrap();
-        drop(input);
-        let output = child.wait_with_output().unwrap();
-        let report = fs::read_to_string(&report).unwrap();
-        let last = report.lines().last();
-        let last = last.unwrap_or_else(|| panic!("{output:?}\n{}", self.log()));
-        if self.kind != "windowed" {
-            let said = String::from_utf8_lossy(&output.stdout);
-            assert!(said.contains(last), "{output:?}");
-        }
-        (output.status.code(), serde_json::from_str(last).unwrap())
-    }
-
-    /// Starts the application, which must end well; its version.
-    fn version(&self) -> String {
-        let (code, said) = self.start(|_| {});
-        assert_eq!(code, Some(0), "{said}\n{}", self.log());
-        said["version"].as_str().unwrap().to_owned()
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join(".notsotuf/log")).unwrap_or_default()
-    }
-}
-
-/// Compares two trees, but for the record that the stub keeps in one of them.
-fn same_tree(one: &Path, other: &Path) {
-    let mut diff = Command::new("diff");
-    diff.args(["-r", "--exclude=.notsotuf-release"]);
-    let done = run(diff.args([one, other]));
-    assert!(done.status.success(), "{done:?}");
-}
-
 fn updates(kind: &'static str) {
-    let install = Install::new(kind);
+    let install = WindowsInstall::new(kind);
     assert_eq!(install.version(), "1.0");
     install.release("1.1", &[]);
     assert_eq!(install.version(), "1.1", "{}", install.log());
@@ -161,7 +72,7 @@ fn an_application_of_one_file_updates_by_patch_and_archive() {
 #[ignore = "scripts/test-windows"]
 fn a_real_application_that_fails_makes_room_for_the_version_before() {
     for kind in ["console", "onefile.exe"] {
-        let install = Install::new(kind);
+        let install = WindowsInstall::new(kind);
         install.release("1.1", &[]);
         let (code, said) = install.start(|command| {
             command.env("PROGRAM_FAILS", "1.1");
