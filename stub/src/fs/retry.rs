@@ -26,19 +26,34 @@ pub(super) fn retry_while_locked<T>(
     path: &Path,
     call: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
+    retry(what, path, call, is_locked)
+}
+
+/// Opens `path` again and again for a while on Windows, if another program does not
+/// share it. Access that is denied is denied for good here.
+pub(super) fn retry_open<T>(path: &Path, call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    retry("open", path, call, is_not_shared)
+}
+
+fn retry<T>(
+    what: &str,
+    path: &Path,
+    call: impl FnMut() -> io::Result<T>,
+    again: fn(&io::Error) -> bool,
+) -> io::Result<T> {
     let mut patience = Patience {
         left: &LEFT,
         sleep: &mut std::thread::sleep,
     };
-    let (result, waited) = patience.call(call, is_locked);
+    let (result, waited) = patience.call(call, again);
     let ms = waited.as_millis();
     match &result {
         Ok(_) if waited > Duration::ZERO => {
             log::info!("another program had {path:?} open; could {what} it after {ms} ms");
         }
-        Err(e) if waited > Duration::ZERO => {
+        Err(e) if waited > Duration::ZERO && again(e) => {
             log::warn!(
-                "another program seems to have {path:?} open: cannot {what} it: {e} ({ms} ms waited)"
+                "cannot {what} {path:?}, which another program seems to have open: {e} ({ms} ms waited)"
             );
         }
         _ => {}
@@ -46,24 +61,22 @@ pub(super) fn retry_while_locked<T>(
     result
 }
 
+const ACCESS_DENIED: i32 = 5;
+const SHARING_VIOLATION: i32 = 32;
+const LOCK_VIOLATION: i32 = 33;
+const DIR_NOT_EMPTY: i32 = 145;
+
 /// Returns whether this error may be over in a moment: access denied (also said of a
 /// folder in which something is open, and of what is about to be removed), a
 /// sharing or lock violation, a folder whose entries are about to be removed.
 fn is_locked(error: &io::Error) -> bool {
-    const ACCESS_DENIED: i32 = 5;
-    const SHARING_VIOLATION: i32 = 32;
-    const LOCK_VIOLATION: i32 = 33;
-    const DIR_NOT_EMPTY: i32 = 145;
-    let codes = [
-        ACCESS_DENIED,
-        SHARING_VIOLATION,
-        LOCK_VIOLATION,
-        DIR_NOT_EMPTY,
-    ];
-    cfg!(windows)
-        && error
-            .raw_os_error()
-            .is_some_and(|code| codes.contains(&code))
+    let over_soon = [Some(ACCESS_DENIED), Some(DIR_NOT_EMPTY)];
+    is_not_shared(error) || (cfg!(windows) && over_soon.contains(&error.raw_os_error()))
+}
+
+fn is_not_shared(error: &io::Error) -> bool {
+    let codes = [Some(SHARING_VIOLATION), Some(LOCK_VIOLATION)];
+    cfg!(windows) && codes.contains(&error.raw_os_error())
 }
 
 /// Bounds trying again.
@@ -160,5 +173,7 @@ mod tests {
         for code in [2, 3, 112] {
             assert!(!is_locked(&io::Error::from_raw_os_error(code)));
         }
+        assert!(!is_not_shared(&io::Error::from_raw_os_error(5)));
+        assert!(is_not_shared(&io::Error::from_raw_os_error(32)));
     }
 }
