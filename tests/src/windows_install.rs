@@ -47,12 +47,17 @@ impl WindowsInstall {
         format!("{}.exe", self.kind.trim_end_matches(".exe"))
     }
 
+    /// Prepares to start the stub.
+    pub fn stub(&self) -> Command {
+        wine(&self.folder.join(self.program()))
+    }
+
     /// Starts the application with `some data` on its standard input; its exit code, and
     /// what it says of itself.
     pub fn start(&self, adjust: impl FnOnce(&mut Command)) -> (Option<i32>, Value) {
         let report = self.sandbox.path("report");
         fs::write(&report, "").unwrap();
-        let mut command = wine(&self.folder.join(self.program()));
+        let mut command = self.stub();
         // A windowed program may leave wine's desktop behind, which would hold a pipe.
         let out = match self.kind {
             "windowed" => Stdio::null,
