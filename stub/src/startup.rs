@@ -125,7 +125,7 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
     {
         log::warn!("{e}");
     }
-    if install::owns_state(layout) {
+    if cfg!(windows) && install::owns_state(layout) {
         install::empty_trash(layout);
     }
     if nested_stub::is(layout, settings) {

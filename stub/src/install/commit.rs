@@ -108,7 +108,9 @@ pub fn commit(
     // Whatever state that left after an error, this knows it.
     finish(layout, &journal.to)?;
     result?;
-    trash::empty(layout, &launch_lock);
+    if cfg!(windows) {
+        trash::empty(layout, &launch_lock);
+    }
     Ok(CommitOutcome::Done(update.release))
 }
 
