@@ -94,6 +94,10 @@ pub struct Settings {
     /// user is asked to allow an update (Windows).
     #[serde(default)]
     pub elevate: bool,
+    /// The Application User Model ID that the application's windows get, if any
+    /// (Windows).
+    #[serde(default)]
+    pub app_user_model_id: Option<String>,
     /// Whether to show nothing of an update, on a terminal or in a window.
     #[serde(default)]
     pub quiet: bool,
@@ -296,6 +300,11 @@ impl Settings {
         }
         if !(self.probation >= 0.0 && self.probation <= 3600.0) {
             return Err("probation must be 0 to 3600 seconds".into());
+        }
+        if let Some(id) = &self.app_user_model_id
+            && (id.is_empty() || id.len() > 128 || id.contains([' ', '\0']))
+        {
+            return Err("app_user_model_id must have 1 to 128 characters and no spaces".into());
         }
         Rules::portable()
             .check_path(&self.executable)

@@ -84,9 +84,10 @@ fn rescue_by_starting(layout: &Layout, executable: &str, log: Option<PathBuf>) {
 }
 
 fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> ExitCode {
+    launch::note_app_id(settings.app_user_model_id.as_deref());
     rescue_by_starting(layout, &settings.executable, log);
     rescue::test_point("main");
-    install::await_end(WAIT_FOR_VARIABLE, RESTART_PATIENCE);
+    install::await_end(&layout.app(), WAIT_FOR_VARIABLE, RESTART_PATIENCE);
     if let Some(code) = nested_stub::inside(layout, settings) {
         return code;
     }
@@ -123,6 +124,9 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
         && let Err(e) = self_update::drop_old(layout)
     {
         log::warn!("{e}");
+    }
+    if cfg!(windows) && install::owns_state(layout) {
+        install::empty_trash(layout);
     }
     if nested_stub::is(layout, settings) {
         return nested_stub::start(layout, settings);

@@ -24,6 +24,8 @@ pub mod simulator;
 #[cfg(all(feature = "e2e", target_os = "linux", target_arch = "x86_64"))]
 pub mod syscall_trace;
 #[cfg(feature = "e2e")]
+pub mod windows_install;
+#[cfg(feature = "e2e")]
 pub mod wine;
 
 #[cfg(feature = "e2e")]

@@ -1,8 +1,9 @@
 //! Programs for Windows, under wine: scripts/test-windows sets all of this up.
 
 use crate::{root, run};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 const WINE: &str = "/usr/lib/wine/wine64";
 
@@ -41,4 +42,38 @@ pub fn windows_bundle(version: &str, kind: &str) -> PathBuf {
 /// Ends all programs of this name: on Windows, children outlive what started them.
 pub fn kill_all(image: &str) {
     run(wine(Path::new("taskkill")).args(["/f", "/im", image]));
+}
+
+/// Returns the path by which programs for Windows know this file.
+pub fn on_drive(path: &Path) -> String {
+    format!("Z:{}", crate::text(path).replace('/', "\\"))
+}
+
+/// Compiles the application that stands in for a real one, tests/windows/app.c.
+///
+/// # Panics
+/// If the compiler is missing, or refuses it.
+pub fn compile(version: &str, more: &[&str], to: &Path) {
+    let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
+    compiler
+        .args(["-municode", "-O1", "-s", "-o"])
+        .arg(to)
+        .arg(format!("-DVERSION=\"{version}\""))
+        .args(more)
+        .arg(root().join("tests/windows/app.c"));
+    let done = run(&mut compiler);
+    assert!(done.status.success(), "{done:?}");
+}
+
+/// Starts a program that says when it is ready, and stays.
+///
+/// # Panics
+/// If it says something else.
+pub fn started(command: &mut Command) -> Child {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let out = child.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), "ready");
+    child
 }

@@ -3,24 +3,11 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::desktop::Desktop;
-use notsotuf_tests::wine::{built, kill_all, wine};
-use notsotuf_tests::{Sandbox, copy_tree, json, program, root, run, set_stub_version};
+use notsotuf_tests::wine::{built, compile, kill_all, started, wine};
+use notsotuf_tests::{Sandbox, copy_tree, is_root, json, program, run, set_stub_version};
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-
-fn compile(version: &str, more: &[&str], to: &Path) {
-    let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
-    compiler
-        .args(["-municode", "-O1", "-s", "-o"])
-        .arg(to)
-        .arg(format!("-DVERSION=\"{version}\""))
-        .args(more)
-        .arg(root().join("tests/windows/app.c"));
-    let done = run(&mut compiler);
-    assert!(done.status.success(), "{done:?}");
-}
 
 /// A bundle: the program, a large file, one with a path that is longer than
 /// 260 characters, one whose name is not ASCII.
@@ -100,16 +87,6 @@ impl Install {
     }
 }
 
-/// Starts a program that says when it is ready, and stays.
-fn started(mut command: Command) -> Child {
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    let out = child.stdout.take().unwrap();
-    BufReader::new(out).read_line(&mut line).unwrap();
-    assert_eq!(line.trim_end(), "ready");
-    child
-}
-
 /// Ends a program and all that it started: on Windows, children live on.
 fn end(mut child: Child, image: &Path) {
     child.kill().unwrap();
@@ -187,7 +164,7 @@ fn a_running_instance_keeps_its_files() {
     assert_eq!(install.start(), "1.0");
     let mut command = install.stub();
     command.arg("--sleep");
-    let running = started(command);
+    let running = started(&mut command);
     install.release("1.1", &[], &[]);
     assert_eq!(install.start(), "1.0", "{}", install.log());
     let log = install.log();
@@ -205,9 +182,9 @@ fn a_file_that_another_program_has_locked() {
     compile("0", &[], &other);
     let mut command = wine(&other);
     command
-        .arg("--lock")
+        .args(["--hold", "0", "60"])
         .arg(install.folder.join("app/_internal/data.bin"));
-    let locking = started(command);
+    let locking = started(&mut command);
     install.release("1.1", &[], &[]);
     let version = install.start();
     assert!(["1.0", "1.1"].contains(&version.as_str()));
@@ -369,4 +346,61 @@ fn a_window_shows_an_update_that_takes_longer() {
     let output = child.wait_with_output().unwrap();
     assert!(install.said(&output).starts_with("version 1.1"));
     desktop.wait_until_gone(title);
+}
+
+/// The taskbar knows a window by the shortcut, or by an id.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn the_window_state_and_the_shortcut_are_handed_on() {
+    let install = Install::new();
+    assert_eq!(install.start(), "1.0");
+    let explorer = install.sandbox.path("explorer.exe");
+    compile("0", &[], &explorer);
+    let start = || {
+        let mut command = wine(&explorer);
+        command.args(["--shortcut", r"C:\My App.lnk"]);
+        let output = run(command.arg(install.folder.join("myapp.exe")));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = install.said(&output);
+        said.lines().skip(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let direct = {
+        let mut command = wine(&explorer);
+        command.args(["--shortcut", r"C:\My App.lnk"]);
+        let output = run(command.arg(install.folder.join("app/myapp.exe")));
+        let said = install.said(&output);
+        said.lines().skip(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(direct, ["shown 1 as 7 by a link", r"title C:\My App.lnk"]);
+    assert_eq!(start(), direct);
+    let settings = install.folder.join("notsotuf.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("app_user_model_id = 'My.App'\n{text}")).unwrap();
+    assert_eq!(start(), ["shown 1 as 7 with an id", "title My.App"]);
+}
+
+/// Who may make folders in the install dir, but not replace the application, must not have
+/// anything installed.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn a_state_dir_of_another_user_is_not_used() {
+    if !is_root() {
+        eprintln!("skipped: giving a folder to another takes root");
+        return;
+    }
+    let install = Install::new();
+    let state = install.folder.join(".notsotuf");
+    fs::create_dir(&state).unwrap();
+    let give = |folder: &Path, user| std::os::unix::fs::chown(folder, user, user).unwrap();
+    give(&state, Some(65534));
+    install.release("1.1", &[], &[]);
+    assert_eq!(install.start(), "1.0");
+    assert!(fs::read_dir(&state).unwrap().next().is_none());
+    let refused = run(install.stub().args(["--updater", "update"]));
+    assert_eq!(refused.status.code(), Some(5), "{refused:?}");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("belongs to another user"), "{said}");
+    // Nobody else's once the whole install is theirs, nor when it is this user's.
+    give(&state, Some(0));
+    assert_eq!(install.start(), "1.1", "{}", install.log());
 }

@@ -3,105 +3,18 @@
 
 #![cfg(target_os = "linux")]
 
-use notsotuf_tests::wine::{built, windows_bundle, wine};
-use notsotuf_tests::{Sandbox, run, text};
-use serde_json::Value;
+use notsotuf_tests::windows_install::{WindowsInstall, same_tree};
+use notsotuf_tests::wine::{built, windows_bundle};
+use notsotuf_tests::{copy_tree, run, set_stub_version, text};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// The SHA-256 of `some data`.
 const SOME_DATA: &str = "1307990e6ba5ca145eb35e99182a9bec46531bc54ddf656a602c780fa0240dee";
 
-/// An install of version 1.0 of one kind of bundle.
-struct Install {
-    sandbox: Sandbox,
-    kind: &'static str,
-    folder: PathBuf,
-}
-
-impl Install {
-    fn new(kind: &'static str) -> Self {
-        let sandbox = Sandbox::new();
-        let folder = sandbox.path("Programs/My App");
-        let install = Install {
-            sandbox,
-            kind,
-            folder,
-        };
-        install.release("1.0", &[]);
-        let stub = built("notsotuf-stub.exe");
-        let arguments = ["ship", "--stub", text(&stub), "--output"];
-        let output = [text(&install.folder)];
-        install.sandbox.bundler(&[&arguments[..], &output].concat());
-        install
-    }
-
-    fn release(&self, version: &str, add: &[&str]) {
-        self.sandbox
-            .add(version, &windows_bundle(version, self.kind), add);
-        self.sandbox.bundler(&["publish"]);
-    }
-
-    fn program(&self) -> String {
-        format!("{}.exe", self.kind.trim_end_matches(".exe"))
-    }
-
-    /// Starts the application with `some data` on its standard input; its exit code, and
-    /// what it says of itself.
-    fn start(&self, adjust: impl FnOnce(&mut Command)) -> (Option<i32>, Value) {
-        let report = self.sandbox.path("report");
-        fs::write(&report, "").unwrap();
-        let mut command = wine(&self.folder.join(self.program()));
-        // A windowed program may leave wine's desktop behind, which would hold a pipe.
-        let out = match self.kind {
-            "windowed" => Stdio::null,
-            _ => Stdio::piped,
-        };
-        command
-            .env("PROGRAM_REPORT", format!("Z:{}", text(&report)))
-            .stdin(Stdio::piped())
-            .stdout(out())
-            .stderr(out());
-        adjust(&mut command);
-        let mut child = command.spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(b"some data").unwrap();
-        drop(input);
-        let output = child.wait_with_output().unwrap();
-        let report = fs::read_to_string(&report).unwrap();
-        let last = report.lines().last();
-        let last = last.unwrap_or_else(|| panic!("{output:?}\n{}", self.log()));
-        if self.kind != "windowed" {
-            let said = String::from_utf8_lossy(&output.stdout);
-            assert!(said.contains(last), "{output:?}");
-        }
-        (output.status.code(), serde_json::from_str(last).unwrap())
-    }
-
-    /// Starts the application, which must end well; its version.
-    fn version(&self) -> String {
-        let (code, said) = self.start(|_| {});
-        assert_eq!(code, Some(0), "{said}\n{}", self.log());
-        said["version"].as_str().unwrap().to_owned()
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join(".notsotuf/log")).unwrap_or_default()
-    }
-}
-
-/// Compares two trees, but for the record that the stub keeps in one of them.
-fn same_tree(one: &Path, other: &Path) {
-    let mut diff = Command::new("diff");
-    diff.args(["-r", "--exclude=.notsotuf-release"]);
-    let done = run(diff.args([one, other]));
-    assert!(done.status.success(), "{done:?}");
-}
-
 fn updates(kind: &'static str) {
-    let install = Install::new(kind);
+    let install = WindowsInstall::new(kind);
     assert_eq!(install.version(), "1.0");
     install.release("1.1", &[]);
     assert_eq!(install.version(), "1.1", "{}", install.log());
@@ -161,7 +74,7 @@ fn an_application_of_one_file_updates_by_patch_and_archive() {
 #[ignore = "scripts/test-windows"]
 fn a_real_application_that_fails_makes_room_for_the_version_before() {
     for kind in ["console", "onefile.exe"] {
-        let install = Install::new(kind);
+        let install = WindowsInstall::new(kind);
         install.release("1.1", &[]);
         let (code, said) = install.start(|command| {
             command.env("PROGRAM_FAILS", "1.1");
@@ -173,4 +86,156 @@ fn a_real_application_that_fails_makes_room_for_the_version_before() {
         install.release("1.2", &[]);
         assert_eq!(install.version(), "1.2", "{}", install.log());
     }
+}
+
+/// An update of more than a second would show a window, if there were a display.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn without_a_display_an_update_that_takes_longer_comes_all_the_same() {
+    for kind in ["console", "windowed"] {
+        let install = WindowsInstall::new(kind);
+        assert_eq!(install.version(), "1.0");
+        let settings = install.folder.join("notsotuf.toml");
+        let text = fs::read_to_string(&settings).unwrap();
+        fs::write(&settings, format!("max_rate = 2000000\n{text}")).unwrap();
+        install.release("1.1", &["--skip-patch"]);
+        assert_eq!(install.version(), "1.1", "{kind}: {}", install.log());
+    }
+}
+
+/// What is between two marks in a program, with these.
+fn part<'a>(program: &'a [u8], from: &[u8], to: &[u8]) -> &'a [u8] {
+    let find = |at: usize, mark: &[u8]| {
+        let found = program[at..].windows(mark.len()).position(|w| w == mark);
+        at + found.unwrap_or_else(|| panic!("there is no {mark:?}"))
+    };
+    let start = find(0, from);
+    &program[start..find(start, to) + to.len()]
+}
+
+/// Compares two programs for Windows: subsystem, manifest and the largest icon.
+fn looks_like(stub: &Path, program: &Path) {
+    let (stub, program) = (fs::read(stub).unwrap(), fs::read(program).unwrap());
+    let subsystem = |file: &[u8]| {
+        let header = u32::from_le_bytes(file[0x3c..0x40].try_into().unwrap()) as usize;
+        file[header + 92]
+    };
+    assert_eq!(subsystem(&stub), subsystem(&program));
+    for (from, to) in [
+        (&b"<assembly"[..], &b"</assembly>"[..]),
+        (b"\x89PNG", b"IEND"),
+    ] {
+        assert!(part(&stub, from, to) == part(&program, from, to));
+    }
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn the_stub_looks_like_the_application_also_after_its_own_update() {
+    for kind in ["windowed", "console"] {
+        let install = WindowsInstall::new(kind);
+        let stub = install.folder.join(install.program());
+        let program = install.folder.join("app").join(install.program());
+        looks_like(&stub, &program);
+        assert_eq!(install.version(), "1.0");
+        let mut bytes = fs::read(built("notsotuf-stub.exe")).unwrap();
+        set_stub_version(&mut bytes, "9.1");
+        let newer = install.sandbox.path("notsotuf-stub.exe");
+        fs::write(&newer, &bytes).unwrap();
+        install.sandbox.bundler(&["add-stub", text(&newer)]);
+        assert!(fs::read(&newer).unwrap() == bytes, "it is not touched");
+        install.sandbox.bundler(&["publish"]);
+        assert_eq!(install.version(), "1.0", "{}", install.log());
+        let log = install.log();
+        assert!(log.contains("updated the updater to version 9.1"), "{log}");
+        looks_like(&stub, &program);
+        assert_eq!(install.version(), "1.0", "{}", install.log());
+    }
+}
+
+/// A certificate of our own, and what signs and checks with it.
+struct Signer(PathBuf);
+
+impl Signer {
+    fn new(folder: &Path) -> Self {
+        let signer = Signer(folder.to_owned());
+        let mut openssl = Command::new("openssl");
+        openssl.args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
+        ]);
+        openssl.args([
+            "-subj",
+            "/CN=Test",
+            "-addext",
+            "extendedKeyUsage=codeSigning",
+        ]);
+        openssl.arg("-keyout").arg(signer.key());
+        let made = run(openssl.arg("-out").arg(signer.certificate()));
+        assert!(made.status.success(), "{made:?}");
+        signer
+    }
+
+    fn key(&self) -> PathBuf {
+        self.0.join("test.key")
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.0.join("test.pem")
+    }
+
+    fn sign(&self, program: &Path) {
+        let signed = program.with_extension("signed");
+        let mut sign = Command::new("osslsigncode");
+        sign.args(["sign", "-certs"]).arg(self.certificate());
+        sign.arg("-key").arg(self.key());
+        let done = run(sign.arg("-in").arg(program).arg("-out").arg(&signed));
+        assert!(done.status.success(), "{done:?}");
+        fs::rename(signed, program).unwrap();
+    }
+
+    fn verifies(&self, program: &Path) -> bool {
+        let mut verify = Command::new("osslsigncode");
+        verify.arg("verify").arg("-CAfile").arg(self.certificate());
+        run(verify.arg("-in").arg(program)).status.success()
+    }
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn signatures_survive_updates_and_are_never_broken() {
+    let install = WindowsInstall::new("console");
+    let signer = Signer::new(&install.sandbox.path(""));
+    let stub = install.folder.join(install.program());
+    assert!(!signer.verifies(&stub), "it is not signed yet");
+    // As it was shipped, of a newer version.
+    let newer = install.sandbox.path("newer.exe");
+    let mut bytes = fs::read(&stub).unwrap();
+    set_stub_version(&mut bytes, "9.1");
+    fs::write(&newer, bytes).unwrap();
+    signer.sign(&newer);
+    install.sandbox.bundler(&["add-stub", text(&newer)]);
+    // A signed program in the release, that comes by patch.
+    let next = install.sandbox.path("bundle-1.1");
+    copy_tree(&windows_bundle("1.1", "console"), &next);
+    signer.sign(&next.join("console.exe"));
+    install.sandbox.add("1.1", &next, &[]);
+    install.sandbox.bundler(&["publish"]);
+    assert_eq!(install.version(), "1.1", "{}", install.log());
+    assert_eq!(install.version(), "1.1", "{}", install.log());
+    let log = install.log();
+    assert!(log.contains("by 1 patch"), "{log}");
+    assert!(log.contains("updated the updater to version 9.1"), "{log}");
+    assert!(signer.verifies(&stub) && signer.verifies(&install.folder.join("app/console.exe")));
+    // One that does not look like the application could only be signed in vain.
+    let plain = install.sandbox.path("plain.exe");
+    fs::copy(built("notsotuf-stub.exe"), &plain).unwrap();
+    signer.sign(&plain);
+    let refused = run(&mut install.sandbox.command(&["add-stub", text(&plain)]));
+    let said = String::from_utf8_lossy(&refused.stdout).into_owned()
+        + &String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && said.contains("is signed"),
+        "{said}"
+    );
+    assert!(signer.verifies(&plain));
 }

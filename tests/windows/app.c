@@ -1,5 +1,6 @@
 /* The application of the tests under wine: says its version and the command
-   line it got, ends as it is told to. Also locks a file, for the tests. */
+   line it got, ends as it is told to. For the tests it also holds files open, and
+   starts programs as a shortcut does. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +24,55 @@ static void say(const char *what, const wchar_t *text) {
   printf("%s %s\n", what, utf8);
 }
 
-int wmain(int argc, wchar_t **argv) {
-  if (argc == 3 && !wcscmp(argv[1], L"--lock")) {
-    HANDLE file = CreateFileW(argv[2], GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
-    puts(file == INVALID_HANDLE_VALUE ? "failed" : "ready");
-    fflush(stdout);
-    Sleep(60000);
+static int ready(const char *word) {
+  puts(word);
+  return fflush(stdout);
+}
+
+/* --hold SHARE SECONDS FILE...: opens files for reading, and shares that. */
+static int hold(int argc, wchar_t **argv) {
+  DWORD share = wcstoul(argv[2], NULL, 0);
+  for (int i = 4; i < argc; i++) {
+    if (CreateFileW(argv[i], GENERIC_READ, share, NULL, OPEN_EXISTING, 0, NULL) ==
+        INVALID_HANDLE_VALUE) {
+      say("cannot open", argv[i]);
+      return 1;
+    }
   }
+  ready("ready");
+  Sleep(1000 * wcstoul(argv[3], NULL, 0));
+  return 0;
+}
+
+/* --shortcut LINK PROGRAM: starts a program as a shortcut that wants its window small. */
+static int shortcut(wchar_t **argv) {
+  STARTUPINFOW how = {sizeof how};
+  PROCESS_INFORMATION made;
+  DWORD code = 1;
+  how.lpTitle = argv[2];
+  how.wShowWindow = SW_SHOWMINNOACTIVE;
+  how.dwFlags = STARTF_USESHOWWINDOW | STARTF_TITLEISLINKNAME;
+  if (!CreateProcessW(argv[3], NULL, NULL, NULL, TRUE, 0, NULL, NULL, &how, &made)) return 1;
+  WaitForSingleObject(made.hProcess, INFINITE);
+  GetExitCodeProcess(made.hProcess, &code);
+  return code;
+}
+
+/* What it was told about its first window. */
+static void say_startup(void) {
+  STARTUPINFOW told = {sizeof told};
+  GetStartupInfoW(&told);
+  printf("shown %lu as %d%s%s\n", told.dwFlags & STARTF_USESHOWWINDOW, told.wShowWindow,
+         told.dwFlags & STARTF_TITLEISLINKNAME ? " by a link" : "",
+         told.dwFlags & STARTF_TITLEISAPPID ? " with an id" : "");
+  say("title", told.lpTitle ? told.lpTitle : L"");
+}
+
+int wmain(int argc, wchar_t **argv) {
+  if (argc > 4 && !wcscmp(argv[1], L"--hold")) return hold(argc, argv);
+  if (argc == 4 && !wcscmp(argv[1], L"--shortcut")) return shortcut(argv);
   if (argc == 2 && !wcscmp(argv[1], L"--sleep")) {
-    puts("ready");
-    fflush(stdout);
+    ready("ready");
     Sleep(60000);
   }
   if (CRASH) {
@@ -44,6 +84,7 @@ int wmain(int argc, wchar_t **argv) {
   wchar_t folder[1 << 12];
   GetCurrentDirectoryW(1 << 12, folder);
   say("folder", folder);
+  say_startup();
   const char *code = getenv("E2E_EXIT");
   return code ? (int)strtoul(code, NULL, 0) : 0;
 }

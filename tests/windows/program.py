@@ -6,6 +6,7 @@ import json
 import os
 import ssl  # noqa: F401  a library of some size, as applications have
 import sqlite3  # noqa: F401
+import subprocess
 import sys
 import time
 
@@ -34,6 +35,12 @@ def main():
         raise RuntimeError("this version fails")
     if "--sleep" in words:
         time.sleep(float(words[words.index("--sleep") + 1]))
+    if "--restart" in words:
+        # As docs/reference/app-protocol.md says; of a loader it knows nothing.
+        told = dict(os.environ, NOTSOTUF_WAIT_FOR=str(os.getpid()))
+        subprocess.Popen([os.environ["NOTSOTUF_STUB"], "--again"], env=told)
+        sys.stdout.flush()
+        os._exit(0)
     return int(os.environ.get("PROGRAM_EXIT", "0"), 0)
 
 

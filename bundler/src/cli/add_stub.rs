@@ -5,8 +5,10 @@ use super::context::Context;
 use super::error::Error;
 use super::stub_at_hand::beside_this_program;
 use crate::metadata::Published;
+use crate::project::Project;
 use crate::release::{self, NewRelease, ReleaseError};
-use crate::ship::{MAX_STUB, ShipError};
+use crate::ship::{self, MAX_STUB, ShipError};
+use crate::temporary;
 use clap::Args;
 use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
@@ -17,8 +19,9 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Older installed stubs download it, start it once to see whether it runs, and replace
-themselves. The stub's version is read from the program. On Windows, first sign the stub
-(Authenticode), and give it the subsystem of the application (as `ship` does).
+themselves. The stub's version is read from the program. One for Windows gets what `ship` gives
+it, from the program of the newest release: subsystem, icon, version information and manifest.
+A signed one (Authenticode) must have them already: sign what `ship` has made, and add that.
 
   notsotuf add-stub                          # the one beside this program
   notsotuf add-stub MyApp/MyApp.exe          # as it was shipped
@@ -28,17 +31,23 @@ pub(super) struct AddStub {
     stub: Option<PathBuf>,
     #[command(flatten)]
     app: App,
+    /// The program of the newest release that it resembles (Windows); needed if there are several
+    #[arg(long, value_name = "PATH")]
+    executable: Option<String>,
 }
 
 pub(super) fn run(args: AddStub, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
-    let app = stub_version::target_name(project.app(args.app.app.as_deref())?);
+    let started = project.app(args.app.app.as_deref())?;
+    let app = stub_version::target_name(started);
     let stub = args.stub.unwrap_or_else(beside_this_program);
     let program =
         fs::read_optional(&stub, MAX_STUB)?.ok_or_else(|| ShipError::NoStub(stub.clone()))?;
     let version =
         stub_version::version_of(&program).ok_or_else(|| ReleaseError::NotAStub(stub.clone()))?;
     let published = Published::load(project)?;
+    let named = args.executable.as_deref();
+    let (_work, stub) = in_disguise(project, &published, started, named, stub, &program)?;
     let addition = NewRelease::plain(&app, version.clone(), &stub);
     let (path, size) = release::add(project, &published, &addition, context.progress)?.archive;
     let mut text = Lines::from(format!("{path}  {}", bytes(size)));
@@ -50,4 +59,30 @@ pub(super) fn run(args: AddStub, context: &Context) -> Result<(), Error> {
     });
     context.output.say(text, &json);
     Ok(())
+}
+
+/// Returns the stub with the face of the newest release's program, where it is one for Windows
+/// and there is such a release: a copy, in a folder that goes with the first value.
+fn in_disguise(
+    project: &Project,
+    published: &Published,
+    app: &str,
+    named: Option<&str>,
+    stub: PathBuf,
+    program: &[u8],
+) -> Result<(Option<temporary::Folder>, PathBuf), Error> {
+    if !program.starts_with(b"MZ") {
+        return Ok((None, stub));
+    }
+    let work = temporary::Folder::new()?;
+    let copy = work.path().join(stub.file_name().unwrap_or_default());
+    fs::copy_with_mode(&stub, &copy, 0o755)?;
+    let taken = ship::with_newest_program(project, published, app, named, |program| {
+        ship::take_face(program, &copy)
+    })?;
+    Ok(match taken {
+        Some(true) => (Some(work), copy),
+        // It has that face already, or there is nobody whom it could resemble.
+        Some(false) | None => (None, stub),
+    })
 }

@@ -67,6 +67,20 @@ pub(crate) enum ShipError {
         "the stub cannot be called {0:?} beside the folder `app`; give it another name with --name"
     )]
     Name(String),
+    /// The stub is signed, and would not be any more.
+    #[error(
+        "{0:?} is signed, and would take on subsystem, icon, version information and manifest of the \
+         application, which breaks the signature; take an unsigned stub here, and sign what comes out"
+    )]
+    Signed(PathBuf),
+    /// The stub cannot take on the resources of the application.
+    #[error("{path:?} cannot take on the application's icon and the like: {reason}")]
+    Resources {
+        /// The stub.
+        path: PathBuf,
+        /// Why it cannot.
+        reason: String,
+    },
     /// The stub is no Windows program.
     #[error("{0:?} is not a program for Windows")]
     NotPe(PathBuf),

@@ -2,13 +2,17 @@
 //! settings, the trusted root, and the bundle.
 
 mod error;
+mod face;
+mod newest_program;
 mod options;
-mod pe_subsystem;
+mod program_of;
 mod stub_settings;
 
 pub(crate) use error::ShipError;
+pub(crate) use face::take_face;
+pub(crate) use newest_program::with_newest_program;
 pub(crate) use options::ShipOptions;
-use pe_subsystem::take_subsystem;
+use program_of::program_of;
 pub(crate) use stub_settings::check_settings;
 use stub_settings::merge_project_settings;
 
@@ -17,7 +21,6 @@ use crate::pack::Unpacked;
 use crate::project::Project;
 use crate::release::PendingTargets;
 use crate::temporary;
-use notsotuf_stub::bundle::{EntryKind, Manifest};
 use notsotuf_stub::catalog::Channel;
 use notsotuf_stub::install::{Layout, Record, Release};
 use notsotuf_stub::stub_version;
@@ -66,7 +69,7 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
         source,
     })?;
     let manifest = unpacked.manifest;
-    let executable = program_of(&manifest, options)?;
+    let executable = program_of(&manifest, options.executable)?;
     let release = Release {
         name: options.app.into(),
         version: version.clone(),
@@ -87,7 +90,7 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
     fs::copy_with_mode(options.stub, &stub, 0o755)?;
     if name.to_ascii_lowercase().ends_with(".exe") {
         let app = fs::join(&layout.app(), &executable);
-        take_subsystem(&app, &stub)?;
+        take_face(&app, &stub)?;
     }
     fs::set_path_mode(layout.root(), 0o755)?;
     fs::rename_durably(layout.root(), options.output)?;
@@ -136,88 +139,4 @@ fn choose(pending: &PendingTargets, options: &ShipOptions) -> Result<(Version, S
         let version = options.version.as_ref().map(|v| format!(" {v}"));
         ShipError::NoRelease(format!("{}{}", options.app, version.unwrap_or_default()))
     })
-}
-
-/// The program to start: the one that was named, else the only executable
-/// file at the top of the bundle.
-fn program_of(manifest: &Manifest, options: &ShipOptions) -> Result<String, ShipError> {
-    if let Some(named) = options.executable {
-        let found = manifest.entries.get(named).map(|entry| &entry.kind);
-        return match found {
-            Some(EntryKind::File { .. } | EntryKind::Link { .. }) => Ok(named.into()),
-            _ => Err(ShipError::NoProgram(named.into())),
-        };
-    }
-    let windows = manifest.entries.keys().any(|path| path.ends_with(".exe"));
-    let mut programs: Vec<String> = manifest
-        .entries
-        .iter()
-        .filter(|(path, entry)| {
-            let file = matches!(entry.kind, EntryKind::File { .. });
-            let runs = if windows {
-                path.to_ascii_lowercase().ends_with(".exe")
-            } else {
-                entry.mode & 0o100 != 0 && !path.contains(".so")
-            };
-            file && runs && !path.contains('/')
-        })
-        .map(|(path, _)| path.clone())
-        .collect();
-    match programs.pop() {
-        Some(only) if programs.is_empty() => Ok(only),
-        last => {
-            programs.extend(last);
-            Err(ShipError::WhichProgram(programs))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use notsotuf_stub::bundle::Entry;
-
-    #[test]
-    fn the_program_is_the_only_executable_at_the_top() {
-        let file = |mode| Entry {
-            kind: EntryKind::File {
-                size: 1,
-                sha256: [0; 32],
-            },
-            mode,
-        };
-        let mut manifest = Manifest::default();
-        let mut options = ShipOptions {
-            app: "x",
-            version: None,
-            stub: Path::new(""),
-            executable: None,
-            name: None,
-            title: None,
-            url: None,
-            output: Path::new(""),
-        };
-        for (path, mode) in [
-            ("readme", 0o644),
-            ("tool", 0o755),
-            ("_internal/libx", 0o755),
-        ] {
-            manifest.entries.insert(path.into(), file(mode));
-        }
-        assert_eq!(program_of(&manifest, &options).unwrap(), "tool");
-        manifest.entries.insert("another".into(), file(0o755));
-        assert!(
-            matches!(program_of(&manifest, &options), Err(ShipError::WhichProgram(all)) if all.len() == 2)
-        );
-        options.executable = Some("another");
-        assert_eq!(program_of(&manifest, &options).unwrap(), "another");
-        options.executable = Some("none");
-        assert!(matches!(
-            program_of(&manifest, &options),
-            Err(ShipError::NoProgram(_))
-        ));
-        options.executable = None;
-        manifest.entries.insert("App.exe".into(), file(0o644));
-        assert_eq!(program_of(&manifest, &options).unwrap(), "App.exe");
-    }
 }

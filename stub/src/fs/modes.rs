@@ -94,3 +94,29 @@ pub fn set_path_mode(path: &Path, mode: u32) -> Result<()> {
     let _: (&Path, u32) = (path, mode);
     Ok(())
 }
+
+/// Takes the mark of being read-only from a file or folder of Windows, which
+/// must be gone before that can be removed; returns whether there was one.
+pub(super) fn make_removable(path: &Path) -> bool {
+    #[cfg(windows)]
+    {
+        let Ok(found) = fs::symlink_metadata(path) else {
+            return false;
+        };
+        let mut permissions = found.permissions();
+        if found.is_symlink() || !permissions.readonly() {
+            return false;
+        }
+        #[expect(
+            clippy::permissions_set_readonly_false,
+            reason = "there it is only a mark"
+        )]
+        permissions.set_readonly(false);
+        fs::set_permissions(path, permissions).is_ok()
+    }
+    #[cfg(unix)]
+    {
+        let _: &Path = path;
+        false
+    }
+}

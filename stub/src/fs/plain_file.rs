@@ -3,6 +3,8 @@
 //! else's file, and never a pipe or a device, on which the program might wait
 //! for ever.
 
+#[cfg(windows)]
+use crate::fs::retry::retry_open;
 use crate::fs::{FsError, Result, read_limited};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -66,7 +68,7 @@ fn open_with(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
     use std::os::windows::fs::OpenOptionsExt;
     const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
     how.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
-    let file = how.open(path)?;
+    let file = retry_open(path, || how.open(path))?;
     check(&file.metadata()?)?;
     Ok(file)
 }

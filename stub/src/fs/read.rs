@@ -1,6 +1,7 @@
 //! Reads files.
 
 use crate::fs::error::{FsError, Named, Result};
+use crate::fs::retry::retry_open;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::{fs, io};
 
 /// Opens for reading.
 pub fn open(path: &Path) -> Result<File> {
-    File::open(path).named("open", path)
+    retry_open(path, || File::open(path)).named("open", path)
 }
 
 /// Fills `buffer` from the bytes of a file at `offset`.
@@ -55,7 +56,7 @@ pub fn size(path: &Path) -> Result<u64> {
 
 /// Reads a file of at most `limit` bytes; `None` if there is none.
 pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
+    let file = match retry_open(path, || File::open(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.named("open", path)?,
     };

@@ -2,6 +2,8 @@
 
 use crate::fs::error::{Named, Result};
 use std::fs::{File, OpenOptions};
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Waits until the content of a file is on disk.
@@ -13,6 +15,27 @@ pub fn sync_file(path: &Path) -> Result<()> {
     how.open(path)
         .and_then(|file| file.sync_all())
         .named("sync", path)
+}
+
+/// Waits until the content of a file of a staged bundle is on disk. One that has
+/// another name is a file of the installed bundle, and has long been there.
+/// That one must not be opened for writing, neither: on Windows the system
+/// refuses that while the application has loaded it, and refuses to load it
+/// meanwhile.
+pub fn sync_unless_linked(path: &Path) -> Result<()> {
+    if link_count(path)? > 1 {
+        return Ok(());
+    }
+    sync_file(path)
+}
+
+/// Returns how many names a file has.
+fn link_count(path: &Path) -> Result<u64> {
+    #[cfg(unix)]
+    let count = std::fs::symlink_metadata(path).map(|found| found.nlink());
+    #[cfg(windows)]
+    let count = crate::fs::windows::link_count(path).map(u64::from);
+    count.named("inspect", path)
 }
 
 /// Says from which size on a file is worth a call of [`begin_sync`].

@@ -2,7 +2,7 @@
 
 use crate::fs::error::{Named, Result};
 use crate::fs::list::list;
-use crate::fs::modes::set_mode;
+use crate::fs::modes::{make_removable, set_mode};
 use crate::fs::read::{inspect, open, read_through};
 use crate::fs::remove::remove_file_if_exists;
 use crate::fs::retry::retry_while_locked;
@@ -112,11 +112,14 @@ pub fn write_atomically_with(
     set_mode(file.as_file(), path, 0o644)?;
     file.as_file().sync_all().named("sync", path)?;
     let mut file = Some(file);
-    retry_while_locked(|| match file.take().expect("given back").persist(path) {
-        Ok(_) => Ok(()),
-        Err(failed) => {
-            file = Some(failed.file);
-            Err(failed.error)
+    retry_while_locked("replace", path, || {
+        match file.take().expect("given back").persist(path) {
+            Ok(_) => Ok(()),
+            Err(failed) => {
+                file = Some(failed.file);
+                make_removable(path);
+                Err(failed.error)
+            }
         }
     })
     .named("replace", path)?;
@@ -125,13 +128,13 @@ pub fn write_atomically_with(
 
 /// Renames within one file system, and waits until that is on disk.
 pub fn rename_durably(from: &Path, to: &Path) -> Result<()> {
-    retry_while_locked(|| fs::rename(from, to)).named("rename", from)?;
+    retry_while_locked("rename", from, || fs::rename(from, to)).named("rename", from)?;
     sync_dir(to.parent().unwrap_or_else(|| Path::new(".")))
 }
 
 /// Renames within one file system; to be synced with the rest of a tree.
 pub fn rename_unsynced(from: &Path, to: &Path) -> Result<()> {
-    retry_while_locked(|| fs::rename(from, to)).named("rename", from)
+    retry_while_locked("rename", from, || fs::rename(from, to)).named("rename", from)
 }
 
 /// Copies a file's content and gives the copy these permission bits.

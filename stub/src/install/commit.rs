@@ -2,7 +2,7 @@
 //! any instant leaves one of the two, whole.
 
 use super::probation::record_hash;
-use super::{Layout, Lock, Probation, Record, Release, running_instances, user_files};
+use super::{Layout, Lock, Probation, Record, Release, running_instances, trash, user_files};
 use crate::bundle::Rules;
 use crate::fs::{self, FsError};
 use crate::install::commit_error::CommitError;
@@ -77,11 +77,11 @@ pub fn commit(
         }
     }
     // From here until the exchange no stub may start the application.
-    let Some(_launch_lock) = Lock::exclusive(&layout.launch_lock(), LAUNCH_PATIENCE)? else {
+    let Some(launch_lock) = Lock::exclusive(&layout.launch_lock(), LAUNCH_PATIENCE)? else {
         return Ok(CommitOutcome::Deferred(Vec::new()));
     };
     let app = layout.app();
-    let instances = running_instances::instances(&app)?;
+    let instances = running_instances::instances(&app).map_err(CommitError::Processes)?;
     if !instances.is_empty() {
         return Ok(CommitOutcome::Deferred(instances));
     }
@@ -108,6 +108,9 @@ pub fn commit(
     // Whatever state that left after an error, this knows it.
     finish(layout, &journal.to)?;
     result?;
+    if cfg!(windows) {
+        trash::empty(layout, &launch_lock);
+    }
     Ok(CommitOutcome::Done(update.release))
 }
 

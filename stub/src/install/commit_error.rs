@@ -15,7 +15,7 @@ pub enum CommitError {
     Record(#[from] RecordError),
     /// It is not known whether the application is running.
     #[error("cannot list the running programs: {0}")]
-    Processes(#[from] sysinfo::Error),
+    Processes(std::io::Error),
     /// A staged file is not what was staged.
     #[error("the staged update is damaged: {path:?} is not as it was staged")]
     Damaged {

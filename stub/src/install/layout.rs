@@ -84,6 +84,12 @@ impl Layout {
         self.state().join("previous")
     }
 
+    /// Returns the folder of bundles and halves of such that nobody needs any
+    /// more, until their files are in nobody's use (Windows).
+    pub fn trash(&self) -> PathBuf {
+        self.state().join("trash")
+    }
+
     /// Says which bundle an interrupted commit was putting in place.
     pub fn journal(&self) -> PathBuf {
         self.state().join("journal")

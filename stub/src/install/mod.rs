@@ -12,6 +12,7 @@ mod launchable;
 mod layout;
 mod lock;
 mod probation;
+mod processes;
 mod record;
 mod recover;
 pub mod release_notes;
@@ -21,6 +22,7 @@ mod staged_origin;
 mod staging;
 mod state_dir;
 mod swap;
+mod trash;
 mod user_files;
 
 pub use elevate::Elevated;
@@ -33,11 +35,13 @@ pub use elevate::run_elevated;
 pub use integrity::{restore_modes, verify_installed_files};
 pub use lock::Lock;
 pub use probation::{Probation, record_hash};
+pub use processes::sees_processes;
 pub use record::{Record, RecordError, Release};
 pub use recover::recover;
-pub use running_instances::{BOOTLOADERS, await_end, bootloaders, instances, sees_processes};
+pub use running_instances::{BOOTLOADERS, await_end, bootloaders, instances};
 pub use staging::{SealError, discard, prune_downloads, reset_staging, seal, tidy};
 pub use state_dir::{
     StateError, forget, has_quarantine_attribute, is_left_to_owner, open_state_dir, owns_state,
     secure_state, translocated,
 };
+pub use trash::empty_trash;

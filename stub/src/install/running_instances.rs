@@ -1,17 +1,20 @@
 //! Finds running instances of the application: while there is one, its folder
 //! is not renamed under it.
 
-use std::path::Path;
+use crate::install::processes;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use sysinfo::{
-    Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind,
-};
 
 /// Names the environment variable with the loaders of one-file bundles (their
 /// process ids, with commas) that wait for this very process to end. They have
 /// read what they need, so they are no instances.
 pub const BOOTLOADERS: &str = "NOTSOTUF_BOOTLOADERS";
+
+/// How long a loader of a one-file bundle that nobody named may take to remove what it
+/// unpacked.
+const LOADER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Returns the process ids of programs that were started from inside `app`, but
 /// for [`bootloaders`].
@@ -21,27 +24,58 @@ pub const BOOTLOADERS: &str = "NOTSOTUF_BOOTLOADERS";
 ///
 /// # Errors
 /// If the system does not list its processes.
-pub fn instances(app: &Path) -> Result<Vec<u32>, sysinfo::Error> {
-    // The system reports paths with links resolved.
-    let app = app.canonicalize().unwrap_or_else(|_| app.to_path_buf());
-    let mut system = System::new()?;
-    let what = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always);
-    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
-    let mut found: Vec<u32> = system
-        .processes()
-        .values()
-        .filter(|process| process.exe().is_some_and(|exe| is_inside(exe, &app)))
-        .map(|process| process.pid().as_u32())
+pub fn instances(app: &Path) -> io::Result<Vec<u32>> {
+    let app = Place::of(app);
+    let programs = processes::programs()?.into_iter();
+    let inside = programs.filter(|(_, program)| app.contains(program));
+    let mut found: Vec<u32> = inside
+        .map(|(id, _)| id)
         .filter(|id| !bootloaders().contains(id))
         .collect();
     found.sort_unstable();
     Ok(found)
 }
 
-/// Returns whether this process can tell which others there are: on Linux that
-/// takes a /proc, which a chroot may not have.
-pub fn sees_processes() -> bool {
-    !cfg!(target_os = "linux") || Path::new("/proc/self").exists()
+/// A folder by all the names that the system may use for it: the one by which it is
+/// known here, and the real one. A share or a folder with a drive letter of its own
+/// has several, and Windows reports the one by which a program was started.
+struct Place(Vec<PathBuf>);
+
+impl Place {
+    fn of(folder: &Path) -> Self {
+        let real = folder.canonicalize().ok();
+        let names = real.into_iter().chain([folder.to_owned()]);
+        Place(names.map(|name| comparable(&name)).collect())
+    }
+
+    fn contains(&self, program: &Path) -> bool {
+        let has = |program: &Path| {
+            let program = comparable(program);
+            self.0.iter().any(|folder| program.starts_with(folder))
+        };
+        // What is on Unix is real already; a program that was replaced there is
+        // "… (deleted)".
+        has(program) || (cfg!(windows) && program.canonicalize().is_ok_and(|real| has(&real)))
+    }
+}
+
+fn comparable(path: &Path) -> PathBuf {
+    if cfg!(windows) {
+        plain_windows_path(&path.to_string_lossy()).into()
+    } else {
+        path.to_owned()
+    }
+}
+
+/// Returns a path of Windows in lower case, and without what says that it is not to be
+/// interpreted: `canonicalize` puts that in front, the list of processes does not.
+fn plain_windows_path(path: &str) -> String {
+    let path = path.to_lowercase();
+    if let Some(share) = path.strip_prefix(r"\\?\unc\") {
+        format!(r"\\{share}")
+    } else {
+        path.strip_prefix(r"\\?\").unwrap_or(&path).to_owned()
+    }
 }
 
 /// Returns the loaders that [`BOOTLOADERS`] names, if they do wait for this
@@ -51,7 +85,7 @@ pub fn bootloaders() -> &'static [u32] {
     FOUND.get_or_init(|| {
         let mut named = ids(BOOTLOADERS);
         if !named.is_empty() {
-            let known = ancestors();
+            let known = processes::ancestors(std::process::id());
             named.retain(|id| known.contains(id));
         }
         named
@@ -66,89 +100,43 @@ fn ids(variable: &str) -> Vec<u32> {
         .collect()
 }
 
-/// The process that started this one, the one that started that, and so on.
-fn ancestors() -> Vec<u32> {
-    /// More than there are anywhere; a process id may be used again.
-    const MOST: usize = 1000;
-    let mut found = Vec::new();
-    let Ok(mut system) = System::new() else {
-        return found;
-    };
-    let mut id = Pid::from_u32(std::process::id());
-    while found.len() < MOST {
-        let Some(parent) = look_up(&mut system, id).and_then(Process::parent) else {
-            break;
-        };
-        found.push(parent.as_u32());
-        id = parent;
-    }
-    found
-}
-
-fn look_up(system: &mut System, id: Pid) -> Option<&Process> {
-    system.refresh_processes_specifics(
-        ProcessesToUpdate::Some(&[id]),
-        true,
-        ProcessRefreshKind::nothing(),
-    );
-    system.process(id)
-}
-
 /// Waits, but not longer than `max_wait`, until the processes have ended that
-/// the environment variable `variable` names.
-pub fn await_end(variable: &str, max_wait: Duration) {
-    let start = Instant::now();
-    for id in ids(variable) {
-        // An application that becomes the stub names itself.
-        let lives = || id != std::process::id() && is_running(id);
-        while lives() && start.elapsed() < max_wait {
-            std::thread::sleep(Duration::from_millis(50));
-        }
+/// the environment variable `variable` names, an application that restarts itself.
+/// That of a one-file bundle has a loader, in `app`, that ends after it and may not
+/// be named.
+pub fn await_end(app: &Path, variable: &str, max_wait: Duration) {
+    let end = Instant::now() + max_wait;
+    // An application that becomes the stub names itself.
+    let this = std::process::id();
+    let named: Vec<u32> = ids(variable).into_iter().filter(|id| *id != this).collect();
+    if named.is_empty() {
+        return;
+    }
+    let lives = |id: &&u32| processes::is_running(**id);
+    let place = Place::of(app);
+    let mut loaders: Vec<u32> = named.iter().filter_map(|id| loader(&place, *id)).collect();
+    // Of those that live still, it was not too late to ask who had started them.
+    let known = named.iter().filter(lives).count() == named.len();
+    loaders.retain(|id| *id != this && !bootloaders().contains(id));
+    wait_while(end, || named.iter().chain(&loaders).any(|id| lives(&id)));
+    if !known {
+        let end = end.min(Instant::now() + LOADER_PATIENCE);
+        wait_while(end, || instances(app).is_ok_and(|found| !found.is_empty()));
     }
 }
 
-/// Whether there is a process with this id that has not ended. One that has,
-/// and that nobody asked about yet (a zombie), does nothing any more.
-fn is_running(id: u32) -> bool {
-    if !sees_processes() {
-        return is_there(id);
+fn wait_while(end: Instant, mut wanted: impl FnMut() -> bool) {
+    while wanted() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
     }
-    let Ok(mut system) = System::new() else {
-        return false;
-    };
-    let ended = [ProcessStatus::Zombie, ProcessStatus::Dead];
-    look_up(&mut system, Pid::from_u32(id)).is_some_and(|found| !ended.contains(&found.status()))
 }
 
-#[cfg(unix)]
-fn is_there(id: u32) -> bool {
-    let id = i32::try_from(id)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    id.is_some_and(|id| {
-        !matches!(
-            rustix::process::test_kill_process(id),
-            Err(rustix::io::Errno::SRCH)
-        )
-    })
-}
-
-#[cfg(windows)]
-fn is_there(_: u32) -> bool {
-    false
-}
-
-fn is_inside(exe: &Path, app: &Path) -> bool {
-    if cfg!(windows) {
-        // `canonicalize` puts `\\?\` in front, the process list does not.
-        let text = |path: &Path| {
-            let text = path.to_string_lossy().to_lowercase();
-            text.strip_prefix(r"\\?\")
-                .map_or_else(|| text.clone(), str::to_owned)
-        };
-        return Path::new(&text(exe)).starts_with(text(app));
-    }
-    exe.starts_with(app)
+/// The process that started this one, if that is a program in this place.
+fn loader(place: &Place, id: u32) -> Option<u32> {
+    let parent = processes::ancestors(id).into_iter().next()?;
+    let programs = processes::programs().ok()?;
+    let (_, program) = programs.iter().find(|(id, _)| *id == parent)?;
+    place.contains(program).then_some(parent)
 }
 
 #[cfg(test)]
@@ -160,29 +148,37 @@ mod tests {
         let exe = std::env::current_exe().unwrap();
         let here = instances(exe.parent().unwrap()).unwrap();
         assert!(here.contains(&std::process::id()), "{here:?}");
-        assert!(is_running(std::process::id()));
-        assert!(!is_running(u32::MAX - 1));
         let elsewhere = tempfile::tempdir().unwrap();
         assert_eq!(instances(elsewhere.path()).unwrap(), Vec::<u32>::new());
     }
 
+    #[test]
+    fn paths_of_windows_are_compared_whatever_form_they_have() {
+        for (path, plain) in [
+            (r"C:\Program Files\App", r"c:\program files\app"),
+            (r"\\?\C:\Größe", r"c:\größe"),
+            (r"\\?\UNC\Server\Share\App", r"\\server\share\app"),
+            (r"\\Server\Share\App", r"\\server\share\app"),
+            (r"C:\unc\app", r"c:\unc\app"),
+            (r"\\?\Volume{1b2c}\app", r"volume{1b2c}\app"),
+        ] {
+            assert_eq!(plain_windows_path(path), plain);
+        }
+    }
+
     #[cfg(unix)]
     #[test]
-    fn a_zombie_does_not_run_and_a_child_comes_from_here() {
-        let mut child = std::process::Command::new("cat")
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        assert!(is_running(child.id()) && is_there(child.id()));
-        assert!(!ancestors().contains(&child.id()));
-        assert!(ancestors().contains(&std::os::unix::process::parent_id()));
-        drop(child.stdin.take());
-        while is_running(child.id()) {
-            std::thread::sleep(Duration::from_millis(1));
+    fn a_place_is_known_by_its_own_name_and_the_real_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let place = Place::of(&link);
+        for name in [&real, &link] {
+            assert!(place.contains(&name.join("inner/program")));
         }
-        // Nobody has asked for its end yet.
-        assert!(is_there(child.id()));
-        child.wait().unwrap();
-        assert!(!is_there(child.id()));
+        for other in ["realer/program", "program"] {
+            assert!(!place.contains(&folder.path().join(other)));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Puts the update together aside; it is complete once it has a record.
 
-use super::{Layout, Record, exchange};
+use super::{Layout, Record, exchange, trash};
 use crate::bundle::{EntryKind, Manifest};
 use crate::fs::{self, FsError};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub fn discard(layout: &Layout) -> Result<(), FsError> {
     if layout.staging().exists() {
         fs::remove_file_if_exists(&Record::path(&layout.staged()))?;
     }
-    fs::remove_tree_if_exists(&layout.staging())?;
+    trash::put_away(layout, &layout.staging())?;
     if fs::list(&layout.downloads())?.is_empty() {
         fs::remove_tree_if_exists(&layout.downloads())
     } else {
@@ -99,7 +99,7 @@ fn sync(tree: &Path, manifest: &Manifest) -> Result<(), FsError> {
     for (path, entry) in &manifest.entries {
         let place = fs::join(tree, path);
         match entry.kind {
-            EntryKind::File { .. } => fs::sync_file(&place)?,
+            EntryKind::File { .. } => fs::sync_unless_linked(&place)?,
             EntryKind::Dir => fs::sync_dir(&place)?,
             EntryKind::Link { .. } => {}
         }

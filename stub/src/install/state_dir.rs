@@ -37,8 +37,8 @@ pub fn is_left_to_owner(layout: &Layout) -> bool {
 
 /// Makes the state dir, or makes sure that it is a folder of this user's
 /// which nobody else can write to, or could: what is in it would be installed.
-/// On Windows it has the permissions of the install dir. What was removed is
-/// logged.
+/// On Windows it has the permissions of the install dir, and belongs to this user, to an
+/// administrator or to whom that belongs. What was removed is logged.
 ///
 /// # Errors
 /// [`StateError`]; then nothing in it may be used.
@@ -68,7 +68,7 @@ pub fn secure_state(layout: &Layout) -> Result<Vec<String>, StateError> {
             // Somebody else was quicker.
             continue;
         };
-        check(&path, &found)?;
+        check(layout, &found)?;
         let mut done = close(layout, &found)?;
         done.extend(remove_strange(layout)?);
         return Ok(done);
@@ -109,30 +109,36 @@ fn put_roots_aside(_layout: &Layout) -> Result<(), FsError> {
 pub fn owns_state(layout: &Layout) -> bool {
     let path = layout.state();
     !is_left_to_owner(layout)
-        && matches!(fs::inspect(&path), Ok(Some(found)) if check(&path, &found).is_ok())
+        && matches!(fs::inspect(&path), Ok(Some(found)) if check(layout, &found).is_ok())
 }
 
 #[cfg(unix)]
-fn check(path: &Path, found: &Metadata) -> Result<(), StateError> {
+fn check(layout: &Layout, found: &Metadata) -> Result<(), StateError> {
     if !found.is_dir() {
-        return Err(StateError::NotAFolder(path.into()));
+        return Err(StateError::NotAFolder(layout.state()));
     }
     if is_own(found) {
         Ok(())
     } else {
-        Err(StateError::OtherOwner(path.into()))
+        Err(StateError::OtherOwner(layout.state()))
     }
 }
 
 #[cfg(windows)]
-fn check(path: &Path, found: &Metadata) -> Result<(), StateError> {
+fn check(layout: &Layout, found: &Metadata) -> Result<(), StateError> {
     use std::os::windows::fs::MetadataExt;
     // A junction may count as a folder, and leads elsewhere.
     const REPARSE_POINT: u32 = 0x400;
-    if found.is_dir() && found.file_attributes() & REPARSE_POINT == 0 {
-        Ok(())
-    } else {
-        Err(StateError::NotAFolder(path.into()))
+    let path = layout.state();
+    if !found.is_dir() || found.file_attributes() & REPARSE_POINT != 0 {
+        return Err(StateError::NotAFolder(path));
+    }
+    // Somebody who may make folders here, but not replace the application, may have
+    // made it to have something of theirs installed.
+    match owner::is_trusted(&path, layout.root()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StateError::OtherOwner(path)),
+        Err(e) => Err(FsError::new("inspect the owner of", &path, e).into()),
     }
 }
 
@@ -202,7 +208,8 @@ fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
 /// the place of files.
 fn remove_strange(layout: &Layout) -> Result<Vec<String>, FsError> {
     let made_here = [layout.metadata(), layout.downloads(), layout.staging()];
-    let folders = [&made_here[..], &[layout.previous(), layout.staged()]].concat();
+    let bundles = [layout.previous(), layout.staged(), layout.trash()];
+    let folders = [&made_here[..], &bundles].concat();
     let files = layout.files();
     let mut done = Vec::new();
     for folder in [
@@ -249,7 +256,7 @@ pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
     super::discard(layout)?;
     fs::remove_tree_if_exists(&layout.downloads())?;
     if fs::inspect(&layout.app())?.is_some() {
-        super::swap::remove_bundle(&layout.previous())?;
+        super::swap::remove_bundle(layout, &layout.previous())?;
     }
     for path in [layout.probation(), layout.notes(), layout.failed_stub()] {
         fs::remove_file_if_exists(&path)?;
@@ -280,5 +287,7 @@ pub fn has_quarantine_attribute(path: &Path) -> bool {
     }
 }
 
+#[cfg(windows)]
+mod owner;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::fs::{FsError, plain_file};
 use crate::install::commit_error::CommitError;
 use crate::install::journal::Journal;
 use crate::install::probation::record_hash;
-use crate::install::{Layout, Record, exchange, user_files};
+use crate::install::{Layout, Record, exchange, trash, user_files};
 use std::path::Path;
 
 pub(super) fn swap(layout: &Layout) -> Result<(), FsError> {
@@ -22,7 +22,7 @@ pub(super) fn swap(layout: &Layout) -> Result<(), FsError> {
         fs::sync_dir(layout.root())?;
         return fs::sync_dir(&layout.staging());
     }
-    remove_bundle(&previous)?;
+    remove_bundle(layout, &previous)?;
     with_access(&[&app], || fs::rename_durably(&app, &previous))?;
     with_access(&[&staged], || fs::rename_durably(&staged, &app))
 }
@@ -42,18 +42,18 @@ pub(super) fn swap_by_copy(
         return Err(CommitError::OtherFileSystem { staged, app });
     }
     if let Err(e) = copy_to_previous(layout) {
-        remove_bundle(&previous)?;
+        remove_bundle(layout, &previous)?;
         return Err(e.into());
     }
     journal.copied = true;
     journal.store(layout)?;
-    remove_bundle(&app)?;
+    remove_bundle(layout, &app)?;
     Ok(fs::rename_durably(&staged, &app)?)
 }
 
 pub(super) fn copy_to_previous(layout: &Layout) -> Result<(), FsError> {
     let (app, previous) = (layout.app(), layout.previous());
-    remove_bundle(&previous)?;
+    remove_bundle(layout, &previous)?;
     user_files::copy_bundle(&app, &previous)?;
     let record = plain_file::read(&Record::path(&app), u64::MAX)?;
     fs::write_atomically(&Record::path(&previous), &record.unwrap_or_default())
@@ -99,7 +99,7 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
         Ok(record_hash(folder)?.is_some_and(|hash| hash == to))
     };
     if is_being_removed(layout) {
-        remove_bundle(&app)?;
+        remove_bundle(layout, &app)?;
     }
     if fs::inspect(&app)?.is_none() {
         // Between two renames.
@@ -122,7 +122,7 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
                 take_back(layout)?;
             }
             // After an exchange: what is staged now is the old bundle.
-            remove_bundle(&previous)?;
+            remove_bundle(layout, &previous)?;
             fs::rename_durably(&staged, &previous)?;
         } else {
             take_back(layout)?;
@@ -146,15 +146,15 @@ fn take_back(layout: &Layout) -> Result<(), FsError> {
     // A copy that was not needed is nothing to go back to.
     let copy = record_hash(&previous)?;
     if copy.is_some() && copy == record_hash(&app)? {
-        remove_bundle(&previous)?;
+        remove_bundle(layout, &previous)?;
     }
     Ok(())
 }
 
 /// Removes a bundle, its record first: without one it counts as incomplete.
-pub(super) fn remove_bundle(folder: &Path) -> Result<(), FsError> {
+pub(super) fn remove_bundle(layout: &Layout, folder: &Path) -> Result<(), FsError> {
     if fs::inspect(folder)?.is_some() {
         fs::remove_file_if_exists(&Record::path(folder))?;
     }
-    fs::remove_tree_if_exists(folder)
+    trash::put_away(layout, folder)
 }

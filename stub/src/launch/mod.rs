@@ -23,9 +23,25 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
+
+static APP_ID: OnceLock<String> = OnceLock::new();
+
+/// Notes the Application User Model ID that the application's windows are to have
+/// (Windows).
+pub fn note_app_id(id: Option<&str>) {
+    if let Some(id) = id {
+        APP_ID.get_or_init(|| id.to_owned());
+    }
+}
+
+#[cfg_attr(unix, expect(dead_code, reason = "only Windows has such"))]
+fn app_id() -> Option<&'static str> {
+    APP_ID.get().map(String::as_str)
+}
 
 /// Says why the application did not start.
 #[derive(Debug, thiserror::Error)]

@@ -2,14 +2,15 @@
 //! it.
 #![allow(unsafe_code)]
 
+mod windows_process;
+
 use super::AppExit;
 use crate::this_program;
-use std::ffi::{OsString, c_void};
+use std::ffi::c_void;
 use std::io;
-use std::os::windows::ffi::OsStringExt;
-use std::os::windows::io::{AsRawHandle, RawHandle};
+use std::os::windows::io::{AsRawHandle, OwnedHandle, RawHandle};
 use std::os::windows::process::CommandExt;
-use std::process::{Child, Command, ExitCode};
+use std::process::{Command, ExitCode};
 use std::ptr::null;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Duration;
@@ -29,6 +30,9 @@ use windows_sys::Win32::System::JobObjects::{
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation,
     SetInformationJobObject,
 };
+use windows_sys::Win32::System::LibraryLoader::{
+    LOAD_LIBRARY_SEARCH_SYSTEM32, SetDefaultDllDirectories,
+};
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetExitCodeProcess, INFINITE, WaitForSingleObject,
 };
@@ -42,21 +46,32 @@ pub(super) fn run(command: Command, started: impl FnOnce()) -> io::Result<ExitCo
 }
 
 /// Runs the application and waits for its end.
-pub(super) fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
-    command.raw_arg(OsString::from_wide(arguments(&command_line())));
+pub(super) fn supervise(command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
     // Ctrl-C goes to all programs at the console: the application decides
     // what it means, this process waits for its end.
     // SAFETY: the handler is a function of the type asked for, without state.
     if unsafe { SetConsoleCtrlHandler(Some(stay), TRUE) } == 0 {
         log::debug!("no console handler: {}", io::Error::last_os_error());
     }
-    let mut child = command.spawn()?;
+    let line = command_line();
+    let child = windows_process::start(&command, arguments(&line), super::app_id())?;
     end_with_this_process(&child);
     CHILD.store(child.as_raw_handle(), Ordering::SeqCst);
     started();
-    let status = child.wait();
+    let code = wait(child.as_raw_handle());
     CHILD.store(std::ptr::null_mut(), Ordering::SeqCst);
-    Ok(AppExit::Code(status?.code().unwrap_or(1)))
+    Ok(AppExit::Code(code))
+}
+
+/// Waits for the end of a process, and returns its exit code.
+fn wait(process: RawHandle) -> i32 {
+    let mut code = 1;
+    // SAFETY: the handle is open.
+    unsafe {
+        WaitForSingleObject(process, INFINITE);
+        GetExitCodeProcess(process, &raw mut code);
+    }
+    code.cast_signed()
 }
 
 /// The process of the application; 0 if there is none.
@@ -68,19 +83,14 @@ pub(super) fn end_with_child() {
     if child.is_null() {
         return;
     }
-    let mut code = 1;
-    // SAFETY: the handle is open as long as this process has not ended: what
-    // opened it has not returned, or was interrupted.
-    unsafe {
-        WaitForSingleObject(child, INFINITE);
-        GetExitCodeProcess(child, &raw mut code);
-    }
-    std::process::exit(code.cast_signed());
+    // It is open as long as this process has not ended: what opened it has not
+    // returned, or was interrupted.
+    std::process::exit(wait(child));
 }
 
 /// Puts the application into a job that ends with this process, however that
 /// ends. What the application starts is not in it: that may outlive it.
-fn end_with_this_process(child: &Child) {
+fn end_with_this_process(child: &OwnedHandle) {
     let limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
         BasicLimitInformation: JOBOBJECT_BASIC_LIMIT_INFORMATION {
             LimitFlags: JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK,
@@ -149,9 +159,15 @@ pub fn has_input() -> bool {
     kind == FILE_TYPE_PIPE || kind == FILE_TYPE_DISK
 }
 
-/// Leaves the working directory, which Windows lets nobody rename as long as
+/// Lets libraries be loaded from the system's own folder only: anybody may have put one
+/// of a known name beside a program that was downloaded. Then leaves the working
+/// directory, which Windows lets nobody rename as long as
 /// a process is in it. The application is started there anyway.
 pub fn prepare() {
+    // SAFETY: no condition.
+    if unsafe { SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32) } == 0 {
+        log::debug!("no limit for libraries: {}", io::Error::last_os_error());
+    }
     let folder = this_program::program()
         .ok()
         .and_then(|program| program.parent());

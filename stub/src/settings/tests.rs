@@ -115,3 +115,14 @@ fn refuses_what_cannot_work() {
         assert!(Settings::parse(&LEAST.replace(from, to)).is_err(), "{to}");
     }
 }
+
+#[test]
+fn an_application_user_model_id_has_the_form_that_windows_takes() {
+    let settings = |id: &str| Settings::parse(&format!("{LEAST}app_user_model_id = '{id}'\n"));
+    let good = settings("Example.PhotoDesk").unwrap();
+    assert_eq!(good.app_user_model_id.as_deref(), Some("Example.PhotoDesk"));
+    for bad in [String::new(), "Photo Desk".into(), "x".repeat(129)] {
+        assert!(settings(&bad).is_err(), "{bad:?}");
+    }
+    assert!(settings(&"x".repeat(128)).is_ok());
+}

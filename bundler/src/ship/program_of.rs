@@ -1,0 +1,73 @@
+//! Tells which program of a bundle is the one to start.
+
+use super::error::ShipError;
+use notsotuf_stub::bundle::{EntryKind, Manifest};
+
+/// The program to start: the one that was named, else the only executable
+/// file at the top of the bundle.
+pub(super) fn program_of(manifest: &Manifest, named: Option<&str>) -> Result<String, ShipError> {
+    if let Some(named) = named {
+        let found = manifest.entries.get(named).map(|entry| &entry.kind);
+        return match found {
+            Some(EntryKind::File { .. } | EntryKind::Link { .. }) => Ok(named.into()),
+            _ => Err(ShipError::NoProgram(named.into())),
+        };
+    }
+    let windows = manifest.entries.keys().any(|path| path.ends_with(".exe"));
+    let mut programs: Vec<String> = manifest
+        .entries
+        .iter()
+        .filter(|(path, entry)| {
+            let file = matches!(entry.kind, EntryKind::File { .. });
+            let runs = if windows {
+                path.to_ascii_lowercase().ends_with(".exe")
+            } else {
+                entry.mode & 0o100 != 0 && !path.contains(".so")
+            };
+            file && runs && !path.contains('/')
+        })
+        .map(|(path, _)| path.clone())
+        .collect();
+    match programs.pop() {
+        Some(only) if programs.is_empty() => Ok(only),
+        last => {
+            programs.extend(last);
+            Err(ShipError::WhichProgram(programs))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notsotuf_stub::bundle::Entry;
+
+    #[test]
+    fn the_program_is_the_only_executable_at_the_top() {
+        let file = |mode| Entry {
+            kind: EntryKind::File {
+                size: 1,
+                sha256: [0; 32],
+            },
+            mode,
+        };
+        let mut manifest = Manifest::default();
+        for (path, mode) in [
+            ("readme", 0o644),
+            ("tool", 0o755),
+            ("_internal/libx", 0o755),
+        ] {
+            manifest.entries.insert(path.into(), file(mode));
+        }
+        assert_eq!(program_of(&manifest, None).unwrap(), "tool");
+        manifest.entries.insert("another".into(), file(0o755));
+        assert!(
+            matches!(program_of(&manifest, None), Err(ShipError::WhichProgram(all)) if all.len() == 2)
+        );
+        let named = |name| program_of(&manifest, Some(name));
+        assert_eq!(named("another").unwrap(), "another");
+        assert!(matches!(named("none"), Err(ShipError::NoProgram(_))));
+        manifest.entries.insert("App.exe".into(), file(0o644));
+        assert_eq!(program_of(&manifest, None).unwrap(), "App.exe");
+    }
+}
