@@ -3,8 +3,8 @@
 #![cfg(unix)]
 
 use notsotuf_tests::{
-    Sandbox, bundle, copy_tree, program, python_in, run, set_mode, text, write_version_script,
-    write_windows_program,
+    Sandbox, bundle, copy_tree, json as answer, program, python_in, run, set_mode, text,
+    write_script, write_version_script, write_windows_program,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -536,6 +536,64 @@ fn a_patch_that_takes_too_long_is_done_without() {
             run(&mut sandbox.command(&["add", "1.1", text(&next), "--patch-budget", wrong]));
         assert_eq!(output.status.code(), Some(2), "{wrong}");
     }
+}
+
+#[test]
+fn programs_for_windows_are_signed_by_the_command_of_the_settings() {
+    let (sandbox, place) = released();
+    let next = place.join("next");
+    write_bundle(&next, "1.1");
+    let programs = [next.join("app.exe"), next.join("tools/helper.EXE")];
+    fs::create_dir_all(next.join("tools")).unwrap();
+    let others = [next.join("library.dll"), next.join("named.exe")];
+    for path in programs.iter().chain(&others[..1]) {
+        write_windows_program(path);
+    }
+    fs::write(&others[1], "no program").unwrap();
+    let before: Vec<_> = others.iter().map(|path| fs::read(path).unwrap()).collect();
+    // It says that there is a signature, where the headers say that.
+    let script = sandbox.path("sign");
+    write_script(
+        &script,
+        "test -z \"$NOTSOTUF_PASSPHRASE\" && test -e notsotuf-project.toml &&\n\
+         printf '\\010' | dd of=\"$1\" bs=1 seek=284 conv=notrunc 2>/dev/null",
+    );
+    let settings = sandbox.path("project/notsotuf-project.toml");
+    let plain = fs::read_to_string(&settings).unwrap();
+    let set = |words: &[&str]| {
+        let line = format!("sign_command = {}\n{plain}", json!(words));
+        fs::write(&settings, line).unwrap();
+    };
+    // What fails or does nothing ends it, with the reason.
+    set(&["false", "{file}"]);
+    let said = refused(&sandbox, &["add", "1.1", text(&next)]);
+    assert!(
+        said.contains("sign_command failed") && said.contains("app.exe"),
+        "{said}"
+    );
+    set(&["true", "{file}"]);
+    let said = refused(&sandbox, &["add", "1.1", text(&next)]);
+    assert!(said.contains("has no signature"), "{said}");
+    set(&["/no/such/program", "{file}"]);
+    let said = refused(&sandbox, &["add", "1.1", text(&next)]);
+    assert!(said.contains("cannot start"), "{said}");
+    set(&["sign"]);
+    let said = refused(&sandbox, &["add", "1.1", text(&next)]);
+    assert!(said.contains("{file}"), "{said}");
+    set(&[text(&script), "{file}"]);
+    let mut command = sandbox.command(&["add", "1.1", text(&next)]);
+    let added = answer(command.env("NOTSOTUF_PASSPHRASE", "secret"));
+    let signed: Vec<&str> = programs.iter().map(|path| text(path)).collect();
+    assert_eq!(added["signed"], json!(signed));
+    for program in &programs {
+        assert_eq!(fs::read(program).unwrap()[284], 8);
+    }
+    let after: Vec<_> = others.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert_eq!(before, after);
+    // What has a signature keeps it.
+    sandbox.bundler(&["remove-latest"]);
+    set(&["false", "{file}"]);
+    assert_eq!(sandbox.add("1.1", &next, &[])["signed"], Value::Null);
 }
 
 #[test]

@@ -181,6 +181,13 @@ fn tell(app: &str, version: &Version, added: &AddReport, output: &Output) {
         "patch": null,
         "warnings": added.warnings,
     });
+    if !added.signed.is_empty() {
+        let signed = added.signed.iter();
+        json["signed"] = signed.map(|path| json!(path.to_string_lossy())).collect();
+    }
+    for path in &added.signed {
+        text.line(format!("signed {}", path.display()));
+    }
     for warning in &added.warnings {
         text.line(format!("warning: {warning}"));
     }

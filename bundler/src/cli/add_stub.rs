@@ -21,7 +21,8 @@ use std::path::PathBuf;
 Older installed stubs download it, start it once to see whether it runs, and replace
 themselves. The stub's version is read from the program. One for Windows gets what `ship` gives
 it, from the program of the newest release: subsystem, icon, version information and manifest.
-A signed one (Authenticode) must have them already: sign what `ship` has made, and add that.
+A signed one (Authenticode) must have them already: sign what `ship` has made, and add that, or
+have it signed by sign_command of the project settings.
 
   notsotuf add-stub                          # the one beside this program
   notsotuf add-stub MyApp/MyApp.exe          # as it was shipped
@@ -80,8 +81,13 @@ fn in_disguise(
     let taken = ship::with_newest_program(project, published, app, named, |program| {
         ship::take_face(program, &copy)
     })?;
+    let signed = match project.code_signing() {
+        Some(signing) => signing.sign(&copy).map_err(ShipError::from)?,
+        None => false,
+    };
     Ok(match taken {
         Some(true) => (Some(work), copy),
+        _ if signed => (Some(work), copy),
         // It has that face already, or there is nobody whom it could resemble.
         Some(false) | None => (None, stub),
     })

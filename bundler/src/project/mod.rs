@@ -16,6 +16,7 @@ pub(crate) use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse_duratio
 pub(crate) use template::{Template, create, planned};
 
 use crate::keys::{KeyError, Keyring};
+use crate::pack::CodeSigning;
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self};
 use std::path::{Path, PathBuf};
@@ -60,6 +61,15 @@ impl Project {
     /// Returns the project's own folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Returns how programs for Windows are signed, if the settings say that.
+    pub(crate) fn code_signing(&self) -> Option<CodeSigning<'_>> {
+        let command = &self.settings.sign_command[..];
+        (!command.is_empty()).then_some(CodeSigning {
+            command,
+            folder: &self.root,
+        })
     }
 
     /// Returns the folder with the settings.

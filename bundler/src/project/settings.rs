@@ -158,6 +158,9 @@ pub(crate) struct Settings {
     /// How long making the patches of a release may take.
     #[serde(default = "default_patch_budget", deserialize_with = "read_time")]
     pub patch_budget: Duration,
+    /// Program and arguments that sign a program for Windows.
+    #[serde(default)]
+    pub sign_command: Vec<String>,
     /// How long metadata is valid.
     pub expires_days: ExpiresDays,
     /// Private keys that are used through a program.
@@ -238,6 +241,15 @@ pub(super) fn parse(text: &str) -> Result<Settings, String> {
         return Err("archive_suffix is neither .tar.gz nor .gz".into());
     }
     check_patch_from(&settings)?;
+    let words = &settings.sign_command;
+    if !words.is_empty()
+        && !words
+            .iter()
+            .skip(1)
+            .any(|word| word.contains(crate::pack::FILE))
+    {
+        return Err("sign_command needs an argument with {file}, the path of the program".into());
+    }
     for role in ROLES {
         if !(1..=36_500).contains(&settings.expires_days.get(role)) {
             return Err(format!("expires_days.{role} must be 1 to 36500"));

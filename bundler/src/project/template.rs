@@ -150,6 +150,11 @@ patch_format = \"{format}\"
 # files are compared less finely; after it, the release is published without.
 # patch_budget = \"15m\"
 
+# How programs for Windows are signed (Authenticode): `add` does it with those of a
+# bundle, `ship` and `add-stub` with the stub. Keep passwords out of here: the
+# command gets the environment of `notsotuf`.
+# sign_command = [\"signtool\", \"sign\", \"/a\", \"/fd\", \"sha256\", \"{{file}}\"]
+
 # Days for which newly signed metadata is valid. `notsotuf publish` and
 # `notsotuf renew` renew timestamp and snapshot; clients stop updating when
 # metadata is expired.

@@ -45,6 +45,9 @@ pub(crate) fn add(
         vetting: addition.vetting,
     };
     let mut warnings = vet::vet(project, published, &candidate, bases.previous()?.as_ref())?;
+    let signing = project.code_signing();
+    let signed = signing.map(|signing| signing.sign_bundle(addition.bundle));
+    let signed = signed.transpose()?.unwrap_or_default();
     fs::create_dir_all(&pending.files())?;
     let work = temporary::Folder::new_in(&project.pending(), ".add-")?;
     let archive_file = work.path().join("archive");
@@ -84,6 +87,7 @@ pub(crate) fn add(
         no_patch: patches.why_none,
         from: patches.from,
         direct: direct.patches,
+        signed,
         warnings,
     })
 }

@@ -1,6 +1,7 @@
 //! Says why a release cannot be added, changed or removed.
 
 use crate::metadata::MetadataError;
+use crate::pack::SigningError;
 use crate::pack::archive::PackError;
 use crate::patch::bsdiff4::BsdiffError;
 use crate::patch::per_file::DiffError;
@@ -23,6 +24,9 @@ pub(crate) enum ReleaseError {
     /// The bundle cannot be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// A program is not signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The patch cannot be made.
     #[error(transparent)]
     Diff(#[from] DiffError),

@@ -7,7 +7,7 @@ use indicatif::HumanDuration;
 use notsotuf_stub::bundle::unpack::ArchiveError;
 use pep440_rs::Version;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Says what to add.
@@ -118,6 +118,8 @@ pub(crate) struct AddReport {
     pub from: Option<Version>,
     /// Direct patches, newest first.
     pub direct: Vec<DirectPatch>,
+    /// Programs of the bundle that were signed, in their place.
+    pub signed: Vec<PathBuf>,
     /// What the release engineer should know, one sentence each.
     pub warnings: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! Says why nothing can be shipped.
 
 use crate::metadata::MetadataError;
+use crate::pack::SigningError;
 use crate::project::FILE;
 use crate::release::ReleaseError;
 use notsotuf_stub::bundle::unpack::ArchiveError;
@@ -73,6 +74,9 @@ pub(crate) enum ShipError {
          application, which breaks the signature; take an unsigned stub here, and sign what comes out"
     )]
     Signed(PathBuf),
+    /// The stub was not signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The stub cannot take on the resources of the application.
     #[error("{path:?} cannot take on the application's icon and the like: {reason}")]
     Resources {

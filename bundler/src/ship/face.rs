@@ -2,6 +2,7 @@
 //! information and manifest.
 
 use super::error::ShipError;
+use crate::pack::pe::{is_signed, subsystem_offset};
 use editpe::{Image, ResourceTable};
 use notsotuf_stub::fs::FsError;
 use std::path::Path;
@@ -59,35 +60,10 @@ fn with_resources(program: &[u8], wanted: &ResourceTable) -> Result<Vec<u8>, Str
     Ok(image.data().to_vec())
 }
 
-/// Returns whether a program has a signature (Authenticode): the fifth entry of the data
-/// directories is not empty.
-fn is_signed(program: &[u8]) -> bool {
-    let entry = || {
-        let optional = subsystem_offset(program)? - SUBSYSTEM;
-        let wide = u16::from_le_bytes(program.get(optional..optional + 2)?.try_into().ok()?);
-        // PE32+ has larger addresses before them.
-        let directories = optional + if wide == 0x20b { 112 } else { 96 };
-        let size = directories + 4 * 8 + 4;
-        program.get(size..size + 4)
-    };
-    entry().is_some_and(|size| size != [0; 4])
-}
-
-/// How far into the optional header the subsystem is.
-const SUBSYSTEM: usize = 68;
-
-/// Returns where in a PE file the two bytes of the subsystem are.
-fn subsystem_offset(file: &[u8]) -> Option<usize> {
-    let header = u32::from_le_bytes(file.get(0x3c..0x40)?.try_into().ok()?) as usize;
-    let pe = file.get(..2)? == b"MZ" && file.get(header..header.checked_add(4)?)? == b"PE\0\0";
-    // 4 bytes of signature, 20 of COFF header.
-    let offset = header + 24 + SUBSYSTEM;
-    (pe && file.len() >= offset + 2).then_some(offset)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pack::pe::SUBSYSTEM;
 
     /// The least program: 64 bits, no sections.
     fn pe(subsystem: u8) -> Vec<u8> {

@@ -91,6 +91,9 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
     if name.to_ascii_lowercase().ends_with(".exe") {
         let app = fs::join(&layout.app(), &executable);
         take_face(&app, &stub)?;
+        if let Some(signing) = project.code_signing() {
+            signing.sign(&stub)?;
+        }
     }
     fs::set_path_mode(layout.root(), 0o755)?;
     fs::rename_durably(layout.root(), options.output)?;
