@@ -8,7 +8,7 @@ use super::pending::{PendingTargets, settle};
 use super::target_entry::entry;
 use super::{rollout, version_check};
 use crate::metadata::{Published, limits};
-use crate::pack::{Unpacked, archive};
+use crate::pack::{SigningError, Unpacked, archive};
 use crate::patch::per_file::Budget;
 use crate::progress::Progress;
 use crate::project::Project;
@@ -18,9 +18,11 @@ use notsotuf_stub::bundle::Manifest;
 use notsotuf_stub::catalog::TargetKind;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::clock::now;
-use notsotuf_stub::fs;
+use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::stub_version;
 use pep440_rs::Version;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 /// Packs a bundle, makes a patch from the release before it and as many direct
 /// ones as the settings want, checks all of it
@@ -45,9 +47,7 @@ pub(crate) fn add(
         vetting: addition.vetting,
     };
     let mut warnings = vet::vet(project, published, &candidate, bases.previous()?.as_ref())?;
-    let signing = project.code_signing();
-    let signed = signing.map(|signing| signing.sign_bundle(addition.bundle));
-    let signed = signed.transpose()?.unwrap_or_default();
+    let signed = sign(project, addition.bundle)?;
     fs::create_dir_all(&pending.files())?;
     let work = temporary::Folder::new_in(&project.pending(), ".add-")?;
     let archive_file = work.path().join("archive");
@@ -71,13 +71,12 @@ pub(crate) fn add(
     };
     let patches = patching::make(&bases, &making)?;
     let direct = direct_patches::make(&bases, &making, &patches)?;
-    warnings.extend(patches.warnings);
-    warnings.extend(direct.warnings);
+    warnings.extend(patches.warnings.into_iter().chain(direct.warnings));
     let archive = [(archive_file, archive_path.clone(), archive_entry)].into_iter();
-    for (file, path, entry) in archive.chain(patches.files).chain(direct.files) {
-        fs::rename_durably(&file, &pending.files().join(&path))?;
-        pending.entries.insert(path, entry);
-    }
+    list(
+        &mut pending,
+        archive.chain(patches.files).chain(direct.files),
+    )?;
     pending.save()?;
     settle(project, &mut pending, app)?;
     warnings.extend(limits::warning(&pending.entries));
@@ -90,6 +89,24 @@ pub(crate) fn add(
         signed,
         warnings,
     })
+}
+
+/// Signs the programs of a bundle as the settings say, in their place.
+fn sign(project: &Project, bundle: &Path) -> Result<Vec<PathBuf>, SigningError> {
+    let signing = project.code_signing();
+    signing.map_or(Ok(Vec::new()), |signing| signing.sign_bundle(bundle))
+}
+
+/// Puts new files where those of the list are, and on it.
+fn list(
+    pending: &mut PendingTargets,
+    files: impl Iterator<Item = (PathBuf, String, Value)>,
+) -> Result<(), FsError> {
+    for (file, path, entry) in files {
+        fs::rename_durably(&file, &pending.files().join(&path))?;
+        pending.entries.insert(path, entry);
+    }
+    Ok(())
 }
 
 fn archive_custom(
