@@ -193,11 +193,68 @@ impl Signer {
         fs::rename(signed, program).unwrap();
     }
 
+    /// The command that does the same, for the project's settings.
+    fn command(&self) -> serde_json::Value {
+        let script = "osslsigncode sign -certs \"$1\" -key \"$2\" -in \"$3\" -out \"$3.signed\" \
+                      && mv \"$3.signed\" \"$3\"";
+        let (certificate, key) = (self.certificate(), self.key());
+        serde_json::json!([
+            "sh",
+            "-c",
+            script,
+            "sign",
+            text(&certificate),
+            text(&key),
+            "{file}"
+        ])
+    }
+
     fn verifies(&self, program: &Path) -> bool {
         let mut verify = Command::new("osslsigncode");
         verify.arg("verify").arg("-CAfile").arg(self.certificate());
         run(verify.arg("-in").arg(program)).status.success()
     }
+}
+
+#[test]
+#[ignore = "scripts/test-windows"]
+fn the_command_of_the_settings_signs_programs_and_stubs() {
+    let mut install = WindowsInstall::new("console");
+    let signer = Signer::new(&install.sandbox.path(""));
+    let settings = install.sandbox.path("project/notsotuf-project.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    let line = format!("sign_command = {}\n{before}", signer.command());
+    fs::write(&settings, line).unwrap();
+    // `ship`.
+    install.folder = install.sandbox.path("signed");
+    let output = text(&install.folder).to_owned();
+    let stub = built("notsotuf-stub.exe");
+    install
+        .sandbox
+        .bundler(&["ship", "--output", &output, "--stub", text(&stub)]);
+    let stub = install.folder.join(install.program());
+    assert!(signer.verifies(&stub));
+    assert!(!signer.verifies(&install.folder.join("app/console.exe")));
+    // `add-stub`, of one that looks like no application, and `add`.
+    let newer = install.sandbox.path("newer.exe");
+    let mut bytes = fs::read(built("notsotuf-stub.exe")).unwrap();
+    set_stub_version(&mut bytes, "9.1");
+    fs::write(&newer, &bytes).unwrap();
+    install.sandbox.bundler(&["add-stub", text(&newer)]);
+    assert_eq!(fs::read(&newer).unwrap(), bytes, "a copy was signed");
+    let next = install.sandbox.path("bundle-1.1");
+    copy_tree(&windows_bundle("1.1", "console"), &next);
+    let added = install.sandbox.add("1.1", &next, &[]);
+    assert_eq!(
+        added["signed"],
+        serde_json::json!([text(&next.join("console.exe"))])
+    );
+    install.sandbox.bundler(&["publish"]);
+    assert_eq!(install.version(), "1.1", "{}", install.log());
+    assert_eq!(install.version(), "1.1", "{}", install.log());
+    let log = install.log();
+    assert!(log.contains("updated the updater to version 9.1"), "{log}");
+    assert!(signer.verifies(&stub) && signer.verifies(&install.folder.join("app/console.exe")));
 }
 
 #[test]
