@@ -39,7 +39,7 @@ pub use processes::sees_processes;
 pub use record::{Record, RecordError, Release};
 pub use recover::recover;
 pub use running_instances::{BOOTLOADERS, await_end, bootloaders, instances};
-pub use staging::{SealError, discard, prune_downloads, reset_staging, seal, tidy};
+pub use staging::{SealError, discard, prune_downloads, remove_empty_dirs, reset_staging, seal};
 pub use state_dir::{
     StateError, forget, has_quarantine_attribute, is_left_to_owner, open_state_dir, owns_state,
     secure_state, translocated,

@@ -47,7 +47,7 @@ pub fn discard(layout: &Layout) -> Result<(), FsError> {
 ///
 /// # Errors
 /// A file system call that failed.
-pub fn tidy(layout: &Layout) -> Result<(), FsError> {
+pub fn remove_empty_dirs(layout: &Layout) -> Result<(), FsError> {
     if fs::inspect(&layout.staged())?.is_none() {
         fs::remove_file_if_exists(&layout.origin())?;
     }

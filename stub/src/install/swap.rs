@@ -130,7 +130,7 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     }
     fs::remove_file_if_exists(&layout.journal())?;
     fs::sync_dir(&layout.state())?;
-    super::tidy(layout)
+    super::remove_empty_dirs(layout)
 }
 
 /// Gives the commit up: what is the application's own returns.

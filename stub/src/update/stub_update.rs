@@ -33,7 +33,7 @@ impl<'a> Updater<'a> {
                 }
             }
         }
-        install::tidy(self.layout).unwrap_or_else(|e| log::warn!("{e}"));
+        install::remove_empty_dirs(self.layout).unwrap_or_else(|e| log::warn!("{e}"));
     }
 
     fn replace_stub(

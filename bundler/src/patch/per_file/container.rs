@@ -28,7 +28,7 @@ pub(super) struct Plain {
     /// How to compress them again: only of a new one that is compressed.
     pub recipe: Option<Recipe>,
     /// Number of the old one that it is like: only of a new one.
-    pub twin: Option<usize>,
+    pub counterpart: Option<usize>,
 }
 
 /// Says why a member that changed is compared as it is.
@@ -173,7 +173,7 @@ pub(super) fn changed(old: &Bytes, new: &Bytes, work: &Work) -> Result<Changed, 
             member,
             bytes: Bytes::default(),
             recipe,
-            twin: None,
+            counterpart: None,
         });
     }
     collected.finish(new, &mut changed.new)?;
@@ -223,7 +223,7 @@ fn add_old(
             member,
             bytes: Bytes::default(),
             recipe: None,
-            twin: None,
+            counterpart: None,
         });
     }
     collected.finish(old, &mut found)?;
@@ -233,7 +233,7 @@ fn add_old(
         .map(|(n, old)| (&old.member.name[..], n))
         .collect();
     for new in &mut changed.new {
-        new.twin = names.get(&new.member.name[..]).copied();
+        new.counterpart = names.get(&new.member.name[..]).copied();
     }
     changed.old = found;
     Ok(())

@@ -116,8 +116,8 @@ impl View {
             let stored = &new_member.member.stored;
             self.add_part(&new.slice(end..stored.start), &mut next, None)?;
             end = stored.end;
-            if let Some(twin) = new_member.twin {
-                next = 2 * twin + 1;
+            if let Some(counterpart) = new_member.counterpart {
+                next = 2 * counterpart + 1;
             }
             self.add_part(&new_member.bytes, &mut next, Some(&new_member))?;
         }
@@ -137,7 +137,7 @@ impl View {
         let piece = (*next).min(self.pieces.len() - 1);
         let old = self.old.slice(self.pieces[piece].clone());
         let prediction = match member {
-            Some(member) if member.twin.is_some() => prediction(&old, bytes)?,
+            Some(member) if member.counterpart.is_some() => prediction(&old, bytes)?,
             _ => Prediction::Nothing,
         };
         let part = Part {
