@@ -585,6 +585,15 @@ fn programs_for_windows_are_signed_by_the_command_of_the_settings() {
     let added = answer(command.env("NOTSOTUF_PASSPHRASE", "secret"));
     let signed: Vec<&str> = programs.iter().map(|path| text(path)).collect();
     assert_eq!(added["signed"], json!(signed));
+    // A bundle by another name, and a link in it.
+    sandbox.bundler(&["remove-latest"]);
+    write_windows_program(&programs[0]);
+    let link = place.join("link");
+    std::os::unix::fs::symlink(&next, &link).unwrap();
+    std::os::unix::fs::symlink("app.exe", next.join("same.exe")).unwrap();
+    let added = sandbox.add("1.1", &link, &[]);
+    assert_eq!(added["signed"], json!([text(&link.join("app.exe"))]));
+    fs::remove_file(next.join("same.exe")).unwrap();
     for program in &programs {
         assert_eq!(fs::read(program).unwrap()[284], 8);
     }

@@ -1,5 +1,6 @@
 //! Has programs for Windows signed (Authenticode) by the project's own command.
 
+use super::archive::{self, PackError};
 use super::pe;
 use crate::child;
 use notsotuf_stub::fs::{self, FsError};
@@ -18,6 +19,9 @@ pub(crate) enum SigningError {
     /// A file system call failed.
     #[error(transparent)]
     Fs(#[from] FsError),
+    /// The bundle cannot be listed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// The command could not be started.
     #[error("sign_command: cannot start {program:?}: {source}")]
     Start {
@@ -97,41 +101,21 @@ impl CodeSigning<'_> {
         Ok(true)
     }
 
-    /// Signs the programs (`.exe`) of a bundle that have no signature, in their
-    /// place. Returns which ones.
+    /// Signs the programs (`.exe`) that [`archive::pack`] would pack of a bundle and
+    /// that have no signature, in their place. Returns which ones.
     ///
     /// # Errors
     /// [`SigningError`].
     pub(crate) fn sign_bundle(self, bundle: &Path) -> Result<Vec<PathBuf>, SigningError> {
         let mut signed = Vec::new();
-        for path in programs(bundle)? {
-            if self.sign(&path)? {
-                signed.push(path);
+        for item in archive::collect(bundle)? {
+            let is_program = item.kind.is_file() && pe::ends_with_exe(&item.name);
+            if is_program && self.sign(&item.path)? {
+                signed.push(item.path);
             }
         }
         Ok(signed)
     }
-}
-
-/// Lists the files of a bundle whose names are those of programs, in a fixed
-/// order; links are not followed.
-fn programs(bundle: &Path) -> Result<Vec<PathBuf>, FsError> {
-    let mut found = Vec::new();
-    let mut folders = vec![bundle.to_path_buf()];
-    while let Some(path) = folders.pop() {
-        match fs::inspect(&path)? {
-            Some(inspected) if inspected.is_dir() => folders.extend(fs::list(&path)?),
-            Some(inspected) if inspected.is_file() => {
-                let extension = path.extension();
-                if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("exe")) {
-                    found.push(path);
-                }
-            }
-            _ => {}
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// Returns whether a file is a program for Windows without a signature.

@@ -1,6 +1,11 @@
 //! Reads what is needed of the headers of programs for Windows
 //! (<https://learn.microsoft.com/windows/win32/debug/pe-format>).
 
+/// Returns whether Windows takes a file of this name for a program.
+pub(crate) fn ends_with_exe(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".exe")
+}
+
 /// Returns whether a program has a signature (Authenticode): the fifth entry of the data
 /// directories is not empty.
 pub(crate) fn is_signed(program: &[u8]) -> bool {

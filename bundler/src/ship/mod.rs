@@ -18,6 +18,7 @@ use stub_settings::merge_project_settings;
 
 use crate::metadata::Published;
 use crate::pack::Unpacked;
+use crate::pack::pe::ends_with_exe;
 use crate::project::Project;
 use crate::release::PendingTargets;
 use crate::temporary;
@@ -88,7 +89,7 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
     let name = stub_name(options, &executable)?;
     let stub = layout.root().join(name);
     fs::copy_with_mode(options.stub, &stub, 0o755)?;
-    if name.to_ascii_lowercase().ends_with(".exe") {
+    if ends_with_exe(name) {
         let app = fs::join(&layout.app(), &executable);
         take_face(&app, &stub)?;
         if let Some(signing) = project.code_signing() {

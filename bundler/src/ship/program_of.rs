@@ -1,6 +1,7 @@
 //! Tells which program of a bundle is the one to start.
 
 use super::error::ShipError;
+use crate::pack::pe::ends_with_exe;
 use notsotuf_stub::bundle::{EntryKind, Manifest};
 
 /// The program to start: the one that was named, else the only executable
@@ -20,7 +21,7 @@ pub(super) fn program_of(manifest: &Manifest, named: Option<&str>) -> Result<Str
         .filter(|(path, entry)| {
             let file = matches!(entry.kind, EntryKind::File { .. });
             let runs = if windows {
-                path.to_ascii_lowercase().ends_with(".exe")
+                ends_with_exe(path)
             } else {
                 entry.mode & 0o100 != 0 && !path.contains(".so")
             };

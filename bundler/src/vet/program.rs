@@ -4,6 +4,7 @@
 use super::finding::Finding;
 use super::look::{Found, Look, ProgramKind};
 use crate::pack::archive::mode;
+use crate::pack::pe::ends_with_exe;
 use flate2::read::MultiGzDecoder;
 use notsotuf_stub::bundle::{self, Entry, Manifest, Rules};
 use notsotuf_stub::fs::{self, FsError};
@@ -88,10 +89,6 @@ fn programs_of<'a>(files: impl Iterator<Item = (&'a str, ProgramKind)> + Clone) 
         .filter(wanted)
         .map(|(name, _)| name.to_owned())
         .collect()
-}
-
-fn ends_with_exe(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with(".exe")
 }
 
 /// Whether the bundle is for Windows: it has such a program at the top.
