@@ -85,10 +85,11 @@ fn in_disguise(
         Some(signing) => signing.sign(&copy).map_err(ShipError::from)?,
         None => false,
     };
-    Ok(match taken {
-        Some(true) => (Some(work), copy),
-        _ if signed => (Some(work), copy),
-        // It has that face already, or there is nobody whom it could resemble.
-        Some(false) | None => (None, stub),
+    // Else it has that face already, or there is nobody whom it could resemble.
+    let changed = signed || taken == Some(true);
+    Ok(if changed {
+        (Some(work), copy)
+    } else {
+        (None, stub)
     })
 }

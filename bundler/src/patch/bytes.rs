@@ -48,7 +48,8 @@ pub(crate) struct Bytes {
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
         let mut all = Bytes::default();
-        all.push(Store::Memory(Arc::new(bytes)), 0, None);
+        let length = bytes.len();
+        all.push(Store::Memory(Arc::new(bytes)), 0, length);
         all
     }
 }
@@ -71,17 +72,11 @@ impl Bytes {
         let path = path.to_owned();
         let mut all = Bytes::default();
         let store = Store::File(Arc::new(OpenFile { path, file }));
-        all.push(store, 0, Some(length as usize));
+        all.push(store, 0, length as usize);
         Ok(all)
     }
 
-    /// Appends a stretch; without a length, all that is in memory.
-    fn push(&mut self, store: Store, at: usize, length: Option<usize>) {
-        let length = match (&store, length) {
-            (_, Some(length)) => length,
-            (Store::Memory(bytes), None) => bytes.len() - at,
-            (Store::File(_), None) => 0,
-        };
+    fn push(&mut self, store: Store, at: usize, length: usize) {
         if length > 0 {
             self.stretches.push(Stretch {
                 start: self.length,
@@ -120,7 +115,7 @@ impl Bytes {
         let mut part = Bytes::default();
         for (stretch, here) in self.stretches(&range) {
             let at = stretch.at + (here.start - stretch.start);
-            part.push(stretch.store.clone(), at, Some(here.len()));
+            part.push(stretch.store.clone(), at, here.len());
         }
         part
     }
@@ -129,7 +124,7 @@ impl Bytes {
     pub(crate) fn append(&mut self, other: &Bytes) {
         for stretch in &other.stretches {
             let store = stretch.store.clone();
-            self.push(store, stretch.at, Some(stretch.length));
+            self.push(store, stretch.at, stretch.length);
         }
     }
 
@@ -367,7 +362,7 @@ impl<'a> Spool<'a> {
                 Store::File(_) => {
                     self.flush()?;
                     let store = stretch.store.clone();
-                    self.written.push(store, stretch.at, Some(stretch.length));
+                    self.written.push(store, stretch.at, stretch.length);
                 }
             }
         }
@@ -378,7 +373,7 @@ impl<'a> Spool<'a> {
         if !self.tail.is_empty() {
             let at = self.scratch.write(&self.tail)?;
             let store = Store::File(self.scratch.file.clone());
-            self.written.push(store, at, Some(self.tail.len()));
+            self.written.push(store, at, self.tail.len());
             self.tail.clear();
         }
         Ok(())

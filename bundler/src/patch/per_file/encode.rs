@@ -457,3 +457,25 @@ impl Write for Counter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_matches_than_the_format_has_the_longest_stay() {
+        // No two are in a line.
+        let count = MAX_COVERS as usize + 1000;
+        let matches = (0..count).map(|n| Match {
+            old: 2000 * (count - n),
+            new: 1000 * n,
+            length: if n % 3 == 0 { 900 } else { 1 },
+        });
+        let merged = merge(matches.clone().collect());
+        let long: Vec<Match> = matches.clone().filter(|m| m.length > 1).collect();
+        assert_eq!(merged, long);
+        // As many as it may have stay as they are.
+        let fits: Vec<Match> = matches.take(MAX_COVERS as usize - 1).collect();
+        assert_eq!(merge(fits.clone()), fits);
+    }
+}

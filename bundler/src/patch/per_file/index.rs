@@ -31,8 +31,8 @@ const RIGHT: usize = 27;
 /// Searches after which the clock is looked at.
 const LOOK_AT_CLOCK: u32 = 1 << 12;
 
-/// Counts what searching so many old bytes takes in memory: themselves, four
-/// bytes for each, and the new pieces.
+/// Counts what searching so many old bytes takes in memory: themselves, and four
+/// bytes for each. The new pieces are no more than a few at once.
 pub(super) fn index_memory(size: usize) -> u64 {
     5 * size as u64
 }

@@ -76,14 +76,8 @@ fn patch(old: &[u8], new: &[u8], format: Format) -> Vec<u8> {
 fn explained(old: &[u8], new: &[u8]) -> Vec<(String, String)> {
     let (folder, [from, to]) = one_file(old, new);
     let places = ["old", "new"].map(|name| folder.path().join(name));
-    let from = Tree {
-        folder: &places[0],
-        manifest: &from,
-    };
-    let to = Tree {
-        folder: &places[1],
-        manifest: &to,
-    };
+    let [from, to] = [(&places[0], &from), (&places[1], &to)]
+        .map(|(folder, manifest)| Tree { folder, manifest });
     let (_, parts) = explain(
         from,
         to,
@@ -194,14 +188,8 @@ fn what_no_known_program_compressed_stays_as_it_is() {
 fn told(old: &[u8], new: &[u8], format: Format) -> (Noticed, bool, Vec<(String, String)>) {
     let (folder, [from, to]) = one_file(old, new);
     let places = ["old", "new", "patch"].map(|name| folder.path().join(name));
-    let from = Tree {
-        folder: &places[0],
-        manifest: &from,
-    };
-    let to = Tree {
-        folder: &places[1],
-        manifest: &to,
-    };
+    let [from, to] = [(&places[0], &from), (&places[1], &to)]
+        .map(|(folder, manifest)| Tree { folder, manifest });
     let made = diff(from, to, &places[2], format, Budget::UNLIMITED, bars);
     let (summary, noticed) = made.unwrap();
     let (_, parts) = explain(from, to, format, Budget::UNLIMITED, folder.path(), bars).unwrap();
