@@ -3,7 +3,8 @@
 //! produces.
 //!
 //! Modules by floor, upper may use lower: [`startup`], [`probation_run`],
-//! [`nested_stub`] – [`updater_cli`] – [`update`] – [`logging`], [`progress`] –
+//! [`nested_stub`] – [`updater_cli`] – [`update`] – [`configuration`], [`logging`],
+//! [`progress`] –
 //! [`launch`], [`install`] – [`policy`] (pure) – [`repository`] – [`settings`] –
 //! [`catalog`] (pure) – [`bundle`], [`http`], [`tuf`] (pure) – [`fs`] and the
 //! rest.
@@ -15,6 +16,7 @@
 pub mod bundle;
 pub mod catalog;
 pub mod clock;
+pub mod configuration;
 pub mod failure;
 pub mod format_bytes;
 pub mod fs;

@@ -8,8 +8,14 @@ use crate::tuf::path_pattern::path_matches;
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub mod layers;
+pub mod table;
+mod urls;
+
+pub use urls::RepositoryUrls;
 
 /// Holds the name of the settings file in the install dir.
 pub const FILE: &str = "notsotuf.toml";
@@ -30,6 +36,16 @@ pub enum Mode {
     /// Look for nothing. What the application or the user has staged is
     /// installed.
     Off,
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Mode::BeforeLaunch => "before-launch",
+            Mode::Background => "background",
+            Mode::Off => "off",
+        })
+    }
 }
 
 /// Holds what `notsotuf.toml` says. Keys that this version does not know are
@@ -117,6 +133,15 @@ pub struct Settings {
     /// The least of what gets into the log.
     #[serde(default)]
     pub log_level: LogLevel,
+    /// Where else the repository may be, once neither the primary one nor a
+    /// mirror serves it: the URLs of the other layers
+    /// ([`layers::Layers`]). Not in a file.
+    #[serde(skip)]
+    pub other_urls: Vec<RepositoryUrls>,
+    /// The file with which an administrator has switched updates off. Not in a
+    /// file itself.
+    #[serde(skip)]
+    pub switched_off_by: Option<PathBuf>,
 }
 
 /// Says how much gets into the log.
@@ -236,20 +261,15 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Reads the settings from the install dir.
+    /// Reads the settings file in the install dir, and nothing but that:
+    /// [`crate::configuration`] reads all that counts.
     ///
     /// # Errors
     /// [`SettingsError`], naming the file.
     pub fn load(install_dir: &Path) -> Result<Self, SettingsError> {
         let path = install_dir.join(FILE);
-        let bytes = fs::read_optional(&path, MAX_SIZE)?
-            .ok_or_else(|| SettingsError::Missing(path.clone()))?;
-        let form = |reason| SettingsError::Form {
-            path: path.clone(),
-            reason,
-        };
-        let text = String::from_utf8(bytes).map_err(|_| form("it is not UTF-8".into()))?;
-        Self::parse(&text).map_err(form)
+        let text = read_text(&path)?.ok_or_else(|| SettingsError::Missing(path.clone()))?;
+        Self::parse(&text).map_err(|reason| SettingsError::Form { path, reason })
     }
 
     /// Reads the text of a settings file.
@@ -257,11 +277,24 @@ impl Settings {
     /// # Errors
     /// What is wrong, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
-        // An editor on Windows may put a byte order mark first.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = without_mark(text);
         let settings: Settings = toml::from_str(text).map_err(|e| in_words(text, &e))?;
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Returns where the repository is, in the order in which that is tried.
+    pub fn all_urls(&self) -> Vec<RepositoryUrls> {
+        let first = RepositoryUrls {
+            metadata_url: self.metadata_url.clone(),
+            targets_url: self.targets_url.clone(),
+        };
+        let mirrors = self
+            .mirrors
+            .iter()
+            .map(|url| RepositoryUrls::of_mirror(url));
+        let all = std::iter::once(first).chain(mirrors);
+        all.chain(self.other_urls.iter().cloned()).collect()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -349,20 +382,45 @@ impl Settings {
     }
 }
 
+/// Reads the text of a settings file; `None` if there is none.
+///
+/// # Errors
+/// [`SettingsError`], naming the file.
+pub(crate) fn read_text(path: &Path) -> Result<Option<String>, SettingsError> {
+    let Some(bytes) = fs::read_optional(path, MAX_SIZE)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(bytes).map_err(|_| SettingsError::Form {
+        path: path.into(),
+        reason: "it is not UTF-8".into(),
+    })?;
+    Ok(Some(text))
+}
+
+/// Returns the text without the byte order mark that an editor on Windows may
+/// put first.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// What is wrong with the text, and where. Not the line itself, as the library
 /// would: a password may stand in it.
 fn in_words(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message();
-    let message = match message.split_once(", expected ") {
-        Some((wrong, expected)) if wrong.starts_with("invalid ") => {
-            format!("{expected} is expected here")
-        }
-        _ => message.to_owned(),
-    };
+    let message = without_value(error.message());
     let before = error.span().and_then(|span| text.get(..span.start));
     match before {
         Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
         None => message,
+    }
+}
+
+/// The message without the value that it is about.
+fn without_value(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((wrong, expected)) if wrong.starts_with("invalid ") => {
+            format!("{expected} is expected here")
+        }
+        _ => message.to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs the stub from start to exit code.
 
 use crate::clock::now;
+use crate::configuration::Configuration;
 use crate::failure::FailureKind;
 use crate::install::{self, Layout, Lock, Record};
 use crate::launch::start::{COMMIT_PATIENCE, launch_lock, not_started, start, variables};
@@ -43,8 +44,9 @@ pub fn main() -> ExitCode {
         let arguments = std::env::args_os().skip(2);
         return updater_cli::main(&layout, &arguments.collect::<Vec<_>>());
     }
-    match Settings::load(layout.root()) {
-        Ok(settings) => {
+    match Configuration::load(&layout) {
+        Ok(configuration) => {
+            let settings = &configuration.settings;
             let log = logging::start(
                 &layout,
                 &settings.name,
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
                 settings.log_level,
             );
             log::info!("{} started", settings.name);
+            let settings = configuration.logged();
             if install::translocated(layout.root()) {
                 log::warn!(
                     "macOS runs this application from a read-only copy (App Translocation), where it cannot be updated; move it to the folder Applications with the Finder"
@@ -92,9 +95,43 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
         return code;
     }
     let tried = probation_run::begin(layout, settings);
+    if tried.is_none() {
+        look_for_updates(layout, settings);
+    }
+    finish_interrupted(layout);
+    if install::owns_state(layout)
+        && let Err(e) = self_update::drop_old(layout)
+    {
+        log::warn!("{e}");
+    }
+    if cfg!(windows) && install::owns_state(layout) {
+        install::empty_trash(layout);
+    }
+    // A new version may have brought others.
+    let settings = &Configuration::load(layout).map_or_else(|_| settings.clone(), |c| c.settings);
+    launch::note_app_id(settings.app_user_model_id.as_deref());
+    if nested_stub::is(layout, settings) {
+        return nested_stub::start(layout, settings);
+    }
+    if let Some(trial) = tried.or_else(|| probation_run::begin(layout, settings)) {
+        return trial.run();
+    }
+    if settings.mode == Mode::Background {
+        if !launch::can_detach() {
+            return start_before_update(layout, settings);
+        }
+        behind::start(layout);
+    }
+    start(layout, &settings.executable)
+}
+
+/// Does what the mode says is to be done before the application starts.
+fn look_for_updates(layout: &Layout, settings: &Settings) {
+    if let Some(by) = &settings.switched_off_by {
+        log::info!("updates are switched off by {by:?}");
+        return;
+    }
     match settings.mode {
-        // What is on probation is tried first.
-        _ if tried.is_some() => {}
         Mode::BeforeLaunch if settings.elevate && !fs::is_writable(layout.root()) => {
             update(layout, settings, elevated::update);
         }
@@ -119,28 +156,6 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
         }
         Mode::Background | Mode::Off => {}
     }
-    finish_interrupted(layout);
-    if install::owns_state(layout)
-        && let Err(e) = self_update::drop_old(layout)
-    {
-        log::warn!("{e}");
-    }
-    if cfg!(windows) && install::owns_state(layout) {
-        install::empty_trash(layout);
-    }
-    if nested_stub::is(layout, settings) {
-        return nested_stub::start(layout, settings);
-    }
-    if let Some(trial) = tried.or_else(|| probation_run::begin(layout, settings)) {
-        return trial.run();
-    }
-    if settings.mode == Mode::Background {
-        if !launch::can_detach() {
-            return start_before_update(layout, settings);
-        }
-        behind::start(layout);
-    }
-    start(layout, &settings.executable)
 }
 
 fn own_name() -> Option<String> {

@@ -10,7 +10,7 @@ use crate::keys::{self, KeyError, Keyring, Passphrases};
 use crate::metadata::{self, PIN, Published, Trust};
 use crate::project::{self, Project, ROLES, address};
 use crate::release::PendingTargets;
-use crate::ship::{self, MAX_STUB};
+use crate::ship::MAX_STUB;
 use crate::verify::{self, RepositorySource, There, VerifyError};
 use clap::Args;
 use notsotuf_stub::clock::now;
@@ -98,10 +98,10 @@ pub(super) fn run(args: &Doctor, context: &Context) -> Result<(), Error> {
 
 /// Whether what the settings have for new installs would work there.
 fn new_installs(project: &Project, found: &mut Findings) {
-    match ship::check_settings(&project.settings.client.settings) {
-        Ok(()) => found.good("the settings for new installs are known"),
+    match project::client_settings::of_release(&project.settings.client) {
+        Ok(_) => found.good("the settings for installs are known"),
         Err(reason) => found.bad(
-            format!("`settings` under [client]: {reason}"),
+            format!("[client]: {reason}"),
             format!(
                 "correct it in {}; docs/reference/settings.md lists them all",
                 project::FILE

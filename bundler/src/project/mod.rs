@@ -2,6 +2,7 @@
 //! are.
 
 pub(crate) mod address;
+pub(crate) mod client_settings;
 mod error;
 mod find;
 pub(crate) mod lock;

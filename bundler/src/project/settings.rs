@@ -110,7 +110,7 @@ pub(crate) struct PyUpdaterName {
     pub platform: String,
 }
 
-/// Holds what `ship` writes into the stub's settings.
+/// Holds what `ship` writes into the stub's settings, and what releases bring.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Client {
@@ -121,10 +121,10 @@ pub(crate) struct Client {
     pub title: Option<String>,
     /// The channel of new installs.
     #[serde(default)]
-    pub channel: Channel,
+    pub channel: Option<Channel>,
     /// When the stub looks for updates.
     #[serde(default)]
-    pub mode: Mode,
+    pub mode: Option<Mode>,
     /// Other settings of the stub.
     #[serde(default)]
     pub settings: toml::Table,

@@ -178,7 +178,8 @@ patch_format = \"{format}\"
 # key = \"keystore/hsm.pub\"
 # command = [\"./sign-with-hsm\"]
 {signers}
-# What `notsotuf ship` writes into the settings of new installs.
+# What `notsotuf ship` writes into the settings of new installs. It also travels
+# with each release that is added, to the installs that are there already.
 [client]
 # Where the repository folder is published.
 {url}

@@ -11,7 +11,7 @@ use crate::metadata::{Published, limits};
 use crate::pack::{SigningError, Unpacked, archive};
 use crate::patch::per_file::Budget;
 use crate::progress::Progress;
-use crate::project::Project;
+use crate::project::{Project, client_settings};
 use crate::temporary;
 use crate::vet::{self, Candidate, Vetting};
 use notsotuf_stub::bundle::Manifest;
@@ -40,6 +40,8 @@ pub(crate) fn add(
     let (app, version) = (addition.app, &addition.version);
     let force = matches!(addition.vetting, Vetting::Forced { .. });
     version_check::check(&pending, project, app, version, force)?;
+    let settings = client_settings::of_release(&project.settings.client)
+        .map_err(ReleaseError::ClientSettings)?;
     let bases = Bases::new(project, &pending, published, addition);
     let candidate = Candidate {
         app,
@@ -56,7 +58,7 @@ pub(crate) fn add(
     })?;
     let new = Unpacked::open(&archive_file, &work.path().join("new"), progress)
         .map_err(ReleaseError::NewArchive)?;
-    let custom = archive_custom(&pending, addition, &new.manifest);
+    let custom = archive_custom(&pending, addition, settings, &new.manifest);
     let (archive_entry, archive_size) = entry(&archive_file, addition.meta.clone().into(), custom)?;
     let archive_path = project.target(app, version, TargetKind::Archive);
     let making = Making {
@@ -73,10 +75,8 @@ pub(crate) fn add(
     let direct = direct_patches::make(&bases, &making, &patches)?;
     warnings.extend(patches.warnings.into_iter().chain(direct.warnings));
     let archive = [(archive_file, archive_path.clone(), archive_entry)].into_iter();
-    list(
-        &mut pending,
-        archive.chain(patches.files).chain(direct.files),
-    )?;
+    let files = archive.chain(patches.files).chain(direct.files);
+    list(&mut pending, files)?;
     pending.save()?;
     settle(project, &mut pending, app)?;
     warnings.extend(limits::warning(&pending.entries));
@@ -112,6 +112,7 @@ fn list(
 fn archive_custom(
     pending: &PendingTargets,
     addition: &NewRelease,
+    settings: Option<String>,
     new: &Manifest,
 ) -> ArchiveCustom {
     let releases = pending.releases(addition.app).into_iter();
@@ -124,6 +125,7 @@ fn archive_custom(
         stub: addition.stub.clone(),
         rollout: rollout::rollout_entry(None, addition.rollout),
         notes: addition.notes.clone(),
+        settings,
         size: Some(new.totals().1),
         // Later than all others, so that the last one is known.
         added: Some(now().max(last.map_or(0, |last| last + 1))),

@@ -5,6 +5,7 @@ use crate::pack::SigningError;
 use crate::pack::archive::PackError;
 use crate::patch::bsdiff4::BsdiffError;
 use crate::patch::per_file::DiffError;
+use crate::project::FILE;
 use crate::vet::VetError;
 use notsotuf_stub::bundle::patch::PatchError;
 use notsotuf_stub::bundle::unpack::ArchiveError;
@@ -24,6 +25,12 @@ pub(crate) enum ReleaseError {
     /// The bundle cannot be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// The settings that the release would bring.
+    #[error(
+        "clients would not accept what is under [client] in {FILE}: {0}; \
+         docs/reference/settings.md lists the settings"
+    )]
+    ClientSettings(String),
     /// A program is not signed.
     #[error(transparent)]
     Signing(#[from] SigningError),

@@ -13,8 +13,7 @@ pub(crate) use face::take_face;
 pub(crate) use newest_program::with_newest_program;
 pub(crate) use options::ShipOptions;
 use program_of::program_of;
-pub(crate) use stub_settings::check_settings;
-use stub_settings::merge_project_settings;
+use stub_settings::{mark_as_shipped, merge_project_settings};
 
 use crate::metadata::Published;
 use crate::pack::Unpacked;
@@ -81,6 +80,7 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
         .ok_or(ShipError::NoUrl)?;
     let text = stub_settings::stub_settings(project, options, url, &executable);
     let text = merge_project_settings(&text, &project.settings.client.settings)
+        .and_then(|text| mark_as_shipped(&text, &version))
         .map_err(ShipError::Settings)?;
     fs::write_atomically(&layout.root().join(settings::FILE), text.as_bytes())?;
     fs::write_atomically(&layout.shipped_root(), &published.root.to_bytes())?;

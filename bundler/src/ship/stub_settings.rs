@@ -2,9 +2,10 @@
 //! adds.
 
 use super::options::ShipOptions;
-use crate::project::{Project, toml_string};
-use notsotuf_stub::settings;
-use toml_edit::{DocumentMut, Item};
+use crate::project::{Project, client_settings, toml_string};
+use notsotuf_stub::settings::table;
+use pep440_rs::Version;
+use toml_edit::{DocumentMut, InlineTable, Item};
 
 pub(super) fn stub_settings(
     project: &Project,
@@ -14,14 +15,11 @@ pub(super) fn stub_settings(
 ) -> String {
     let url = url.trim_end_matches('/');
     let client = &project.settings.client;
-    let mode = match client.mode {
-        settings::Mode::BeforeLaunch => "before-launch",
-        settings::Mode::Background => "background",
-        settings::Mode::Off => "off",
-    };
     format!(
         "\
-# Settings of the updater that starts this application.
+# Settings of the updater that starts this application. Later releases may bring
+# others, and those count as long as nothing is changed here. What is to stay
+# whatever comes belongs into notsotuf.local.toml beside this file.
 
 # The application's name in the repository, and where that is.
 name = {name}
@@ -83,37 +81,17 @@ window = true
         metadata = toml_string(&format!("{url}/metadata")),
         targets = toml_string(&format!("{url}/targets")),
         executable = toml_string(executable),
-        channel = client.channel,
+        channel = client.channel.unwrap_or_default(),
+        mode = client.mode.unwrap_or_default(),
     )
-}
-
-/// Returns `; did you mean …?`, if one of the words is nearly this one.
-pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let close = known
-        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
-        .min()
-        .filter(|(distance, _)| *distance <= 2);
-    close.map_or_else(String::new, |(_, word)| format!("; did you mean {word:?}?"))
-}
-
-/// Checks the settings of the stub that a project has for new installs.
-///
-/// # Errors
-/// What is wrong with them.
-pub(crate) fn check_settings(own: &toml::Table) -> Result<(), String> {
-    let least = "name = 'a'\nmetadata_url = 'https://a'\ntargets_url = 'https://a'\n\
-                 executable = 'a'\n";
-    merge_project_settings(least, own).map(drop)
 }
 
 /// Puts the settings of the project in the places of the stub's, or after them.
 pub(super) fn merge_project_settings(text: &str, own: &toml::Table) -> Result<String, String> {
+    client_settings::check(own)?;
     let own = toml_edit::ser::to_document(own).map_err(|e| e.to_string())?;
     let mut document: DocumentMut = text.parse().expect("it is TOML");
     for (key, item) in own.iter() {
-        if ["name", "metadata_url", "targets_url", "executable"].contains(&key) {
-            return Err(format!("{key} is not for the project to set"));
-        }
         match (document.get_mut(key), item) {
             // So that the comment before it stays.
             (Some(Item::Value(there)), Item::Value(value)) => {
@@ -125,23 +103,34 @@ pub(super) fn merge_project_settings(text: &str, own: &toml::Table) -> Result<St
         }
     }
     let text = document.to_string();
-    let settings = settings::Settings::parse(&text)?;
-    let known = serde_json::to_value(settings).map_err(|e| e.to_string())?;
-    match own.iter().find(|(key, _)| known.get(key).is_none()) {
-        Some((key, _)) => {
-            let known = known.as_object().into_iter().flat_map(|known| known.keys());
-            Err(format!(
-                "there is no setting {key:?}{}",
-                nearest(key, known)
-            ))
-        }
-        None => Ok(text),
+    table::to_settings(table::parse(&text)?)?;
+    Ok(text)
+}
+
+/// Notes in the settings which release is shipped with them, and what they are,
+/// so that a change made by somebody can be told from them.
+///
+/// # Errors
+/// If the text is not TOML.
+pub(super) fn mark_as_shipped(text: &str, version: &Version) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|e| format!("{e}"))?;
+    let mut shipped = InlineTable::new();
+    for (key, value) in table::mark(&table::parse(text)?, &version.to_string()) {
+        shipped.insert(&key, value.as_str().unwrap_or_default().into());
     }
+    document[table::SHIPPED] = toml_edit::value(shipped);
+    if let Some(mut key) = document.key_mut(table::SHIPPED) {
+        key.leaf_decor_mut()
+            .set_prefix("\n# By this the updater sees whether something was changed here.\n");
+    }
+    Ok(document.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use notsotuf_stub::settings::Settings;
+    use notsotuf_stub::settings::table::SinceShipped;
 
     #[test]
     fn the_project_has_settings_of_its_own() {
@@ -158,7 +147,7 @@ mod tests {
             done.contains("\n# Seconds.\nprobation = 0.5 # really\n"),
             "{done}"
         );
-        let settings = settings::Settings::parse(&done).unwrap();
+        let settings = Settings::parse(&done).unwrap();
         assert_eq!((settings.probation, settings.window), (0.5, false));
         assert_eq!(settings.preserve, ["a", "b"]);
         assert_eq!(settings.texts["left"], "noch {time}");
@@ -171,5 +160,30 @@ mod tests {
             assert!(own(bad).unwrap_err().contains(told), "{bad}");
         }
         assert_eq!(own("").unwrap(), text);
+    }
+
+    #[test]
+    fn a_change_of_shipped_settings_shows() {
+        let version: Version = "1.0rc1".parse().unwrap();
+        let text = "name = 'a'\nprobation = 1.0\n[texts]\nleft = 'x'\n";
+        let marked = mark_as_shipped(text, &version).unwrap();
+        let parsed = |text: &str| table::parse(text).unwrap();
+        let harmless = marked.replace("probation = 1.0", "# Seconds.\nprobation=1.00");
+        for same in [&marked, &harmless] {
+            let unchanged = SinceShipped::Unchanged("1.0rc1");
+            assert_eq!(table::since_shipped(&parsed(same)), unchanged, "{same}");
+        }
+        for change in [
+            marked.replace("probation = 1.0", "probation = 2.0"),
+            marked.replace("'x'", "'y'"),
+            format!("quiet = true\n{marked}"),
+        ] {
+            let changed = SinceShipped::Changed { urls: false };
+            assert_eq!(table::since_shipped(&parsed(&change)), changed, "{change}");
+        }
+        let moved = format!("mirrors = []\n{marked}");
+        let changed = SinceShipped::Changed { urls: true };
+        assert_eq!(table::since_shipped(&parsed(&moved)), changed);
+        assert_eq!(table::since_shipped(&parsed(text)), SinceShipped::Unknown);
     }
 }

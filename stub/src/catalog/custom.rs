@@ -35,6 +35,8 @@ pub struct ArchiveCustom {
     pub rollout: Option<Rollout>,
     /// What is new in it, in Markdown.
     pub notes: Option<String>,
+    /// The settings of the stub that it brings, in TOML.
+    pub settings: Option<String>,
     /// Versions that were published once and must not be used any more.
     pub withdrawn: Vec<Version>,
     /// Versions that were published once and are not offered any more; their
@@ -168,6 +170,7 @@ impl From<Map<String, Value>> for ArchiveCustom {
             stub: take(map, "stub", version),
             rollout: take(map, "rollout", rollout),
             notes: take(map, "notes", text),
+            settings: take(map, "settings", text),
             withdrawn: take(map, "withdrawn", versions).unwrap_or_default(),
             retired: take(map, "retired", versions).unwrap_or_default(),
             size: take(map, "size", Value::as_u64),
@@ -193,6 +196,7 @@ impl From<ArchiveCustom> for Map<String, Value> {
             ("stub", custom.stub.map(|stub| stub.to_string().into())),
             ("rollout", rollout),
             ("notes", custom.notes.map(Value::from)),
+            ("settings", custom.settings.map(Value::from)),
             ("withdrawn", list(custom.withdrawn)),
             ("retired", list(custom.retired)),
             ("size", custom.size.map(Value::from)),
@@ -297,7 +301,7 @@ mod tests {
         let before = json!({
             "required": true, "tree": tree, "stub": "1.0", "notes": "*New*",
             "rollout": { "percent": 5, "salt": "s" }, "withdrawn": ["1.1", "0.9"],
-            "retired": ["1.2"], "size": 7, "added": 8, "of the future": [{ "x": 1 }],
+            "retired": ["1.2"], "size": 7, "added": 8, "settings": "title = 'A'", "of the future": [{ "x": 1 }],
         });
         let custom = ArchiveCustom::of(&json!({ "user": {}, "tufup": before }));
         assert_eq!(custom.rollout.as_ref().map(|r| r.percent), Some(5));
@@ -306,7 +310,7 @@ mod tests {
         assert_eq!(serde_json::to_value(custom).unwrap(), before);
         let odd = json!({
             "required": false, "tree": "x", "stub": 1, "rollout": "all", "notes": 3, "size": -1,
-            "withdrawn": "1.0", "added": "now",
+            "withdrawn": "1.0", "added": "now", "settings": ["title"],
         });
         let custom: ArchiveCustom = serde_json::from_value(odd.clone()).unwrap();
         assert_eq!(

@@ -33,6 +33,8 @@ pub struct Archive {
     pub rollout: Option<Rollout>,
     /// What is new in it, in Markdown.
     pub notes: Option<String>,
+    /// The settings of the stub that it brings, in TOML.
+    pub settings: Option<String>,
 }
 
 /// Describes a patch on offer.
@@ -109,6 +111,7 @@ impl Catalog {
                         stub: custom.stub,
                         rollout: custom.rollout,
                         notes: custom.notes,
+                        settings: custom.settings,
                     };
                     catalog.withdrawn.extend(custom.withdrawn);
                     catalog.archives.insert(target.version, archive);

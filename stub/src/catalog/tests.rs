@@ -24,6 +24,7 @@ pub(crate) fn catalog(archives: &[(&str, bool)]) -> Catalog {
             stub: None,
             rollout: None,
             notes: None,
+            settings: None,
         };
         catalog.archives.insert(version(text), archive);
     }

@@ -137,6 +137,11 @@ impl Layout {
         self.state().join("notes")
     }
 
+    /// Returns the file with the settings that releases brought, by version.
+    pub fn release_settings(&self) -> PathBuf {
+        self.state().join("release-settings")
+    }
+
     /// Returns the file with a random text of this install's own.
     pub fn client_id(&self) -> PathBuf {
         self.state().join("id")
@@ -197,6 +202,7 @@ impl Layout {
             self.old_stub(),
             self.failed_stub(),
             self.notes(),
+            self.release_settings(),
             self.client_id(),
         ];
         files.extend(self.logs());

@@ -6,6 +6,11 @@ use crate::fs::{self, FsError, attributes};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
+/// The mode bit of a state dir that a killed run has left behind before all was
+/// removed.
+#[cfg(unix)]
+const NOT_YET_EMPTY: u32 = 0o1000;
+
 /// Says why the state dir is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -112,6 +117,26 @@ pub fn owns_state(layout: &Layout) -> bool {
         && matches!(fs::inspect(&path), Ok(Some(found)) if check(layout, &found).is_ok())
 }
 
+/// Returns whether the state dir is there, this user's, and closed to the writes
+/// of others, so that what is in it may be believed. Changes nothing.
+pub fn may_believe_state(layout: &Layout) -> bool {
+    let path = layout.state();
+    !is_left_to_owner(layout)
+        && matches!(fs::inspect(&path), Ok(Some(found))
+            if check(layout, &found).is_ok() && is_closed(&found))
+}
+
+#[cfg(unix)]
+fn is_closed(found: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    found.mode() & (0o022 | NOT_YET_EMPTY) == 0
+}
+
+#[cfg(windows)]
+fn is_closed(_: &Metadata) -> bool {
+    true
+}
+
 #[cfg(unix)]
 fn check(layout: &Layout, found: &Metadata) -> Result<(), StateError> {
     if !found.is_dir() {
@@ -152,8 +177,6 @@ fn is_own(found: &Metadata) -> bool {
 #[cfg(unix)]
 fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
     use std::os::unix::fs::MetadataExt;
-    /// Left behind by a run that was killed before all was removed.
-    const NOT_YET_EMPTY: u32 = 0o1000;
     let (path, mode) = (layout.state(), found.mode());
     if mode & (0o022 | NOT_YET_EMPTY) == 0 {
         if mode & 0o077 != 0 {
@@ -258,7 +281,12 @@ pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
     if fs::inspect(&layout.app())?.is_some() {
         super::swap::remove_bundle(layout, &layout.previous())?;
     }
-    for path in [layout.probation(), layout.notes(), layout.failed_stub()] {
+    for path in [
+        layout.probation(),
+        layout.notes(),
+        layout.release_settings(),
+        layout.failed_stub(),
+    ] {
         fs::remove_file_if_exists(&path)?;
     }
     BlockedVersions::clear(layout)
@@ -286,6 +314,9 @@ pub fn has_quarantine_attribute(path: &Path) -> bool {
         false
     }
 }
+
+#[cfg(windows)]
+pub(crate) use owner::belongs_to_administrators;
 
 #[cfg(windows)]
 mod owner;

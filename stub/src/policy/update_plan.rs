@@ -301,6 +301,7 @@ mod tests {
                 stub: None,
                 rollout: None,
                 notes: None,
+                settings: None,
             };
             catalog.archives.insert(v(n), archive);
             catalog.patches.insert(v(n), patch(n, length));

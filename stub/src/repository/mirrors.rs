@@ -4,7 +4,7 @@ use crate::failure::FailureKind;
 use crate::http::Http;
 use crate::repository::Repository;
 use crate::repository::error::{RepositoryError, Time, keep_worst};
-use crate::repository::urls::RepositoryUrls;
+use crate::settings::RepositoryUrls;
 use crate::tuf::{Limits, Refresh, UnixTime};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

@@ -13,9 +13,9 @@ mod urls;
 
 pub use download_all::Download;
 pub use error::RepositoryError;
-pub use urls::RepositoryUrls;
 
 use crate::http::Http;
+pub use crate::settings::RepositoryUrls;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 

@@ -4,7 +4,8 @@ use crate::http::{Answer, Http, HttpError, Oddity, shown};
 use crate::repository::Repository;
 use crate::repository::download::oddity_of;
 use crate::repository::error::{RepositoryError, Time};
-use crate::repository::urls::{RepositoryUrls, slashed};
+use crate::repository::urls::slashed;
+use crate::settings::RepositoryUrls;
 use crate::tuf::{Refresh, RefreshIo, TargetFile, TufError, UnixTime};
 use crate::{fs, tuf};
 

@@ -1,16 +1,8 @@
-//! Says where the two folders of a repository are.
+//! Handles the URLs of the two folders of a repository.
 
 use crate::http::shown;
 use crate::repository::error::RepositoryError;
-
-/// Says where files of a repository are, with or without a final slash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepositoryUrls {
-    /// The metadata files.
-    pub metadata_url: String,
-    /// The target files.
-    pub targets_url: String,
-}
+use crate::settings::RepositoryUrls;
 
 impl RepositoryUrls {
     /// Returns an error that names the URL, if it did not yet.

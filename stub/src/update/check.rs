@@ -9,7 +9,7 @@ use crate::install::{BlockedVersions, Layout, Record, Release};
 use crate::policy::blocked;
 use crate::policy::blocked::{Circumstances, Skipped};
 use crate::policy::choose_release::{self, ClientState, ReleaseChoice};
-use crate::repository::{Repository, RepositoryError, RepositoryUrls};
+use crate::repository::{Repository, RepositoryError};
 use crate::settings::Settings;
 use crate::tuf::{TargetFile, UnixTime};
 use crate::update::error::UpdateError;
@@ -78,17 +78,6 @@ pub(super) fn repository(
     settings: &Settings,
     metadata: PathBuf,
 ) -> Result<Repository, UpdateError> {
-    let first = RepositoryUrls {
-        metadata_url: settings.metadata_url.clone(),
-        targets_url: settings.targets_url.clone(),
-    };
-    let mirrors = settings.mirrors.iter().map(|mirror| {
-        let mirror = mirror.trim_end_matches('/');
-        RepositoryUrls {
-            metadata_url: format!("{mirror}/metadata"),
-            targets_url: format!("{mirror}/targets"),
-        }
-    });
     let roots = match &settings.ca_file {
         None => None,
         Some(name) => {
@@ -108,7 +97,7 @@ pub(super) fn repository(
     Ok(Repository::new(
         metadata,
         layout.shipped_root(),
-        std::iter::once(first).chain(mirrors).collect(),
+        settings.all_urls(),
         Http::with(options).map_err(RepositoryError::from)?,
     ))
 }

@@ -127,6 +127,9 @@ pub enum UpdateError {
     /// An administrator's rights were needed.
     #[error(transparent)]
     Elevation(#[from] ElevationError),
+    /// An administrator does not want updates.
+    #[error("updates are switched off by {0:?}, a file of this computer's administrators")]
+    SwitchedOff(PathBuf),
     /// Another stub is updating.
     #[error("another instance is updating at this moment")]
     Locked,
@@ -207,6 +210,7 @@ impl UpdateError {
             | UpdateError::StubTooOld { .. }
             | UpdateError::Own { .. }
             | UpdateError::Elevation(_)
+            | UpdateError::SwitchedOff(_)
             | UpdateError::Locked => FailureKind::Local,
             UpdateError::NotOffered(_) => FailureKind::Unavailable,
         }

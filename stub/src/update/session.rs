@@ -2,6 +2,7 @@
 
 use crate::bundle::Rules;
 use crate::catalog::Catalog;
+use crate::configuration::release_settings;
 use crate::install::{BlockedVersions, CommitError, CommitOptions, CommitOutcome, Layout, Lock};
 use crate::policy::blocked;
 use crate::policy::blocked::BlockedWhy;
@@ -78,7 +79,22 @@ impl<'a> Updater<'a> {
     /// # Errors
     /// [`UpdateError`].
     pub fn check(&self) -> Result<UpdateCheck, UpdateError> {
-        check(&self.repository, self.layout, self.settings, self.now)
+        self.settings_allow_updates()?;
+        let checked = check(&self.repository, self.layout, self.settings, self.now)?;
+        let chosen = checked.choice.version();
+        release_settings::keep(self.layout, &checked.catalog, chosen)?;
+        Ok(checked)
+    }
+
+    /// Makes sure that no administrator has switched updates off.
+    ///
+    /// # Errors
+    /// [`UpdateError::SwitchedOff`].
+    pub(super) fn settings_allow_updates(&self) -> Result<(), UpdateError> {
+        match &self.settings.switched_off_by {
+            Some(by) => Err(UpdateError::SwitchedOff(by.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Installs the update that [`Updater::stage`] has just staged.

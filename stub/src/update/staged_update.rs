@@ -27,6 +27,7 @@ impl<'a> Updater<'a> {
     /// # Errors
     /// Only of the file system.
     pub fn install_staged(&self) -> Result<Option<Outcome>, UpdateError> {
+        self.settings_allow_updates()?;
         let staged = match Record::load_release(&self.layout.staged()) {
             Ok(staged) => staged,
             Err(RecordError::Fs(e)) => return Err(e.into()),

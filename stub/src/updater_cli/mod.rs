@@ -8,10 +8,10 @@ mod status;
 mod update;
 mod version;
 
+use crate::configuration::Configuration;
 use crate::failure::FailureKind;
 use crate::install::Layout;
 use crate::logging;
-use crate::settings::Settings;
 use crate::update::behind;
 use command_output::{failure, finish, write, wrong_use};
 use std::ffi::OsString;
@@ -67,20 +67,21 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
     if retry && command != "update" {
         return wrong_use("--retry goes with update");
     }
-    let settings = Settings::load(layout.root());
     if command == "version" {
         return finish(as_json, Ok(version::version(layout)));
     }
-    let settings = match settings {
-        Ok(settings) => settings,
+    let configuration = match Configuration::load(layout) {
+        Ok(configuration) => configuration,
         Err(e) => return failure(as_json, FailureKind::Local, &e.to_string()),
     };
+    let settings = &configuration.settings;
     let log = logging::start(
         layout,
         &settings.name,
         settings.log_size,
         settings.log_level,
     );
+    let settings = configuration.logged();
     // What a user wants now goes before what is done in the background.
     let at_once = ["update", "stage", "rollback", "repair"].contains(&command);
     let _claim = at_once.then(|| behind::claim(layout));

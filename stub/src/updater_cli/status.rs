@@ -85,12 +85,41 @@ pub(super) fn status(
         format!("{}{probation}", describe(current.as_ref())),
     )];
     lines.extend(own.into_iter().flat_map(OwnersView::lines));
+    let off = settings.switched_off_by.as_ref();
+    let mode = match off {
+        Some(by) => format!("switched off by {}", by.display()),
+        None => settings.mode.to_string(),
+    };
     lines.extend([
         ("channel", settings.channel.to_string()),
+        ("updates", mode),
         ("metadata", metadata.clone()),
         ("targets", targets.clone()),
         ("log", log.display().to_string()),
     ]);
+    let text = as_text(lines, own, layout);
+    let json = json!({
+        "updater": stub_version::version().to_string(),
+        "installed": current.as_ref().map(release),
+        "staged": own.and_then(|own| own.staged.as_ref()).map(release),
+        "previous": own.and_then(|own| own.previous.as_ref()).map(release),
+        "probation": own.map(|own| own.on_probation),
+        "failed": own.map(|own| &own.failed),
+        "rolled_back": own.map(|own| &own.rolled_back),
+        "not_installed": own.map(|own| &own.not_installed),
+        "notes": own.map(|own| &own.notes),
+        "channel": settings.channel.to_string(),
+        "mode": settings.mode.to_string(),
+        "switched_off_by": off.map(|by| by.to_string_lossy()),
+        "metadata_url": metadata,
+        "targets_url": targets,
+        "log": log.to_string_lossy(),
+        "readable": own.is_some(),
+    });
+    Ok(CommandOutput { text, json })
+}
+
+fn as_text(lines: Vec<(&str, String)>, own: Option<&OwnersView>, layout: &Layout) -> Lines {
     let mut text = Lines::new();
     for (what, value) in lines {
         text.line(format!("{what:11} {value}"));
@@ -105,23 +134,7 @@ pub(super) fn status(
             ));
         }
     }
-    let json = json!({
-        "updater": stub_version::version().to_string(),
-        "installed": current.as_ref().map(release),
-        "staged": own.and_then(|own| own.staged.as_ref()).map(release),
-        "previous": own.and_then(|own| own.previous.as_ref()).map(release),
-        "probation": own.map(|own| own.on_probation),
-        "failed": own.map(|own| &own.failed),
-        "rolled_back": own.map(|own| &own.rolled_back),
-        "not_installed": own.map(|own| &own.not_installed),
-        "notes": own.map(|own| &own.notes),
-        "channel": settings.channel.to_string(),
-        "metadata_url": metadata,
-        "targets_url": targets,
-        "log": log.to_string_lossy(),
-        "readable": own.is_some(),
-    });
-    Ok(CommandOutput { text, json })
+    text
 }
 
 /// Versions blocked for this reason; what may work at the next start is not

@@ -22,17 +22,17 @@ pub(super) fn is_trusted(folder: &Path, other: &Path) -> io::Result<bool> {
     let Some(owner) = Owner::of(folder)? else {
         return Ok(true);
     };
-    // SAFETY: the owner is there as long as what holds it.
-    let by_rights = unsafe {
-        IsWellKnownSid(owner.sid, WinBuiltinAdministratorsSid) != 0
-            || IsWellKnownSid(owner.sid, WinLocalSystemSid) != 0
-    };
-    if by_rights || is_this_user(owner.sid)? {
+    if owner.is_administrator() || is_this_user(owner.sid)? {
         return Ok(true);
     }
     let other = Owner::of(other)?;
     // SAFETY: as before.
     Ok(other.is_some_and(|other| unsafe { EqualSid(owner.sid, other.sid) != 0 }))
+}
+
+/// Returns whether a file or folder belongs to the administrators or the system.
+pub(crate) fn belongs_to_administrators(path: &Path) -> io::Result<bool> {
+    Ok(Owner::of(path)?.is_some_and(|owner| owner.is_administrator()))
 }
 
 /// The owner of a file, in memory that the system has given.
@@ -64,6 +64,16 @@ impl Owner {
         // It is freed in any case.
         let owner = Owner { sid, descriptor };
         Ok((!owner.sid.is_null()).then_some(owner))
+    }
+}
+
+impl Owner {
+    fn is_administrator(&self) -> bool {
+        // SAFETY: the owner is there as long as what holds it.
+        unsafe {
+            IsWellKnownSid(self.sid, WinBuiltinAdministratorsSid) != 0
+                || IsWellKnownSid(self.sid, WinLocalSystemSid) != 0
+        }
     }
 }
 

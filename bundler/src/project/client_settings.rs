@@ -1,0 +1,168 @@
+//! Checks the settings of the stub that a project has, and picks those that
+//! travel with a release.
+
+use super::settings::Client;
+use notsotuf_stub::settings::RepositoryUrls;
+use notsotuf_stub::settings::table::{self, MAX_OF_A_RELEASE, OF_THE_INSTALL, Table};
+use serde_json::Value;
+
+/// What `ship` fills in itself.
+const NOT_FOR_THE_PROJECT: [&str; 5] = [
+    "name",
+    "metadata_url",
+    "targets_url",
+    "executable",
+    table::SHIPPED,
+];
+
+/// Checks the settings of the stub that a project has for new installs.
+///
+/// # Errors
+/// What is wrong with them.
+pub(crate) fn check(own: &toml::Table) -> Result<(), String> {
+    let mut all = least();
+    all.extend(to_table(own)?);
+    check_keys(own, all)
+}
+
+/// Makes sure that the settings `own` of a project are known to the stub, and for
+/// a project to set, where `all` are the stub's with those.
+///
+/// # Errors
+/// What is wrong with them.
+fn check_keys(own: &toml::Table, all: Table) -> Result<(), String> {
+    if let Some(key) = own
+        .keys()
+        .find(|key| NOT_FOR_THE_PROJECT.contains(&key.as_str()))
+    {
+        return Err(format!("{key} is not for the project to set"));
+    }
+    let settings = table::to_settings(all)?;
+    let known = serde_json::to_value(settings).map_err(|e| e.to_string())?;
+    let Some(wrong) = own.keys().find(|key| known.get(key.as_str()).is_none()) else {
+        return Ok(());
+    };
+    let known = known.as_object().into_iter().flat_map(|known| known.keys());
+    Err(format!(
+        "there is no setting {wrong:?}{}",
+        nearest(wrong, known)
+    ))
+}
+
+/// Returns what a release that is added now tells clients to use from then on,
+/// in TOML as in the stub's settings file: what the project sets, but for what
+/// belongs to an install, and secrets.
+///
+/// # Errors
+/// What is wrong with the settings.
+pub(crate) fn of_release(client: &Client) -> Result<Option<String>, String> {
+    check(&client.settings)?;
+    let mut travel = client.settings.clone();
+    travel.retain(|key, _| !OF_THE_INSTALL.contains(&key));
+    let mut add = |key: &str, text: Option<String>| {
+        if let Some(text) = text {
+            travel.insert(key.into(), text.into());
+        }
+    };
+    let urls = client.url.as_deref().map(RepositoryUrls::of_mirror);
+    add(
+        "metadata_url",
+        urls.as_ref().map(|urls| urls.metadata_url.clone()),
+    );
+    add("targets_url", urls.map(|urls| urls.targets_url));
+    add("title", client.title.clone());
+    add("channel", client.channel.map(|channel| channel.to_string()));
+    add("mode", client.mode.map(|mode| mode.to_string()));
+    let text = toml_edit::ser::to_string_pretty(&travel).map_err(|e| e.to_string())?;
+    let mut all = least();
+    all.extend(table::parse(&text)?);
+    table::to_settings(all)?;
+    if text.len() > MAX_OF_A_RELEASE {
+        return Err(format!(
+            "the settings have {} bytes; clients download them with the metadata, and take \
+             {MAX_OF_A_RELEASE}",
+            text.len()
+        ));
+    }
+    Ok((!travel.is_empty()).then_some(text))
+}
+
+fn to_table(settings: &toml::Table) -> Result<Table, String> {
+    match serde_json::to_value(settings) {
+        Ok(Value::Object(table)) => Ok(table),
+        Ok(_) => Ok(Table::new()),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// The settings that every install has.
+fn least() -> Table {
+    let keys = ["name", "metadata_url", "targets_url", "executable"];
+    let value = |key: &str| {
+        if key.ends_with("url") {
+            "https://a"
+        } else {
+            "a"
+        }
+    };
+    let pairs = keys.map(|key| (key.to_owned(), Value::from(value(key))));
+    pairs.into_iter().collect()
+}
+
+/// Returns `; did you mean …?`, if one of the words is nearly this one.
+fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let close = known
+        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    close.map_or_else(String::new, |(_, word)| format!("; did you mean {word:?}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(text: &str) -> Client {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn what_the_project_sets_travels_but_for_what_belongs_to_an_install() {
+        let all = of_release(&client(
+            "url = 'https://b/u/'\ntitle = 'T'\nchannel = 'rc'\nmode = 'background'\n\
+             [settings]\nprobation = 1.5\nca_file = 'ca.pem'\nmirrors = ['https://c']\n\
+             [settings.texts]\nleft = 'noch {time}'\n\
+             [[settings.authorization]]\norigin = 'https://b'\nbearer = 'secret'\n",
+        ))
+        .unwrap();
+        let found = table::parse(&all.unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "metadata_url": "https://b/u/metadata", "targets_url": "https://b/u/targets",
+            "title": "T", "channel": "rc", "mode": "background", "probation": 1.5,
+            "mirrors": ["https://c"], "texts": { "left": "noch {time}" },
+        });
+        assert_eq!(Value::from(found), expected);
+        assert_eq!(of_release(&client("")).unwrap(), None);
+    }
+
+    #[test]
+    fn what_clients_would_not_take_does_not_travel() {
+        for (bad, told) in [
+            ("[settings]\nprobtion = 1.0", "did you mean \"probation\"?"),
+            ("[settings]\nname = 'b'", "not for the project"),
+            ("[settings]\nshipped = 'b'", "not for the project"),
+            ("[settings]\nprobation = -1.0", "probation must be"),
+            ("url = 'ftp://a'", "metadata_url"),
+            ("url = 'https://me:SECRET@a'", "metadata_url"),
+        ] {
+            let found = of_release(&client(bad)).unwrap_err();
+            assert!(
+                found.contains(told) && !found.contains("SECRET"),
+                "{bad}: {found}"
+            );
+        }
+        let long = "x".repeat(MAX_OF_A_RELEASE);
+        let found = of_release(&client(&format!("title = '{long}'"))).unwrap_err();
+        assert!(found.contains("16384"), "{found}");
+    }
+}

@@ -1,0 +1,164 @@
+//! Puts the layers of settings together: those that were shipped, those that
+//! came with a release, those that the user chose, and those of administrators.
+//! Pure.
+
+use super::table::{
+    OF_THE_INSTALL, SinceShipped, Table, overlay, parse, remove_urls, since_shipped, to_settings,
+};
+use super::{Mode, RepositoryUrls, Settings};
+use pep440_rs::Version;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Holds the layers, the lowest first.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    /// What is in the settings file.
+    pub file: Table,
+    /// The version that is installed, and what it brought, in TOML.
+    pub release: Option<(Version, String)>,
+    /// The files of administrators, the one that wins last.
+    pub administrators: Vec<(PathBuf, Table)>,
+}
+
+impl Layers {
+    /// Returns the settings that count, and adds to `warnings` what could not
+    /// be used.
+    ///
+    /// What a release brought takes the place of what was shipped, unless
+    /// somebody has changed the settings file: then that wins. Where the
+    /// repository is by the layer below is tried after that, so that a URL that
+    /// does not work strands nobody; not if somebody has changed the URLs. Administrators win over all, and
+    /// theirs are the only URLs if they set any. Where a file of
+    /// theirs cannot be used, updates are off: that may be what it says.
+    ///
+    /// # Errors
+    /// What is wrong with the settings file alone, in words.
+    pub fn combine(self, warnings: &mut Vec<String>) -> Result<Settings, String> {
+        let (mut table, mut others) = (self.file.clone(), Vec::new());
+        let alone = to_settings(table.clone())?;
+        if let Some((version, release)) = self.release {
+            match with_release(&self.file, &version, &release) {
+                Ok(Some(combined)) => (table, others) = combined,
+                Ok(None) => {}
+                Err(e) => warnings.push(format!(
+                    "the settings that version {version} brought are not used: {e}"
+                )),
+            }
+        }
+        let (mut settings, mut off) = (to_settings(table.clone()).unwrap_or(alone), None);
+        for (path, administrator) in self.administrators {
+            match with_administrator(&table, &administrator) {
+                Ok((combined, new)) => {
+                    if sets_urls(&administrator) {
+                        others.clear();
+                    }
+                    if administrator.contains_key("mode") {
+                        off = (new.mode == Mode::Off).then_some(path);
+                    }
+                    (table, settings) = (combined, new);
+                }
+                Err(e) => {
+                    warnings.push(format!(
+                        "{path:?}: {e}; there are no updates until that is corrected"
+                    ));
+                    off = Some(path);
+                }
+            }
+        }
+        if off.is_some() {
+            settings.mode = Mode::Off;
+        }
+        settings.switched_off_by = off;
+        let known = settings.all_urls();
+        others.retain(|urls| !known.contains(urls));
+        settings.other_urls = others;
+        Ok(settings)
+    }
+}
+
+type WithUrlsBelow = (Table, Vec<RepositoryUrls>);
+
+/// The settings file with those of a release, and the URLs of the layer
+/// below; `None` if the file is of the same release or a newer one.
+fn with_release(
+    file: &Table,
+    version: &Version,
+    release: &str,
+) -> Result<Option<WithUrlsBelow>, String> {
+    let mut release = parse(release)?;
+    release.retain(|key, _| !OF_THE_INSTALL.contains(&key.as_str()));
+    if release.contains_key("metadata_url") != release.contains_key("targets_url") {
+        return Err("metadata_url and targets_url belong together".into());
+    }
+    let (mut table, over) = match since_shipped(file) {
+        SinceShipped::Unchanged(shipped) => {
+            if Version::from_str(shipped).is_ok_and(|shipped| shipped >= *version) {
+                return Ok(None);
+            }
+            (file.clone(), release)
+        }
+        SinceShipped::Changed { urls: true } => {
+            remove_urls(&mut release);
+            (release, file.clone())
+        }
+        SinceShipped::Changed { urls: false } | SinceShipped::Unknown => (release, file.clone()),
+    };
+    let below = urls(&table);
+    overlay(&mut table, over);
+    to_settings(table.clone())?;
+    Ok(Some((table, below)))
+}
+
+fn with_administrator(table: &Table, over: &Table) -> Result<(Table, Settings), String> {
+    let mut over = over.clone();
+    // What is started is no matter of updates.
+    for key in ["name", "executable"] {
+        if over.remove(key).is_some() {
+            return Err(format!("{key} cannot be set here"));
+        }
+    }
+    let mut under = table.clone();
+    if sets_urls(&over) && !over.contains_key("mirrors") {
+        under.remove("mirrors");
+    }
+    let with = |over: Table| {
+        let mut table = under.clone();
+        overlay(&mut table, over);
+        to_settings(table.clone()).map(|settings| (table, settings))
+    };
+    with(over.clone()).map_err(|e| {
+        let is_culprit = |key: &&String| {
+            let mut others = over.clone();
+            others.remove(*key);
+            with(others).is_ok()
+        };
+        match over.keys().find(is_culprit) {
+            Some(key) if !e.contains(key.as_str()) => format!("{key}: {e}"),
+            _ => e,
+        }
+    })
+}
+
+fn sets_urls(table: &Table) -> bool {
+    table.contains_key("metadata_url") || table.contains_key("targets_url")
+}
+
+fn urls(table: &Table) -> Vec<RepositoryUrls> {
+    let text = |key: &str| table.get(key)?.as_str().map(str::to_owned);
+    let mut found = Vec::new();
+    if let (Some(metadata_url), Some(targets_url)) = (text("metadata_url"), text("targets_url")) {
+        found.push(RepositoryUrls {
+            metadata_url,
+            targets_url,
+        });
+    }
+    let mirrors = table.get("mirrors").and_then(Value::as_array);
+    let mirrors = mirrors.into_iter().flatten().filter_map(Value::as_str);
+    found.extend(mirrors.map(RepositoryUrls::of_mirror));
+    found
+}
+
+#[cfg(test)]
+mod tests;
