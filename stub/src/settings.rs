@@ -277,10 +277,10 @@ impl Settings {
     /// # Errors
     /// What is wrong, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let text = without_mark(text);
-        let settings: Settings = toml::from_str(text).map_err(|e| in_words(text, &e))?;
-        settings.check()?;
-        Ok(settings)
+        table::to_settings(table::parse(text)?).map_err(|e| match e.line_in(text) {
+            Some(line) => format!("line {line}: {}", e.reason),
+            None => e.to_string(),
+        })
     }
 
     /// Returns where the repository is, in the order in which that is tried.

@@ -20,7 +20,7 @@ const NOT_FOR_THE_PROJECT: [&str; 5] = [
 /// # Errors
 /// What is wrong with them.
 pub(crate) fn check(own: &toml::Table) -> Result<(), String> {
-    let mut all = least();
+    let mut all = table::least();
     all.extend(to_table(own)?);
     check_keys(own, all)
 }
@@ -37,7 +37,7 @@ fn check_keys(own: &toml::Table, all: Table) -> Result<(), String> {
     {
         return Err(format!("{key} is not for the project to set"));
     }
-    let settings = table::to_settings(all)?;
+    let settings = table::to_settings(all).map_err(|e| e.to_string())?;
     let known = serde_json::to_value(settings).map_err(|e| e.to_string())?;
     let Some(wrong) = own.keys().find(|key| known.get(key.as_str()).is_none()) else {
         return Ok(());
@@ -74,9 +74,9 @@ pub(crate) fn of_release(client: &Client) -> Result<Option<String>, String> {
     add("channel", client.channel.map(|channel| channel.to_string()));
     add("mode", client.mode.map(|mode| mode.to_string()));
     let text = toml_edit::ser::to_string_pretty(&travel).map_err(|e| e.to_string())?;
-    let mut all = least();
+    let mut all = table::least();
     all.extend(table::parse(&text)?);
-    table::to_settings(all)?;
+    table::to_settings(all).map_err(|e| e.to_string())?;
     if text.len() > MAX_OF_A_RELEASE {
         return Err(format!(
             "the settings have {} bytes; clients download them with the metadata, and take \
@@ -93,20 +93,6 @@ fn to_table(settings: &toml::Table) -> Result<Table, String> {
         Ok(_) => Ok(Table::new()),
         Err(e) => Err(e.to_string()),
     }
-}
-
-/// The settings that every install has.
-fn least() -> Table {
-    let keys = ["name", "metadata_url", "targets_url", "executable"];
-    let value = |key: &str| {
-        if key.ends_with("url") {
-            "https://a"
-        } else {
-            "a"
-        }
-    };
-    let pairs = keys.map(|key| (key.to_owned(), Value::from(value(key))));
-    pairs.into_iter().collect()
 }
 
 /// Returns `; did you mean …?`, if one of the words is nearly this one.

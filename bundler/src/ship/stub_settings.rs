@@ -103,7 +103,7 @@ pub(super) fn merge_project_settings(text: &str, own: &toml::Table) -> Result<St
         }
     }
     let text = document.to_string();
-    table::to_settings(table::parse(&text)?)?;
+    table::to_settings(table::parse(&text)?).map_err(|e| e.to_string())?;
     Ok(text)
 }
 

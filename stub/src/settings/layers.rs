@@ -37,7 +37,7 @@ impl Layers {
     /// What is wrong with the settings file alone, in words.
     pub fn combine(self, warnings: &mut Vec<String>) -> Result<Settings, String> {
         let (mut table, mut others) = (self.file.clone(), Vec::new());
-        let alone = to_settings(table.clone())?;
+        let alone = to_settings(table.clone()).map_err(|e| e.to_string())?;
         if let Some((version, release)) = self.release {
             match with_release(&self.file, &version, &release) {
                 Ok(Some(combined)) => (table, others) = combined,
@@ -107,7 +107,7 @@ fn with_release(
     };
     let below = urls(&table);
     overlay(&mut table, over);
-    to_settings(table.clone())?;
+    to_settings(table.clone()).map_err(|e| e.to_string())?;
     Ok(Some((table, below)))
 }
 
@@ -123,22 +123,9 @@ fn with_administrator(table: &Table, over: &Table) -> Result<(Table, Settings), 
     if sets_urls(&over) && !over.contains_key("mirrors") {
         under.remove("mirrors");
     }
-    let with = |over: Table| {
-        let mut table = under.clone();
-        overlay(&mut table, over);
-        to_settings(table.clone()).map(|settings| (table, settings))
-    };
-    with(over.clone()).map_err(|e| {
-        let is_culprit = |key: &&String| {
-            let mut others = over.clone();
-            others.remove(*key);
-            with(others).is_ok()
-        };
-        match over.keys().find(is_culprit) {
-            Some(key) if !e.contains(key.as_str()) => format!("{key}: {e}"),
-            _ => e,
-        }
-    })
+    overlay(&mut under, over);
+    let settings = to_settings(under.clone()).map_err(|e| e.to_string())?;
+    Ok((under, settings))
 }
 
 fn sets_urls(table: &Table) -> bool {

@@ -30,15 +30,74 @@ pub fn parse(text: &str) -> Result<Table, String> {
     toml::from_str(text).map_err(|e| in_words(text, &e))
 }
 
+/// Says why a table cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableError {
+    /// The key whose value is wrong, if it is one.
+    pub key: Option<String>,
+    /// What is wrong, in words, without the value: it may be a password.
+    pub reason: String,
+}
+
+impl std::fmt::Display for TableError {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match &self.key {
+            Some(key) if !self.reason.contains(key) => write!(f, "{key}: {}", self.reason),
+            _ => f.write_str(&self.reason),
+        }
+    }
+}
+
+impl TableError {
+    /// Returns the line of `text` that begins with the key, from 1 on.
+    pub(super) fn line_in(&self, text: &str) -> Option<usize> {
+        let key = self.key.as_ref()?;
+        let begins = |line: &str| {
+            let line = line.trim_start_matches([' ', '\t', '[', '\'', '"', '\u{feff}']);
+            let rest = line.strip_prefix(key.as_str());
+            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        };
+        Some(text.lines().position(begins)? + 1)
+    }
+}
+
 /// Returns the whole settings that are in a table.
 ///
 /// # Errors
-/// What is wrong, in words.
-pub fn to_settings(table: Table) -> Result<Settings, String> {
-    let settings: Settings =
-        serde_json::from_value(Value::Object(table)).map_err(|e| without_value(&e.to_string()))?;
-    settings.check()?;
-    Ok(settings)
+/// [`TableError`], in words.
+pub fn to_settings(table: Table) -> Result<Settings, TableError> {
+    let read = |table: Table| -> Result<Settings, String> {
+        let settings = serde_json::from_value::<Settings>(Value::Object(table));
+        let settings = settings.map_err(|e| without_value(&e.to_string()))?;
+        settings.check()?;
+        Ok(settings)
+    };
+    let reason = match read(table.clone()) {
+        Ok(settings) => return Ok(settings),
+        Err(reason) => reason,
+    };
+    // serde does not say where: with nothing else that is set, it fails again.
+    let key = table.into_iter().find_map(|(key, value)| {
+        let mut only = least();
+        only.insert(key.clone(), value);
+        read(only).is_err().then_some(key)
+    });
+    Err(TableError { key, reason })
+}
+
+/// Returns settings with which nothing is wrong, and only those that every
+/// install has.
+pub fn least() -> Table {
+    let keys = ["name", "metadata_url", "targets_url", "executable"];
+    let value = |key: &str| {
+        if key.ends_with("url") {
+            "https://a"
+        } else {
+            "a"
+        }
+    };
+    let pairs = keys.map(|key| (key.to_owned(), Value::from(value(key))));
+    pairs.into_iter().collect()
 }
 
 /// Puts the settings of `over` in the place of those in `under`. Tables, such as
