@@ -2,7 +2,7 @@
 
 use crate::clock::now;
 use crate::failure::FailureKind;
-use crate::install::{self, Layout, Lock, Record};
+use crate::install::{self, Layout, Lock, Record, UserChoices};
 use crate::launch::start::{COMMIT_PATIENCE, launch_lock, not_started, start, variables};
 use crate::launch::{self, rescue};
 use crate::policy::launch_wait::{self, Phase, WaitDecision, WaitEnded, WaitLimits};
@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
         return updater_cli::main(&layout, &arguments.collect::<Vec<_>>());
     }
     match Settings::load(layout.root()) {
-        Ok(settings) => {
+        Ok(mut settings) => {
             let log = logging::start(
                 &layout,
                 &settings.name,
@@ -52,6 +52,7 @@ pub fn main() -> ExitCode {
                 settings.log_level,
             );
             log::info!("{} started", settings.name);
+            UserChoices::load(&layout).apply(&mut settings);
             if install::translocated(layout.root()) {
                 log::warn!(
                     "macOS runs this application from a read-only copy (App Translocation), where it cannot be updated; move it to the folder Applications with the Finder"

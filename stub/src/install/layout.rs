@@ -142,6 +142,16 @@ impl Layout {
         self.state().join("id")
     }
 
+    /// Returns the file with the channel that the user chose.
+    pub fn channel(&self) -> PathBuf {
+        self.state().join("channel")
+    }
+
+    /// Returns the file with the version that the user stays with.
+    pub fn hold(&self) -> PathBuf {
+        self.state().join("hold")
+    }
+
     /// Returns the log.
     pub fn log(&self) -> PathBuf {
         self.state().join("log")
@@ -198,6 +208,8 @@ impl Layout {
             self.failed_stub(),
             self.notes(),
             self.client_id(),
+            self.channel(),
+            self.hold(),
         ];
         files.extend(self.logs());
         files.extend(self.locks());

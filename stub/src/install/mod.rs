@@ -23,6 +23,7 @@ mod staging;
 mod state_dir;
 mod swap;
 mod trash;
+mod user_choices;
 mod user_files;
 
 pub use elevate::Elevated;
@@ -45,3 +46,4 @@ pub use state_dir::{
     secure_state, translocated,
 };
 pub use trash::empty_trash;
+pub use user_choices::UserChoices;

@@ -248,7 +248,8 @@ fn own(_: &Path) -> Result<bool, FsError> {
 }
 
 /// Forgets all that came by metadata of another chain of roots: what is staged,
-/// the bundle before, versions that failed.
+/// the bundle before, versions that failed, and the version to stay with: those
+/// are other versions. The channel that the user chose stays.
 ///
 /// # Errors
 /// A file system call that failed.
@@ -258,7 +259,12 @@ pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
     if fs::inspect(&layout.app())?.is_some() {
         super::swap::remove_bundle(layout, &layout.previous())?;
     }
-    for path in [layout.probation(), layout.notes(), layout.failed_stub()] {
+    for path in [
+        layout.probation(),
+        layout.notes(),
+        layout.failed_stub(),
+        layout.hold(),
+    ] {
         fs::remove_file_if_exists(&path)?;
     }
     BlockedVersions::clear(layout)
