@@ -17,7 +17,7 @@ use std::time::Instant;
 fn release(sandbox: &Sandbox, version: &str, script: &str) {
     let folder = sandbox.path(&format!("bundle-{version}"));
     fs::create_dir_all(&folder).unwrap();
-    let helper = root().join("python/notsotuf_app.py");
+    let helper = root().join("python/notsotuf_app/__init__.py");
     fs::copy(helper, folder.join("notsotuf_app.py")).unwrap();
     let python = root().join(".venv/bin/python");
     let program = folder.join("program");
@@ -38,9 +38,9 @@ fn an_application_stages_an_update_and_restarts_into_it() {
         &sandbox,
         "1.0",
         "before = n.check()\nstaged = n.stage()\nagain = n.status()\n\
-         assert before['update'] == '1.1', before\n\
-         assert staged == {'result': 'staged', 'version': '1.1'}, staged\n\
-         assert again['staged']['version'] == '1.1', again\n\
+         assert before.update == '1.1' and before.notes == (), before\n\
+         assert staged == n.Result('staged', '1.1') and staged.is_staged, staged\n\
+         assert again.staged == n.Release('app', '1.1') and again.readable, again\n\
          n.restart(['after', 'the restart'])",
     );
     sandbox.ship_with(&["--executable", "program"]);
@@ -65,7 +65,7 @@ fn an_application_stages_an_update_and_restarts_into_it() {
 fn release_one_file(sandbox: &Sandbox, version: &str, script: &str) {
     let folder = sandbox.path(&format!("bundle-{version}"));
     fs::create_dir_all(&folder).unwrap();
-    let helper = root().join("python/notsotuf_app.py");
+    let helper = root().join("python/notsotuf_app/__init__.py");
     fs::copy(helper, folder.join("notsotuf_app.py")).unwrap();
     fs::copy("/bin/sh", folder.join("loader")).unwrap();
     let head = "import json, os, sys, notsotuf_app as n\nsys._MEIPASS = '/tmp/_MEIabcdef'\n";
@@ -173,7 +173,7 @@ fn errors_reach_the_application_and_without_a_stub_nothing_happens() {
             .arg("-c")
             .arg(
                 "import json, notsotuf_app as n; n.ready(); \
-                 print(json.dumps([n.version(), n.stage()['result'], n.status()['staged']]))",
+                 print(json.dumps([n.version(), n.stage().result, n.status().staged]))",
             )
             .env("PYTHONPATH", root().join("python"))
             .env_remove("NOTSOTUF_STUB"),
