@@ -6,6 +6,7 @@ use crate::fs::{self, FsError};
 use crate::http;
 use crate::tuf::path_pattern::path_matches;
 use base64ct::{Base64, Encoding};
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,10 @@ pub struct Settings {
     /// The least final kind of release that is wanted.
     #[serde(default)]
     pub channel: Channel,
+    /// The version that the user stays with; the file does not say it
+    /// (`install/user_choices.rs`).
+    #[serde(skip)]
+    pub hold: Option<Version>,
     /// When updates are looked for.
     #[serde(default)]
     pub mode: Mode,
@@ -142,6 +147,10 @@ pub struct Settings {
     /// file itself.
     #[serde(skip)]
     pub switched_off_by: Option<PathBuf>,
+    /// The file with which an administrator has set the channel, so that the
+    /// user cannot choose. Not in a file itself.
+    #[serde(skip)]
+    pub channel_set_by: Option<PathBuf>,
 }
 
 /// Says how much gets into the log.

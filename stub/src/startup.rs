@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
                 settings.log_level,
             );
             log::info!("{} started", settings.name);
-            let settings = configuration.logged();
+            let settings = configuration.in_force(&layout);
             if install::translocated(layout.root()) {
                 log::warn!(
                     "macOS runs this application from a read-only copy (App Translocation), where it cannot be updated; move it to the folder Applications with the Finder"
@@ -108,7 +108,8 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
         install::empty_trash(layout);
     }
     // A new version may have brought others.
-    let settings = &Configuration::load(layout).map_or_else(|_| settings.clone(), |c| c.settings);
+    let again = Configuration::load(layout).map(|new| new.in_force(layout));
+    let settings = &again.unwrap_or_else(|_| settings.clone());
     launch::note_app_id(settings.app_user_model_id.as_deref());
     if nested_stub::is(layout, settings) {
         return nested_stub::start(layout, settings);

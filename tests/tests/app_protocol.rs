@@ -3,18 +3,21 @@
 
 #![cfg(unix)]
 
+use notsotuf_tests::faulty_server::{Fault, FaultyServer};
 use notsotuf_tests::{Sandbox, json, root, run};
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 /// An application that is a Python script beside the helper, under the
 /// stub's rules like any other.
 fn release(sandbox: &Sandbox, version: &str, script: &str) {
     let folder = sandbox.path(&format!("bundle-{version}"));
     fs::create_dir_all(&folder).unwrap();
-    let helper = root().join("python/notsotuf_app.py");
+    let helper = root().join("python/notsotuf_app/__init__.py");
     fs::copy(helper, folder.join("notsotuf_app.py")).unwrap();
     let python = root().join(".venv/bin/python");
     let program = folder.join("program");
@@ -35,9 +38,9 @@ fn an_application_stages_an_update_and_restarts_into_it() {
         &sandbox,
         "1.0",
         "before = n.check()\nstaged = n.stage()\nagain = n.status()\n\
-         assert before['update'] == '1.1', before\n\
-         assert staged == {'result': 'staged', 'version': '1.1'}, staged\n\
-         assert again['staged']['version'] == '1.1', again\n\
+         assert before.update == '1.1' and before.notes == (), before\n\
+         assert staged == n.Result('staged', '1.1') and staged.is_staged, staged\n\
+         assert again.staged == n.Release('app', '1.1') and again.readable, again\n\
          n.restart(['after', 'the restart'])",
     );
     sandbox.ship_with(&["--executable", "program"]);
@@ -62,7 +65,7 @@ fn an_application_stages_an_update_and_restarts_into_it() {
 fn release_one_file(sandbox: &Sandbox, version: &str, script: &str) {
     let folder = sandbox.path(&format!("bundle-{version}"));
     fs::create_dir_all(&folder).unwrap();
-    let helper = root().join("python/notsotuf_app.py");
+    let helper = root().join("python/notsotuf_app/__init__.py");
     fs::copy(helper, folder.join("notsotuf_app.py")).unwrap();
     fs::copy("/bin/sh", folder.join("loader")).unwrap();
     let head = "import json, os, sys, notsotuf_app as n\nsys._MEIPASS = '/tmp/_MEIabcdef'\n";
@@ -170,10 +173,147 @@ fn errors_reach_the_application_and_without_a_stub_nothing_happens() {
             .arg("-c")
             .arg(
                 "import json, notsotuf_app as n; n.ready(); \
-                 print(json.dumps([n.version(), n.stage()['result'], n.status()['staged']]))",
+                 print(json.dumps([n.version(), n.stage().result, n.status().staged]))",
             )
             .env("PYTHONPATH", root().join("python"))
             .env_remove("NOTSOTUF_STUB"),
     );
     assert_eq!(alone, json!([null, "up-to-date", null]));
+}
+
+/// An install of 1.0, with a 1.1 that takes a second or two to download.
+fn slow_update() -> Sandbox {
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0", "print(1)");
+    sandbox.ship_with(&["--executable", "program"]);
+    sandbox.set("mode", "\"off\"");
+    // Nothing that could be compressed.
+    let mut noise = vec![0u8; 3_000_000];
+    fs::File::open("/dev/urandom")
+        .unwrap()
+        .read_exact(&mut noise)
+        .unwrap();
+    fs::create_dir_all(sandbox.path("bundle-1.1")).unwrap();
+    fs::write(sandbox.path("bundle-1.1/noise"), noise).unwrap();
+    release(&sandbox, "1.1", "print(2)");
+    sandbox.add_settings("max_rate = 2000000");
+    sandbox
+}
+
+/// The bytes that are downloaded and not yet used.
+fn downloaded(sandbox: &Sandbox) -> u64 {
+    let files = fs::read_dir(sandbox.path("install/.notsotuf/downloads")).unwrap();
+    files
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum()
+}
+
+#[test]
+fn a_command_tells_what_it_does_and_answers_in_the_last_line() {
+    let sandbox = slow_update();
+    let start = Instant::now();
+    let output = run(sandbox.stub().args(["--updater", "stage", "--events"]));
+    let most = start.elapsed().as_millis() / 100 + 10;
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines.len() as u128 <= most, "{} lines", lines.len());
+    let (answer, events) = lines.split_last().unwrap();
+    assert_eq!(answer, &json!({ "result": "staged", "version": "1.1" }));
+    let mut steps: Vec<&str> = events
+        .iter()
+        .map(|e| e["progress"].as_str().unwrap())
+        .collect();
+    steps.dedup();
+    assert_eq!(steps, ["checking", "downloading", "unpacking"]);
+    let loading = events
+        .iter()
+        .filter(|event| event["progress"] == "downloading");
+    let done: Vec<u64> = loading
+        .map(|event| {
+            assert_eq!(event["version"], "1.1");
+            assert!(event["total"].as_u64().unwrap() >= 3_000_000, "{event}");
+            event["done"].as_u64().unwrap()
+        })
+        .collect();
+    assert!(done.is_sorted() && done.len() > 3, "{done:?}");
+    // It says the same of what is installed, and of nothing to do.
+    let output = run(sandbox.stub().args(["--updater", "update", "--events"]));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains(r#""progress":"installing""#), "{said}");
+    let answer: Value = serde_json::from_str(said.lines().next_back().unwrap()).unwrap();
+    assert_eq!(answer["result"], "updated");
+    let output = run(sandbox.stub().args(["--updater", "stage", "--events"]));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let answer: Value = serde_json::from_str(said.lines().next_back().unwrap()).unwrap();
+    assert_eq!(answer["result"], "up-to-date", "{said}");
+}
+
+#[test]
+fn who_closes_the_pipe_has_cancelled() {
+    let sandbox = slow_update();
+    let mut child = sandbox
+        .stub()
+        .args(["--updater", "stage", "--events"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let under_way = |line: String| {
+        let event: Value = serde_json::from_str(&line).unwrap();
+        event["progress"] == "downloading" && event["done"].as_u64().unwrap() > 0
+    };
+    assert!(lines.any(|line| under_way(line.unwrap())));
+    drop(lines);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(sandbox.log().contains("nobody waits for this any more"));
+    let status = json(sandbox.stub().args(["--updater", "status", "--json"]));
+    assert_eq!(status["staged"], Value::Null);
+    let before = downloaded(&sandbox);
+    assert!(before > 0);
+    // No lock stays, and the download continues where it was.
+    let server = FaultyServer::start(&sandbox.repository(), ".gz", Fault::Breaking(1 << 30));
+    sandbox.point_to(&server.url);
+    let staged = json(sandbox.stub().args(["--updater", "stage", "--json"]));
+    assert_eq!(staged["version"], "1.1");
+    let from = server.ranges.lock().unwrap().clone();
+    assert!(
+        from.first().is_some_and(|&from| from as u64 == before),
+        "{from:?} {before}"
+    );
+}
+
+#[test]
+fn an_answer_tells_that_another_process_is_updating() {
+    let sandbox = slow_update();
+    let mut child = sandbox
+        .stub()
+        .args(["--updater", "stage", "--events"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    while !first.contains("downloading") {
+        first.clear();
+        reader.read_line(&mut first).unwrap();
+    }
+    let output = run(sandbox.stub().args(["--updater", "stage", "--json"]));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&answer["locked"], &answer["class"]),
+        (&json!(true), &json!("local"))
+    );
+    // A choice can be made meanwhile, and counts for what is being staged.
+    let held = json(sandbox.stub().args(["--updater", "hold", "1.0", "--json"]));
+    assert_eq!(held["hold"], "1.0");
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains(r#""result":"staged""#), "{rest}");
+    child.wait().unwrap();
+    let said = run(&mut sandbox.stub());
+    assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), "1");
 }

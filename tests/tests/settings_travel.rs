@@ -281,3 +281,28 @@ fn administrators_switch_updates_off_for_a_machine() {
         sandbox.log()
     );
 }
+
+#[test]
+fn a_channel_that_an_administrator_set_is_not_the_users_to_choose() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let channel = |more: &[&str]| {
+        let arguments = [&["--updater", "channel"], more, &["--json"]].concat();
+        json(sandbox.stub().args(arguments))
+    };
+    let chosen = channel(&["b"]);
+    assert_eq!(
+        (&chosen["channel"], &chosen["fixed_by"]),
+        (&"b".into(), &Value::Null)
+    );
+    let file = sandbox.path("install/notsotuf.local.toml");
+    fs::write(&file, "channel = 'rc'\n").unwrap();
+    let fixed = channel(&[]);
+    assert_eq!(
+        (&fixed["channel"], &fixed["chosen"]),
+        (&"rc".into(), &"b".into())
+    );
+    assert_eq!(fixed["fixed_by"].as_str().map(PathBuf::from), Some(file));
+    assert_eq!(status(&sandbox)["channel"], "rc");
+}

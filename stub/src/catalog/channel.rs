@@ -24,6 +24,20 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// All channels, from the most restrictive to the least.
+    pub const ALL: [Channel; 4] = [
+        Channel::Final,
+        Channel::Candidate,
+        Channel::Beta,
+        Channel::Alpha,
+    ];
+
+    /// Returns the channel of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|channel| channel.to_string() == name)
+    }
+
     /// Returns the most restrictive channel on which `version` is offered.
     ///
     /// tufup offers development releases to everyone; here they go with the

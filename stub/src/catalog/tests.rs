@@ -1,5 +1,6 @@
 use super::*;
 use crate::policy::choose_release::{ClientState, ReleaseChoice, choose};
+use crate::policy::wanted::Wanted;
 use std::str::FromStr;
 
 fn version(text: &str) -> Version {
@@ -54,7 +55,10 @@ fn chosen_from(
 ) -> Option<String> {
     let client = ClientState {
         installed: Some(&version(installed)),
-        channel,
+        wanted: Wanted {
+            channel,
+            hold: None,
+        },
         blocked,
         id,
     };
@@ -263,4 +267,34 @@ fn first_required_wins_and_only_on_the_channel() {
     assert_eq!(chosen(&all, "1.2", Channel::Final).unwrap(), "1.3");
     assert_eq!(chosen(&all, "1.0", Channel::Beta).unwrap(), "1.1b1");
     assert_eq!(chosen(&all, "2.0", Channel::Final), None);
+}
+
+#[test]
+fn nothing_newer_than_the_version_to_stay_with_is_chosen() {
+    let held = |archives: &[(&str, bool)], withdrawn: &[&str], installed: &str, hold: &str| {
+        let mut catalog = catalog(archives);
+        catalog.withdrawn = withdrawn.iter().map(|text| version(text)).collect();
+        let (installed, hold) = (version(installed), version(hold));
+        let client = ClientState {
+            installed: Some(&installed),
+            wanted: Wanted {
+                channel: Channel::Final,
+                hold: Some(&hold),
+            },
+            blocked: &[].into(),
+            id: "id",
+        };
+        choose(&catalog, client).version().map(ToString::to_string)
+    };
+    let all = [("1.1", false), ("1.2", true), ("1.3", false)];
+    assert_eq!(held(&all, &[], "1.0", "1.0"), None);
+    assert_eq!(held(&all, &[], "1.0", "1.1").unwrap(), "1.1");
+    assert_eq!(held(&all, &[], "1.0", "1.2.5").unwrap(), "1.2", "required");
+    assert_eq!(held(&all, &[], "1.2", "1.2.5"), None);
+    assert_eq!(held(&all, &[], "1.0", "1.2b1").unwrap(), "1.1");
+    // It does not go back by itself, but from what was withdrawn.
+    assert_eq!(held(&all, &[], "1.3", "1.1"), None);
+    assert_eq!(held(&all, &["1.2.1"], "1.2.1", "1.2.1").unwrap(), "1.2");
+    assert_eq!(held(&all, &["1.0"], "1.0", "1.0"), None);
+    assert_eq!(held(&all, &["1.0"], "1.0", "1.1").unwrap(), "1.1");
 }

@@ -4,7 +4,7 @@
 mod administrator;
 pub mod release_settings;
 
-use crate::install::{Layout, Record};
+use crate::install::{Layout, Record, UserChoices};
 use crate::settings::layers::Layers;
 use crate::settings::{self, Settings, SettingsError, table};
 use pep440_rs::Version;
@@ -12,7 +12,7 @@ use pep440_rs::Version;
 /// Holds settings, and what is to be said of them once there is a log.
 #[derive(Debug, Clone)]
 pub struct Configuration {
-    /// The settings that count.
+    /// The settings that count but for what the user chose.
     pub settings: Settings,
     /// What could not be used, and why.
     pub warnings: Vec<String>,
@@ -45,7 +45,14 @@ impl Configuration {
         Ok(Configuration { settings, warnings })
     }
 
-    /// Returns the settings, and logs the warnings.
+    /// Returns the settings with the user's choices, and logs the warnings.
+    pub fn in_force(self, layout: &Layout) -> Settings {
+        let mut settings = self.logged();
+        UserChoices::load(layout).apply(&mut settings);
+        settings
+    }
+
+    /// Returns the settings without the user's choices, and logs the warnings.
     pub fn logged(self) -> Settings {
         for warning in &self.warnings {
             log::warn!("{warning}");

@@ -147,6 +147,16 @@ impl Layout {
         self.state().join("id")
     }
 
+    /// Returns the file with the channel that the user chose.
+    pub fn channel(&self) -> PathBuf {
+        self.state().join("channel")
+    }
+
+    /// Returns the file with the version that the user stays with.
+    pub fn hold(&self) -> PathBuf {
+        self.state().join("hold")
+    }
+
     /// Returns the log.
     pub fn log(&self) -> PathBuf {
         self.state().join("log")
@@ -204,6 +214,8 @@ impl Layout {
             self.notes(),
             self.release_settings(),
             self.client_id(),
+            self.channel(),
+            self.hold(),
         ];
         files.extend(self.logs());
         files.extend(self.locks());

@@ -23,6 +23,7 @@ mod staging;
 mod state_dir;
 mod swap;
 mod trash;
+mod user_choices;
 mod user_files;
 
 pub use elevate::Elevated;
@@ -47,3 +48,4 @@ pub use state_dir::{
     open_state_dir, owns_state, secure_state, translocated,
 };
 pub use trash::empty_trash;
+pub use user_choices::UserChoices;

@@ -271,7 +271,8 @@ fn own(_: &Path) -> Result<bool, FsError> {
 }
 
 /// Forgets all that came by metadata of another chain of roots: what is staged,
-/// the bundle before, versions that failed.
+/// the bundle before, versions that failed, and the version to stay with: those
+/// are other versions. The channel that the user chose stays.
 ///
 /// # Errors
 /// A file system call that failed.
@@ -286,6 +287,7 @@ pub fn forget(layout: &Layout, _update_lock: &Lock) -> Result<(), FsError> {
         layout.notes(),
         layout.release_settings(),
         layout.failed_stub(),
+        layout.hold(),
     ] {
         fs::remove_file_if_exists(&path)?;
     }

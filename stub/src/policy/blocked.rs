@@ -6,7 +6,8 @@
 //! a required release, which holds up all later ones, is tried once more for
 //! each newer release there is.
 
-use crate::catalog::{Archive, Catalog, Channel};
+use crate::catalog::{Archive, Catalog};
+use crate::policy::wanted::Wanted;
 use crate::tuf::UnixTime;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
@@ -135,7 +136,7 @@ pub fn archive_hash(archive: &Archive) -> Option<&str> {
 pub fn blocked_now(
     catalog: &Catalog,
     entries: &[Blocked],
-    channel: Channel,
+    wanted: Wanted,
     included: &dyn Fn(&Archive) -> bool,
     at: Circumstances,
 ) -> BTreeSet<Version> {
@@ -149,7 +150,7 @@ pub fn blocked_now(
     };
     let holding: Vec<&Blocked> = entries.iter().filter(holds).collect();
     let blocked = |version: &Version| holding.iter().any(|entry| entry.version == *version);
-    let newest = newest(catalog, channel, included, &blocked);
+    let newest = newest(catalog, wanted, included, &blocked);
     // A required one is in the way of all later ones.
     let stays = |entry: &&&Blocked| {
         let archive = catalog.archives.get(&entry.version);
@@ -165,15 +166,26 @@ pub fn blocked_now(
 /// Returns the newest release for this client that is not `blocked`.
 pub fn newest<'a>(
     catalog: &'a Catalog,
-    channel: Channel,
+    wanted: Wanted,
     included: &dyn Fn(&Archive) -> bool,
     blocked: &dyn Fn(&Version) -> bool,
 ) -> Option<&'a Version> {
     let mut archives = catalog.archives.iter().rev();
     let found = archives.find(|(version, archive)| {
-        Channel::of(version) >= channel && included(archive) && !blocked(version)
+        wanted.includes(version) && included(archive) && !blocked(version)
     });
     found.map(|(version, _)| version)
+}
+
+/// Says why a newer release is not installed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkippedWhy {
+    /// It is blocked on this computer.
+    Blocked(BlockedWhy),
+    /// The user stays with an older version.
+    Held,
+    /// Its makers give it only to others so far.
+    Rollout,
 }
 
 /// Names a newer release that is not installed now.
@@ -181,9 +193,9 @@ pub fn newest<'a>(
 pub struct Skipped {
     /// The version.
     pub version: Version,
-    /// Why; `None` if its makers give it only to others so far.
-    pub why: Option<BlockedWhy>,
-    /// What went wrong with it.
+    /// Why it is skipped.
+    pub why: SkippedWhy,
+    /// What went wrong with it, or the version that the user stays with.
     pub reason: String,
     /// When it is tried again by itself.
     pub until: Option<UnixTime>,
@@ -197,13 +209,24 @@ pub fn skipped(
     catalog: &Catalog,
     entries: &[Blocked],
     blocked: &BTreeSet<Version>,
-    channel: Channel,
+    wanted: Wanted,
     included: &dyn Fn(&Archive) -> bool,
     beyond: Option<&Version>,
 ) -> Vec<Skipped> {
     let mut skipped = Vec::new();
     for (version, archive) in &catalog.archives {
-        if beyond.is_some_and(|beyond| version <= beyond) || Channel::of(version) < channel {
+        if beyond.is_some_and(|beyond| version <= beyond) || !wanted.is_on_channel(version) {
+            continue;
+        }
+        let unblocked = |why, reason: String| Skipped {
+            version: version.clone(),
+            why,
+            reason,
+            until: None,
+            required: false,
+        };
+        if let Some(hold) = wanted.hold.filter(|_| wanted.is_held_back(version)) {
+            skipped.push(unblocked(SkippedWhy::Held, hold.to_string()));
             continue;
         }
         let of_it = entries.iter().filter(|entry| entry.version == *version);
@@ -211,18 +234,14 @@ pub fn skipped(
         match entry.filter(|_| blocked.contains(version)) {
             Some(entry) => skipped.push(Skipped {
                 version: version.clone(),
-                why: Some(entry.why),
+                why: SkippedWhy::Blocked(entry.why),
                 reason: entry.reason.clone(),
                 until: entry.until(),
                 required: archive.required,
             }),
-            None if !included(archive) => skipped.push(Skipped {
-                version: version.clone(),
-                why: None,
-                reason: String::new(),
-                until: None,
-                required: false,
-            }),
+            None if !included(archive) => {
+                skipped.push(unblocked(SkippedWhy::Rollout, String::new()));
+            }
             None => {}
         }
     }
@@ -239,15 +258,21 @@ impl std::fmt::Display for Skipped {
             required,
         } = self;
         let why = match why {
-            None => {
+            SkippedWhy::Rollout => {
                 return write!(
                     f,
                     "version {version} is skipped, as its makers give it to only some users so far"
                 );
             }
-            Some(BlockedWhy::Failed) => "as it failed here",
-            Some(BlockedWhy::RolledBack) => "as the user went back from it",
-            Some(BlockedWhy::NotInstalled) => "as it could not be installed here",
+            SkippedWhy::Held => {
+                return write!(
+                    f,
+                    "version {version} is skipped, as the user stays with version {reason}; --updater hold off ends that"
+                );
+            }
+            SkippedWhy::Blocked(BlockedWhy::Failed) => "as it failed here",
+            SkippedWhy::Blocked(BlockedWhy::RolledBack) => "as the user went back from it",
+            SkippedWhy::Blocked(BlockedWhy::NotInstalled) => "as it could not be installed here",
         };
         write!(f, "version {version} is skipped, {why}")?;
         if !reason.is_empty() {

@@ -1,14 +1,14 @@
 //! Chooses the release to update to.
 
 use crate::catalog::Catalog;
-use crate::catalog::Channel;
+use crate::policy::wanted::Wanted;
 use pep440_rs::Version;
 use std::collections::BTreeSet;
 
 /// Says which version to update to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseChoice {
-    /// There is nothing newer on this channel.
+    /// There is nothing newer that is wanted.
     UpToDate,
     /// There is this version.
     Update {
@@ -34,8 +34,8 @@ impl ReleaseChoice {
 pub struct ClientState<'a> {
     /// What is installed; `None` if that is not known.
     pub installed: Option<&'a Version>,
-    /// What kind of releases it wants.
-    pub channel: Channel,
+    /// Which releases it wants.
+    pub wanted: Wanted<'a>,
     /// Versions that failed on this machine.
     pub blocked: &'a BTreeSet<Version>,
     /// Random, and the same every time.
@@ -48,7 +48,8 @@ pub struct ClientState<'a> {
 /// no further than the release before it. A release that is rolled out step by
 /// step is for those it includes, unless it is required. If there is nothing
 /// newer and the installed version was withdrawn, the newest one before it is
-/// chosen.
+/// chosen. What is newer than a version that the user stays with is not chosen,
+/// required or not.
 pub fn choose(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
     let forward = choose_newer(catalog, client);
     let installed = client.installed;
@@ -58,7 +59,7 @@ pub fn choose(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
     };
     let older = catalog.archives.iter().rev().find(|(version, archive)| {
         *version < installed
-            && Channel::of(version) >= client.channel
+            && client.wanted.is_on_channel(version)
             && !client.blocked.contains(version)
             && archive
                 .rollout
@@ -76,14 +77,13 @@ pub fn choose(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
 fn choose_newer(catalog: &Catalog, client: ClientState) -> ReleaseChoice {
     let ClientState {
         installed,
-        channel,
+        wanted,
         blocked,
         id,
     } = client;
     let mut newest = None;
     for (version, archive) in &catalog.archives {
-        if installed.is_some_and(|installed| version <= installed) || Channel::of(version) < channel
-        {
+        if installed.is_some_and(|installed| version <= installed) || !wanted.includes(version) {
             continue;
         }
         if blocked.contains(version) {

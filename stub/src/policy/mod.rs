@@ -7,3 +7,4 @@ pub mod launch_wait;
 pub mod staged_origin;
 pub mod update_plan;
 pub mod vouch;
+pub mod wanted;

@@ -48,11 +48,15 @@ impl Layers {
             }
         }
         let (mut settings, mut off) = (to_settings(table.clone()).unwrap_or(alone), None);
+        let mut channel_set_by = None;
         for (path, administrator) in self.administrators {
             match with_administrator(&table, &administrator) {
                 Ok((combined, new)) => {
                     if sets_urls(&administrator) {
                         others.clear();
+                    }
+                    if administrator.contains_key("channel") {
+                        channel_set_by = Some(path.clone());
                     }
                     if administrator.contains_key("mode") {
                         off = (new.mode == Mode::Off).then_some(path);
@@ -71,6 +75,7 @@ impl Layers {
             settings.mode = Mode::Off;
         }
         settings.switched_off_by = off;
+        settings.channel_set_by = channel_set_by;
         let known = settings.all_urls();
         others.retain(|urls| !known.contains(urls));
         settings.other_urls = others;

@@ -7,8 +7,9 @@ use crate::http::{Http, HttpError};
 use crate::install::release_notes::Note;
 use crate::install::{BlockedVersions, Layout, Record, Release};
 use crate::policy::blocked;
-use crate::policy::blocked::{Circumstances, Skipped};
+use crate::policy::blocked::{Circumstances, Skipped, SkippedWhy};
 use crate::policy::choose_release::{self, ClientState, ReleaseChoice};
+use crate::policy::wanted::Wanted;
 use crate::repository::{Repository, RepositoryError};
 use crate::settings::Settings;
 use crate::tuf::{TargetFile, UnixTime};
@@ -102,6 +103,14 @@ pub(super) fn repository(
     ))
 }
 
+/// Returns which releases the settings and the user want.
+pub fn wanted(settings: &Settings) -> Wanted<'_> {
+    Wanted {
+        channel: settings.channel,
+        hold: settings.hold.as_ref(),
+    }
+}
+
 /// What is installed, if it is a release of this application.
 fn installed_release(layout: &Layout, settings: &Settings) -> Option<Release> {
     let release = Record::load_release(&layout.app()).unwrap_or_else(|e| {
@@ -162,33 +171,28 @@ pub(super) fn check(
         updater: &this,
         room: attributes::room(layout.root()),
     };
+    let wanted = wanted(settings);
     let included = |archive: &Archive| {
         let rollout = archive.rollout.as_ref();
         archive.required || rollout.is_none_or(|rollout| rollout.includes(&id))
     };
-    let blocked = blocked::blocked_now(&catalog, &entries, settings.channel, &included, at);
+    let blocked = blocked::blocked_now(&catalog, &entries, wanted, &included, at);
     let client = ClientState {
         installed: version,
-        channel: settings.channel,
+        wanted,
         blocked: &blocked,
         id: &id,
     };
     let choice = choose_release::choose(&catalog, client);
     let chosen = choice.version();
     let beyond = chosen.max(version);
-    let skipped = blocked::skipped(
-        &catalog,
-        &entries,
-        &blocked,
-        settings.channel,
-        &included,
-        beyond,
-    );
-    for skipped in skipped.iter().filter(|skipped| skipped.why.is_some()) {
+    let skipped = blocked::skipped(&catalog, &entries, &blocked, wanted, &included, beyond);
+    let rollout = |skipped: &&Skipped| skipped.why == SkippedWhy::Rollout;
+    for skipped in skipped.iter().filter(|skipped| !rollout(skipped)) {
         log::info!("{skipped}");
     }
     let is_blocked = |version: &Version| blocked.contains(version);
-    let newest = blocked::newest(&catalog, settings.channel, &included, &is_blocked).cloned();
+    let newest = blocked::newest(&catalog, wanted, &included, &is_blocked).cloned();
     warn_of_withdrawn(&catalog, version);
     let stub = newer_stub(settings, &targets.targets, &this);
     Ok(UpdateCheck {

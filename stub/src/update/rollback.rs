@@ -3,6 +3,7 @@
 use crate::install::{BlockedVersions, CommitOutcome, Record};
 use crate::policy::blocked;
 use crate::policy::blocked::BlockedWhy;
+use crate::progress::Event;
 use crate::update::error::UpdateError;
 use crate::update::outcome::Outcome;
 use crate::update::session::Updater;
@@ -58,6 +59,7 @@ impl<'a> Updater<'a> {
     fn exchange_with(&self, previous: Version) -> Result<Outcome, UpdateError> {
         BlockedVersions::remove(self.layout, |entry| entry.version == previous)?;
         let preserve = |path: &str| self.settings.preserves(path);
+        (self.tell)(Event::Committing);
         match install::roll_back(self.layout, &self.lock, &preserve)? {
             CommitOutcome::Done(release) => Ok(Outcome::Installed(release)),
             CommitOutcome::Deferred(instances) => Ok(Outcome::Deferred {

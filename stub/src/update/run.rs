@@ -98,6 +98,7 @@ pub fn stage_in_background(
     let checked = updater.check()?;
     updater.update_stub(&checked);
     let ReleaseChoice::Update { version, .. } = &checked.choice else {
+        updater.drop_unwanted()?;
         return Ok(Outcome::UpToDate);
     };
     if !updater.has_staged(&checked, version) {

@@ -2,10 +2,13 @@
 
 use crate::catalog::Catalog;
 use crate::install;
-use crate::install::{CommitError, CommitOptions, CommitOutcome, Record, RecordError, Release};
+use crate::install::{
+    CommitError, CommitOptions, CommitOutcome, Layout, Record, RecordError, Release,
+};
 use crate::policy::staged_origin::Origin;
 use crate::policy::vouch::{InstalledBundle, StagedBundle, Unvouched, Vouched, vouch};
-use crate::update::check::UpdateCheck;
+use crate::settings::Settings;
+use crate::update::check::{UpdateCheck, wanted};
 use crate::update::error::UpdateError;
 use crate::update::outcome::Outcome;
 use crate::update::session::Updater;
@@ -19,6 +22,15 @@ pub(super) struct StagedFailure {
     pub(super) error: UpdateError,
     /// It is not there any more, and not taken again for a while.
     pub(super) dropped: bool,
+}
+
+/// Returns whether the settings and the user want a staged release in the place
+/// of the installed one.
+pub fn may_follow(layout: &Layout, settings: &Settings, staged: &Release) -> bool {
+    let installed = Record::load_release(&layout.app()).ok().flatten();
+    let installed = installed.filter(|release| release.name == settings.name);
+    let installed = installed.as_ref().map(|release| &release.version);
+    wanted(settings).may_follow(&staged.version, installed)
 }
 
 impl<'a> Updater<'a> {
@@ -58,6 +70,13 @@ impl<'a> Updater<'a> {
         let result = match Record::load_release(&self.layout.staged()) {
             Ok(None) => Ok(CommitOutcome::Nothing),
             Ok(Some(release)) if release.name != self.settings.name => Ok(CommitOutcome::Nothing),
+            Ok(Some(release)) if !may_follow(self.layout, self.settings, &release) => {
+                log::info!(
+                    "version {}, which is staged, is not wanted any more; dropping it",
+                    release.version
+                );
+                Ok(CommitOutcome::Nothing)
+            }
             Ok(Some(_)) => match self.vouch_for_staged(self.stored_catalog().as_ref())? {
                 Ok(vouched) => self.install(CommitOptions {
                     recheck: true,
@@ -83,6 +102,20 @@ impl<'a> Updater<'a> {
                 Ok(CommitOutcome::Nothing)
             }
             other => Ok(other?),
+        }
+    }
+
+    /// Drops a staged update that is not wanted any more: the user has chosen
+    /// another channel, or a version to stay with.
+    ///
+    /// # Errors
+    /// Only of the file system.
+    pub fn drop_unwanted(&self) -> Result<(), UpdateError> {
+        match Record::load_release(&self.layout.staged()) {
+            Ok(Some(release)) if !may_follow(self.layout, self.settings, &release) => {
+                Ok(install::discard(self.layout)?)
+            }
+            _ => Ok(()),
         }
     }
 

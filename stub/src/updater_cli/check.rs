@@ -3,6 +3,7 @@
 use crate::clock::now;
 use crate::install::Layout;
 use crate::policy::choose_release::ReleaseChoice;
+use crate::progress::Event;
 use crate::safe_text::Lines;
 use crate::settings::Settings;
 use crate::update::{UpdateError, Updater};
@@ -11,8 +12,12 @@ use crate::updater_cli::command_output::{
 };
 use serde_json::{Value, json};
 
-pub(super) fn check(layout: &Layout, settings: &Settings) -> Result<CommandOutput, UpdateError> {
-    let updater = Updater::new(layout, settings, now(), &|_| {})?;
+pub(super) fn check(
+    layout: &Layout,
+    settings: &Settings,
+    tell: &dyn Fn(Event),
+) -> Result<CommandOutput, UpdateError> {
+    let updater = Updater::new(layout, settings, now(), tell)?;
     let checked = updater.check()?;
     let installed = checked.installed.clone();
     let (text, update, required) = match &checked.choice {

@@ -3,7 +3,7 @@
 use crate::failure::FailureKind;
 use crate::install::release_notes::Note;
 use crate::install::{Record, Release};
-use crate::policy::blocked::Skipped;
+use crate::policy::blocked::{Skipped, SkippedWhy};
 use crate::safe_text::{self, Lines};
 use crate::say;
 use crate::update::{Outcome, UpdateError};
@@ -49,9 +49,11 @@ pub(super) fn add_skipped(text: &mut Lines, skipped: &[Skipped]) {
 
 pub(super) fn skipped_versions(skipped: &[Skipped]) -> Value {
     let entry = |skipped: &Skipped| {
-        let why = skipped
-            .why
-            .map_or_else(|| "rollout".into(), |why| json!(why));
+        let why = match skipped.why {
+            SkippedWhy::Blocked(why) => json!(why),
+            SkippedWhy::Held => "held".into(),
+            SkippedWhy::Rollout => "rollout".into(),
+        };
         json!({
             "version": skipped.version.to_string(),
             "why": why,
@@ -93,7 +95,15 @@ pub(super) fn finish(as_json: bool, result: Result<CommandOutput, UpdateError>) 
         Ok(answer) => print(&answer.text, ExitCode::SUCCESS),
         Err(e) => {
             log::error!("{e}");
-            failure(as_json, e.failure_kind(), &e.to_string())
+            let class = e.failure_kind();
+            if !as_json {
+                return failure(false, class, &e.to_string());
+            }
+            let mut error = error(class, &e.to_string());
+            if matches!(e, UpdateError::Locked) {
+                error["locked"] = true.into();
+            }
+            print_json(&error, ExitCode::from(class.exit_code()))
         }
     }
 }
@@ -101,11 +111,14 @@ pub(super) fn finish(as_json: bool, result: Result<CommandOutput, UpdateError>) 
 pub(super) fn failure(as_json: bool, class: FailureKind, message: &str) -> ExitCode {
     let code = ExitCode::from(class.exit_code());
     if as_json {
-        let error = json!({ "error": message, "class": class.as_str() });
-        return print_json(&error, code);
+        return print_json(&error(class, message), code);
     }
     say::line(&format!("{class}: {message}"));
     code
+}
+
+fn error(class: FailureKind, message: &str) -> Value {
+    json!({ "error": message, "class": class.as_str() })
 }
 
 pub(super) fn wrong_use(message: &str) -> ExitCode {

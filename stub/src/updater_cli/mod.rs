@@ -1,7 +1,9 @@
 //! Answers the `--updater …` commands.
 
 mod check;
+mod choices;
 mod command_output;
+mod events;
 mod repair;
 mod rollback;
 mod status;
@@ -10,11 +12,16 @@ mod version;
 
 use crate::configuration::Configuration;
 use crate::failure::FailureKind;
-use crate::install::Layout;
+use crate::install::{Layout, UserChoices};
 use crate::logging;
+use crate::progress::Event;
+use crate::settings::Settings;
 use crate::update::behind;
+use choices::Choice;
 use command_output::{failure, finish, write, wrong_use};
+use events::Events;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -33,46 +40,93 @@ starts the application with the arguments given. With --updater first:
                        a newer one than this comes
   --updater repair     compare the installed files with what was installed, and
                        restore those that are missing or changed
+  --updater channel [NAME]
+                       which releases are wanted: final, rc (also candidates),
+                       b (also betas), a (also alphas); default ends a choice
+  --updater hold [VERSION]
+                       stay with a version: nothing newer is installed; off
+                       ends that
   --updater version    versions of the updater and of the application
   --updater help       this text
 
   --json               print one JSON object instead of text
+  --events             the same, and before it what is being done, one JSON
+                       object a line
 
 Exit codes: 0 done; 2 wrong use; 3 refused, something did not verify;
 4 unavailable, try again later; 5 a problem on this computer.
 ";
 
+/// Holds what the arguments say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Request {
+    command: String,
+    choice: Option<Choice>,
+    as_json: bool,
+    events: bool,
+    retry: bool,
+}
+
+impl Request {
+    /// Reads what follows `--updater`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    fn parse(arguments: &[OsString]) -> Result<Self, String> {
+        let mut request = Request::default();
+        let mut words: Vec<&str> = Vec::new();
+        for argument in arguments {
+            match argument.to_str() {
+                Some("--json") => request.as_json = true,
+                Some("--events") => (request.as_json, request.events) = (true, true),
+                Some("--retry") => request.retry = true,
+                Some("--help" | "-h") => words.push("help"),
+                Some(word) => words.push(word),
+                None => words.push("\u{fffd}"),
+            }
+        }
+        let command = match words.as_slice() {
+            [] | ["help", ..] => "help",
+            [command] => command,
+            [command @ ("channel" | "hold"), argument] => {
+                request.choice = Some(Choice::parse(command, argument)?);
+                command
+            }
+            [command @ ("channel" | "hold"), ..] => {
+                return Err(format!("{command} takes one argument"));
+            }
+            [command, ..] => return Err(format!("{command} takes no arguments")),
+        };
+        if request.retry && command != "update" && command != "help" {
+            return Err("--retry goes with update".into());
+        }
+        request.command = command.into();
+        Ok(request)
+    }
+
+    /// Whether the user wants something to be done now: that goes before what
+    /// is done in the background.
+    fn is_urgent(&self) -> bool {
+        let at_once = ["update", "stage", "rollback", "repair"];
+        at_once.contains(&self.command.as_str()) || self.choice.is_some()
+    }
+}
+
 /// Runs the command that `arguments` (what follows `--updater`) name.
 pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
-    let mut words: Vec<&str> = Vec::new();
-    let (mut as_json, mut retry) = (false, false);
-    for argument in arguments {
-        match argument.to_str() {
-            Some("--json") => as_json = true,
-            Some("--retry") => retry = true,
-            Some("--help" | "-h") => words.push("help"),
-            Some(word) => words.push(word),
-            None => words.push("\u{fffd}"),
-        }
-    }
-    let command = match words.as_slice() {
-        [] | ["help", ..] => {
-            return write(HELP, ExitCode::SUCCESS);
-        }
-        [command] => *command,
-        [command, ..] => {
-            return wrong_use(&format!("{command} takes no arguments"));
-        }
+    let request = match Request::parse(arguments) {
+        Ok(request) => request,
+        Err(wrong) => return wrong_use(&wrong),
     };
-    if retry && command != "update" {
-        return wrong_use("--retry goes with update");
+    if request.command == "help" {
+        return write(HELP, ExitCode::SUCCESS);
     }
-    if command == "version" {
-        return finish(as_json, Ok(version::version(layout)));
+    if request.command == "version" {
+        return finish(request.as_json, Ok(version::version(layout)));
     }
     let configuration = match Configuration::load(layout) {
         Ok(configuration) => configuration,
-        Err(e) => return failure(as_json, FailureKind::Local, &e.to_string()),
+        Err(e) => return failure(request.as_json, FailureKind::Local, &e.to_string()),
     };
     let settings = &configuration.settings;
     let log = logging::start(
@@ -82,18 +136,44 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
         settings.log_level,
     );
     let settings = configuration.logged();
-    // What a user wants now goes before what is done in the background.
-    let at_once = ["update", "stage", "rollback", "repair"].contains(&command);
-    let _claim = at_once.then(|| behind::claim(layout));
+    let _claim = request.is_urgent().then(|| behind::claim(layout));
+    let log = log.unwrap_or_else(|| layout.log());
+    run(layout, settings, &request, &log)
+}
+
+/// Runs the command with the settings as they are without the user's choices.
+fn run(layout: &Layout, settings: Settings, request: &Request, log: &Path) -> ExitCode {
+    if let Some(choice) = &request.choice
+        && let Err(e) = choice.store(layout, &settings)
+    {
+        return finish(request.as_json, Err(e));
+    }
+    let command = request.command.as_str();
+    match command {
+        "channel" => return finish(request.as_json, Ok(choices::channel(layout, &settings))),
+        "hold" => return finish(request.as_json, Ok(choices::hold(layout))),
+        _ => {}
+    }
+    let mut settings = settings;
+    UserChoices::load(layout).apply(&mut settings);
+    let events = request.events.then(Events::start);
+    let tell = |event: Event| {
+        if let Some(events) = &events {
+            events.tell(event);
+        }
+    };
     let result = match command {
         behind::COMMAND => return behind::main(layout, &settings),
-        "status" => status::status(layout, &settings, &log.unwrap_or_else(|| layout.log())),
-        "check" => check::check(layout, &settings),
-        "update" => update::update(layout, &settings, retry),
-        "stage" => update::stage(layout, &settings),
-        "rollback" => rollback::rollback(layout, &settings),
-        "repair" => repair::repair(layout, &settings),
+        "status" => status::status(layout, &settings, log),
+        "check" => check::check(layout, &settings, &tell),
+        "update" => update::update(layout, &settings, request.retry, events.as_ref()),
+        "stage" => update::stage(layout, &settings, &tell),
+        "rollback" => rollback::rollback(layout, &settings, &tell),
+        "repair" => repair::repair(layout, &settings, &tell),
         _ => return wrong_use(&format!("there is no command {command:?}")),
     };
-    finish(as_json, result)
+    if let Some(events) = events {
+        events.end();
+    }
+    finish(request.as_json, result)
 }

@@ -7,7 +7,7 @@ use crate::policy::blocked::BlockedWhy;
 use crate::safe_text::Lines;
 use crate::settings::Settings;
 use crate::stub_version;
-use crate::update::UpdateError;
+use crate::update::{self, UpdateError};
 use crate::updater_cli::command_output::{
     CommandOutput, add_notes, describe, installed, list, or_none, release,
 };
@@ -36,8 +36,13 @@ struct OwnersView {
 }
 
 impl OwnersView {
-    fn of(layout: &Layout, current: Option<&Release>) -> Result<Self, UpdateError> {
+    fn of(
+        layout: &Layout,
+        settings: &Settings,
+        current: Option<&Release>,
+    ) -> Result<Self, UpdateError> {
         let staged = installed(&layout.staged());
+        let staged = staged.filter(|staged| update::may_follow(layout, settings, staged));
         let newest = staged.iter().chain(current).map(|r| &r.version).max();
         let notes = newest.map_or(Ok(Vec::new()), |newest| release_notes::kept(layout, newest))?;
         let blocked = BlockedVersions::load(layout);
@@ -72,7 +77,7 @@ pub(super) fn status(
 ) -> Result<CommandOutput, UpdateError> {
     let current = installed(&layout.app());
     let own = if is_readable(layout) {
-        Some(OwnersView::of(layout, current.as_ref())?)
+        Some(OwnersView::of(layout, settings, current.as_ref())?)
     } else {
         None
     };
@@ -80,6 +85,8 @@ pub(super) fn status(
     let on_probation = own.is_some_and(|own| own.on_probation);
     let probation = if on_probation { " (on probation)" } else { "" };
     let (metadata, targets) = (shown(&settings.metadata_url), shown(&settings.targets_url));
+    let hold = settings.hold.as_ref().map(ToString::to_string);
+    let held = hold.clone().unwrap_or_else(|| "none".into());
     let mut lines = vec![(
         "installed",
         format!("{}{probation}", describe(current.as_ref())),
@@ -93,6 +100,7 @@ pub(super) fn status(
     lines.extend([
         ("channel", settings.channel.to_string()),
         ("updates", mode),
+        ("stays with", held),
         ("metadata", metadata.clone()),
         ("targets", targets.clone()),
         ("log", log.display().to_string()),
@@ -110,6 +118,7 @@ pub(super) fn status(
         "notes": own.map(|own| &own.notes),
         "channel": settings.channel.to_string(),
         "mode": settings.mode.to_string(),
+        "hold": hold,
         "switched_off_by": off.map(|by| by.to_string_lossy()),
         "metadata_url": metadata,
         "targets_url": targets,
@@ -126,15 +135,18 @@ fn as_text(lines: Vec<(&str, String)>, own: Option<&OwnersView>, layout: &Layout
     }
     match own {
         Some(own) => add_notes(&mut text, &own.notes),
-        None => {
-            text.line("");
-            text.line(format!(
-                "{} belongs to another user, who alone can see and do more.",
-                layout.state().display()
-            ));
-        }
+        None => add_reason(&mut text, layout),
     }
     text
+}
+
+/// Says why there is no more.
+fn add_reason(text: &mut Lines, layout: &Layout) {
+    text.line("");
+    text.line(format!(
+        "{} belongs to another user, who alone can see and do more.",
+        layout.state().display()
+    ));
 }
 
 /// Versions blocked for this reason; what may work at the next start is not

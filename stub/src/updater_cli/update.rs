@@ -10,22 +10,31 @@ use crate::update::{self, UpdateError};
 use crate::updater_cli::command_output::{
     CommandOutput, add_skipped, describe_outcome, skipped_versions,
 };
+use crate::updater_cli::events::Events;
 use std::cell::RefCell;
 
 pub(super) fn update(
     layout: &Layout,
     settings: &Settings,
     retry: bool,
+    events: Option<&Events>,
 ) -> Result<CommandOutput, UpdateError> {
     if retry {
         BlockedVersions::clear(layout)?;
         fs::remove_file_if_exists(&layout.failed_stub())?;
     }
-    let screen = RefCell::new(ProgressDisplay::new(settings, Surfaces::Terminal));
-    let tell = |event: Event| screen.borrow_mut().event(&event);
     let mut skipped = Vec::new();
-    let result = update::run_and_name(layout, settings, now(), &tell, &mut skipped);
-    screen.borrow_mut().clear();
+    let mut run =
+        |tell: &dyn Fn(Event)| update::run_and_name(layout, settings, now(), tell, &mut skipped);
+    let result = match events {
+        Some(events) => run(&|event| events.tell(event)),
+        None => {
+            let screen = RefCell::new(ProgressDisplay::new(settings, Surfaces::Terminal));
+            let result = run(&|event| screen.borrow_mut().event(&event));
+            screen.borrow_mut().clear();
+            result
+        }
+    };
     let outcome = result?;
     log::info!("{outcome}");
     let mut json = describe_outcome(&outcome);
@@ -35,8 +44,12 @@ pub(super) fn update(
     Ok(CommandOutput { text, json })
 }
 
-pub(super) fn stage(layout: &Layout, settings: &Settings) -> Result<CommandOutput, UpdateError> {
-    let outcome = update::stage_in_background(layout, settings, now(), &|_| {})?;
+pub(super) fn stage(
+    layout: &Layout,
+    settings: &Settings,
+    tell: &dyn Fn(Event),
+) -> Result<CommandOutput, UpdateError> {
+    let outcome = update::stage_in_background(layout, settings, now(), tell)?;
     log::info!("{outcome}");
     Ok(CommandOutput {
         text: outcome.to_string().into(),

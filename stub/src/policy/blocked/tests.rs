@@ -1,7 +1,12 @@
 use super::*;
-use crate::catalog::Rollout;
 use crate::catalog::tests::catalog;
+use crate::catalog::{Channel, Rollout};
 use std::str::FromStr;
+
+const FINAL: Wanted = Wanted {
+    channel: Channel::Final,
+    hold: None,
+};
 
 fn version(text: &str) -> Version {
     Version::from_str(text).unwrap()
@@ -38,7 +43,7 @@ fn blocked_with(
         room,
     };
     let entries = std::slice::from_ref(entry);
-    let blocked = blocked_now(catalog, entries, Channel::Final, &included, at);
+    let blocked = blocked_now(catalog, entries, FINAL, &included, at);
     blocked.contains(&entry.version)
 }
 
@@ -141,7 +146,7 @@ fn what_is_passed_over_is_named_with_the_way_to_get_it() {
             &catalog,
             std::slice::from_ref(&entry),
             &blocked,
-            Channel::Final,
+            FINAL,
             &|_| true,
             Some(&version(beyond)),
         );
