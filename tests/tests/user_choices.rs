@@ -39,7 +39,7 @@ fn a_channel_is_chosen_survives_updates_and_is_given_up() {
     let all = json!(["final", "rc", "b", "a"]);
     let none = json!({ "channel": "final", "chosen": null, "default": "final", "fixed_by": null, "channels": all });
     assert_eq!(ask(&sandbox, &["channel"]), none);
-    let chosen = json!({ "channel": "b", "chosen": "b", "default": "final", "channels": all });
+    let chosen = json!({ "channel": "b", "chosen": "b", "default": "final", "fixed_by": null, "channels": all });
     assert_eq!(ask(&sandbox, &["channel", "b"]), chosen);
     assert_eq!(ask(&sandbox, &["check"])["update"], "1.1rc1");
     assert_eq!(sandbox.start_version(), "1.1rc1");
