@@ -2,7 +2,8 @@
 wine=/usr/lib/wine/wine64
 windows=$PWD/.work/windows
 export WINEPREFIX=$windows/prefix WINEDEBUG=-all
-export WINEDLLOVERRIDES='mscoree,mshtml=;winedbg.exe=d'
+# Of ucrtbase.dll there is one of our own, see need_prefix.
+export WINEDLLOVERRIDES='mscoree,mshtml=;winedbg.exe=d;ucrtbase=n,b'
 unset DISPLAY WAYLAND_DISPLAY
 
 # wine for 64-bit programs, and a compiler for the little that it lacks.
@@ -40,4 +41,33 @@ need_prefix() {
   fi
   x86_64-w64-mingw32-gcc -shared -O1 -s -o "$system/bcryptprimitives.dll" \
     tests/windows/bcryptprimitives.c -ladvapi32
+  need_complex_numbers "$system"
+}
+
+# A ucrtbase.dll in SYSTEM that has what tests/windows/ucrtbase.c has; for all else it
+# names a copy of wine's, which wine does not know as its own any more.
+need_complex_numbers() { # SYSTEM
+  local theirs ours=$1/ucrtbase.dll work
+  [ "$ours" -nt tests/windows/ucrtbase.c ] && [ "$ours" -nt scripts/lib-windows.sh ] &&
+    grep -q ucrtwine "$ours" && return
+  theirs=$(find /usr/lib -path '*x86_64-windows/ucrtbase.dll' -print -quit 2>/dev/null)
+  [ -n "$theirs" ] || die "wine has no ucrtbase.dll"
+  work=$(mktemp -d)
+  x86_64-w64-mingw32-gcc -O1 -c -o "$work/ours.o" tests/windows/ucrtbase.c
+  x86_64-w64-mingw32-nm --defined-only "$work/ours.o" |
+    sed -n 's/.* T ms_//p' | sort > "$work/ours"
+  x86_64-w64-mingw32-objdump -p "$theirs" |
+    sed -n '/Name Pointer\] Table/,/^$/s/^\t\[ *[0-9]*\] //p' | sort > "$work/theirs"
+  {
+    printf 'LIBRARY ucrtbase.dll\nEXPORTS\n'
+    sed 's/.*/"&" = ms_&/' "$work/ours"
+    comm -13 "$work/ours" "$work/theirs" | sed 's/.*/"&" = ucrtwine.&/'
+  } > "$work/ucrtbase.def"
+  # Its mark is in the first bytes after the header of MS-DOS.
+  cp "$theirs" "$work/ucrtwine.dll"
+  head -c 32 /dev/zero | dd of="$work/ucrtwine.dll" bs=1 seek=64 conv=notrunc status=none
+  x86_64-w64-mingw32-gcc -shared -s -static-libgcc -o "$work/ucrtbase.dll" \
+    "$work/ours.o" "$work/ucrtbase.def"
+  mv -f "$work/ucrtwine.dll" "$work/ucrtbase.dll" "$1"
+  rm -rf "$work"
 }

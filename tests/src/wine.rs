@@ -24,8 +24,8 @@ pub fn built(name: &str) -> PathBuf {
     Path::new(&folder).join(name)
 }
 
-/// Names a bundle that `scripts/make-windows-bundles` built: `console` or `windowed`, a
-/// folder, or `onefile.exe`.
+/// Names a bundle that `scripts/make-windows-bundles` built: `console`, `windowed` or
+/// `computing` (1.0 and 1.1 only), a folder, or `onefile.exe` or `computing-onefile.exe`.
 ///
 /// # Panics
 /// If it is not there.
@@ -37,6 +37,15 @@ pub fn windows_bundle(version: &str, kind: &str) -> PathBuf {
         "{path:?} is missing: run scripts/make-windows-bundles (scripts/test-windows does)"
     );
     path
+}
+
+/// Prepares to run CPython for Windows with packages that `scripts/make-windows-bundles` has put
+/// into this folder of `.work/windows`.
+pub fn python(packages: &str) -> Command {
+    let windows = root().join(".work/windows");
+    let mut command = wine(&windows.join("python/python.exe"));
+    command.env("PYTHONPATH", on_drive(&windows.join(packages)));
+    command
 }
 
 /// Ends all programs of this name: on Windows, children outlive what started them.
@@ -54,13 +63,18 @@ pub fn on_drive(path: &Path) -> String {
 /// # Panics
 /// If the compiler is missing, or refuses it.
 pub fn compile(version: &str, more: &[&str], to: &Path) {
+    let version = format!("-DVERSION=\"{version}\"");
+    compile_c("app.c", &[&[version.as_str()], more].concat(), to);
+}
+
+/// Compiles one of the programs in tests/windows.
+///
+/// # Panics
+/// If the compiler is missing, or refuses it.
+pub fn compile_c(source: &str, more: &[&str], to: &Path) {
     let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
-    compiler
-        .args(["-municode", "-O1", "-s", "-o"])
-        .arg(to)
-        .arg(format!("-DVERSION=\"{version}\""))
-        .args(more)
-        .arg(root().join("tests/windows/app.c"));
+    compiler.args(["-municode", "-O1", "-s", "-o"]).arg(to);
+    compiler.args(more).arg(root().join("tests/windows").join(source));
     let done = run(&mut compiler);
     assert!(done.status.success(), "{done:?}");
 }

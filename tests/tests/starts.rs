@@ -127,17 +127,20 @@ fn a_command_of_a_moment_is_updated_in_the_background() {
     sandbox.settle();
     assert_eq!(said(&mut sandbox.stub()), "version 1.1\n");
     // One that is started all the time does not look each time.
+    sandbox.settle();
     sandbox.server.as_ref().unwrap().requests();
     let looked = File::options()
         .write(true)
         .open(sandbox.path("install/.notsotuf/behind.lock"))
         .unwrap();
     looked.set_modified(SystemTime::now()).unwrap();
-    assert_eq!(said(&mut sandbox.stub()), "version 1.1\n");
-    assert_eq!(sandbox.server.as_ref().unwrap().requests(), [""; 0]);
+    for _ in 0..3 {
+        assert_eq!(said(&mut sandbox.stub()), "version 1.1\n");
+        assert_eq!(sandbox.server.as_ref().unwrap().requests(), [""; 0]);
+    }
+    // But once for all of them when some time has passed.
     let long_ago = SystemTime::now() - Duration::from_secs(60);
     looked.set_modified(long_ago).unwrap();
-    assert_eq!(said(&mut sandbox.stub()), "version 1.1\n");
     let asked = || sandbox.server.as_ref().unwrap().requests();
     wait_until(|| !asked().is_empty(), || sandbox.log());
 }

@@ -4,8 +4,11 @@
 
 use notsotuf_tests::desktop::Desktop;
 use notsotuf_tests::wine::{built, compile, kill_all, started, wine};
-use notsotuf_tests::{Sandbox, copy_tree, is_root, json, program, run, set_stub_version};
+use notsotuf_tests::{
+    Sandbox, copy_tree, is_root, json, program, run, set_mode, set_stub_version,
+};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -377,6 +380,40 @@ fn the_window_state_and_the_shortcut_are_handed_on() {
     let text = fs::read_to_string(&settings).unwrap();
     fs::write(&settings, format!("app_user_model_id = 'My.App'\n{text}")).unwrap();
     assert_eq!(start(), ["shown 1 as 7 with an id", "title My.App"]);
+}
+
+/// As below `C:\\`, where everybody may write to what is made there. wine shows the permission
+/// bits as an access control list, and keeps what such a list says as bits.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn a_state_dir_that_others_may_write_to_is_emptied_and_closed() {
+    let install = Install::new();
+    let state = install.folder.join(".notsotuf");
+    let settings = install.folder.join("notsotuf.toml");
+    let online = fs::read_to_string(&settings).unwrap();
+    let offline = online.replace("mode = \"before-launch\"", "mode = \"off\"");
+    assert_ne!(online, offline);
+    fs::write(&settings, &offline).unwrap();
+    assert_eq!(install.start(), "1.0");
+    let discarded = || install.log().matches("so its content is discarded").count();
+    for (version, before, times) in [("1.1", 0o755, 0), ("1.2", 0o777, 1), ("1.3", 0o757, 2)] {
+        install.release(version, &[], &[]);
+        assert_eq!(install.updater(&["stage"])["version"], version, "{}", install.log());
+        fs::write(state.join("notes"), "by somebody").unwrap();
+        set_mode(&state, before);
+        assert_eq!(install.start(), "1.1", "{}", install.log());
+        assert_eq!(discarded(), times, "{}", install.log());
+        assert_eq!(state.join("notes").exists(), before == 0o755);
+        assert!(state.join("log").exists(), "it is this user's alone");
+        let after = fs::metadata(&state).unwrap().permissions().mode();
+        assert_eq!(after & 0o002, 0, "{after:o}");
+        // That was once and for all.
+        assert_eq!(install.start(), "1.1", "{}", install.log());
+        assert_eq!(discarded(), times, "{}", install.log());
+    }
+    // Nothing is lost by that.
+    fs::write(&settings, &online).unwrap();
+    assert_eq!(install.start(), "1.3", "{}", install.log());
 }
 
 /// Who may make folders in the install dir, but not replace the application, must not have

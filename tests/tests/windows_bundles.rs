@@ -70,6 +70,42 @@ fn an_application_of_one_file_updates_by_patch_and_archive() {
     updates("onefile.exe");
 }
 
+/// What tests/windows/computing.py says of itself and of what it found.
+fn computed(install: &WindowsInstall) -> (String, String) {
+    let output = run(&mut install.stub());
+    assert_eq!(output.status.code(), Some(0), "{output:?}\n{}", install.log());
+    let said = String::from_utf8_lossy(&output.stdout);
+    let said: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
+    assert_eq!(said["solved"], serde_json::json!([0.8, 1.4]), "{said}");
+    assert_eq!(said["root"], "2j", "{said}");
+    assert_eq!(said["transformed"], serde_json::json!([1.0, 1.0, 1.0, 1.0]));
+    let text = |field: &str| said[field].as_str().unwrap().to_owned();
+    (text("version"), text("numpy"))
+}
+
+/// With megabytes of machine code, in another version with each release.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn an_application_with_numpy_updates_by_patch_and_computes() {
+    for kind in ["computing", "computing-onefile.exe"] {
+        let install = WindowsInstall::new(kind);
+        let release = |version: &str, numpy: &str| (version.to_owned(), numpy.to_owned());
+        assert_eq!(computed(&install), release("1.0", "2.3.4"), "{kind}");
+        install.release("1.1", &[]);
+        assert_eq!(computed(&install), release("1.1", "2.3.5"), "{kind}");
+        let log = install.log();
+        assert!(log.contains("by 1 patch"), "{log}");
+        let bundle = windows_bundle("1.1", kind);
+        let app = install.folder.join("app");
+        if bundle.is_dir() {
+            same_tree(&bundle, &app);
+        } else {
+            let installed = fs::read(app.join(install.program()));
+            assert!(installed.unwrap() == fs::read(bundle).unwrap());
+        }
+    }
+}
+
 #[test]
 #[ignore = "scripts/test-windows"]
 fn a_real_application_that_fails_makes_room_for_the_version_before() {

@@ -8,12 +8,13 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::windows_install::{WindowsInstall, same_tree};
-use notsotuf_tests::wine::{compile, on_drive, started, windows_bundle, wine};
+use notsotuf_tests::wine::{compile, compile_c, on_drive, started, windows_bundle, wine};
 use notsotuf_tests::{copy_tree, json, set_mode};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// As the C library opens a file to read it: others may read and write.
 const AS_PYTHON: &str = "3";
@@ -156,6 +157,108 @@ fn nothing_that_opens_files_of_the_application_notices_an_update() {
     assert_eq!(install.version(), "1.1", "{}", install.log());
     let text = fs::read_to_string(install.folder.join("app/_internal/version.txt"));
     assert_eq!(text.unwrap(), "1.1.2");
+}
+
+/// A program that does something to every file of `app/` again and again (tests/windows/opener.c).
+struct Again {
+    child: Child,
+    stop: PathBuf,
+}
+
+impl Again {
+    fn start(install: &WindowsInstall, what: &str) -> Self {
+        let program = install.sandbox.path("opener.exe");
+        if !program.exists() {
+            compile_c("opener.c", &[], &program);
+        }
+        let stop = install.sandbox.path(&format!("stop-{what}"));
+        let scratch = install.folder.join(format!("scratch-{what}"));
+        let mut command = wine(&program);
+        command.arg(what);
+        for path in [&install.folder.join("app"), &stop, &scratch] {
+            command.arg(on_drive(path));
+        }
+        command.stdout(Stdio::piped());
+        Again { child: command.spawn().unwrap(), stop }
+    }
+
+    /// The numbers that it says at its end.
+    fn end(self) -> Vec<u32> {
+        fs::write(&self.stop, "").unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        fs::remove_file(&self.stop).unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let last = said.lines().last().unwrap();
+        last.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    }
+}
+
+/// An application that is just starting opens its files in the ordinary way, and nothing that
+/// is done in the background may make that fail. First what would: names of these files
+/// that come and go.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn no_open_of_a_file_of_the_application_fails_while_updates_are_staged() {
+    let install = WindowsInstall::new("console");
+    assert_eq!(install.version(), "1.0");
+    let opener = Again::start(&install, "open");
+    let remover = Again::start(&install, "remove");
+    std::thread::sleep(Duration::from_secs(5));
+    let (removed, opened) = (remover.end(), opener.end());
+    assert!(removed[0] > 0, "{removed:?}");
+    assert!(opened[0] > 0 && opened[1] > 0, "it notices nothing: {opened:?}");
+
+    let mut application = running(&mut install.stub(), "60");
+    let opener = Again::start(&install, "open");
+    for (version, source, add) in [
+        ("1.1", "1.1", &[][..]),
+        ("1.2", "1.2", &["--skip-patch"]),
+        ("1.3", "1.1", &[]),
+        ("1.4", "1.2", &["--skip-patch"]),
+    ] {
+        release_like(&install, source, version, add);
+        assert_eq!(stage(&install)["version"], version, "{}", install.log());
+        // A start while it runs cleans up, too.
+        assert_eq!(install.version(), "1.0");
+    }
+    let opened = opener.end();
+    assert!(opened[0] > 100, "{opened:?}");
+    assert_eq!(opened[1], 0, "of {}", opened[0]);
+    let trash = install.folder.join(".notsotuf/trash");
+    assert!(trash.join("2").exists(), "{}", install.log());
+    application.kill().unwrap();
+    application.wait().unwrap();
+    nothing_was_wrong(&install);
+}
+
+/// Where a system minds that mark when a name is removed, as wine and Windows before 10 do.
+#[test]
+#[ignore = "scripts/test-windows"]
+fn files_of_the_application_stay_read_only_when_another_name_is_removed() {
+    let install = WindowsInstall::new("console");
+    assert_eq!(install.version(), "1.0");
+    let mut application = running(&mut install.stub(), "30");
+    for (version, source) in [("1.1", "1.1"), ("1.1.1", "1.1")] {
+        release_like(&install, source, version, &[]);
+        assert_eq!(stage(&install)["version"], version, "{}", install.log());
+    }
+    let trash = install.folder.join(".notsotuf/trash");
+    let library = "_internal/python313.dll";
+    let same_file = |one: &Path, other: &Path| {
+        let number = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+        number(one) == number(other)
+    };
+    let installed = install.folder.join("app").join(library);
+    assert!(same_file(&trash.join("0/tree").join(library), &installed));
+    set_mode(&installed, 0o444);
+    application.kill().unwrap();
+    application.wait().unwrap();
+    assert_eq!(install.version(), "1.1", "{}", install.log());
+    // On probation the version before is kept, with one more name of it.
+    assert_eq!(install.version(), "1.1", "{}", install.log());
+    assert!(!trash.exists(), "{}", install.log());
+    assert!(fs::metadata(&installed).unwrap().permissions().readonly());
+    nothing_was_wrong(&install);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 /* The application of the tests under wine: says its version and the command
-   line it got, ends as it is told to. For the tests it also holds files open, and
-   starts programs as a shortcut does. */
+   line it got, ends as it is told to. For the tests it also holds files open,
+   starts programs as a shortcut does, and loads a library by its name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +71,7 @@ static void say_startup(void) {
 int wmain(int argc, wchar_t **argv) {
   if (argc > 4 && !wcscmp(argv[1], L"--hold")) return hold(argc, argv);
   if (argc == 4 && !wcscmp(argv[1], L"--shortcut")) return shortcut(argv);
+  if (argc == 3 && !wcscmp(argv[1], L"--load")) return LoadLibraryW(argv[2]) == NULL;
   if (argc == 2 && !wcscmp(argv[1], L"--sleep")) {
     ready("ready");
     Sleep(60000);

@@ -14,7 +14,10 @@ pub(super) fn program_of(manifest: &Manifest, named: Option<&str>) -> Result<Str
             _ => Err(ShipError::NoProgram(named.into())),
         };
     }
-    let windows = manifest.entries.keys().any(|path| path.ends_with(".exe"));
+    // Below that there may be programs for Windows in any bundle, as setuptools has them.
+    let at_top = |path: &str| !path.contains('/');
+    let mut names = manifest.entries.keys();
+    let windows = names.any(|path| at_top(path) && ends_with_exe(path));
     let mut programs: Vec<String> = manifest
         .entries
         .iter()
@@ -25,7 +28,7 @@ pub(super) fn program_of(manifest: &Manifest, named: Option<&str>) -> Result<Str
             } else {
                 entry.mode & 0o100 != 0 && !path.contains(".so")
             };
-            file && runs && !path.contains('/')
+            file && runs && at_top(path)
         })
         .map(|(path, _)| path.clone())
         .collect();
@@ -57,6 +60,7 @@ mod tests {
             ("readme", 0o644),
             ("tool", 0o755),
             ("_internal/libx", 0o755),
+            ("_internal/setuptools/cli.exe", 0o644),
         ] {
             manifest.entries.insert(path.into(), file(mode));
         }
@@ -68,7 +72,10 @@ mod tests {
         let named = |name| program_of(&manifest, Some(name));
         assert_eq!(named("another").unwrap(), "another");
         assert!(matches!(named("none"), Err(ShipError::NoProgram(_))));
-        manifest.entries.insert("App.exe".into(), file(0o644));
-        assert_eq!(program_of(&manifest, None).unwrap(), "App.exe");
+        for name in ["App.exe", "APP.EXE", "App.Exe"] {
+            manifest.entries.insert(name.into(), file(0o644));
+            assert_eq!(program_of(&manifest, None).unwrap(), name);
+            manifest.entries.remove(name);
+        }
     }
 }

@@ -47,6 +47,12 @@ pub fn link_with_mode(from: &Path, to: &Path, mode: u32) -> Result<()> {
     }
 }
 
+/// Returns whether a file has no other name than this.
+#[cfg(windows)]
+pub fn has_one_name(path: &Path) -> Result<bool> {
+    Ok(crate::fs::sync::link_count(path)? == 1)
+}
+
 /// Returns whether a call failed because this file system has nothing of the
 /// kind: no symbolic links, no such names, no files of that size.
 pub fn is_beyond_file_system(error: &FsError) -> bool {

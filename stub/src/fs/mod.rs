@@ -16,6 +16,8 @@ mod windows;
 mod write;
 
 pub use error::{FsError, Result};
+#[cfg(windows)]
+pub use links::has_one_name;
 pub use links::{
     copy_link, is_across_file_systems, is_beyond_file_system, link_or_copy, link_with_mode, symlink,
 };

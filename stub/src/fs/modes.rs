@@ -96,7 +96,7 @@ pub fn set_path_mode(path: &Path, mode: u32) -> Result<()> {
 }
 
 /// Takes the mark of being read-only from a file or folder of Windows, which
-/// must be gone before that can be removed; returns whether there was one.
+/// must be gone before that can be replaced; returns whether there was one.
 pub(super) fn make_removable(path: &Path) -> bool {
     #[cfg(windows)]
     {
@@ -118,5 +118,48 @@ pub(super) fn make_removable(path: &Path) -> bool {
     {
         let _: &Path = path;
         false
+    }
+}
+
+/// Does `work` on a file or folder of Windows without its mark of being read-only, which
+/// must be gone before that can be removed; `None` if there is no mark. What
+/// still is there afterwards gets it back: that may be a file of the installed bundle, of
+/// which this was but one name.
+pub(super) fn without_mark<T>(path: &Path, work: impl FnOnce() -> T) -> Option<T> {
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt;
+        use windows_sys::Win32::Storage::FileSystem::{
+            FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_READ_ATTRIBUTES,
+            FILE_WRITE_ATTRIBUTES,
+        };
+        let found = fs::symlink_metadata(path).ok()?;
+        let marked = found.permissions();
+        if found.is_symlink() || !marked.readonly() {
+            return None;
+        }
+        // No other program's open can collide with this one.
+        let file = fs::OpenOptions::new()
+            .access_mode(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES)
+            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)
+            .open(path)
+            .ok()?;
+        let mut unmarked = marked.clone();
+        #[expect(
+            clippy::permissions_set_readonly_false,
+            reason = "there it is only a mark"
+        )]
+        unmarked.set_readonly(false);
+        file.set_permissions(unmarked).ok()?;
+        let result = work();
+        if let Err(e) = file.set_permissions(marked) {
+            log::debug!("the mark of {path:?} is gone: {e}");
+        }
+        Some(result)
+    }
+    #[cfg(unix)]
+    {
+        drop((path, work));
+        None
     }
 }

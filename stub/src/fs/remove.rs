@@ -2,7 +2,7 @@
 
 use crate::fs::error::{Named, Result};
 use crate::fs::list::list_with_types;
-use crate::fs::modes::{make_removable, set_path_mode};
+use crate::fs::modes::{set_path_mode, without_mark};
 use crate::fs::read::inspect;
 use crate::fs::retry::retry_while_locked;
 use std::path::Path;
@@ -35,16 +35,15 @@ pub fn remove_at_once(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes what is at `path`, and once more if it only was marked as read-only. Where
-/// a system takes no notice of the mark, as Windows 10 on NTFS, it stays: the same
-/// file may have another name in the installed bundle.
+/// Removes what is at `path`, and once more if it only was marked as read-only. Windows
+/// 10 takes no notice of the mark on NTFS.
 fn unless_read_only<'a>(
     path: &'a Path,
     remove: impl Fn(&'a Path) -> io::Result<()>,
 ) -> io::Result<()> {
     match remove(path) {
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied && make_removable(path) => {
-            remove(path)
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            without_mark(path, || remove(path)).unwrap_or(Err(e))
         }
         result => result,
     }

@@ -30,7 +30,7 @@ pub fn sync_unless_linked(path: &Path) -> Result<()> {
 }
 
 /// Returns how many names a file has.
-fn link_count(path: &Path) -> Result<u64> {
+pub(super) fn link_count(path: &Path) -> Result<u64> {
     #[cfg(unix)]
     let count = std::fs::symlink_metadata(path).map(|found| found.nlink());
     #[cfg(windows)]

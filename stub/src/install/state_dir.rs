@@ -42,8 +42,8 @@ pub fn is_left_to_owner(layout: &Layout) -> bool {
 
 /// Makes the state dir, or makes sure that it is a folder of this user's
 /// which nobody else can write to, or could: what is in it would be installed.
-/// On Windows it has the permissions of the install dir, and belongs to this user, to an
-/// administrator or to whom that belongs. What was removed is logged.
+/// On Windows it belongs to this user, to an administrator or to whom the install dir
+/// belongs. What was removed is logged.
 ///
 /// # Errors
 /// [`StateError`]; then nothing in it may be used.
@@ -65,18 +65,21 @@ pub fn secure_state(layout: &Layout) -> Result<Vec<String>, StateError> {
         return Err(StateError::LeftToOwner(layout.root().into()));
     }
     put_roots_aside(layout)?;
+    let mut is_new = false;
     loop {
         let Some(found) = fs::inspect(&path)? else {
-            if fs::create_private_dir(&path)? {
+            // Or somebody else was quicker.
+            is_new = fs::create_private_dir(&path)?;
+            if is_new && cfg!(unix) {
                 return Ok(Vec::new());
             }
-            // Somebody else was quicker.
             continue;
         };
         check(layout, &found)?;
         let mut done = close(layout, &found)?;
         done.extend(remove_strange(layout)?);
-        return Ok(done);
+        // On Windows it begins with the permissions of the install dir.
+        return Ok(if is_new { Vec::new() } else { done });
     }
 }
 
@@ -160,11 +163,28 @@ fn check(layout: &Layout, found: &Metadata) -> Result<(), StateError> {
     }
     // Somebody who may make folders here, but not replace the application, may have
     // made it to have something of theirs installed.
-    match owner::is_trusted(&path, layout.root()) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(StateError::OtherOwner(path)),
-        Err(e) => Err(FsError::new("inspect the owner of", &path, e).into()),
+    if is_trusted(&path, layout)? {
+        Ok(())
+    } else {
+        Err(StateError::OtherOwner(path))
     }
+}
+
+#[cfg(windows)]
+fn security_of(path: &Path) -> Result<access::Security, FsError> {
+    security::read(path).map_err(|e| FsError::new("inspect the owner of", path, e))
+}
+
+#[cfg(windows)]
+fn this_user() -> Result<String, FsError> {
+    security::this_user().map_err(|e| FsError::new("tell who runs", Path::new("this program"), e))
+}
+
+#[cfg(windows)]
+fn is_trusted(path: &Path, layout: &Layout) -> Result<bool, FsError> {
+    let (found, root) = (security_of(path)?, security_of(layout.root())?);
+    let owner = found.owner.as_deref();
+    Ok(access::is_trusted(owner, &this_user()?, root.owner.as_deref()))
 }
 
 #[cfg(unix)]
@@ -192,38 +212,81 @@ fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
         fs::set_path_mode(&path, 0o700)?;
         return Ok(Vec::new());
     }
+    discard_content(layout)?;
+    fs::set_path_mode(&path, 0o700)?;
+    Ok(vec![discarded(&path)])
+}
+
+/// The same by the access control list.
+#[cfg(windows)]
+fn close(layout: &Layout, _: &Metadata) -> Result<Vec<String>, StateError> {
+    let path = layout.state();
+    let user = this_user()?;
+    let root = security_of(layout.root())?;
+    let owner = root.owner.as_deref();
+    let writers = |path: &Path| security_of(path).map(|it| access::writers(&it, &user, owner));
+    if writers(&path)? == access::Writers::default() {
+        return Ok(Vec::new());
+    }
+    let close = |is_empty| {
+        security::set(&path, &access::closed(&user, owner, is_empty))
+            .map_err(|e| FsError::new("change who may write to", &path, e))
+    };
+    match close(false).and_then(|()| writers(&path)) {
+        Ok(access::Writers { others: false, .. }) => {}
+        // A file system without permissions, or one that somebody else is in charge of:
+        // whoever can write to it can write to the install dir too.
+        _ if writers(layout.root())?.others => return Ok(Vec::new()),
+        Ok(_) => {
+            let error = std::io::Error::other("others still may");
+            return Err(FsError::new("change who may write to", &path, error).into());
+        }
+        Err(e) => return Err(e.into()),
+    }
+    discard_content(layout)?;
+    close(true)?;
+    Ok(vec![discarded(&path)])
+}
+
+fn discarded(path: &Path) -> String {
+    format!("{path:?} could be written by others, so its content is discarded")
+}
+
+/// Removes what others may have made.
+fn discard_content(layout: &Layout) -> Result<(), FsError> {
     // Unless a commit was interrupted: then the application is in there. Who
     // can take it away from its place can write to the install dir.
     let bundles = match fs::inspect(&layout.app())? {
         Some(_) => Vec::new(),
         None => vec![layout.staging(), layout.previous(), layout.journal()],
     };
-    for entry in fs::list(&path)? {
+    for entry in fs::list(&layout.state())? {
         if !bundles.contains(&entry) && !is_harmless(layout, &entry)? {
             fs::remove_any(&entry)?;
         }
     }
-    fs::set_path_mode(&path, 0o700)?;
-    Ok(vec![format!(
-        "{path:?} could be written by others, so its content is discarded"
-    )])
-}
-
-#[cfg(windows)]
-fn close(_: &Layout, _: &Metadata) -> Result<Vec<String>, StateError> {
-    Ok(Vec::new())
+    Ok(())
 }
 
 /// Logs, which nothing is done by, and locks, which others may hold: if they
 /// are this user's alone.
-#[cfg(unix)]
 fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
-    use std::os::unix::fs::MetadataExt;
     let (logs, locks) = (layout.logs(), layout.locks());
-    Ok(logs.iter().chain(&locks).any(|path| path == entry)
-        && fs::inspect(entry)?.is_some_and(|found| {
-            found.is_file() && is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0
+    if !logs.iter().chain(&locks).any(|path| path == entry) {
+        return Ok(false);
+    }
+    let found = fs::inspect(entry)?.filter(Metadata::is_file);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let _: &Layout = layout;
+        Ok(found.is_some_and(|found| {
+            is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0
         }))
+    }
+    // Rights that it had from the folder are gone with those.
+    #[cfg(windows)]
+    Ok(found.is_some() && fs::has_one_name(entry)? && is_trusted(entry, layout)?)
 }
 
 /// Removes what is not of this program's making: links, pipes and the like,
@@ -317,10 +380,15 @@ pub fn has_quarantine_attribute(path: &Path) -> bool {
     }
 }
 
+/// Returns whether a file or folder belongs to the administrators or the system.
 #[cfg(windows)]
-pub(crate) use owner::belongs_to_administrators;
+pub(crate) fn belongs_to_administrators(path: &Path) -> std::io::Result<bool> {
+    Ok(access::is_of_administrators(&security::read(path)?))
+}
 
+#[cfg(any(windows, test))]
+mod access;
 #[cfg(windows)]
-mod owner;
+mod security;
 #[cfg(test)]
 mod tests;

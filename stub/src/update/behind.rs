@@ -17,8 +17,9 @@ pub const COMMAND: &str = "behind";
 
 /// The longest that it goes on.
 const LIFE: Duration = Duration::from_secs(2 * 3600);
-/// A tool that is started all the time does not look for updates each time.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// A tool that is started all the time does not look for updates each time, but when
+/// this has passed since the last time.
+const INTERVAL: Duration = Duration::from_secs(5);
 /// How long the stub that started this may hold its lock still.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long one that is to end may take for that.
@@ -26,20 +27,28 @@ const YIELD: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(100);
 
 /// Starts looking for an update behind the application, unless somebody is
-/// doing so, or has just done. Never fails: the application starts anyway.
+/// doing so, or is about to. Never fails: the application starts anyway.
 pub fn start(layout: &Layout) {
-    let path = layout.behind_lock();
     if install::open_state_dir(layout).is_err() {
         // Another user's affair.
         return;
     }
-    let last = std::fs::metadata(&path).and_then(|found| found.modified());
-    let recently = last.is_ok_and(|last| last.elapsed().is_ok_and(|age| age < INTERVAL));
-    if recently {
-        log::debug!("looked for updates a moment ago");
-        return;
-    }
     go_on(layout);
+}
+
+/// Waits until it is time to look again. Others who start meanwhile leave it to this
+/// process.
+fn await_interval(layout: &Layout) {
+    let recently = || {
+        let last = std::fs::metadata(layout.behind_lock()).and_then(|found| found.modified());
+        last.is_ok_and(|last| last.elapsed().is_ok_and(|age| age < INTERVAL))
+    };
+    if recently() {
+        log::debug!("looked for updates a moment ago");
+    }
+    while recently() {
+        std::thread::sleep(TICK);
+    }
 }
 
 /// Goes on behind the application with an update that it could not wait for.
@@ -65,11 +74,12 @@ pub fn main(layout: &Layout, settings: &Settings) -> ExitCode {
     let Ok(Some(lock)) = lock else {
         return ExitCode::SUCCESS;
     };
-    lock.touch();
     if let Err(e) = watch(layout.clone()) {
         log::warn!("cannot start a thread: {e}");
         return ExitCode::FAILURE;
     }
+    await_interval(layout);
+    lock.touch();
     tell_end(&stage(layout, settings));
     ExitCode::SUCCESS
 }
