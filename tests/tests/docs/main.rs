@@ -75,15 +75,7 @@ impl Scene {
     }
 
     fn command(&self, line: &str, folder: &Path) -> Command {
-        let programs = program("notsotuf");
-        let path = std::env::join_paths([
-            programs.parent().unwrap().to_path_buf(),
-            root().join(".venv/bin"),
-            root().join(".work/venv-pyupdater/bin"),
-            "/usr/local/bin".into(),
-            "/usr/bin".into(),
-            "/bin".into(),
-        ]);
+        let path = std::env::join_paths(folders_of_programs());
         let mut command = Command::new("sh");
         command
             .args(["-c", line])
@@ -146,6 +138,23 @@ impl Scene {
             "{document} does not show {skipped:?} any more"
         );
     }
+}
+
+/// Where commands find programs: those of this build and what they need, or, for
+/// scripts/test-wheel, an environment that has all of it.
+fn folders_of_programs() -> Vec<PathBuf> {
+    let ours = match std::env::var_os("NOTSOTUF_PROGRAMS") {
+        Some(installed) => vec![installed.into()],
+        None => vec![
+            program("notsotuf").parent().unwrap().to_path_buf(),
+            root().join(".venv/bin"),
+            root().join(".work/venv-pyupdater/bin"),
+            "/usr/local/bin".into(),
+        ],
+    };
+    ours.into_iter()
+        .chain(["/usr/bin".into(), "/bin".into()])
+        .collect()
 }
 
 impl Drop for Scene {
