@@ -133,6 +133,32 @@ need_venv() {
   cp "$2" "$1/.requirements"
 }
 
+# What the examples and scripts/check-python take.
+want_examples() {
+  want_python
+  # The Python of Debian has it in a package of its own.
+  python3 -c 'import tkinter' 2>/dev/null || note_missing python3-tk "python3 -c 'import tkinter'"
+  # Qt for X11 loads these.
+  want_debian_file libxcb-cursor0 "$(library libxcb-cursor.so.0)"
+  want_debian_file libxkbcommon-x11-0 "$(library libxkbcommon-x11.so.0)"
+  want_debian_file libxcb-icccm4 "$(library libxcb-icccm.so.4)"
+  want_debian_file libxcb-keysyms1 "$(library libxcb-keysyms.so.1)"
+  want_debian_file libegl1 "$(library libEGL.so.1)"
+}
+
+# Where the system has a library, or its name.
+library() {
+  local found
+  found=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null | sed -n "s|.*\b$1 .*=> ||p" | head -n 1)
+  printf '%s\n' "${found:-$1}"
+}
+
+need_examples() {
+  want_examples
+  get_wanted
+  need_venv .work/venv-examples examples/requirements.txt || die "pip cannot install examples/requirements.txt"
+}
+
 # The packages that users come from. They are old: if this Python is too new for
 # them, their tests are left out, which is said.
 need_old_packages() {
