@@ -74,7 +74,9 @@ pub fn compile(version: &str, more: &[&str], to: &Path) {
 pub fn compile_c(source: &str, more: &[&str], to: &Path) {
     let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
     compiler.args(["-municode", "-O1", "-s", "-o"]).arg(to);
-    compiler.args(more).arg(root().join("tests/windows").join(source));
+    compiler
+        .args(more)
+        .arg(root().join("tests/windows").join(source));
     let done = run(&mut compiler);
     assert!(done.status.success(), "{done:?}");
 }

@@ -73,7 +73,10 @@ fn updates_itself(example: &Example) {
     desktop.picture(title, &format!("example-{}", example.name));
     let question = desktop.wait_for("Update", &mut child);
     assert_eq!(ask(&sandbox, example, "channel")["chosen"], "b");
-    assert_eq!(ask(&sandbox, example, "status")["staged"]["version"], "1.1b1");
+    assert_eq!(
+        ask(&sandbox, example, "status")["staged"]["version"],
+        "1.1b1"
+    );
     desktop.picture("Update", &format!("example-{}-ready", example.name));
     desktop.press(&question, "Return");
     desktop.wait_for(&format!("{title} 1.1b1: up to date"), &mut child);

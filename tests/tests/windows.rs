@@ -4,9 +4,7 @@
 
 use notsotuf_tests::desktop::Desktop;
 use notsotuf_tests::wine::{built, compile, kill_all, started, wine};
-use notsotuf_tests::{
-    Sandbox, copy_tree, is_root, json, program, run, set_mode, set_stub_version,
-};
+use notsotuf_tests::{Sandbox, copy_tree, is_root, json, program, run, set_mode, set_stub_version};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -398,7 +396,12 @@ fn a_state_dir_that_others_may_write_to_is_emptied_and_closed() {
     let discarded = || install.log().matches("so its content is discarded").count();
     for (version, before, times) in [("1.1", 0o755, 0), ("1.2", 0o777, 1), ("1.3", 0o757, 2)] {
         install.release(version, &[], &[]);
-        assert_eq!(install.updater(&["stage"])["version"], version, "{}", install.log());
+        assert_eq!(
+            install.updater(&["stage"])["version"],
+            version,
+            "{}",
+            install.log()
+        );
         fs::write(state.join("notes"), "by somebody").unwrap();
         set_mode(&state, before);
         assert_eq!(install.start(), "1.1", "{}", install.log());

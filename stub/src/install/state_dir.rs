@@ -121,23 +121,36 @@ pub fn owns_state(layout: &Layout) -> bool {
 }
 
 /// Returns whether the state dir is there, this user's, and closed to the writes
-/// of others, so that what is in it may be believed. Changes nothing.
+/// of others (unless those can write to the install dir, too), so that what is
+/// in it may be believed. Changes nothing.
 pub fn may_believe_state(layout: &Layout) -> bool {
     let path = layout.state();
     !is_left_to_owner(layout)
-        && matches!(fs::inspect(&path), Ok(Some(found))
-            if check(layout, &found).is_ok() && is_closed(&found))
+        && matches!(fs::inspect(&path), Ok(Some(found)) if check(layout, &found).is_ok())
+        && (is_closed(layout, &path) || !is_closed(layout, layout.root()))
 }
 
 #[cfg(unix)]
-fn is_closed(found: &Metadata) -> bool {
+fn is_closed(_: &Layout, folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    found.mode() & (0o022 | NOT_YET_EMPTY) == 0
+    matches!(fs::inspect(folder), Ok(Some(found)) if found.mode() & (0o022 | NOT_YET_EMPTY) == 0)
 }
 
 #[cfg(windows)]
-fn is_closed(_: &Metadata) -> bool {
-    true
+fn is_closed(layout: &Layout, folder: &Path) -> bool {
+    writers(layout, folder).is_ok_and(|writers| writers == access::Writers::default())
+}
+
+/// Who may write to a folder besides this user and the owner of the install.
+#[cfg(windows)]
+fn writers(layout: &Layout, folder: &Path) -> Result<access::Writers, FsError> {
+    let root = security_of(layout.root())?;
+    let found = security_of(folder)?;
+    Ok(access::writers(
+        &found,
+        &this_user()?,
+        root.owner.as_deref(),
+    ))
 }
 
 #[cfg(unix)]
@@ -184,7 +197,11 @@ fn this_user() -> Result<String, FsError> {
 fn is_trusted(path: &Path, layout: &Layout) -> Result<bool, FsError> {
     let (found, root) = (security_of(path)?, security_of(layout.root())?);
     let owner = found.owner.as_deref();
-    Ok(access::is_trusted(owner, &this_user()?, root.owner.as_deref()))
+    Ok(access::is_trusted(
+        owner,
+        &this_user()?,
+        root.owner.as_deref(),
+    ))
 }
 
 #[cfg(unix)]
@@ -221,22 +238,21 @@ fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
 #[cfg(windows)]
 fn close(layout: &Layout, _: &Metadata) -> Result<Vec<String>, StateError> {
     let path = layout.state();
+    if writers(layout, &path)? == access::Writers::default() {
+        return Ok(Vec::new());
+    }
     let user = this_user()?;
     let root = security_of(layout.root())?;
     let owner = root.owner.as_deref();
-    let writers = |path: &Path| security_of(path).map(|it| access::writers(&it, &user, owner));
-    if writers(&path)? == access::Writers::default() {
-        return Ok(Vec::new());
-    }
     let close = |is_empty| {
         security::set(&path, &access::closed(&user, owner, is_empty))
             .map_err(|e| FsError::new("change who may write to", &path, e))
     };
-    match close(false).and_then(|()| writers(&path)) {
+    match close(false).and_then(|()| writers(layout, &path)) {
         Ok(access::Writers { others: false, .. }) => {}
         // A file system without permissions, or one that somebody else is in charge of:
         // whoever can write to it can write to the install dir too.
-        _ if writers(layout.root())?.others => return Ok(Vec::new()),
+        _ if writers(layout, layout.root())?.others => return Ok(Vec::new()),
         Ok(_) => {
             let error = std::io::Error::other("others still may");
             return Err(FsError::new("change who may write to", &path, error).into());
@@ -280,9 +296,8 @@ fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
     {
         use std::os::unix::fs::MetadataExt;
         let _: &Layout = layout;
-        Ok(found.is_some_and(|found| {
-            is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0
-        }))
+        Ok(found
+            .is_some_and(|found| is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0))
     }
     // Rights that it had from the folder are gone with those.
     #[cfg(windows)]
