@@ -11,21 +11,13 @@ from places import ROOT
 from results import Row
 
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
-README = ROOT / "README.md"
-# What a reader of the README needs.
-IN_README = {"small-code", "mid-dep", "big-dep", "onefile-numpy", "onedir-sqlalchemy", "behind-sqlalchemy"}
 
 
 def write_pairs() -> None:
     """Writes all that is kept."""
     kept = results.kept()
-    _write_table(PAGE, kept, brief=False)
-    _write_table(README, [pair for pair in kept if pair in IN_README], brief=True)
-
-
-def _write_table(document: pathlib.Path, pairs: list[str], brief: bool) -> None:
-    rows = [row for pair in pairs for row in results.rows(pair, brief)]
-    write(document, "pairs", f"{results.about(pairs)}\n\n{results.markdown(results.HEAD, rows)}")
+    rows = [row for pair in kept for row in results.rows(pair)]
+    write(PAGE, "pairs", f"{results.about(kept)}\n\n{results.markdown(results.HEAD, rows)}")
 
 
 def write_growth(rows: list[Row]) -> None:

@@ -65,8 +65,8 @@ def _filled(text: str) -> str:
     return textwrap.fill(words, width=120, break_long_words=False, break_on_hyphens=False)
 
 
-def rows(pair: str, brief: bool = False) -> list[Row]:
-    """The rows of a pair; if brief, those that most readers look for."""
+def rows(pair: str) -> list[Row]:
+    """The rows of a pair."""
     result = load(pair)
     ours = result["notsotuf"]
     made, applied = ours["added"]["cost"], ours["updates"]["by_patch"]
@@ -74,10 +74,8 @@ def rows(pair: str, brief: bool = False) -> list[Row]:
     if len(ours["added"]["chain"]) > 1:
         table.append(_way(pair, ours))
     table.append(_row(f"{pair}: make it", result, "made", made, _work, _without_patch(ours)))
-    if not brief:
-        table.append(_row(f"{pair}: apply it", result, "applied", applied, _work))
-    waits = _waits(pair, result)
-    table += waits[1:2] if brief else waits
+    table.append(_row(f"{pair}: apply it", result, "applied", applied, _work))
+    table += _waits(pair, result)
     if "starts" in ours:
         table += _starts(ours["starts"])
     return table
