@@ -17,6 +17,7 @@ mod patch;
 mod progress;
 mod project;
 mod publish;
+mod rehearsal;
 mod release;
 mod say;
 mod ship;

@@ -12,6 +12,7 @@ use crate::publish::PublishError;
 use crate::publish::fetch::FetchError;
 use crate::publish::serve::ServeError;
 use crate::publish::upload::UploadError;
+use crate::rehearsal::RehearsalError;
 use crate::release::ReleaseError;
 use crate::ship::ShipError;
 use crate::verify::VerifyError;
@@ -68,6 +69,9 @@ pub(crate) enum Error {
     /// The repository was not fetched.
     #[error(transparent)]
     Fetch(FetchError),
+    /// An update did not work when it was tried.
+    #[error(transparent)]
+    Rehearsal(#[from] RehearsalError),
     /// Nobody could be asked.
     #[error(
         "nothing is signed: there is no terminal to ask on; check what changes, then run this \

@@ -17,6 +17,7 @@ mod keys;
 mod list;
 mod prune;
 mod publish;
+mod rehearse;
 mod release;
 mod remove_latest;
 mod renew;
@@ -124,6 +125,8 @@ enum Command {
     Verify(verify::Verify),
     /// Show why a patch is as large as it is, file by file
     Explain(explain::Explain),
+    /// Try an update on this computer, with the real stub, before anybody gets it
+    Rehearse(rehearse::Rehearse),
     /// Serve the repository on localhost, for trying things out
     Serve(serve::Serve),
     /// Renew expiry dates, and nothing else: for cron
@@ -202,6 +205,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Error> {
         Command::Doctor(args) => doctor::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
+        Command::Rehearse(args) => rehearse::run(args, context),
         Command::Serve(args) => serve::run(args, context),
         Command::Renew(args) => renew::run(&args, context),
         Command::Rollout(args) => rollout::run(&args, context),

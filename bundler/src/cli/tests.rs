@@ -24,12 +24,21 @@ fn commands() -> Vec<(String, clap::Command)> {
 #[test]
 fn the_reference_of_commands_is_what_help_says() {
     let mut text = String::from(
-        "# Commands of the bundler\n\nThis is what `notsotuf help COMMAND` prints. A test writes this file:\n\
+        "# Commands of the bundler\n\nThis is what `notsotuf help COMMAND` prints, but for the options that every \
+         command has:\nthey are shown [once](#notsotuf). A test writes this file:\n\
          `UPDATE_DOCS=1 cargo test -p notsotuf reference`.\n",
     );
     for (name, mut command) in commands() {
         let help = command.render_long_help().to_string();
-        let help: Vec<_> = help.lines().map(str::trim_end).collect();
+        let mut is_own = true;
+        let own = help.lines().filter(|line| {
+            // What every command has is shown once; what follows is not indented.
+            if !line.is_empty() && !line.starts_with(' ') {
+                is_own = name == "notsotuf" || !line.starts_with(GLOBAL);
+            }
+            is_own
+        });
+        let help: Vec<_> = own.map(str::trim_end).collect();
         text.push_str(&format!(
             "\n## `{name}`\n\n```text\n{}\n```\n",
             help.join("\n").trim()

@@ -223,11 +223,43 @@ fn the_tutorial_works_as_it_stands() {
 fn the_readme_works_as_it_stands() {
     let mut scene = Scene::new();
     application(&scene);
-    pyupdater(&scene);
-    fs::create_dir(scene.path("updates")).unwrap();
     // They run all this, or are run by whoever runs this.
-    let theirs = ["cargo build --release", "scripts/demo", "scripts/test"];
-    scene.run("README.md", &theirs);
+    scene.run("README.md", &["scripts/demo", "scripts/test"]);
+    assert!(scene.path("MyApp/notsotuf.toml").exists());
+}
+
+/// The first thing that anybody reads stays short.
+#[test]
+fn the_readme_has_one_page_and_no_long_lines() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(text.lines().count() <= 120);
+    let long: Vec<_> = text
+        .lines()
+        .filter(|line| line.chars().count() > 120)
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn making_releases_works_as_it_stands() {
+    let mut scene = Scene::new();
+    application(&scene);
+    scene.run("docs/how-to/release.md", &[]);
+    assert!(scene.path("MyApp/notsotuf.toml").exists());
+}
+
+#[test]
+fn testing_your_update_works_as_it_stands() {
+    let mut scene = Scene::new();
+    released(&scene, "notsotuf add 1.0 dist/myapp");
+    scene.run("docs/how-to/test-your-update.md", &[]);
+}
+
+#[test]
+fn sharing_keys_works_as_it_stands() {
+    let mut scene = Scene::new();
+    released(&scene, "notsotuf add 1.0 dist/myapp");
+    scene.run("docs/how-to/keys.md", &[]);
     let requests = scene.repository.requests();
     assert!(
         requests.iter().any(|line| line.contains("timestamp.json")),

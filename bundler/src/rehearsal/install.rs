@@ -1,0 +1,203 @@
+//! Starts and asks the install of a rehearsal.
+
+use super::{RehearsalError, RehearsalPlan};
+use crate::{child, interrupt};
+use notsotuf_stub::fs::{self, FsError};
+use serde_json::Value;
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often it is looked whether the application has ended.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long an application that is asked to end may take for that.
+const TO_END: Duration = Duration::from_secs(5);
+/// The most that is shown of what the application wrote, and of the log.
+const SHOWN: usize = 4000;
+
+/// Says how a start ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StartEnd {
+    /// By itself.
+    Ended(ExitStatus),
+    /// It was still running, and was ended then.
+    StillRunning,
+}
+
+impl StartEnd {
+    /// Returns the exit code, if it ended by itself with one.
+    pub(crate) fn code(self) -> Option<i32> {
+        match self {
+            StartEnd::Ended(status) => status.code(),
+            StartEnd::StillRunning => None,
+        }
+    }
+
+    fn is_good(self) -> bool {
+        match self {
+            StartEnd::Ended(status) => status.success(),
+            StartEnd::StillRunning => true,
+        }
+    }
+}
+
+impl fmt::Display for StartEnd {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            StartEnd::Ended(status) => write!(f, "{status}"),
+            StartEnd::StillRunning => f.write_str("still running, then ended"),
+        }
+    }
+}
+
+/// An install, and how it is started.
+pub(super) struct Install<'a> {
+    folder: PathBuf,
+    program: PathBuf,
+    arguments: &'a [String],
+    limit: Duration,
+}
+
+impl<'a> Install<'a> {
+    pub(super) fn new(
+        folder: PathBuf,
+        program: PathBuf,
+        plan: &RehearsalPlan<'a>,
+    ) -> Result<Self, FsError> {
+        Ok(Install {
+            folder,
+            program,
+            arguments: plan.arguments,
+            limit: plan.limit,
+        })
+    }
+
+    /// Starts the application; afterwards `wanted` must be installed, and the
+    /// application must have ended well, or still be running.
+    pub(super) fn start(&self, wanted: &str) -> Result<StartEnd, RehearsalError> {
+        let written = self.folder.with_extension("output");
+        let end = self.run(&written)?;
+        let output = tail(&written).map_or_else(String::new, |text| format!("\nit wrote:\n{text}"));
+        let found = self.installed()?;
+        if found != wanted {
+            let (wanted, log) = (wanted.to_owned(), self.log());
+            return Err(RehearsalError::NotInstalled {
+                wanted,
+                found,
+                output,
+                log,
+            });
+        }
+        if !end.is_good() {
+            let end = end.to_string();
+            return Err(RehearsalError::Unhealthy { end, output });
+        }
+        Ok(end)
+    }
+
+    fn run(&self, written: &Path) -> Result<StartEnd, RehearsalError> {
+        let file = |e| RehearsalError::Fs(FsError::new("write", written, e));
+        let out = File::create(written).map_err(file)?;
+        let error = out.try_clone().map_err(file)?;
+        let mut command = child::command(&self.program);
+        command
+            .args(self.arguments)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(error);
+        let child = command.spawn().map_err(|source| RehearsalError::Start {
+            program: self.program.clone(),
+            source,
+        })?;
+        let id = child.id();
+        interrupt::child_began(id);
+        let end = self.watch(child);
+        interrupt::child_ended(id);
+        end
+    }
+
+    fn watch(&self, mut child: Child) -> Result<StartEnd, RehearsalError> {
+        let failed = |source| RehearsalError::Start {
+            program: self.program.clone(),
+            source,
+        };
+        let start = Instant::now();
+        while start.elapsed() < self.limit {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                return Ok(StartEnd::Ended(status));
+            }
+            std::thread::sleep(LOOK);
+        }
+        // The stub passes it on to an application that is its child.
+        ask_to_end(&child);
+        let asked = Instant::now();
+        while asked.elapsed() < TO_END {
+            if child.try_wait().map_err(failed)?.is_some() {
+                return Ok(StartEnd::StillRunning);
+            }
+            std::thread::sleep(LOOK);
+        }
+        child.kill().map_err(failed)?;
+        child.wait().map_err(failed)?;
+        Ok(StartEnd::StillRunning)
+    }
+
+    /// Asks the stub.
+    fn ask(&self, command: &str) -> Result<Value, RehearsalError> {
+        let mut asked = child::command(&self.program);
+        asked
+            .args(["--updater", command, "--json"])
+            .stdin(Stdio::null());
+        let done = asked.output().map_err(|source| RehearsalError::Start {
+            program: self.program.clone(),
+            source,
+        })?;
+        Ok(serde_json::from_slice(&done.stdout).unwrap_or_default())
+    }
+
+    fn installed(&self) -> Result<String, RehearsalError> {
+        let status = self.ask("status")?;
+        let version = status["installed"]["version"].as_str();
+        Ok(version.unwrap_or("none").to_owned())
+    }
+
+    pub(super) fn roll_back(&self) -> Result<(), RehearsalError> {
+        let said = self.ask("rollback")?;
+        match said["error"].as_str() {
+            None if said.is_object() => Ok(()),
+            reason => Err(RehearsalError::RollBack {
+                reason: reason.unwrap_or("the stub says nothing").into(),
+                log: self.log(),
+            }),
+        }
+    }
+
+    fn log(&self) -> String {
+        tail(&self.folder.join(".notsotuf/log")).unwrap_or_else(|| "it has none".into())
+    }
+}
+
+/// The end of a text file; `None` if there is nothing in it.
+fn tail(path: &Path) -> Option<String> {
+    let bytes = fs::read_optional(path, 64 << 20).ok().flatten()?;
+    let from = bytes.len().saturating_sub(SHOWN);
+    let text = String::from_utf8_lossy(&bytes[from..]).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(unix)]
+fn ask_to_end(child: &Child) {
+    let id = i32::try_from(child.id()).ok();
+    if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
+        // It may have ended just now.
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)
+            .unwrap_or_else(|e| log::debug!("{e}"));
+    }
+}
+
+/// There is nothing of the kind for a program without a console; what the stub
+/// has started ends with it.
+#[cfg(not(unix))]
+fn ask_to_end(_: &Child) {}

@@ -1,0 +1,96 @@
+//! Trying an update before anybody gets it.
+
+#![cfg(unix)]
+
+use notsotuf_tests::release::{Desk, hello};
+use notsotuf_tests::{bundle, write_script};
+use serde_json::{Value, json};
+use std::fs;
+
+/// Runs it with a folder of its own for what is temporary; returns the exit code,
+/// and what it says.
+fn rehearse(desk: &Desk, arguments: &[&str]) -> (Option<i32>, String) {
+    let temporary = desk.path("temporary");
+    fs::create_dir_all(&temporary).unwrap();
+    let mut command = desk.command(&[&["rehearse"], arguments].concat());
+    let done = command.env("TMPDIR", &temporary).output().unwrap();
+    let left: Vec<_> = fs::read_dir(&temporary).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let said = [done.stdout, done.stderr].concat();
+    (
+        done.status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+#[test]
+fn a_real_update_is_tried_without_a_project() {
+    let desk = Desk::new();
+    let (old, new) = (bundle("1.0"), bundle("1.1"));
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    let arguments = [new, "--from", old, "--json", "--", "an argument"];
+    let (code, said) = rehearse(&desk, &arguments);
+    assert_eq!(code, Some(0), "{said}");
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert!(said["patch"].as_u64().unwrap() < said["archive"].as_u64().unwrap() / 10);
+    let start = |version: &str| json!({ "version": version, "exit_code": 0 });
+    let starts = ["old", "new", "new", "old"].map(start);
+    assert_eq!(said["starts"], Value::from(starts.to_vec()));
+}
+
+#[test]
+fn the_newest_release_is_updated_with_the_settings_of_the_project() {
+    let desk = Desk::with_project();
+    let settings = desk.path("p/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let own =
+        "settings = { probation = 0.5, preserve = ['data'], mirrors = ['http://127.0.0.1:9'] }";
+    let text = text.replace(
+        "# settings = { probation",
+        &format!("{own}\n# settings = {{ probation"),
+    );
+    fs::write(&settings, text).unwrap();
+    // One that does not end by itself, and says which settings it has.
+    let script = "grep -q 'probation = 0.5' \"$(dirname \"$NOTSOTUF_STUB\")/notsotuf.toml\" || exit 9\nexec sleep 60";
+    write_script(&desk.path("b/hello"), script);
+    let (code, said) = rehearse(&desk, &["-C", "p", "b", "--for", "2s"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        said.matches("new version: still running").count(),
+        2,
+        "{said}"
+    );
+    assert!(said.contains("the update works: archive of"), "{said}");
+    // Nothing of the project has changed.
+    let list = desk.json(&["-C", "p", "list", "--json"]);
+    assert!(!list.to_string().contains("1.1"), "{list}");
+}
+
+#[test]
+fn what_would_not_work_is_told_with_the_reason() {
+    let desk = Desk::with_project();
+    write_script(
+        &desk.path("b/hello"),
+        "echo 'cannot find the frobnicator' >&2\nexit 3",
+    );
+    let (code, said) = rehearse(&desk, &["-C", "p", "b"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("version 1.0 is installed, not 1.1"), "{said}");
+    assert!(said.contains("cannot find the frobnicator"), "{said}");
+    assert!(
+        said.contains("log of the stub:") && said.contains("exit code 3"),
+        "{said}"
+    );
+    // Already without an update.
+    hello(&desk.path("c"), "1.1");
+    let (code, said) = rehearse(&desk, &["c", "--from", "b"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("before there is any update"), "{said}");
+    // What `add` refuses, and what is not there.
+    fs::create_dir(desk.path("empty")).unwrap();
+    let (code, said) = rehearse(&desk, &["empty", "--from", "c"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("`notsotuf add` failed"), "{said}");
+    let (code, said) = rehearse(&desk, &["c"]);
+    assert!(code == Some(1) && said.contains("notsotuf init"), "{said}");
+}
