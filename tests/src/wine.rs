@@ -43,7 +43,7 @@ pub fn windows_bundle(version: &str, kind: &str) -> PathBuf {
 /// into this folder of `.work/windows`.
 pub fn python(packages: &str) -> Command {
     let windows = root().join(".work/windows");
-    let mut command = wine(&windows.join("python/python.exe"));
+    let mut command = wine(&windows.join("python").join("python.exe"));
     command.env("PYTHONPATH", on_drive(&windows.join(packages)));
     command
 }

@@ -90,7 +90,7 @@ fn what_would_not_work_is_told_with_the_reason() {
     fs::create_dir(desk.path("empty")).unwrap();
     let (code, said) = rehearse(&desk, &["empty", "--from", "c"]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("`notsotuf add` failed"), "{said}");
+    assert!(said.contains("notsotuf add failed"), "{said}");
     let (code, said) = rehearse(&desk, &["c"]);
     assert!(code == Some(1) && said.contains("notsotuf init"), "{said}");
 }

@@ -14,7 +14,7 @@ pub(crate) enum RehearsalError {
     #[error("cannot run this program's own commands: {0}")]
     ThisProgram(#[source] io::Error),
     /// One of its commands failed.
-    #[error("`notsotuf {command}` failed: {reason}")]
+    #[error("notsotuf {command} failed: {reason}")]
     Command {
         /// Which one.
         command: String,
