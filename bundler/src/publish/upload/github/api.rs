@@ -17,6 +17,9 @@ use ureq::{Agent, Body, SendBody};
 const CONNECT: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(120);
 
+/// Slower than so many bytes a second no file is sent.
+const SLOWEST: u64 = 10_000;
+
 /// How long one answer may make us wait, and how many may.
 const MOST_WAIT: Duration = Duration::from_secs(90);
 const ATTEMPTS: u32 = 4;
@@ -151,8 +154,11 @@ impl Api {
             let kind = HeaderValue::from_static("application/octet-stream");
             headers.insert(header::CONTENT_TYPE, kind);
             headers.insert(header::CONTENT_LENGTH, length.into());
+            let request = request.map(|()| SendBody::from_reader(read));
+            let request = self.agent.configure_request(request);
+            let time = CONNECT + Duration::from_secs(length / SLOWEST);
             self.agent
-                .run(request.map(|()| SendBody::from_reader(read)))
+                .run(request.timeout_send_body(Some(time)).build())
         };
         let response = send().map_err(|e| unreachable_because(what, &e))?;
         if let Some(wait) = limit(&response) {

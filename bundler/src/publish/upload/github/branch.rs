@@ -75,7 +75,7 @@ impl Branch {
     }
 
     /// Makes a commit of the changes on top of what was loaded, and leads the branch
-    /// there; returns whether it did: not if the branch has moved on.
+    /// there; returns what the branch has then, or `None` if it has moved on.
     ///
     /// # Errors
     /// [`GitHubError`].
@@ -84,7 +84,7 @@ impl Branch {
         api: &Api,
         place: &GitHubPlace,
         changes: &Changes,
-    ) -> Result<bool, GitHubError> {
+    ) -> Result<Option<Self>, GitHubError> {
         let what = format!("commit metadata to the branch {} of {place}", place.name);
         let post = |path: &str, body: &Value| -> Result<String, GitHubError> {
             let answer = api.ask(Method::POST, &at(place, path), Some(body), &what)?;
@@ -93,16 +93,17 @@ impl Branch {
                 _ => Err(refused(answer, &what)),
             }
         };
-        let mut entries = Vec::new();
+        let (mut entries, mut files) = (Vec::new(), self.files.clone());
         for (path, content) in changes {
-            let sha = match content {
-                Some(bytes) => {
-                    let content = Base64::encode_string(bytes);
-                    let blob = json!({ "content": content, "encoding": "base64" });
-                    Value::from(post("blobs", &blob)?)
-                }
-                None => Value::Null,
-            };
+            files.remove(path);
+            let mut sha = Value::Null;
+            if let Some(bytes) = content {
+                let content = Base64::encode_string(bytes);
+                let blob = json!({ "content": content, "encoding": "base64" });
+                let blob = post("blobs", &blob)?;
+                files.insert(path.clone(), (blob.clone(), bytes.len() as u64));
+                sha = blob.into();
+            }
             entries.push(json!({ "path": path, "mode": "100644", "type": "blob", "sha": sha }));
         }
         let mut tree = json!({ "tree": entries });
@@ -114,13 +115,14 @@ impl Branch {
             .iter()
             .map(|(commit, _)| commit.as_str())
             .collect();
-        let commit = json!({
-            "message": message(changes),
-            "tree": post("trees", &tree)?,
-            "parents": parents,
-        });
+        let tree = post("trees", &tree)?;
+        let commit = json!({ "message": message(changes), "tree": tree, "parents": parents });
         let commit = post("commits", &commit)?;
-        self.lead(api, place, &commit, &what)
+        let led = self.lead(api, place, &commit, &what)?;
+        Ok(led.then_some(Branch {
+            head: Some((commit, tree)),
+            files,
+        }))
     }
 
     /// Leads the branch to a commit, if it is where it was.

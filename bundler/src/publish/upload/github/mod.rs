@@ -230,12 +230,10 @@ impl GitHub {
             return Ok(());
         }
         let branch = there.branch.get_or_insert_default();
-        if !branch.commit(&self.api, &self.place, &there.staged)? {
-            return Err(UploadError::Raced(self.name()));
-        }
+        let next = branch.commit(&self.api, &self.place, &there.staged)?;
+        // Not asked for again: an answer may be older than the commit.
+        *branch = next.ok_or_else(|| UploadError::Raced(self.name()))?;
         there.staged.clear();
-        // It is read again, if anybody asks.
-        there.branch = None;
         Ok(())
     }
 
@@ -244,8 +242,6 @@ impl GitHub {
     /// # Errors
     /// [`UploadError`].
     pub(super) fn delete(&self, files: &[String]) -> Result<(), UploadError> {
-        // What has been removed by another one meanwhile cannot be removed once more.
-        self.refresh()?;
         {
             let there = &mut *self.there.borrow_mut();
             for path in files {
