@@ -10,13 +10,16 @@ use std::process::{Child, Command, Output};
 /// Begins the names of variables with passphrases.
 pub(crate) const PASSPHRASE: &str = "NOTSOTUF_PASSPHRASE";
 
+/// Names the variable with a token for this program alone.
+pub(crate) const GITHUB_TOKEN: &str = "NOTSOTUF_GITHUB_TOKEN";
+
 /// Returns a command without this program's passphrases in its environment.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         // The names of variables know no case on Windows.
         let upper = name.to_string_lossy().to_uppercase();
-        if upper.starts_with(PASSPHRASE) {
+        if upper.starts_with(PASSPHRASE) || upper == GITHUB_TOKEN {
             command.env_remove(name);
         }
     }

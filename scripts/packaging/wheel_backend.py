@@ -28,8 +28,6 @@ COMPLETIONS = {
 ROOT = Path(__file__).resolve().parent.parent.parent
 # As in pyproject.toml.
 DATA = ROOT / "target/wheel-data"
-# Where a wheel has its programs.
-PROGRAMS = "scripts"
 
 
 def get_requires_for_build_wheel(config_settings=None):
@@ -87,7 +85,7 @@ def fill(triple, stub, notsotuf):
     """Puts everything but `notsotuf` itself into the folder, which maturin packs as it is."""
     for_windows = "windows" in triple
     empty(DATA)
-    place(stub, f"{PROGRAMS}/notsotuf-stub" + (".exe" if for_windows else ""))
+    place(stub, Path("scripts") / ("notsotuf-stub" + (".exe" if for_windows else "")))
     for path in sorted((ROOT / "python").rglob("*")):
         # Not what Python and its tools leave there.
         name = path.relative_to(ROOT / "python")

@@ -13,6 +13,8 @@ mod files;
 #[cfg(feature = "e2e")]
 pub mod forge;
 #[cfg(feature = "e2e")]
+pub mod github;
+#[cfg(feature = "e2e")]
 mod programs;
 #[cfg(feature = "e2e")]
 pub mod release;

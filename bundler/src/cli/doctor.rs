@@ -239,23 +239,30 @@ fn releases(
 
 /// Whether what is at the URL is what is here.
 fn place(project: &Project, published: &Published, found: &mut Findings) {
-    let Some(url) = &project.settings.client.url else {
+    let client = &project.settings.client;
+    let Some(url) = &client.url else {
         found.bad(
             "the settings do not say where the repository is published",
             "set `url` under [client] in notsotuf-project.toml",
         );
         return;
     };
-    if let Err(reason) = address::check(url) {
-        found.bad(
-            format!("`url` under [client]: {reason}"),
-            format!("correct it in {}", project::FILE),
-        );
-        return;
+    for (name, url) in [
+        ("url", Some(url)),
+        ("targets_url", client.targets_url.as_ref()),
+    ] {
+        if let Some(Err(reason)) = url.map(|url| address::check(url)) {
+            found.bad(
+                format!("`{name}` under [client]: {reason}"),
+                format!("correct it in {}", project::FILE),
+            );
+            return;
+        }
     }
     let silence = Duration::from_secs(10);
-    let target = RepositorySource::patient(url, silence);
-    let url = format!("{}/metadata/timestamp.json", url.trim_end_matches('/'));
+    let at = client.addresses_at(url);
+    let url = format!("{}/timestamp.json", at.metadata_url());
+    let target = RepositorySource::patient(at, silence);
     let fetch = "somebody else published: run `notsotuf fetch` before you continue";
     match verify::compare(&target, published) {
         Err(VerifyError::Http(e)) if e.is_forbidden() => found.bad(

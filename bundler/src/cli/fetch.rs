@@ -43,11 +43,15 @@ pub(super) struct Fetch {
 fn source(project: &Project, args: &Fetch) -> Result<Destination, Error> {
     let settings = &project.settings;
     let of_settings = settings.upload.as_ref().or(settings.client.url.as_ref());
-    match (&args.from, of_settings) {
-        (Some(from), _) => Ok(Destination::parse_source(from, Path::new(""))?),
-        (None, Some(from)) => Ok(Destination::parse_source(from, project.folder())?),
-        (None, None) => Err(FetchError::NoSource.into()),
-    }
+    let source = match (&args.from, of_settings) {
+        (Some(from), _) => Destination::parse_source(from, Path::new(""))?,
+        (None, Some(from)) => Destination::parse_source(from, project.folder())?,
+        (None, None) => return Err(FetchError::NoSource.into()),
+    };
+    Ok(match source {
+        Destination::Web(at) => Destination::Web(settings.client.addresses_at(&at.url)),
+        other => other,
+    })
 }
 
 pub(super) fn run(args: &Fetch, context: &Context) -> Result<(), Error> {

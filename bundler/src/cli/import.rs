@@ -59,7 +59,7 @@ again: it continues with what is missing.
 #[derive(Debug, Args)]
 pub(super) struct InPlace {
     /// Where the repository folder is published
-    #[arg(long, value_name = "URL", value_parser = address::check)]
+    #[arg(long, value_name = "URL", value_parser = address::check_new)]
     url: Option<String>,
     /// Trust this root, the one that clients were given; default: the first one of the repository
     #[arg(long, value_name = "FILE")]
@@ -74,7 +74,7 @@ pub(super) struct FromPyUpdater {
     #[arg(long, value_name = "DIR")]
     published: Option<PathBuf>,
     /// Where the new repository will be published
-    #[arg(long, value_name = "URL", value_parser = address::check)]
+    #[arg(long, value_name = "URL", value_parser = address::check_new)]
     url: Option<String>,
     /// Import only the N newest releases of each platform
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   notsotuf init --app myapp --url https://example.com/updates
+  notsotuf init --app myapp --url github:me/myapp
   notsotuf init --app myapp-windows-x86_64 --app myapp-linux-x86_64 --plain
   notsotuf init --app myapp --root-keys alice,bob,carol --root-threshold 2
   notsotuf init --app myapp --root-keys hsm --signer 'hsm=./sign-with-hsm --slot 1'
@@ -35,7 +36,10 @@ pub(super) struct Init {
     #[arg(long = "app", required = true, value_name = "NAME")]
     apps: Vec<String>,
     /// Where the repository folder will be published, as clients fetch it: https://…
-    #[arg(long, value_name = "URL", value_parser = address::check)]
+    ///
+    /// github:OWNER/REPOSITORY stands for the addresses that `upload` there belongs to, and
+    /// sets `upload`, too.
+    #[arg(long, value_name = "URL", value_parser = address::check_new)]
     url: Option<String>,
     /// Name by which users know the application; asked for at a terminal
     #[arg(long, value_name = "TITLE")]

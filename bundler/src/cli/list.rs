@@ -5,6 +5,7 @@ use super::context::Context;
 use super::error::Error;
 use super::publish::next_upload;
 use crate::metadata::{Document, Published};
+use crate::project::Addresses;
 use crate::project::Project;
 use crate::release::{PendingTargets, direct_patches, stored_name};
 use crate::verify::{self, Finding, RepositorySource};
@@ -52,10 +53,10 @@ pub(super) fn run(args: &List, context: &Context) -> Result<(), Error> {
     let published = Published::load(project)?;
     let here = published.target_entries();
     let next = PendingTargets::open(project, &published)?.entries;
-    let there = match (&project.settings.client.url, args.offline) {
+    let there = match (project.settings.client.addresses(), args.offline) {
         (_, true) => There::Unknown("not asked (--offline)".into()),
         (None, _) => There::Unknown("the settings name no `url` under [client]".into()),
-        (Some(url), false) => ask(url, &published.root),
+        (Some(at), false) => ask(at, &published.root),
     };
     let apps = match &args.app.app {
         Some(name) => vec![project.app(Some(name))?.to_owned()],
@@ -93,10 +94,11 @@ pub(super) fn run(args: &List, context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks for the targets that are published at `url`, as a client does that
+/// Asks for the targets that are published there, as a client does that
 /// trusts the root here.
-fn ask(url: &str, root: &Document) -> There {
-    let target = RepositorySource::remote(url);
+fn ask(at: Addresses, root: &Document) -> There {
+    let url = at.url.clone();
+    let target = RepositorySource::remote(at);
     match verify::listed(&target, &root.to_bytes()) {
         Ok(Finding::Sound(entries)) => There::Known(entries),
         Ok(Finding::Problem(reason)) => There::Unknown(format!("{url}: {reason}")),

@@ -4,18 +4,21 @@ use super::context::Context;
 use super::error::Error;
 use super::verify;
 use crate::metadata::{self, Published, Trust};
-use crate::project::Project;
+use crate::progress::Progress;
+use crate::project::Addresses;
+use crate::project::{self, Project};
 use crate::publish::upload::{
     self, Destination, Here, OpenDestination, Options, Report, UploadError,
 };
 use crate::release::PendingTargets;
 use crate::ship::ShipError;
-use crate::verify::{RepositorySource, Scope};
+use crate::verify::{RepositorySource, Scope, There, compare};
 use clap::Args;
 use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -25,6 +28,7 @@ complete repository at any time. If it is interrupted, run it again.
   notsotuf upload s3://bucket/updates
   notsotuf upload gs://bucket/updates --dry-run
   notsotuf upload az://container/updates
+  notsotuf upload github:me/myapp
   notsotuf upload /srv/www/updates
   notsotuf upload rsync:user@host:/srv/www/updates
 
@@ -37,7 +41,8 @@ Credentials come from the environment, as the tools of each cloud take them:
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT (for compatible
 stores), or the profile AWS_PROFILE of ~/.aws, or the identity of the machine or container;
 GOOGLE_APPLICATION_CREDENTIALS, or what `gcloud auth application-default login` left;
-AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY.")]
+AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY; NOTSOTUF_GITHUB_TOKEN or
+GITHUB_TOKEN.")]
 pub(super) struct Upload {
     /// Destination; default: `upload` of the project settings
     to: Option<String>,
@@ -103,9 +108,10 @@ fn waiting(project: &Project, published: &Published) -> Result<Vec<String>, Erro
 pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Result<(), Error> {
     let to = destination(project, args.to.as_deref())?;
     // Said before anything is sent.
-    let verify = match (args.verify && !args.dry_run, &project.settings.client.url) {
+    let addresses = project.settings.client.addresses();
+    let verify = match (args.verify && !args.dry_run, addresses) {
         (true, None) => return Err(ShipError::NoUrl.into()),
-        (true, url) => url.as_deref(),
+        (true, addresses) => addresses,
         (false, _) => None,
     };
     let published = Published::load(project)?;
@@ -127,13 +133,7 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
     }
     let mut text = text_of(&report, args.dry_run);
     let waiting = waiting(project, &published)?;
-    if !waiting.is_empty() {
-        text.line(format!(
-            "not uploaded, as it is not published yet: {}; run `notsotuf publish`, then `upload` \
-             again",
-            waiting.join(", ")
-        ));
-    }
+    tell_waiting(&waiting, &mut text);
     let mut json = json!({
         "to": place.name(),
         "dry_run": args.dry_run,
@@ -144,9 +144,15 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
         "removed": report.removed,
         "extra": report.extra,
     });
+    if let Destination::GitHub(place) = &to {
+        tell_addresses(project, place.addresses(), &mut text, &mut json);
+    }
     let mut problems = Vec::new();
-    if let Some(url) = verify {
-        let checked = check_all(project, &published, url, context)?;
+    if let Some(addresses) = verify {
+        if matches!(to, Destination::GitHub(_)) && !report.uploaded.is_empty() {
+            wait_for_caches(&addresses, &published, context.progress);
+        }
+        let checked = check_all(project, &published, addresses, context)?;
         text.line("checked what is published");
         checked.tell(&mut text);
         problems = checked.report.problems;
@@ -159,14 +165,63 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
     }
 }
 
-/// Checks all that clients get from `url`.
+fn tell_waiting(waiting: &[String], text: &mut Lines) {
+    if !waiting.is_empty() {
+        text.line(format!(
+            "not uploaded, as it is not published yet: {}; run `notsotuf publish`, then `upload` \
+             again",
+            waiting.join(", ")
+        ));
+    }
+}
+
+/// Says where clients would find what was uploaded, if the settings send them elsewhere.
+fn tell_addresses(project: &Project, right: Addresses, text: &mut Lines, json: &mut Value) {
+    let set = project.settings.client.addresses();
+    // Metadata may be fetched from GitHub Pages, too.
+    if set.is_some_and(|at| at.targets_url == right.targets_url) {
+        return;
+    }
+    text.line(format!(
+        "clients do not look there: put url = {:?} and targets_url = {:?} under [client] in {}, \
+         and ship again",
+        right.url,
+        right.targets_url,
+        project::FILE
+    ));
+    json["url"] = right.url.into();
+    json["targets_url"] = right.targets_url.into();
+}
+
+/// How long files of a branch may be older than the branch: GitHub keeps them for five
+/// minutes.
+const CACHES: Duration = Duration::from_secs(330);
+
+/// Waits until clients get what was uploaded, or should.
+fn wait_for_caches(addresses: &Addresses, published: &Published, progress: Progress) {
+    let there = RepositorySource::remote(addresses.clone());
+    let bar = progress.waiting("waiting until GitHub's caches have the new metadata");
+    let start = Instant::now();
+    loop {
+        match compare(&there, published) {
+            Ok(There::Nothing | There::Older(_)) if start.elapsed() < CACHES => {
+                std::thread::sleep(Duration::from_secs(5));
+            }
+            // What is wrong is found by the check that follows.
+            _ => break,
+        }
+    }
+    bar.finish_and_clear();
+}
+
+/// Checks all that clients get.
 fn check_all(
     project: &Project,
     published: &Published,
-    url: &str,
+    addresses: Addresses,
     context: &Context,
 ) -> Result<verify::Checked, Error> {
-    let target = RepositorySource::remote(url);
+    let target = RepositorySource::remote(addresses);
     let root = project.metadata().join("1.root.json");
     let (all, here) = (Scope::Everything, Some(published));
     verify::check(&target, &root, all, here, context.progress)

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::Error;
 use crate::metadata::Published;
 use crate::progress::Progress;
-use crate::project::address;
+use crate::project::{Addresses, address};
 use crate::verify::{self, Report, RepositorySource, Scope, There};
 use clap::Args;
 use notsotuf_stub::clock::now;
@@ -48,7 +48,10 @@ pub(super) fn run(args: &Verify, context: &Context) -> Result<(), Error> {
         (None, None) => unreachable!("opened above"),
     };
     let target = match (&args.url, &project) {
-        (Some(url), _) => RepositorySource::remote(url),
+        (Some(url), Some(project)) => {
+            RepositorySource::remote(project.settings.client.addresses_at(url))
+        }
+        (Some(url), None) => RepositorySource::remote(Addresses::below(url)),
         (None, Some(project)) => RepositorySource::Local(project.repository()),
         (None, None) => unreachable!("opened above"),
     };

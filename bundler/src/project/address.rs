@@ -1,9 +1,28 @@
 //! Addresses at which clients fetch the repository.
 
+use super::github::{self, GitHubPlace};
 use url::Url;
 
+/// Checks an address on the command line of `init`, which may name a place at
+/// GitHub, too, and returns it as it is.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_new(text: &str) -> Result<String, String> {
+    let Some(rest) = text.strip_prefix(github::SCHEME) else {
+        return check(text);
+    };
+    match GitHubPlace::parse(rest) {
+        Some(place) => Ok(place.to_string()),
+        None => Err(format!(
+            "{text:?} names no repository; expected {}",
+            github::FORM
+        )),
+    }
+}
+
 /// What `upload` takes and clients do not.
-const DESTINATIONS: [&str; 5] = ["s3:", "gs:", "az:", "rsync:", "file:"];
+const DESTINATIONS: [&str; 6] = ["s3:", "gs:", "az:", "rsync:", "file:", github::SCHEME];
 
 /// Checks an address that is on the command line or in the settings, and
 /// returns it as it is.

@@ -1,8 +1,8 @@
 //! Checks the settings of the stub that a project has, and picks those that
 //! travel with a release.
 
+use super::addresses::Addresses;
 use super::settings::Client;
-use notsotuf_stub::settings::RepositoryUrls;
 use notsotuf_stub::settings::table::{self, MAX_OF_A_RELEASE, OF_THE_INSTALL, Table};
 use serde_json::Value;
 
@@ -64,12 +64,9 @@ pub(crate) fn of_release(client: &Client) -> Result<Option<String>, String> {
             travel.insert(key.into(), text.into());
         }
     };
-    let urls = client.url.as_deref().map(RepositoryUrls::of_mirror);
-    add(
-        "metadata_url",
-        urls.as_ref().map(|urls| urls.metadata_url.clone()),
-    );
-    add("targets_url", urls.map(|urls| urls.targets_url));
+    let at = client.addresses();
+    add("metadata_url", at.as_ref().map(Addresses::metadata_url));
+    add("targets_url", at.map(|at| at.targets_url));
     add("title", client.title.clone());
     add("channel", client.channel.map(|channel| channel.to_string()));
     add("mode", client.mode.map(|mode| mode.to_string()));
@@ -129,6 +126,12 @@ mod tests {
         });
         assert_eq!(Value::from(found), expected);
         assert_eq!(of_release(&client("")).unwrap(), None);
+        let apart = "url = 'https://b/u'\ntargets_url = 'https://c/t/'";
+        let found = table::parse(&of_release(&client(apart)).unwrap().unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "metadata_url": "https://b/u/metadata", "targets_url": "https://c/t",
+        });
+        assert_eq!(Value::from(found), expected);
     }
 
     #[test]

@@ -2,15 +2,18 @@
 //! are.
 
 pub(crate) mod address;
+mod addresses;
 pub(crate) mod client_settings;
 mod error;
 mod find;
+pub(crate) mod github;
 pub(crate) mod lock;
 pub(crate) mod new_project;
 mod settings;
 mod template;
 
 use crate::project::settings::{Settings, parse};
+pub(crate) use addresses::Addresses;
 pub(crate) use error::ProjectError;
 pub(crate) use find::find;
 pub(crate) use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse_duration, toml_string};

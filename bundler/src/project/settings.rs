@@ -1,5 +1,6 @@
 //! Reads the settings file of a project.
 
+use super::addresses::Addresses;
 use crate::keys::External;
 use notsotuf_stub::bundle::patch::Format;
 use notsotuf_stub::catalog::{Channel, is_name};
@@ -116,6 +117,9 @@ pub(crate) struct PyUpdaterName {
 pub(crate) struct Client {
     /// Where the repository is published; `metadata/` and `targets/` are in it.
     pub url: Option<String>,
+    /// Where the targets are published, if that is not `targets/` in it.
+    #[serde(default)]
+    pub targets_url: Option<String>,
     /// What users know the application as; else its name.
     #[serde(default)]
     pub title: Option<String>,
@@ -128,6 +132,28 @@ pub(crate) struct Client {
     /// Other settings of the stub.
     #[serde(default)]
     pub settings: toml::Table,
+}
+
+impl Client {
+    /// Returns where clients fetch what is published, if that is known.
+    pub(crate) fn addresses(&self) -> Option<Addresses> {
+        self.url.as_deref().map(|url| self.addresses_at(url))
+    }
+
+    /// Returns where clients fetch what is published, given the address on the
+    /// command line.
+    pub(crate) fn addresses_at(&self, url: &str) -> Addresses {
+        let at = Addresses::below(url);
+        let same = |known: &String| known.trim_end_matches('/') == at.url;
+        match &self.targets_url {
+            // They are not those of another server.
+            Some(targets_url) if self.url.as_ref().is_some_and(same) => Addresses {
+                targets_url: targets_url.trim_end_matches('/').into(),
+                ..at
+            },
+            _ => at,
+        }
+    }
 }
 
 /// Holds the settings file.

@@ -2,6 +2,7 @@
 
 use super::Project;
 use super::error::ProjectError;
+use super::github::{self, GitHubPlace};
 use super::settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse, toml_string};
 use crate::keys::External;
 use notsotuf_stub::fs;
@@ -86,15 +87,33 @@ pub(crate) fn create(root: &Path, template: &Template) -> Result<Project, Projec
 }
 
 impl Template {
+    /// The place at GitHub that `url` names, if it does.
+    fn github(&self) -> Option<GitHubPlace> {
+        GitHubPlace::parse(self.url.as_deref()?.strip_prefix(github::SCHEME)?)
+    }
+
     fn to_text(&self) -> String {
         let quoted = |text: &str| toml_string(text);
         let list = |items: &[String]| {
             let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
             format!("[{}]", items.join(", "))
         };
-        let url = match &self.url {
-            Some(url) => format!("url = {}", quoted(url)),
-            None => "# url = \"https://example.com/updates\"".into(),
+        let place = self.github();
+        let url = match (&place, &self.url) {
+            (Some(place), _) => {
+                let at = place.addresses();
+                let (url, targets_url) = (quoted(&at.url), quoted(&at.targets_url));
+                format!(
+                    "url = {url}\n# Where the targets are, which are files of a release.\n\
+                     targets_url = {targets_url}"
+                )
+            }
+            (None, Some(url)) => format!("url = {}", quoted(url)),
+            (None, None) => "# url = \"https://example.com/updates\"".into(),
+        };
+        let upload = match &place {
+            Some(place) => format!("upload = {}", quoted(&place.to_string())),
+            None => "# upload = \"s3://bucket/prefix\"".into(),
         };
         let title = match &self.title {
             Some(title) => format!("title = {}", quoted(title)),
@@ -128,8 +147,8 @@ keystore = {keystore}
 repository = {repository}
 
 # Where `notsotuf upload` copies that: s3://bucket/prefix, gs://bucket/prefix,
-# az://container/prefix, a folder, or rsync:host:path.
-# upload = \"s3://bucket/prefix\"
+# az://container/prefix, github:owner/repository, a folder, or rsync:host:path.
+{upload}
 
 # Suffix of new archives: \".tar.gz\", or \".gz\" as in original notsotuf.
 archive_suffix = {suffix}
@@ -207,6 +226,20 @@ mode = \"before-launch\"
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_at_github_sets_all_that_belongs_to_it() {
+        let text = Template {
+            url: Some("github:me/app".into()),
+            ..template()
+        };
+        let settings = parse(&text.to_text()).unwrap();
+        let at = GitHubPlace::parse("me/app").unwrap().addresses();
+        assert_eq!(settings.upload.as_deref(), Some("github:me/app"));
+        assert_eq!(settings.client.addresses(), Some(at));
+        let settings = parse(&template().to_text()).unwrap();
+        assert_eq!((settings.upload, settings.client.targets_url), (None, None));
+    }
     use crate::project::error::ProjectError;
     use crate::project::settings::PatchFormat;
     use crate::project::settings::PyUpdaterName;

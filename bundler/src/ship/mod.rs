@@ -74,11 +74,10 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
         name: options.app.into(),
         version: version.clone(),
     };
-    let url = options
-        .url
-        .or(project.settings.client.url.as_deref())
-        .ok_or(ShipError::NoUrl)?;
-    let text = stub_settings::stub_settings(project, options, url, &executable);
+    let client = &project.settings.client;
+    let url = options.url.or(client.url.as_deref());
+    let at = client.addresses_at(url.ok_or(ShipError::NoUrl)?);
+    let text = stub_settings::stub_settings(project, options, &at, &executable);
     let text = merge_project_settings(&text, &project.settings.client.settings)
         .and_then(|text| mark_as_shipped(&text, &version))
         .map_err(ShipError::Settings)?;

@@ -2,7 +2,7 @@
 //! adds.
 
 use super::options::ShipOptions;
-use crate::project::{Project, client_settings, toml_string};
+use crate::project::{Addresses, Project, client_settings, toml_string};
 use notsotuf_stub::settings::table;
 use pep440_rs::Version;
 use toml_edit::{DocumentMut, InlineTable, Item};
@@ -10,10 +10,9 @@ use toml_edit::{DocumentMut, InlineTable, Item};
 pub(super) fn stub_settings(
     project: &Project,
     options: &ShipOptions,
-    url: &str,
+    at: &Addresses,
     executable: &str,
 ) -> String {
-    let url = url.trim_end_matches('/');
     let client = &project.settings.client;
     format!(
         "\
@@ -78,8 +77,8 @@ window = true
             Some(title) => format!("title = {}", toml_string(title)),
             None => "# title = \"My App\"".into(),
         },
-        metadata = toml_string(&format!("{url}/metadata")),
-        targets = toml_string(&format!("{url}/targets")),
+        metadata = toml_string(&at.metadata_url()),
+        targets = toml_string(&at.targets_url),
         executable = toml_string(executable),
         channel = client.channel.unwrap_or_default(),
         mode = client.mode.unwrap_or_default(),

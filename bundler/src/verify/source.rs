@@ -1,6 +1,7 @@
 //! Reads a repository that is verified, here or on the web.
 
 use super::finding::Finding;
+use crate::project::Addresses;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::http::{Answer, Http, HttpError};
 use notsotuf_stub::tuf::{self, TargetFile, TufError};
@@ -26,20 +27,19 @@ pub(crate) enum VerifyError {
 pub(crate) enum RepositorySource {
     /// A folder with `metadata` and `targets`.
     Local(PathBuf),
-    /// The repository is below this URL.
-    Remote(String, Http),
+    /// The repository is on the web.
+    Remote(Addresses, Http),
 }
 
 impl RepositorySource {
     /// Creates a repository on the web.
-    pub(crate) fn remote(url: &str) -> Self {
-        Self::patient(url, Duration::from_secs(30))
+    pub(crate) fn remote(at: Addresses) -> Self {
+        Self::patient(at, Duration::from_secs(30))
     }
 
     /// Creates a repository on the web, whose server may be silent for so long.
-    pub(crate) fn patient(url: &str, silence: Duration) -> Self {
-        let url = url.trim_end_matches('/').to_owned();
-        RepositorySource::Remote(url, Http::new(silence))
+    pub(crate) fn patient(at: Addresses, silence: Duration) -> Self {
+        RepositorySource::Remote(at, Http::new(silence))
     }
 
     pub(crate) fn metadata(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, VerifyError> {
@@ -48,8 +48,8 @@ impl RepositorySource {
                 &folder.join("metadata").join(file),
                 limit,
             )?),
-            RepositorySource::Remote(url, http) => {
-                let url = format!("{url}/metadata/{}", tuf::percent_encode(file));
+            RepositorySource::Remote(at, http) => {
+                let url = format!("{}/{}", at.metadata_url(), tuf::percent_encode(file));
                 match http.get(&url, limit, None)? {
                     Answer::Found { bytes, .. } => Ok(Some(bytes)),
                     Answer::Absent | Answer::NotModified => Ok(None),
@@ -118,8 +118,8 @@ impl RepositorySource {
                     take(&buffer[..n])?;
                 }
             }
-            RepositorySource::Remote(url, http) => {
-                let url = format!("{url}/targets/{}", tuf::percent_encode_path(stored));
+            RepositorySource::Remote(at, http) => {
+                let url = format!("{}/{}", at.targets_url, tuf::percent_encode_path(stored));
                 match http.stream(&url, target.length, &mut take) {
                     Ok(()) => {}
                     Err(VerifyError::Http(e)) => return Ok(Finding::Problem(e.to_string())),

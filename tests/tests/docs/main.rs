@@ -1,9 +1,11 @@
 //! Every command that the documentation shows is run, in its order, as it
 //! stands there but for names of servers and folders.
 
+mod github;
 mod links;
 
 use notsotuf_tests::daemons::S3;
+use notsotuf_tests::github::GitHub;
 use notsotuf_tests::{
     Server, copy_tree, program, root, run, write_windows_program, write_windows_stub,
 };
@@ -32,6 +34,8 @@ struct Scene {
     /// What runs beside.
     background: Vec<Child>,
     repository: Server,
+    /// What stands in for GitHub, if that is used.
+    github: Option<GitHub>,
 }
 
 impl Scene {
@@ -58,6 +62,7 @@ impl Scene {
             replaced,
             background: Vec::new(),
             repository,
+            github: None,
         }
     }
 
@@ -84,6 +89,9 @@ impl Scene {
             // Its cache, which others use at the same time.
             .env("PYINSTALLER_CONFIG_DIR", self.path("pyinstaller"))
             .env("NOTSOTUF_PASSPHRASE", "correct horse");
+        if let Some(github) = &self.github {
+            github.point(&mut command);
+        }
         command
     }
 
@@ -294,7 +302,9 @@ fn hosting_works_as_it_stands() {
         text.replace("# upload = \"s3://bucket/prefix\"", &upload),
     )
     .unwrap();
-    scene.run("docs/how-to/hosting.md", &[]);
+    // It has a document, and a test, of its own.
+    let github = ["notsotuf upload github:me/myapp"];
+    scene.run("docs/how-to/hosting.md", &github);
     for place in [
         "served/bucket",
         "served/www",
@@ -380,7 +390,7 @@ impl Bucket {
 /// of the last step. `skip` are steps that need the network.
 fn run_workflow(
     scene: &Scene,
-    bucket: &Bucket,
+    place: &dyn Fn(&mut Command),
     flow: &Workflow,
     tag: &str,
     skip: &[&str],
@@ -408,10 +418,8 @@ fn run_workflow(
             };
             command.env(secret, value);
         }
-        bucket
-            .server
-            .point(&mut command)
-            .env("GITHUB_REF_NAME", tag);
+        place(&mut command);
+        command.env("GITHUB_REF_NAME", tag);
         let done = run(&mut command);
         if !done.status.success() {
             eprintln!("{script}: {}", String::from_utf8_lossy(&done.stderr));
@@ -471,7 +479,10 @@ fn the_workflows_of_hosting_work_and_sign_nothing_that_was_smuggled_in() {
     let renew = workflow("docs/how-to/hosting.md", "renew");
     assert_eq!((release.runs.len(), renew.runs.len()), (4, 2));
     let skip = ["cargo install"];
-    let go = |flow: &Workflow, tag: &str| run_workflow(&scene, &bucket, flow, tag, &skip);
+    let place = |command: &mut Command| {
+        bucket.server.point(command);
+    };
+    let go = |flow: &Workflow, tag: &str| run_workflow(&scene, &place, flow, tag, &skip);
     assert_eq!(go(&release, "v1.1"), Some(0));
     assert_eq!(go(&renew, ""), Some(0));
     // Somebody who can write to the bucket, and has no key.

@@ -2,6 +2,8 @@
 //! like a folder is never taken for one.
 
 use super::error::UploadError;
+use crate::project::Addresses;
+use crate::project::github::{self, GitHubPlace};
 use notsotuf_stub::fs;
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -15,8 +17,10 @@ pub(crate) enum Destination {
     Store(Url),
     /// A destination that rsync takes.
     Rsync(String),
+    /// A release and a branch at GitHub.
+    GitHub(GitHubPlace),
     /// Where clients fetch it from; only for reading.
-    Web(String),
+    Web(Addresses),
 }
 
 /// Schemes of object stores, with how their places are written.
@@ -49,6 +53,10 @@ impl Destination {
         }
         if let Some(rest) = text.strip_prefix("rsync:") {
             return rsync(text, rest, base).ok_or_else(unknown);
+        }
+        if let Some(rest) = text.strip_prefix(github::SCHEME) {
+            let place = GitHubPlace::parse(rest).ok_or_else(|| meant(github::FORM.into()))?;
+            return Ok(Destination::GitHub(place));
         }
         if text.contains("://") {
             return url(text);
@@ -88,7 +96,7 @@ impl Destination {
     pub(crate) fn parse_source(text: &str, base: &Path) -> Result<Self, UploadError> {
         let scheme = text.split_once("://").map(|(s, _)| s.to_ascii_lowercase());
         match scheme.as_deref() {
-            Some("http" | "https") => Ok(Destination::Web(text.trim_end_matches('/').into())),
+            Some("http" | "https") => Ok(Destination::Web(Addresses::below(text))),
             _ => Self::parse(text, base),
         }
     }
@@ -210,7 +218,7 @@ mod tests {
             assert!(matches!(parse(text), Ok(Destination::Store(_))), "{text}");
         }
         let from = |text: &str| Destination::parse_source(text, Path::new("/base")).ok();
-        let web = Destination::Web("https://example.com/updates".into());
+        let web = Destination::Web(Addresses::below("https://example.com/updates"));
         assert_eq!(from("https://example.com/updates/"), Some(web));
     }
 }

@@ -1,5 +1,6 @@
 //! Says why an upload failed, and what to do about it.
 
+use super::github::GitHubError;
 use crate::metadata::MetadataError;
 use notsotuf_stub::fs::FsError;
 use notsotuf_stub::http::HttpError;
@@ -21,7 +22,7 @@ pub(crate) enum UploadError {
     /// The destination is not understood.
     #[error(
         "{0:?} is not a destination: use s3://bucket/prefix, gs://bucket/prefix, \
-         az://container/prefix, a folder, or rsync:host:path"
+         az://container/prefix, github:owner/repository, a folder, or rsync:host:path"
     )]
     Destination(String),
     /// The destination is not written as it should be.
@@ -95,6 +96,9 @@ pub(crate) enum UploadError {
     /// rsync failed.
     #[error("rsync {0}")]
     Rsync(String),
+    /// GitHub does not do it.
+    #[error(transparent)]
+    GitHub(#[from] GitHubError),
     /// The web server failed.
     #[error(transparent)]
     Http(#[from] HttpError),

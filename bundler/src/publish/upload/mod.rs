@@ -1,11 +1,12 @@
 //! Uploads the repository folder to where clients fetch it from: S3 and
-//! compatible stores, Google Cloud Storage, Azure Blob Storage, a folder, or
+//! compatible stores, Google Cloud Storage, Azure Blob Storage, GitHub, a folder, or
 //! another machine by rsync. Only what changed, in an order in which a client
 //! that looks at any time sees a whole repository, and never backwards.
 
 mod aws_profile;
 mod destination;
 mod error;
+mod github;
 mod listed;
 mod look;
 mod object_store;
@@ -100,6 +101,7 @@ pub(crate) fn upload(
     // Old metadata that no client can need goes in any case.
     let outdated = |path: &String| options.delete || plan::is_outdated(path);
     (report.removed, report.extra) = report.extra.into_iter().partition(outdated);
+    to.check(&report.uploaded, &files)?;
     if options.dry_run {
         return Ok(report);
     }
@@ -111,6 +113,7 @@ pub(crate) fn upload(
             group => to.send(group, here.repository, &there, &bar)?,
         }
     }
+    to.complete()?;
     bar.finish_and_clear();
     to.delete(&report.removed)?;
     Ok(report)

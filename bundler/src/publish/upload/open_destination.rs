@@ -2,14 +2,16 @@
 
 use super::destination::Destination;
 use super::error::UploadError;
+use super::github::{Content, GitHub, GitHubError};
 use super::object_store::{Found, Store};
 use super::plan::Files;
 use super::rsync::Rsync;
+use crate::project::Addresses;
 use indicatif::ProgressBar;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::http::{Answer, Http, HttpError, Rest};
 use notsotuf_stub::tuf::{self, TargetFile};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,8 +21,10 @@ pub(crate) enum OpenDestination {
     Store(Store),
     /// A folder on another machine.
     Rsync(Rsync),
-    /// The URL that clients fetch from.
-    Web(String, Http),
+    /// A release and a branch at GitHub, and what follows its redirects.
+    GitHub(Box<GitHub>, Http),
+    /// The addresses that clients fetch from.
+    Web(Addresses, Http),
 }
 
 impl OpenDestination {
@@ -29,13 +33,15 @@ impl OpenDestination {
     /// # Errors
     /// [`UploadError`].
     pub(crate) fn open(destination: &Destination) -> Result<Self, UploadError> {
+        let http = || Http::new(Duration::from_secs(30));
         Ok(match destination {
             Destination::Folder(folder) => OpenDestination::Store(Store::folder(folder)?),
             Destination::Store(url) => OpenDestination::Store(Store::remote(url)?),
             Destination::Rsync(to) => OpenDestination::Rsync(Rsync::open(to)?),
-            Destination::Web(url) => {
-                OpenDestination::Web(url.clone(), Http::new(Duration::from_secs(30)))
+            Destination::GitHub(place) => {
+                OpenDestination::GitHub(Box::new(GitHub::open(place)?), http())
             }
+            Destination::Web(at) => OpenDestination::Web(at.clone(), http()),
         })
     }
 
@@ -44,14 +50,32 @@ impl OpenDestination {
         match self {
             OpenDestination::Store(store) => store.name.clone(),
             OpenDestination::Rsync(rsync) => rsync.name(),
-            OpenDestination::Web(url, _) => url.clone(),
+            OpenDestination::GitHub(github, _) => github.name(),
+            OpenDestination::Web(at, _) => at.url.clone(),
         }
     }
 
-    /// Makes the folder, if the place is one.
+    /// Checks, before anything is sent, that the place would take these files.
+    pub(super) fn check(&self, files: &[String], sizes: &Files) -> Result<(), UploadError> {
+        match self {
+            OpenDestination::GitHub(github, _) => Ok(github.check(files, sizes)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings what was sent and does not appear file by file.
+    pub(super) fn complete(&self) -> Result<(), UploadError> {
+        match self {
+            OpenDestination::GitHub(github, _) => github.commit(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the folder, or what else files are put into.
     pub(super) fn create(&self) -> Result<(), UploadError> {
         match self {
             OpenDestination::Store(store) => Ok(store.create()?),
+            OpenDestination::GitHub(github, _) => Ok(github.create()?),
             _ => Ok(()),
         }
     }
@@ -60,6 +84,7 @@ impl OpenDestination {
         match self {
             OpenDestination::Store(store) => store.list(),
             OpenDestination::Rsync(rsync) => rsync.list(),
+            OpenDestination::GitHub(github, _) => github.list(),
             OpenDestination::Web(..) => Ok(Files::new()),
         }
     }
@@ -71,6 +96,7 @@ impl OpenDestination {
     pub(crate) fn refresh(&self) -> Result<(), UploadError> {
         match self {
             OpenDestination::Rsync(rsync) => rsync.refresh(),
+            OpenDestination::GitHub(github, _) => Ok(github.refresh()?),
             _ => Ok(()),
         }
     }
@@ -87,8 +113,9 @@ impl OpenDestination {
         match self {
             OpenDestination::Store(store) => store.read(path, limit),
             OpenDestination::Rsync(rsync) => Ok(rsync.read(path, limit)?.map(plain)),
-            OpenDestination::Web(url, http) => {
-                let url = format!("{url}/{}", tuf::percent_encode_path(path));
+            OpenDestination::GitHub(github, _) => github.read(path, limit),
+            OpenDestination::Web(at, http) => {
+                let url = format!("{}/{}", at.url, tuf::percent_encode_path(path));
                 match http.get(&url, limit, None)? {
                     Answer::Found { bytes, .. } => Ok(Some(plain(bytes))),
                     Answer::Absent | Answer::NotModified => Ok(None),
@@ -110,7 +137,8 @@ impl OpenDestination {
         match self {
             OpenDestination::Store(store) => store.send_all(group, repository, there, bar),
             OpenDestination::Rsync(rsync) => rsync.send(repository, group),
-            OpenDestination::Web(url, _) => Err(UploadError::Destination(url.clone())),
+            OpenDestination::GitHub(github, _) => github.send(group, repository, bar),
+            OpenDestination::Web(at, _) => Err(UploadError::Destination(at.url.clone())),
         }
     }
 
@@ -124,7 +152,8 @@ impl OpenDestination {
         match self {
             OpenDestination::Store(store) => store.replace(path, bytes, seen),
             OpenDestination::Rsync(rsync) => rsync.send(repository, &[path.to_owned()]),
-            OpenDestination::Web(url, _) => Err(UploadError::Destination(url.clone())),
+            OpenDestination::GitHub(github, _) => github.replace(path, bytes),
+            OpenDestination::Web(at, _) => Err(UploadError::Destination(at.url.clone())),
         }
     }
 
@@ -133,7 +162,8 @@ impl OpenDestination {
             _ if files.is_empty() => Ok(()),
             OpenDestination::Store(store) => files.iter().try_for_each(|file| store.delete(file)),
             OpenDestination::Rsync(rsync) => rsync.delete(files),
-            OpenDestination::Web(url, _) => Err(UploadError::Destination(url.clone())),
+            OpenDestination::GitHub(github, _) => github.delete(files),
+            OpenDestination::Web(at, _) => Err(UploadError::Destination(at.url.clone())),
         }
     }
 
@@ -194,6 +224,12 @@ impl OpenDestination {
                     .map_err(|e| FsError::new("write", to, e))?)
             };
             let from = fs::size(to)?;
+            let rest = Rest {
+                from,
+                length: target.length,
+                // A server that cannot resume sends all of it again.
+                most: target.length,
+            };
             match self {
                 OpenDestination::Store(store) => {
                     let mut at = from;
@@ -203,21 +239,41 @@ impl OpenDestination {
                         done
                     })?;
                 }
-                OpenDestination::Web(url, http) => {
-                    let url = format!("{url}/{}", tuf::percent_encode_path(&place));
-                    let rest = Rest {
-                        from,
-                        length: target.length,
-                        // A server that cannot resume sends all of it again.
-                        most: target.length,
-                    };
-                    http.stream_rest(&url, rest, &mut take)?;
+                OpenDestination::Web(at, http) => {
+                    let name = tuf::percent_encode_path(stored);
+                    http.stream_rest(&format!("{}/{name}", at.targets_url), rest, &mut take)?;
                 }
+                OpenDestination::GitHub(github, http) => match github.content(stored)? {
+                    Content::Elsewhere(url) => drop(http.stream_rest(&url, rest, &mut take)?),
+                    Content::Body(body) => read_all(stored, body, &mut take)?,
+                },
                 OpenDestination::Rsync(_) => {}
             }
         }
         file.sync_all().map_err(|e| FsError::new("sync", to, e))?;
         tuf::metadata::verify_length(path, target.length, length)?;
         Ok(hasher.finish(path)?)
+    }
+}
+
+/// Takes all of a body.
+fn read_all<T>(name: &str, body: ureq::Body, take: &mut T) -> Result<(), UploadError>
+where
+    T: FnMut(u64, &[u8]) -> Result<(), UploadError>,
+{
+    let mut reader = body.into_reader();
+    let (mut at, mut buffer) = (0, vec![0; 1 << 16]);
+    loop {
+        let n = reader
+            .read(&mut buffer)
+            .map_err(|e| GitHubError::Unreachable {
+                what: format!("send {name}"),
+                reason: e.to_string(),
+            })?;
+        if n == 0 {
+            return Ok(());
+        }
+        take(at, &buffer[..n])?;
+        at += n as u64;
     }
 }
