@@ -43,14 +43,9 @@ pub fn windows_bundle(version: &str, kind: &str) -> PathBuf {
 /// into this folder of `.work/windows`.
 pub fn python(packages: &str) -> Command {
     let windows = root().join(".work/windows");
-    let mut command = wine(&windows.join("python/python.exe"));
+    let mut command = wine(&windows.join("python").join("python.exe"));
     command.env("PYTHONPATH", on_drive(&windows.join(packages)));
     command
-}
-
-/// Ends all programs of this name: on Windows, children outlive what started them.
-pub fn kill_all(image: &str) {
-    run(wine(Path::new("taskkill")).args(["/f", "/im", image]));
 }
 
 /// Returns the path by which programs for Windows know this file.
@@ -74,7 +69,9 @@ pub fn compile(version: &str, more: &[&str], to: &Path) {
 pub fn compile_c(source: &str, more: &[&str], to: &Path) {
     let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
     compiler.args(["-municode", "-O1", "-s", "-o"]).arg(to);
-    compiler.args(more).arg(root().join("tests/windows").join(source));
+    compiler
+        .args(more)
+        .arg(root().join("tests/windows").join(source));
     let done = run(&mut compiler);
     assert!(done.status.success(), "{done:?}");
 }

@@ -73,7 +73,12 @@ fn an_application_of_one_file_updates_by_patch_and_archive() {
 /// What tests/windows/computing.py says of itself and of what it found.
 fn computed(install: &WindowsInstall) -> (String, String) {
     let output = run(&mut install.stub());
-    assert_eq!(output.status.code(), Some(0), "{output:?}\n{}", install.log());
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{output:?}\n{}",
+        install.log()
+    );
     let said = String::from_utf8_lossy(&output.stdout);
     let said: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
     assert_eq!(said["solved"], serde_json::json!([0.8, 1.4]), "{said}");

@@ -179,7 +179,10 @@ impl Again {
             command.arg(on_drive(path));
         }
         command.stdout(Stdio::piped());
-        Again { child: command.spawn().unwrap(), stop }
+        Again {
+            child: command.spawn().unwrap(),
+            stop,
+        }
     }
 
     /// The numbers that it says at its end.
@@ -189,13 +192,15 @@ impl Again {
         fs::remove_file(&self.stop).unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let last = said.lines().last().unwrap();
-        last.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+        last.split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect()
     }
 }
 
 /// An application that is just starting opens its files in the ordinary way, and nothing that
-/// is done in the background may make that fail. First what would: names of these files
-/// that come and go.
+/// is done in the background may make that fail. First what does: names of these files that
+/// come and go.
 #[test]
 #[ignore = "scripts/test-windows"]
 fn no_open_of_a_file_of_the_application_fails_while_updates_are_staged() {
@@ -206,7 +211,10 @@ fn no_open_of_a_file_of_the_application_fails_while_updates_are_staged() {
     std::thread::sleep(Duration::from_secs(5));
     let (removed, opened) = (remover.end(), opener.end());
     assert!(removed[0] > 0, "{removed:?}");
-    assert!(opened[0] > 0 && opened[1] > 0, "it notices nothing: {opened:?}");
+    assert!(
+        opened[0] > 0 && opened[1] > 0,
+        "it notices nothing: {opened:?}"
+    );
 
     let mut application = running(&mut install.stub(), "60");
     let opener = Again::start(&install, "open");
@@ -245,7 +253,8 @@ fn files_of_the_application_stay_read_only_when_another_name_is_removed() {
     let trash = install.folder.join(".notsotuf/trash");
     let library = "_internal/python313.dll";
     let same_file = |one: &Path, other: &Path| {
-        let number = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+        let number =
+            |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
         number(one) == number(other)
     };
     let installed = install.folder.join("app").join(library);

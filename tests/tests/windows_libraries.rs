@@ -3,9 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
+use notsotuf_tests::run;
 use notsotuf_tests::windows_install::WindowsInstall;
 use notsotuf_tests::wine::{built, compile, compile_c, on_drive, wine};
-use notsotuf_tests::run;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -113,7 +113,11 @@ fn a_client_of_tufup_crosses_over_to_the_stub() {
         std::thread::sleep(Duration::from_millis(100));
     }
     let installed = fs::read(folder.join("install/console.exe")).unwrap();
-    assert!(installed == fs::read(shipped.join("console.exe")).unwrap(), "{}", log());
+    assert!(
+        installed == fs::read(shipped.join("console.exe")).unwrap(),
+        "{}",
+        log()
+    );
 
     // From here on tufup is not needed.
     let said = start(&folder);
