@@ -184,7 +184,11 @@ fn this_user() -> Result<String, FsError> {
 fn is_trusted(path: &Path, layout: &Layout) -> Result<bool, FsError> {
     let (found, root) = (security_of(path)?, security_of(layout.root())?);
     let owner = found.owner.as_deref();
-    Ok(access::is_trusted(owner, &this_user()?, root.owner.as_deref()))
+    Ok(access::is_trusted(
+        owner,
+        &this_user()?,
+        root.owner.as_deref(),
+    ))
 }
 
 #[cfg(unix)]
@@ -280,9 +284,8 @@ fn is_harmless(layout: &Layout, entry: &Path) -> Result<bool, FsError> {
     {
         use std::os::unix::fs::MetadataExt;
         let _: &Layout = layout;
-        Ok(found.is_some_and(|found| {
-            is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0
-        }))
+        Ok(found
+            .is_some_and(|found| is_own(&found) && found.nlink() == 1 && found.mode() & 0o022 == 0))
     }
     // Rights that it had from the folder are gone with those.
     #[cfg(windows)]

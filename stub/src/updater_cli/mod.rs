@@ -5,6 +5,7 @@ mod command_output;
 mod repair;
 mod rollback;
 mod status;
+mod uninstall;
 mod update;
 mod version;
 
@@ -33,6 +34,9 @@ starts the application with the arguments given. With --updater first:
                        a newer one than this comes
   --updater repair     compare the installed files with what was installed, and
                        restore those that are missing or changed
+  --updater uninstall  remove what releases brought, and what the updater keeps;
+                       files that you made in app stay; for uninstallers
+             --keep-state  not what the updater keeps: for another installer
   --updater version    versions of the updater and of the application
   --updater help       this text
 
@@ -44,6 +48,9 @@ Exit codes: 0 done; 2 wrong use; 3 refused, something did not verify;
 
 /// Runs the command that `arguments` (what follows `--updater`) name.
 pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
+    if let Some(code) = uninstall::main(layout, arguments) {
+        return code;
+    }
     let mut words: Vec<&str> = Vec::new();
     let (mut as_json, mut retry) = (false, false);
     for argument in arguments {

@@ -41,8 +41,7 @@ pub(super) struct Writers {
 const SYSTEM: &str = "S-1-5-18";
 const ADMINISTRATORS: &str = "S-1-5-32-544";
 /// Windows itself is installed by it.
-const TRUSTED_INSTALLER: &str =
-    "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";
+const TRUSTED_INSTALLER: &str = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";
 /// Whoever makes something in the folder.
 const CREATOR_OWNER: &str = "S-1-3-0";
 const OWNER_RIGHTS: &str = "S-1-3-4";
@@ -81,9 +80,19 @@ const TO_WRITE: u32 = {
 /// whom the folder and the install dir belong to.
 pub(super) fn writers(found: &Security, user: &str, install_dir: Option<&str>) -> Writers {
     let Some(entries) = &found.entries else {
-        return Writers { others: true, nobody: false };
+        return Writers {
+            others: true,
+            nobody: false,
+        };
     };
-    let known = [user, SYSTEM, ADMINISTRATORS, TRUSTED_INSTALLER, CREATOR_OWNER, OWNER_RIGHTS];
+    let known = [
+        user,
+        SYSTEM,
+        ADMINISTRATORS,
+        TRUSTED_INSTALLER,
+        CREATOR_OWNER,
+        OWNER_RIGHTS,
+    ];
     let is_known = |who: &str| {
         known.contains(&who) || [found.owner.as_deref(), install_dir].contains(&Some(who))
     };
@@ -136,7 +145,10 @@ mod tests {
 
     fn of(entries: &[Entry]) -> Security {
         let entries = Some(entries.to_vec());
-        Security { owner: Some(USER.into()), entries }
+        Security {
+            owner: Some(USER.into()),
+            entries,
+        }
     }
 
     fn others(entries: &[Entry]) -> bool {
@@ -145,16 +157,29 @@ mod tests {
 
     #[test]
     fn who_may_do_everything_anyway_is_nobody_else() {
-        let usual = [SYSTEM, ADMINISTRATORS, USER, CREATOR_OWNER, OWNER_RIGHTS, TRUSTED_INSTALLER];
+        let usual = [
+            SYSTEM,
+            ADMINISTRATORS,
+            USER,
+            CREATOR_OWNER,
+            OWNER_RIGHTS,
+            TRUSTED_INSTALLER,
+        ];
         let usual: Vec<_> = usual.iter().map(|who| allows(who, FULL)).collect();
         assert!(!others(&usual));
         for reader in [EVERYBODY, AUTHENTICATED, OTHER] {
             assert!(!others(&[&usual[..], &[allows(reader, READ)]].concat()));
         }
-        let denies = Entry { kind: Kind::Denies, ..allows(EVERYBODY, FULL) };
+        let denies = Entry {
+            kind: Kind::Denies,
+            ..allows(EVERYBODY, FULL)
+        };
         assert!(!others(&[denies]));
         // Below Program Files, and in a profile.
-        assert!(!others(&[allows(ADMINISTRATORS, FULL), allows("S-1-5-32-545", READ)]));
+        assert!(!others(&[
+            allows(ADMINISTRATORS, FULL),
+            allows("S-1-5-32-545", READ)
+        ]));
     }
 
     #[test]
@@ -162,12 +187,27 @@ mod tests {
         for who in [EVERYBODY, AUTHENTICATED, OTHER, "S-1-5-32-545"] {
             assert!(others(&[allows(USER, FULL), allows(who, MODIFY)]), "{who}");
         }
-        for bit in [0x2, 0x4, 0x40, 0x1_0000, 0x4_0000, 0x8_0000, 0x1000_0000, 0x4000_0000] {
+        for bit in [
+            0x2,
+            0x4,
+            0x40,
+            0x1_0000,
+            0x4_0000,
+            0x8_0000,
+            0x1000_0000,
+            0x4000_0000,
+        ] {
             assert!(others(&[allows(OTHER, READ | bit)]), "{bit:#x}");
         }
-        let unknown = Entry { kind: Kind::Other, ..allows(SYSTEM, 0) };
+        let unknown = Entry {
+            kind: Kind::Other,
+            ..allows(SYSTEM, 0)
+        };
         assert!(others(&[unknown]));
-        let without_list = Security { entries: None, ..of(&[]) };
+        let without_list = Security {
+            entries: None,
+            ..of(&[])
+        };
         assert!(writers(&without_list, USER, None).others);
         assert!(!others(&[]), "an empty list lets nobody in");
     }
@@ -176,24 +216,43 @@ mod tests {
     fn whom_the_folders_belong_to_is_nobody_else() {
         let entries = [allows(OTHER, FULL)];
         assert!(!writers(&of(&entries), USER, Some(OTHER)).others);
-        let theirs = Security { owner: Some(OTHER.into()), ..of(&entries) };
+        let theirs = Security {
+            owner: Some(OTHER.into()),
+            ..of(&entries)
+        };
         assert!(!writers(&theirs, USER, None).others);
         assert!(writers(&of(&entries), USER, None).others);
         assert!(is_trusted(Some(OTHER), USER, Some(OTHER)) && is_trusted(None, USER, None));
         assert!(!is_trusted(Some(OTHER), USER, Some(USER)));
-        assert!([USER, SYSTEM, ADMINISTRATORS].iter().all(|it| is_trusted(Some(it), USER, None)));
+        assert!(
+            [USER, SYSTEM, ADMINISTRATORS]
+                .iter()
+                .all(|it| is_trusted(Some(it), USER, None))
+        );
     }
 
     #[test]
     fn a_folder_that_was_closed_is_closed_and_marked_until_it_is_empty() {
-        let marked = [allows(USER, FULL), allows(EVERYBODY, 0x12_0088), allows(NOBODY, 0x2)];
+        let marked = [
+            allows(USER, FULL),
+            allows(EVERYBODY, 0x12_0088),
+            allows(NOBODY, 0x2),
+        ];
         let found = writers(&of(&marked), USER, None);
-        assert_eq!(found, Writers { others: false, nobody: true });
+        assert_eq!(
+            found,
+            Writers {
+                others: false,
+                nobody: true
+            }
+        );
         assert_eq!(writers(&of(&marked[..2]), USER, None), Writers::default());
         assert!(closed(USER, None, false).ends_with(&format!("(A;;0x2;;;{NOBODY})")));
         let list = closed(USER, Some(OTHER), true);
         assert!(list.starts_with("D:P(") && !list.contains(NOBODY), "{list}");
-        assert!(list.contains(&format!("FA;;;{USER})")) && list.contains(&format!("FA;;;{OTHER})")));
+        assert!(
+            list.contains(&format!("FA;;;{USER})")) && list.contains(&format!("FA;;;{OTHER})"))
+        );
         // On a file system without owners everything is everybody's.
         assert!(!closed(USER, Some(EVERYBODY), true).contains("FA;;;S-1-1-0"));
     }

@@ -101,7 +101,9 @@ unsafe fn entries(acl: *const ACL) -> io::Result<Vec<Entry>> {
         }
     };
     // SAFETY: as the caller says.
-    (0..u32::from(unsafe { (*acl).AceCount })).map(read).collect()
+    (0..u32::from(unsafe { (*acl).AceCount }))
+        .map(read)
+        .collect()
 }
 
 /// Writes an identifier as a text.
@@ -117,7 +119,9 @@ unsafe fn as_text(sid: PSID) -> io::Result<String> {
         }
         let _text = Given(text.cast());
         let length = (0..).take_while(|&at| *text.add(at) != 0).count();
-        Ok(String::from_utf16_lossy(std::slice::from_raw_parts(text, length)))
+        Ok(String::from_utf16_lossy(std::slice::from_raw_parts(
+            text, length,
+        )))
     }
 }
 
