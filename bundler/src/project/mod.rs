@@ -5,6 +5,7 @@ pub(crate) mod address;
 pub(crate) mod client_settings;
 mod error;
 mod find;
+mod installer_settings;
 pub(crate) mod lock;
 pub(crate) mod new_project;
 mod settings;
@@ -13,6 +14,7 @@ mod template;
 use crate::project::settings::{Settings, parse};
 pub(crate) use error::ProjectError;
 pub(crate) use find::find;
+pub(crate) use installer_settings::Installer;
 pub(crate) use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse_duration, toml_string};
 pub(crate) use template::{Template, create, planned};
 
