@@ -107,6 +107,8 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
     if cfg!(windows) && install::owns_state(layout) {
         install::empty_trash(layout);
     }
+    #[cfg(windows)]
+    install::uninstall_entry::show_version(layout);
     // A new version may have brought others.
     let again = Configuration::load(layout).map(|new| new.in_force(layout));
     let settings = &again.unwrap_or_else(|_| settings.clone());

@@ -3,7 +3,6 @@
 
 use crate::Sandbox;
 use notsotuf_stub::hex::{encode_hex, sha256_hex};
-use notsotuf_stub::tuf::canonical_json;
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use std::fs;

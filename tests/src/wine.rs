@@ -48,11 +48,6 @@ pub fn python(packages: &str) -> Command {
     command
 }
 
-/// Ends all programs of this name: on Windows, children outlive what started them.
-pub fn kill_all(image: &str) {
-    run(wine(Path::new("taskkill")).args(["/f", "/im", image]));
-}
-
 /// Returns the path by which programs for Windows know this file.
 pub fn on_drive(path: &Path) -> String {
     format!("Z:{}", crate::text(path).replace('/', "\\"))

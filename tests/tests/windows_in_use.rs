@@ -199,8 +199,8 @@ impl Again {
 }
 
 /// An application that is just starting opens its files in the ordinary way, and nothing that
-/// is done in the background may make that fail. First what would: names of these files
-/// that come and go.
+/// is done in the background may make that fail. First what does: names of these files that
+/// come and go.
 #[test]
 #[ignore = "scripts/test-windows"]
 fn no_open_of_a_file_of_the_application_fails_while_updates_are_staged() {

@@ -20,8 +20,18 @@ static void look(const wchar_t *path) {
 
 static const wchar_t *scratch;
 
+/* As any removal, but it lasts a millisecond. */
 static void link_and_remove(const wchar_t *path) {
-  if (CreateHardLinkW(scratch, path, NULL) && DeleteFileW(scratch)) removed++;
+  const DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+  if (!CreateHardLinkW(scratch, path, NULL)) return;
+  HANDLE file = CreateFileW(scratch, DELETE, share, NULL, OPEN_EXISTING, FILE_FLAG_DELETE_ON_CLOSE, NULL);
+  if (file == INVALID_HANDLE_VALUE) {
+    DeleteFileW(scratch);
+    return;
+  }
+  Sleep(1);
+  CloseHandle(file);
+  removed++;
 }
 
 static void each(const wchar_t *folder, void (*what)(const wchar_t *)) {

@@ -56,6 +56,7 @@ pub(super) fn run(args: &Bridge, context: &Context) -> Result<(), Error> {
         title: None,
         url: args.url.as_deref(),
         output: &args.output,
+        installers: &[],
     };
     let made = pyupdater_bridge::make(project, &options)?;
     let mut text = Lines::from(format!("{}  {}", made.archive.display(), bytes(made.size)));

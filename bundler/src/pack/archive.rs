@@ -13,7 +13,7 @@ use tar::{Builder, EntryType, Header};
 
 /// The time of every entry: 1980-01-01T00:00:00Z, the earliest that zip files
 /// can hold, for those who repack.
-const MTIME: u64 = 315_532_800;
+pub(crate) const MTIME: u64 = 315_532_800;
 
 /// Says why a bundle cannot be packed.
 #[derive(Debug, thiserror::Error)]

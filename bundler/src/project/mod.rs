@@ -7,6 +7,7 @@ pub(crate) mod client_settings;
 mod error;
 mod find;
 pub(crate) mod github;
+mod installer_settings;
 pub(crate) mod lock;
 pub(crate) mod new_project;
 mod settings;
@@ -16,6 +17,7 @@ use crate::project::settings::{Settings, parse};
 pub(crate) use addresses::Addresses;
 pub(crate) use error::ProjectError;
 pub(crate) use find::find;
+pub(crate) use installer_settings::Installer;
 pub(crate) use settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse_duration, toml_string};
 pub(crate) use template::{Template, create, planned};
 

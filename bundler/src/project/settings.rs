@@ -2,6 +2,7 @@
 
 use super::addresses::Addresses;
 use crate::keys::External;
+use crate::project::installer_settings::Installer;
 use notsotuf_stub::bundle::patch::Format;
 use notsotuf_stub::catalog::{Channel, is_name};
 use notsotuf_stub::settings::Mode;
@@ -195,6 +196,9 @@ pub(crate) struct Settings {
     /// What new installs get.
     #[serde(default)]
     pub client: Client,
+    /// What installers say.
+    #[serde(default)]
+    pub installer: Installer,
     /// For `bridge`: applications as PyUpdater knows them, by their names here.
     #[serde(default)]
     pub pyupdater: BTreeMap<String, PyUpdaterName>,

@@ -1,6 +1,7 @@
 //! Starts and asks the install of a rehearsal.
 
-use super::{RehearsalError, RehearsalPlan};
+use super::error::RehearsalError;
+use super::plan::RehearsalPlan;
 use crate::{child, interrupt};
 use notsotuf_stub::fs::{self, FsError};
 use serde_json::Value;

@@ -2,47 +2,29 @@
 //! folder, two releases, a server, and an install that is started. It uses this
 //! program's own commands, as people type them, and the real stub.
 
+mod commands;
 mod error;
 mod install;
+mod plan;
 mod server;
 
 pub(crate) use error::RehearsalError;
+pub(crate) use plan::RehearsalPlan;
 
-use crate::child;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::temporary;
+use commands::Commands;
 use install::{Install, StartEnd};
 use notsotuf_stub::fs;
-use serde_json::Value;
 use server::ServeProcess;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use toml_edit::DocumentMut;
 
 /// The name of the application in the rehearsal's own project.
 const APP: &str = "rehearsal";
 const OLD: &str = "1.0";
 const NEW: &str = "1.1";
-
-/// Says what to try.
-#[derive(Debug, Clone)]
-pub(crate) struct RehearsalPlan<'a> {
-    /// The bundle that is installed first.
-    pub old: &'a Path,
-    /// The bundle of the update.
-    pub new: &'a Path,
-    /// The stub's binary.
-    pub stub: &'a Path,
-    /// The program to start, relative to the bundle.
-    pub executable: Option<&'a str>,
-    /// What the application is started with.
-    pub arguments: &'a [String],
-    /// How long it may run at each start.
-    pub limit: Duration,
-    /// Whose settings installs have.
-    pub project: Option<&'a Project>,
-}
 
 /// Says what came of it.
 #[derive(Debug)]
@@ -125,47 +107,4 @@ fn take_settings(project: Option<&Project>, own: &Path) -> Result<(), RehearsalE
     document["client"]["settings"] = toml_edit::Item::Table(settings.as_table().clone());
     fs::write_atomically(&path, document.to_string().as_bytes())?;
     Ok(())
-}
-
-/// Runs this program in the rehearsal's own project.
-struct Commands<'a> {
-    project: &'a Path,
-}
-
-impl Commands<'_> {
-    fn command(&self, words: &[&str]) -> Result<std::process::Command, RehearsalError> {
-        let program = std::env::current_exe().map_err(RehearsalError::ThisProgram)?;
-        let mut command = child::command(program);
-        command
-            .arg("-C")
-            .arg(self.project)
-            .args(["--json", "--quiet"])
-            .args(words);
-        Ok(command)
-    }
-
-    fn run(&self, words: &[&str]) -> Result<Value, RehearsalError> {
-        self.run_with(words, &[])
-    }
-
-    /// Runs a command, with paths after the words; returns what it says.
-    fn run_with(&self, words: &[&str], paths: &[&Path]) -> Result<Value, RehearsalError> {
-        let mut command = self.command(words)?;
-        command.args(paths).stdin(std::process::Stdio::null());
-        command
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped());
-        let child = command.spawn().map_err(RehearsalError::ThisProgram)?;
-        let done = child::wait(child).map_err(RehearsalError::ThisProgram)?;
-        let said: Value = serde_json::from_slice(&done.stdout).unwrap_or_default();
-        if done.status.success() {
-            return Ok(said);
-        }
-        let said = said["error"].as_str().map(str::to_owned);
-        let reason = said.unwrap_or_else(|| String::from_utf8_lossy(&done.stderr).into_owned());
-        Err(RehearsalError::Command {
-            command: words.first().copied().unwrap_or_default().to_owned(),
-            reason,
-        })
-    }
 }

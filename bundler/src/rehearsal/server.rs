@@ -1,6 +1,7 @@
 //! Serves the repository of a rehearsal.
 
-use super::{Commands, RehearsalError};
+use super::commands::Commands;
+use super::error::RehearsalError;
 use crate::interrupt;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader};

@@ -4,6 +4,7 @@ use crate::metadata::MetadataError;
 use crate::pack::SigningError;
 use crate::project::FILE;
 use crate::release::ReleaseError;
+use crate::ship::installer::InstallerError;
 use notsotuf_stub::bundle::unpack::ArchiveError;
 use notsotuf_stub::fs::FsError;
 use std::path::PathBuf;
@@ -74,6 +75,9 @@ pub(crate) enum ShipError {
          application, which breaks the signature; take an unsigned stub here, and sign what comes out"
     )]
     Signed(PathBuf),
+    /// An installer was not made.
+    #[error(transparent)]
+    Installer(#[from] InstallerError),
     /// The stub was not signed.
     #[error(transparent)]
     Signing(#[from] SigningError),

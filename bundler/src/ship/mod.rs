@@ -3,6 +3,7 @@
 
 mod error;
 mod face;
+mod installer;
 mod newest_program;
 mod options;
 mod program_of;
@@ -10,8 +11,10 @@ mod stub_settings;
 
 pub(crate) use error::ShipError;
 pub(crate) use face::take_face;
+pub(crate) use installer::SCRIPT;
+
 pub(crate) use newest_program::with_newest_program;
-pub(crate) use options::ShipOptions;
+pub(crate) use options::{InstallerKind, ShipOptions};
 use program_of::program_of;
 use stub_settings::{mark_as_shipped, merge_project_settings};
 
@@ -38,9 +41,12 @@ pub(crate) struct Shipped {
     pub version: Version,
     /// The stub in the new folder: what users start.
     pub program: PathBuf,
+    /// The installers that were made of it.
+    pub installers: Vec<PathBuf>,
 }
 
-/// Makes the folder. It is complete or not there at all.
+/// Makes the folder, and installers of it beside it. The folder is complete or not there at
+/// all.
 ///
 /// # Errors
 /// [`ShipError`].
@@ -55,10 +61,7 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
     let archive = pending
         .find(&target, published.consistent_snapshot())?
         .ok_or_else(|| ShipError::NoArchive(target.clone()))?;
-    let parent = match options.output.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = parent_of(options.output);
     fs::create_dir_all(parent)?;
     let work = temporary::Folder::new_in(parent, ".ship-")?;
     let layout = Layout::new(work.path().join("install"));
@@ -96,11 +99,46 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
         }
     }
     fs::set_path_mode(layout.root(), 0o755)?;
+    let installers = make_installers(project, options, &version, &layout, name, parent)?;
     fs::rename_durably(layout.root(), options.output)?;
     Ok(Shipped {
         version,
         program: options.output.join(name),
+        installers,
     })
+}
+
+fn make_installers(
+    project: &Project,
+    options: &ShipOptions,
+    version: &Version,
+    layout: &Layout,
+    program: &str,
+    into: &Path,
+) -> Result<Vec<PathBuf>, ShipError> {
+    let title = options.title.or(project.settings.client.title.as_deref());
+    let app = installer::Application {
+        name: options.app,
+        title: title.unwrap_or(options.app),
+        version,
+        folder: layout.root(),
+        program,
+        project: project.root(),
+        settings: &project.settings.installer,
+        signing: project.code_signing(),
+    };
+    let mut made = Vec::new();
+    for &kind in options.installers {
+        made.push(installer::make(kind, &app, into)?);
+    }
+    Ok(made)
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// What the stub is called: as the program, whatever folder that is in, or as

@@ -3,6 +3,19 @@
 use pep440_rs::Version;
 use std::path::Path;
 
+/// Says what kind of installer is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum InstallerKind {
+    /// That of these that is usual for the stub's system
+    Usual,
+    /// A Setup.exe, made by NSIS
+    Setup,
+    /// An archive for Linux with a script that installs for one user
+    Tar,
+    /// A package for Debian and its like, with updates off
+    Deb,
+}
+
 /// Says what to ship.
 #[derive(Debug, Clone)]
 pub(crate) struct ShipOptions<'a> {
@@ -22,4 +35,6 @@ pub(crate) struct ShipOptions<'a> {
     pub url: Option<&'a str>,
     /// The new folder.
     pub output: &'a Path,
+    /// Which installers are made of it.
+    pub installers: &'a [InstallerKind],
 }

@@ -125,6 +125,17 @@ pub(super) fn mark_as_shipped(text: &str, version: &Version) -> Result<String, S
     Ok(document.to_string())
 }
 
+/// Writes shipped settings once more, without updates: for installs that something else updates.
+///
+/// # Errors
+/// If the text is not TOML.
+pub(super) fn with_mode_off(text: &str, version: &Version) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|e| format!("{e}"))?;
+    document.remove(table::SHIPPED);
+    document["mode"] = toml_edit::value("off");
+    mark_as_shipped(&document.to_string(), version)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

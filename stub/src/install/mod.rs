@@ -23,6 +23,9 @@ mod staging;
 mod state_dir;
 mod swap;
 mod trash;
+mod uninstall;
+#[cfg(windows)]
+pub mod uninstall_entry;
 mod user_choices;
 mod user_files;
 
@@ -48,4 +51,5 @@ pub use state_dir::{
     open_state_dir, owns_state, secure_state, translocated,
 };
 pub use trash::empty_trash;
+pub use uninstall::{Extent, Uninstalled, uninstall};
 pub use user_choices::UserChoices;

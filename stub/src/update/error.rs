@@ -133,6 +133,9 @@ pub enum UpdateError {
     /// Another stub is updating.
     #[error("another instance is updating at this moment")]
     Locked,
+    /// The application is to be removed, and runs.
+    #[error("the application is running ({}); close it, and try again", processes(.0))]
+    Running(Vec<u32>),
 }
 
 /// Says why there was no update with an administrator's rights.
@@ -169,6 +172,12 @@ pub enum ElevationError {
         /// Where it says why.
         log: PathBuf,
     },
+}
+
+/// Names processes for people.
+pub(super) fn processes(ids: &[u32]) -> String {
+    let list: Vec<_> = ids.iter().map(u32::to_string).collect();
+    format!("process {}", list.join(", "))
 }
 
 pub(super) fn failed_patch(path: &str, source: PatchError) -> UpdateError {
@@ -211,7 +220,8 @@ impl UpdateError {
             | UpdateError::Own { .. }
             | UpdateError::Elevation(_)
             | UpdateError::SwitchedOff(_)
-            | UpdateError::Locked => FailureKind::Local,
+            | UpdateError::Locked
+            | UpdateError::Running(_) => FailureKind::Local,
             UpdateError::NotOffered(_) => FailureKind::Unavailable,
         }
     }

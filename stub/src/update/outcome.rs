@@ -2,7 +2,7 @@
 
 use crate::format_bytes;
 use crate::install::Release;
-use crate::update::UpdateError;
+use crate::update::error::{UpdateError, processes};
 use pep440_rs::Version;
 
 /// Says how an update was staged.
@@ -57,11 +57,10 @@ impl std::fmt::Display for Outcome {
                     "version {version} is ready and will be installed at the next start"
                 )?;
                 if !instances.is_empty() {
-                    let list: Vec<_> = instances.iter().map(u32::to_string).collect();
                     write!(
                         f,
-                        " (the application is running as process {})",
-                        list.join(", ")
+                        " (the application is running as {})",
+                        processes(instances)
                     )?;
                 }
                 Ok(())

@@ -7,6 +7,7 @@ mod events;
 mod repair;
 mod rollback;
 mod status;
+mod uninstall;
 mod update;
 mod version;
 
@@ -46,6 +47,9 @@ starts the application with the arguments given. With --updater first:
   --updater hold [VERSION]
                        stay with a version: nothing newer is installed; off
                        ends that
+  --updater uninstall  remove what releases brought, and what the updater keeps;
+                       files that you made in app stay; for uninstallers
+             --keep-state  not what the updater keeps: for another installer
   --updater version    versions of the updater and of the application
   --updater help       this text
 
@@ -114,6 +118,9 @@ impl Request {
 
 /// Runs the command that `arguments` (what follows `--updater`) name.
 pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
+    if let Some(code) = uninstall::main(layout, arguments) {
+        return code;
+    }
     let request = match Request::parse(arguments) {
         Ok(request) => request,
         Err(wrong) => return wrong_use(&wrong),

@@ -1,0 +1,53 @@
+//! Says why an installer cannot be made.
+
+use notsotuf_stub::fs::FsError;
+use std::path::PathBuf;
+
+/// Says why an installer cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstallerError {
+    /// A file system call failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The folder that was shipped cannot be packed.
+    #[error(transparent)]
+    Pack(#[from] crate::pack::archive::PackError),
+    /// The installer is there already.
+    #[error("{0:?} exists already; remove it, or name another folder with --output")]
+    Exists(PathBuf),
+    /// The application is for another system.
+    #[error(
+        "an installer of the kind {kind} is for {wanted}, and {program:?} is no program for that"
+    )]
+    OtherSystem {
+        /// The kind.
+        kind: &'static str,
+        /// What that is for.
+        wanted: &'static str,
+        /// What is started.
+        program: PathBuf,
+    },
+    /// NSIS is missing.
+    #[error(
+        "makensis is missing, which makes installers for Windows on any system: install NSIS \
+         (apt-get install nsis, brew install makensis, https://nsis.sourceforge.io), or set \
+         MAKENSIS to the program ({0})"
+    )]
+    NoMakensis(std::io::Error),
+    /// NSIS found something wrong.
+    #[error("makensis does not accept {script:?}:\n{said}")]
+    Makensis {
+        /// The script.
+        script: PathBuf,
+        /// What it said last.
+        said: String,
+    },
+    /// A setting under `[installer]`.
+    #[error("`{name}` under [installer]: {reason}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

@@ -1,0 +1,195 @@
+//! Makes a Setup.exe for Windows, on any system, through NSIS.
+
+use super::machine::Machine;
+use super::{Application, InstallerError, icon};
+use crate::child;
+use crate::pack::archive;
+use notsotuf_stub::fs::{self, FsError};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// Holds the script that is used if the project has none.
+pub(crate) const SCRIPT: &str = include_str!("setup.nsi");
+
+/// Names the program of NSIS, where it is not in PATH.
+const VARIABLE: &str = "MAKENSIS";
+
+pub(super) fn file_name(app: &Application) -> String {
+    format!("{}-{}-setup.exe", app.name, app.version)
+}
+
+pub(super) fn make(
+    app: &Application,
+    machine: Machine,
+    work: &Path,
+) -> Result<PathBuf, InstallerError> {
+    let script = match &app.settings.script {
+        Some(script) => app.file("script", script)?,
+        None => {
+            let script = work.join("setup.nsi");
+            fs::write_atomically(&script, SCRIPT.as_bytes())?;
+            script
+        }
+    };
+    let output = work.join("setup.exe");
+    let (files, bytes) = commands(app)?;
+    let file = work.join("files.nsh");
+    fs::write_atomically(&file, files.as_bytes())?;
+    let values = values(app, machine, work, bytes)?;
+    let path = work.join("values.nsh");
+    fs::write_atomically(&path, values.as_bytes())?;
+    run(&script, &path, &file)?;
+    if let Some(signing) = &app.signing {
+        signing.sign(&output).map_err(|e| InstallerError::Setting {
+            name: "sign_command",
+            reason: e.to_string(),
+        })?;
+    }
+    Ok(output)
+}
+
+fn run(script: &Path, values: &Path, files: &Path) -> Result<(), InstallerError> {
+    let program = std::env::var_os(VARIABLE).unwrap_or_else(|| "makensis".into());
+    let mut command = child::command(program);
+    command.args(["-V2", "-INPUTCHARSET", "UTF8"]);
+    for (name, path) in [("VALUES", values), ("FILES", files)] {
+        command.arg(format!("-D{name}={}", absolute(path).display()));
+    }
+    command.arg(absolute(script)).stdin(Stdio::null());
+    // The same folder makes the same installer.
+    command.env("SOURCE_DATE_EPOCH", archive::MTIME.to_string());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let made = command.spawn().and_then(child::wait);
+    let output = made.map_err(InstallerError::NoMakensis)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let lines: Vec<_> = said.lines().filter(|line| !line.is_empty()).collect();
+    let last = lines[lines.len().saturating_sub(12)..].join("\n");
+    let script = script.into();
+    Err(InstallerError::Makensis { script, said: last })
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// Writes the commands that unpack the folder, and counts its bytes.
+fn commands(app: &Application) -> Result<(String, u64), InstallerError> {
+    let mut commands = String::new();
+    let mut bytes = 0;
+    let mut folder = None;
+    for item in archive::collect(app.folder)? {
+        let name = item.name.replace('/', "\\");
+        if item.kind.is_dir() {
+            commands.push_str(&format!(
+                "CreateDirectory \"$INSTDIR\\{}\"\n",
+                escaped(&name)
+            ));
+            continue;
+        }
+        let (above, file) = name.rsplit_once('\\').unwrap_or(("", &name));
+        if folder.as_deref() != Some(above) {
+            let path = format!("$INSTDIR\\{}", escaped(above));
+            let path = path.trim_end_matches('\\');
+            commands.push_str(&format!("SetOutPath \"{path}\"\n"));
+            folder = Some(above.to_owned());
+        }
+        let source = absolute(&item.path);
+        let source = escaped(&source.to_string_lossy());
+        commands.push_str(&format!("File \"/oname={}\" \"{source}\"\n", escaped(file)));
+        bytes += item.kind.len();
+    }
+    Ok((commands, bytes))
+}
+
+/// Writes names and texts.
+fn values(
+    app: &Application,
+    machine: Machine,
+    work: &Path,
+    bytes: u64,
+) -> Result<String, InstallerError> {
+    let mut values = String::new();
+    let mut define = |name: &str, value: &str| {
+        values.push_str(&format!("!define {name} \"{}\"\n", escaped(value)));
+    };
+    let settings = app.settings;
+    define("APP", app.name);
+    define("TITLE", app.title);
+    define("TITLE_IN_CONTROLS", &app.title.replace('&', "&&"));
+    let of_files = file_title(app.title, app.name);
+    define("TITLE_OF_FILES", &of_files);
+    define("FOLDER", &of_files);
+    define("VERSION", &app.version.to_string());
+    let mut numbers = app.version.release().to_vec();
+    numbers.resize(4, 0);
+    // Each has 16 bits there.
+    let numbers: Vec<_> = numbers
+        .iter()
+        .map(|it| it.min(&0xffff).to_string())
+        .collect();
+    define("FOUR_NUMBERS", &numbers.join("."));
+    define("PROGRAM", app.program);
+    define(
+        "PUBLISHER",
+        settings.publisher.as_deref().unwrap_or(app.title),
+    );
+    if let Some(homepage) = &settings.homepage {
+        define("HOMEPAGE", homepage);
+    }
+    if settings.desktop_shortcut {
+        define("DESKTOP_SHORTCUT", "1");
+    }
+    define("KILOBYTES", &bytes.div_ceil(1024).to_string());
+    define("TARGET", machine.nsis());
+    define("SHIPPED", &absolute(app.folder).to_string_lossy());
+    define(
+        "OUTPUT",
+        &absolute(&work.join("setup.exe")).to_string_lossy(),
+    );
+    let stub = app.folder.join(app.program);
+    let program = std::fs::read(&stub).map_err(|e| FsError::new("read", &stub, e))?;
+    if let Some(ico) = icon::of_program(&program) {
+        let path = work.join("setup.ico");
+        fs::write_atomically(&path, &ico)?;
+        define("ICON", &absolute(&path).to_string_lossy());
+    }
+    Ok(values)
+}
+
+/// Writes a text so that NSIS takes it as it is.
+fn escaped(text: &str) -> String {
+    let one_line = text.replace(['\r', '\n'], " ");
+    one_line
+        .replace('$', "$$")
+        .replace('"', "$\\\"")
+        .replace('`', "$\\`")
+}
+
+/// Makes a name of files for Windows of a title.
+fn file_title(title: &str, name: &str) -> String {
+    let refused = |letter: char| letter.is_control() || "<>:\"/\\|?*".contains(letter);
+    let plain: String = title.chars().filter(|&letter| !refused(letter)).collect();
+    let plain = plain.trim().trim_end_matches('.');
+    if plain.is_empty() {
+        name.into()
+    } else {
+        plain.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_mean_what_they_say() {
+        assert_eq!(escaped("a $b \"c\"\nd"), "a $$b $\\\"c$\\\" d");
+        assert_eq!(file_title("Photo: Desk?", "app"), "Photo Desk");
+        assert_eq!(file_title("***", "app"), "app");
+        assert_eq!(file_title("Made by Me.", "app"), "Made by Me");
+    }
+}

@@ -1,0 +1,300 @@
+//! Installers for Linux, used as another user than root where that is possible: install, three
+//! updates, another installer over it, uninstall.
+
+#![cfg(target_os = "linux")]
+
+use notsotuf_tests::{Sandbox, is_root, json, run, set_mode, text};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Who has no rights, where the test runs as root.
+const NOBODY: u32 = 65534;
+
+/// A user with nothing but a home.
+struct User {
+    folder: tempfile::TempDir,
+}
+
+impl User {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        set_mode(folder.path(), 0o755);
+        let user = User { folder };
+        fs::create_dir(user.home()).unwrap();
+        if is_root() {
+            chown(user.home(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        user
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.path().join("home of a \"user\"")
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", self.home());
+        command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        command.current_dir(self.home());
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+    }
+
+    /// Unpacks an installer, and runs its script.
+    fn install(&self, archive: &Path) -> Output {
+        let unpacked = self.home().join("Downloads");
+        drop(fs::remove_dir_all(&unpacked));
+        let mut mkdir = self.command(Path::new("mkdir"));
+        assert!(run(mkdir.arg(&unpacked)).status.success());
+        let mut tar = self.command(Path::new("tar"));
+        tar.args(["xz", "-C"]).arg(&unpacked);
+        tar.stdin(fs::File::open(archive).unwrap());
+        assert!(tar.status().unwrap().success());
+        let top = fs::read_dir(&unpacked).unwrap().next().unwrap().unwrap();
+        let installed = run(&mut self.command(&top.path().join("install.sh")));
+        fs::remove_dir_all(&unpacked).unwrap();
+        installed
+    }
+
+    fn start(&self) -> Value {
+        json(&mut self.command(&self.home().join(".local/bin/program")))
+    }
+
+    fn uninstall(&self, arguments: &[&str]) -> Output {
+        let script = self.home().join(".local/lib/app/uninstall.sh");
+        run(self.command(&script).args(arguments))
+    }
+
+    /// All files of this user.
+    fn files(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.home()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && !path.is_symlink() {
+                    folders.push(path);
+                } else {
+                    found.push(text(path.strip_prefix(self.home()).unwrap()).to_owned());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+/// The smallest PNG picture that says its size.
+const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x40\0\0\0\x40";
+
+/// Says more of the application in the settings.
+fn describe(sandbox: &Sandbox) {
+    let settings = sandbox.path("project/notsotuf-project.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    fs::write(sandbox.path("project/icon.png"), PICTURE).unwrap();
+    let more = "[installer]\ndescription = 'Takes pictures'\nicon = 'icon.png'\n\
+                categories = ['Graphics']\nmaintainer = 'Jane Doe <jane@example.com>'\n";
+    fs::write(&settings, format!("{before}\n{more}")).unwrap();
+}
+
+fn ship(sandbox: &Sandbox, version: &str, kind: &[&str]) -> PathBuf {
+    let output = sandbox.path(&format!("shipped-{version}-{}", kind.join("-")));
+    let ship = ["ship", "--version", version, "--title", "My App"];
+    let arguments = [&ship[..], &["--output", text(&output), "--installer"], kind].concat();
+    let shipped = sandbox.bundler(&arguments);
+    PathBuf::from(shipped["installers"][0].as_str().unwrap())
+}
+
+#[test]
+fn an_installer_for_one_user_installs_is_updated_and_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    describe(&sandbox);
+    sandbox.release("1.0", &[]);
+    let archive = ship(&sandbox, "1.0", &[]);
+    assert!(
+        text(&archive).ends_with("/app-1.0-installer.tar.gz"),
+        "{archive:?}"
+    );
+    let user = User::new();
+    let installed = user.install(&archive);
+    assert!(installed.status.success(), "{installed:?}");
+    assert_eq!(user.start()["version"], "1.0");
+    for version in ["1.1", "1.2", "1.3"] {
+        sandbox.release(version, &[]);
+        assert_eq!(user.start()["version"], version);
+    }
+    let share = user.home().join(".local/share");
+    let entry = fs::read_to_string(share.join("applications/app.desktop")).unwrap();
+    for line in [
+        "Name=My App",
+        "Icon=app",
+        "Comment=Takes pictures",
+        "Categories=Graphics;",
+    ] {
+        assert!(entry.lines().any(|it| it == line), "{line}: {entry}");
+    }
+    let program = text(&user.home()).replace('"', "\\\\\"") + "/.local/lib/app/program";
+    assert!(entry.contains(&format!("Exec=\"{program}\"\n")), "{entry}");
+    let icon = fs::read(share.join("icons/hicolor/64x64/apps/app.png"));
+    assert_eq!(icon.unwrap(), PICTURE);
+
+    // The first installer once more: what is the user's stays, and what is known of the
+    // repository.
+    let app = user.home().join(".local/lib/app/app");
+    fs::write(app.join("mine.txt"), "mine").unwrap();
+    let state = user.home().join(".local/lib/app/.notsotuf");
+    let known = fs::read(state.join("metadata/timestamp.json")).unwrap();
+    let installed = user.install(&archive);
+    assert!(installed.status.success(), "{installed:?}");
+    assert!(app.join("mine.txt").exists());
+    assert_eq!(
+        fs::read(state.join("metadata/timestamp.json")).unwrap(),
+        known
+    );
+    assert_eq!(user.start()["version"], "1.3");
+
+    // Not without being asked, and nobody can be asked here.
+    assert_eq!(user.uninstall(&[]).status.code(), Some(1));
+    assert_eq!(user.start()["version"], "1.3");
+    let removed = user.uninstall(&["--yes"]);
+    assert!(removed.status.success(), "{removed:?}");
+    assert_eq!(user.files(), [".local/lib/app/app/mine.txt"]);
+
+    // Over what was left of that.
+    assert!(user.install(&archive).status.success());
+    assert_eq!(user.start()["version"], "1.3");
+    assert!(user.uninstall(&["--yes", "--purge"]).status.success());
+    assert_eq!(user.files(), [""; 0]);
+}
+
+#[test]
+fn nothing_is_replaced_or_removed_while_the_application_runs() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let archive = ship(&sandbox, "1.0", &["tar"]);
+    let user = User::new();
+    assert!(user.install(&archive).status.success());
+    let before = user.files();
+    let mut command = user.command(&user.home().join(".local/bin/program"));
+    command.args(["--sleep", "60"]).stdout(Stdio::piped());
+    let mut application = command.spawn().unwrap();
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(application.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    for refused in [user.install(&archive), user.uninstall(&["--yes"])] {
+        assert_eq!(refused.status.code(), Some(5), "{refused:?}");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains("running"), "{said}");
+    }
+    application.kill().unwrap();
+    application.wait().unwrap();
+    let left: Vec<_> = before
+        .iter()
+        .filter(|file| !user.files().contains(file))
+        .collect();
+    assert_eq!(left, [""; 0]);
+    assert!(user.uninstall(&["--yes"]).status.success());
+    assert_eq!(user.files(), [""; 0]);
+}
+
+#[test]
+fn the_same_folder_makes_the_same_installers() {
+    let sandbox = Sandbox::new();
+    describe(&sandbox);
+    sandbox.release("1.0", &[]);
+    for kind in ["tar", "deb"] {
+        let one = fs::read(ship(&sandbox, "1.0", &[kind])).unwrap();
+        let first = sandbox.path(&format!("shipped-1.0-{kind}"));
+        fs::remove_dir_all(&first).unwrap();
+        for entry in fs::read_dir(sandbox.path("")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && text(&path).contains("app") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        assert!(
+            one == fs::read(ship(&sandbox, "1.0", &[kind])).unwrap(),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn a_package_for_debian_is_updated_by_the_package_manager_alone() {
+    let sandbox = Sandbox::new();
+    describe(&sandbox);
+    sandbox.release("1.0", &[]);
+    let package = ship(&sandbox, "1.0", &["deb"]);
+    let dpkg = |arguments: &[&str]| {
+        let output = run(Command::new("dpkg-deb").args(arguments));
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let fields = dpkg(&["--field", text(&package)]);
+    for field in [
+        "Package: app",
+        "Version: 1.0",
+        "Maintainer: Jane Doe <jane@example.com>",
+    ] {
+        assert!(
+            fields.lines().any(|line| line == field),
+            "{field}: {fields}"
+        );
+    }
+    let listed = dpkg(&["--contents", text(&package)]);
+    for part in ["root/root", "usr/bin/program -> /opt/app/program"] {
+        assert!(listed.contains(part), "{part}: {listed}");
+    }
+    let system = sandbox.path("system");
+    dpkg(&["--extract", text(&package), text(&system)]);
+    assert!(
+        system
+            .join("usr/share/icons/hicolor/64x64/apps/app.png")
+            .exists()
+    );
+    let entry = fs::read_to_string(system.join("usr/share/applications/app.desktop"));
+    assert!(entry.unwrap().contains("Exec=\"/opt/app/program\"\n"));
+    sandbox.release("1.1", &[]);
+    let said = json(&mut Command::new(system.join("opt/app/program")));
+    assert_eq!(said["version"], "1.0", "updates are off");
+}
+
+#[test]
+fn what_is_missing_or_does_not_fit_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let refused = |kind: &str, words: &[&str]| {
+        let output = sandbox.path(&format!("shipped-{kind}"));
+        let arguments = ["ship", "--output", text(&output), "--installer", kind];
+        let done = run(&mut sandbox.command(&arguments));
+        let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+        assert!(!done.status.success(), "{said}");
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        assert!(!output.exists(), "it is complete or not there at all");
+    };
+    refused("setup", &["for Windows", "program"]);
+    refused("deb", &["maintainer", "[installer]"]);
+    let settings = sandbox.path("project/notsotuf-project.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    for (more, words) in [
+        ("icon = 'none.png'", &["icon", "none.png"][..]),
+        ("icon = 'notsotuf-project.toml'", &["icon", "neither"]),
+        ("colour = 'red'", &["colour"]),
+    ] {
+        fs::write(&settings, format!("{before}\n[installer]\n{more}\n")).unwrap();
+        refused("tar", words);
+    }
+    let script = sandbox.path("installer.nsi");
+    sandbox.bundler(&["ship", "--write-script", text(&script)]);
+    assert!(
+        fs::read_to_string(&script)
+            .unwrap()
+            .contains("WriteUninstaller")
+    );
+}
