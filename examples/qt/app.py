@@ -148,7 +148,7 @@ class Window(QMainWindow):
         page.setWindowTitle("Settings")
         box = QVBoxLayout(page)
         try:
-            channel, held = notsotuf_app.channel().channel, notsotuf_app.held()
+            channel, held = notsotuf_app.channel(), notsotuf_app.held()
         except notsotuf_app.UpdateError as error:
             box.addWidget(QLabel(str(error)))
             page.exec()
@@ -157,7 +157,9 @@ class Window(QMainWindow):
         group = QButtonGroup(page)
         for name, text in CHANNELS.items():
             button = QRadioButton(text)
-            button.setChecked(name == channel)
+            button.setChecked(name == channel.channel)
+            # Not where an administrator has decided.
+            button.setEnabled(channel.fixed_by is None)
             button.setObjectName(name)
             group.addButton(button)
             box.addWidget(button)

@@ -124,18 +124,21 @@ class Window:
         page.title("Settings")
         page.transient(self.root)
         try:
-            channel, held = notsotuf_app.channel().channel, notsotuf_app.held()
+            channel, held = notsotuf_app.channel(), notsotuf_app.held()
         except notsotuf_app.UpdateError as error:
             ttk.Label(page, text=str(error), wraplength=360).pack()
             return
         ttk.Label(page, text="Which versions do you want?").pack(anchor="w")
-        chosen = tkinter.StringVar(page, channel)
+        chosen = tkinter.StringVar(page, channel.channel)
         buttons = [
             ttk.Radiobutton(page, text=text, value=name, variable=chosen, command=lambda: self.choose(chosen.get()))
             for name, text in CHANNELS.items()
         ]
         for button in buttons:
             button.pack(anchor="w", padx=12)
+            if channel.fixed_by:
+                # An administrator has decided.
+                button.state(["disabled"])
         hold = tkinter.BooleanVar(page, held is not None)
         text = f"Stay with version {held or VERSION}"
         stay = ttk.Checkbutton(page, text=text, variable=hold, command=lambda: self.stay(hold.get()))

@@ -216,12 +216,14 @@ class Status(_Fields):
 @dataclass(frozen=True)
 class Channel(_Fields):
     """Which releases are wanted. `channel`: "final", "rc" (also candidates), "b" (also betas) or "a"
-    (also alphas); `chosen`: what the user chose, or None; `default`: what counts without that."""
+    (also alphas); `chosen`: what the user chose, or None; `default`: what counts without that;
+    `fixed_by`: the file with which an administrator has decided for everybody, or None."""
 
     channel: str = "final"
     chosen: Optional[str] = None
     default: str = "final"
     channels: Tuple[str, ...] = ("final", "rc", "b", "a")
+    fixed_by: Optional[str] = None
 
 
 def stub() -> Optional[str]:
@@ -651,6 +653,7 @@ def _channel(answer: Dict[str, Any]) -> Channel:
         chosen=_text(answer.get("chosen")),
         default=_text(answer.get("default")) or "final",
         channels=_texts(answer.get("channels")) or Channel.channels,
+        fixed_by=_text(answer.get("fixed_by")),
     )
 
 

@@ -8,6 +8,7 @@ use crate::launch::{self, AppExit, LaunchError, Verdict, rescue, start};
 use crate::policy::blocked::{Blocked, BlockedWhy};
 use crate::policy::launch_wait::{self, ProbationDecision};
 use crate::probation_run::start::READY_VARIABLE;
+use crate::progress::Notice;
 use crate::settings::Settings;
 use crate::update::{Outcome, UpdateError, Updater, behind};
 use crate::{fs, say};
@@ -205,6 +206,8 @@ impl ProbationRun<'_> {
                 if !self.settings.quiet {
                     say::line(&text);
                 }
+                let previous = &release.version;
+                Notice::RolledBack { version, previous }.show(self.layout, self.settings);
                 true
             }
             Ok(outcome) => {
@@ -233,8 +236,9 @@ impl ProbationRun<'_> {
                 let updater = Updater::new(self.layout, self.settings, now(), &|_| {})?;
                 updater.reinstate(&before).map(drop)
             });
-        if let Err(e) = result {
-            log::error!("{e}");
+        match result {
+            Ok(()) => Notice::Updated(version).show(self.layout, self.settings),
+            Err(e) => log::error!("{e}"),
         }
     }
 

@@ -126,6 +126,12 @@ pub struct Settings {
     /// terminal.
     #[serde(default = "default_window")]
     pub window: bool,
+    /// Whether the desktop's notifications say that there was an update.
+    #[serde(default = "default_notify")]
+    pub notify: bool,
+    /// A picture in `app/` that the window has as its icon, with `/`.
+    #[serde(default)]
+    pub icon: Option<String>,
     /// The language of what is shown, as in `de`; else the user's.
     #[serde(default)]
     pub language: Option<String>,
@@ -206,6 +212,9 @@ fn default_stall() -> f64 {
     20.0
 }
 fn default_window() -> bool {
+    true
+}
+fn default_notify() -> bool {
     true
 }
 fn default_probation() -> f64 {
@@ -347,6 +356,10 @@ impl Settings {
             && (id.is_empty() || id.len() > 128 || id.contains([' ', '\0']))
         {
             return Err("app_user_model_id must have 1 to 128 characters and no spaces".into());
+        }
+        if let Some(icon) = &self.icon {
+            let checked = Rules::portable().check_path(icon);
+            checked.map_err(|e| format!("icon: {e}"))?;
         }
         Rules::portable()
             .check_path(&self.executable)

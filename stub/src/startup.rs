@@ -7,7 +7,7 @@ use crate::install::{self, Layout, Lock, Record};
 use crate::launch::start::{COMMIT_PATIENCE, launch_lock, not_started, start, variables};
 use crate::launch::{self, rescue};
 use crate::policy::launch_wait::{self, Phase, WaitDecision, WaitEnded, WaitLimits};
-use crate::progress::{Event, ProgressDisplay, Surfaces};
+use crate::progress::{Event, Notice, ProgressDisplay, Surfaces, icon};
 use crate::settings::{LogLevel, Mode, Settings};
 use crate::update::{self, Outcome, UpdateError, Updater, behind, elevated, self_update, tell_end};
 use crate::{fs, logging, nested_stub, probation_run, say, this_program, updater_cli};
@@ -207,13 +207,18 @@ fn update(layout: &Layout, settings: &Settings, work: Work) -> Option<WaitEnded>
         stall: settings.stall() + Duration::from_secs(1),
         total: Duration::ZERO,
     };
-    let mut screen = ProgressDisplay::new(settings, Surfaces::TerminalOrWindow);
+    let icon = icon(layout, settings);
+    let mut screen = ProgressDisplay::new(settings, Surfaces::TerminalOrWindow, icon);
     let limits = |seen| WaitLimits {
         total: settings.wait(seen).saturating_sub(before),
         ..limits
     };
-    let gave_up = wait(&news, start, limits, &mut screen);
+    let mut outcome = None;
+    let gave_up = wait(&news, start, limits, &mut screen, &mut outcome);
     screen.clear();
+    if let Some(version) = outcome.as_ref().and_then(Outcome::installed) {
+        Notice::Updated(version).show(layout, settings);
+    }
     if let Some(gave_up) = gave_up {
         log::warn!("{}; starting the installed version", gave_up.reason());
     }
@@ -225,6 +230,7 @@ fn wait(
     start: Instant,
     limits: impl Fn(bool) -> WaitLimits,
     screen: &mut ProgressDisplay,
+    outcome: &mut Option<Outcome>,
 ) -> Option<WaitEnded> {
     let mut phase = Phase::Checking;
     let mut last = start;
@@ -256,6 +262,7 @@ fn wait(
             }
             Ok(News::End(end)) => {
                 tell_end(&end);
+                *outcome = end.ok();
                 return None;
             }
             Err(RecvTimeoutError::Timeout) => {}

@@ -68,8 +68,8 @@ fn find_program() -> io::Result<PathBuf> {
     }
 }
 
-/// What a shell means by the name of a program.
-fn search(name: &Path) -> Option<PathBuf> {
+/// Returns what a shell means by the name of a program.
+pub fn search(name: &Path) -> Option<PathBuf> {
     if name.components().count() > 1 {
         let path = std::path::absolute(name).ok()?;
         return path.is_file().then_some(path);

@@ -93,9 +93,20 @@ impl Desktop {
         self.xdotool(&["windowfocus", "--sync", window, "key", key]);
     }
 
-    /// Takes a picture of the window in a moment, where pictures are wanted.
+    /// Takes a picture of the window in a moment, where pictures for the
+    /// documents are wanted.
     pub fn picture(&self, title: &str, name: &str) {
-        let Ok(folder) = std::env::var("NOTSOTUF_SCREENSHOTS") else {
+        self.take("NOTSOTUF_SCREENSHOTS", title, name);
+    }
+
+    /// Takes a picture for whoever looks at a test, where one does
+    /// (`NOTSOTUF_LOOK`, a folder).
+    pub fn inspect(&self, title: &str, name: &str) {
+        self.take("NOTSOTUF_LOOK", title, name);
+    }
+
+    fn take(&self, variable: &str, title: &str, name: &str) {
+        let Ok(folder) = std::env::var(variable) else {
             return;
         };
         // It is empty at first.

@@ -35,7 +35,7 @@ fn with_update() -> Sandbox {
 
 /// Python that runs a script as an application does that this stub started.
 fn application(stub: &str, script: &str) -> Command {
-    let head = "import asyncio, json, os, sys, threading, time, notsotuf_app as n\n";
+    let head = "import asyncio, json, os, pathlib, sys, threading, time, notsotuf_app as n\n";
     let mut command = Command::new(root().join(".venv/bin/python"));
     command
         .args(["-W", "error", "-c", &format!("{head}{script}")])
@@ -194,6 +194,11 @@ fn the_user_chooses_a_channel_and_a_version_to_stay_with() {
          assert found.update is None and found.skipped[0].why == 'held', found\n\
          assert n.hold('1.1') == '1.1' and n.check().update == '1.1'\n\
          n.unhold()\n\
+         local = os.path.join(os.path.dirname(n.stub()), 'notsotuf.local.toml')\n\
+         pathlib.Path(local).write_text('channel = \"rc\"')\n\
+         fixed = n.set_channel('a')\n\
+         assert (fixed.channel, fixed.chosen, fixed.fixed_by) == ('rc', 'a', local), fixed\n\
+         os.remove(local)\n\
          print(json.dumps([n.held(), n.status().hold]))",
     );
     assert_eq!(said, json!([null, null]));

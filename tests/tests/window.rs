@@ -11,13 +11,13 @@ use std::process::{Child, Command, Stdio};
 
 /// An install that has the full archive to fetch, slowly, with notes.
 fn slow_update() -> Sandbox {
-    with_notes("Opens *large* pictures twice as fast")
+    with_notes("Photo Desk", "Opens *large* pictures twice as fast")
 }
 
-fn with_notes(first: &str) -> Sandbox {
+fn with_notes(title: &str, first: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.release("1.0", &[]);
-    sandbox.ship_with(&["--version", "1.0", "--title", "Photo Desk"]);
+    sandbox.ship_with(&["--version", "1.0", "--title", title]);
     let notes = sandbox.path("notes.md");
     fs::write(&notes, format!("# 1.1\n\n- {first}\n")).unwrap();
     sandbox.release("1.1", &["--notes", notes.to_str().unwrap()]);
@@ -83,12 +83,21 @@ fn zenity_shows_an_update() {
     let german = [("LANG", "de_DE.UTF-8")];
     can_be_cancelled(&slow_update(), &desktop, &[]);
     goes_on_without(&slow_update(), &desktop, &[], "zenity");
-    // Signs that would mean something to it.
-    let sandbox = with_notes("<b>1 & 2</b> \\n %s größer");
+    let sandbox = with_notes("Photo Desk", "Öffnet große Bilder doppelt so schnell");
     let mut child = start(&sandbox, &desktop, &german);
     let title = "Photo Desk wird auf 1.1 aktualisiert";
     desktop.wait_for(title, &mut child);
     desktop.picture(title, "zenity-de");
+    assert_eq!(version(child), "1.1");
+    shows_signs(&desktop, &[]);
+}
+
+/// Signs that would mean something to the programs that show windows.
+fn shows_signs(desktop: &Desktop, kind: &[(&str, &str)]) {
+    let sandbox = with_notes("R&D <b>50 %", "<i>1 & 2</i> \\n &lt; %s größer");
+    let mut child = start(&sandbox, desktop, kind);
+    desktop.wait_for("Updating R&D <b>50 % to 1.1", &mut child);
+    desktop.inspect("Updating R&D", &format!("signs-{}", kind.len()));
     assert_eq!(version(child), "1.1");
 }
 
@@ -98,6 +107,99 @@ fn kdialog_shows_an_update() {
     let kde = [("XDG_CURRENT_DESKTOP", "KDE")];
     can_be_cancelled(&slow_update(), &desktop, &kde);
     goes_on_without(&slow_update(), &desktop, &kde, "kdialog");
+    shows_signs(&desktop, &kde);
+}
+
+/// The notifications of a desktop, each on a line: what `notify-send` was told.
+fn told(sandbox: &Sandbox) -> String {
+    fs::read_to_string(sandbox.path("told")).unwrap_or_default()
+}
+
+/// The stub of an install with a new version, without a terminal, on a desktop
+/// whose notifications are written down.
+fn on_a_desktop(sandbox: &Sandbox) -> Command {
+    let bin = sandbox.path("bin");
+    let note = format!("echo \"$@\" >> {:?}", sandbox.path("told"));
+    write_script(&bin.join("notify-send"), &note);
+    let path = std::env::var("PATH").unwrap();
+    let mut command = sandbox.stub();
+    command
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("DISPLAY", ":4711")
+        .env("LANG", "en_US.UTF-8")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn wait_until_told(sandbox: &Sandbox, words: &str) {
+    let start = std::time::Instant::now();
+    while !told(sandbox).contains(words) {
+        let waited = start.elapsed().as_secs();
+        assert!(waited < 60, "{:?}: {}", told(sandbox), sandbox.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// An install of 1.0 of a script, and a 1.1 of another.
+fn with_script(second: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for (version, script) in [("1.0", "echo 1.0"), ("1.1", second)] {
+        let folder = sandbox.path(version);
+        write_script(&folder.join("program"), script);
+        fs::write(folder.join("icon.png"), "a picture").unwrap();
+        sandbox.add(version, &folder, &[]);
+        sandbox.bundler(&["publish"]);
+        if version == "1.0" {
+            sandbox.ship_with(&["--executable", "program", "--title", "Photo Desk"]);
+        }
+    }
+    sandbox
+}
+
+#[test]
+fn there_is_a_word_after_an_update_and_after_going_back() {
+    let sandbox = with_script("echo 1.1");
+    sandbox.add_settings("icon = \"icon.png\"");
+    let output = run(&mut on_a_desktop(&sandbox));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1.1\n");
+    wait_until_told(&sandbox, "Photo Desk is now version 1.1\n");
+    let icon = sandbox.path("install/app/icon.png").canonicalize().unwrap();
+    let all = format!(
+        "--app-name=Photo Desk --icon={} -- Photo Desk is now version 1.1\n",
+        icon.display()
+    );
+    assert_eq!(told(&sandbox), all);
+    // Where nothing was installed there is none.
+    run(&mut on_a_desktop(&sandbox));
+    run(&mut on_a_desktop(&sandbox));
+    assert_eq!(told(&sandbox), all);
+
+    let sandbox = with_script("[ -n \"$NOTSOTUF_PREVIOUS\" ] && exit 7; echo");
+    let output = run(&mut on_a_desktop(&sandbox));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1.0\n");
+    let back = "Photo Desk 1.1 did not work here, so version 1.0 is back\n";
+    wait_until_told(&sandbox, back);
+}
+
+#[test]
+fn there_is_no_word_where_none_is_wanted() {
+    for (setting, display) in [
+        ("quiet = true", ":4711"),
+        ("notify = false", ":4711"),
+        ("", ""),
+    ] {
+        let sandbox = with_script("echo 1.1");
+        sandbox.add_settings(&setting.replace("quiet = true", ""));
+        if setting.starts_with("quiet") {
+            sandbox.set("quiet", "true");
+        }
+        let output = run(on_a_desktop(&sandbox)
+            .env("DISPLAY", display)
+            .env("WAYLAND_DISPLAY", ""));
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "1.1\n");
+        assert_eq!(told(&sandbox), "", "{setting}");
+    }
 }
 
 #[test]
@@ -164,6 +266,8 @@ fn a_terminal_shows_an_update() {
 /// The programs that show windows, replaced by others. There is no display.
 fn with_programs(programs: &[(&str, &str)], desktop: &str) -> (Sandbox, String) {
     let sandbox = slow_update();
+    // A word that hangs is ended later, by a program of its own.
+    sandbox.add_settings("notify = false");
     let bin = sandbox.path("bin");
     for (name, script) in programs {
         write_script(&bin.join(name), script);

@@ -20,6 +20,10 @@ pub enum MessageId {
     StartNow,
     /// What Cancel does, where its name cannot be changed.
     CancelStarts,
+    /// After an update: `{name}`, `{version}`.
+    Updated,
+    /// After a new version failed: `{name}`, `{version}`, `{previous}`.
+    RolledBack,
 }
 
 impl MessageId {
@@ -33,6 +37,8 @@ impl MessageId {
             MessageId::Installing => "installing",
             MessageId::StartNow => "start_now",
             MessageId::CancelStarts => "cancel_starts",
+            MessageId::Updated => "updated",
+            MessageId::RolledBack => "rolled_back",
         }
     }
 }
@@ -141,7 +147,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const ALL: [MessageId; 7] = [
+    const ALL: [MessageId; 9] = [
         MessageId::Updating,
         MessageId::Downloaded,
         MessageId::Left,
@@ -149,6 +155,8 @@ mod tests {
         MessageId::Installing,
         MessageId::StartNow,
         MessageId::CancelStarts,
+        MessageId::Updated,
+        MessageId::RolledBack,
     ];
 
     fn parse(code: &str, file: &str) -> BTreeMap<String, String> {
@@ -211,12 +219,12 @@ mod tests {
     #[test]
     fn a_message_is_in_the_users_language_with_its_values() {
         for (locale, start) in [
-            ("de_CH.UTF-8", "Jetzt starten"),
-            ("pt-BR", "Iniciar agora"),
-            ("DE", "Jetzt starten"),
-            ("C", "Start now"),
-            ("xx", "Start now"),
-            ("", "Start now"),
+            ("de_CH.UTF-8", "Ohne Aktualisierung öffnen"),
+            ("pt-BR", "Abrir sem atualizar"),
+            ("DE", "Ohne Aktualisierung öffnen"),
+            ("C", "Open without updating"),
+            ("xx", "Open without updating"),
+            ("", "Open without updating"),
         ] {
             let texts = Messages::of(locale);
             assert_eq!(texts.with(MessageId::StartNow, &[]), start, "{locale}");

@@ -2,14 +2,18 @@
 //! longer, a line with a bar on a terminal, or else a small window.
 
 mod event;
+mod icon;
 mod messages;
 mod model;
+mod notice;
 mod screen;
 mod surface;
 mod terminal;
 mod window;
 
 pub use event::Event;
+pub use icon::icon;
+pub use notice::Notice;
 pub use screen::{ProgressDisplay, Surfaces};
 
 pub use messages::Messages;

@@ -3,9 +3,10 @@
 use crate::progress::event::Event;
 use crate::progress::surface::{Surface, Wish};
 use crate::progress::terminal::Terminal;
-use crate::progress::window::{Look, Programs, Window};
+use crate::progress::window::{Look, Programs, Style, Window};
 use crate::progress::{Messages, ProgressModel, ProgressView};
 use crate::settings::Settings;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -34,6 +35,7 @@ const CLEARING: Duration = Duration::from_secs(1);
 pub struct ProgressDisplay {
     model: ProgressModel,
     start: Instant,
+    icon: Option<PathBuf>,
     /// What to show it on, until there is something to show.
     place: Option<Wish>,
     shared: Arc<Shared>,
@@ -70,9 +72,9 @@ struct Latest {
 }
 
 impl ProgressDisplay {
-    /// Creates a screen as the settings wish. `window`: whether a window is
-    /// welcome here.
-    pub fn new(settings: &Settings, surfaces: Surfaces) -> Self {
+    /// Creates a screen as the settings wish, where something is welcome to be
+    /// shown. A window has this icon, where it can.
+    pub fn new(settings: &Settings, surfaces: Surfaces, icon: Option<PathBuf>) -> Self {
         let window = surfaces == Surfaces::TerminalOrWindow && settings.window;
         let place = match Terminal::new() {
             _ if settings.quiet => None,
@@ -87,6 +89,7 @@ impl ProgressDisplay {
         ProgressDisplay {
             model: ProgressModel::new(Messages::new(settings)),
             start: Instant::now(),
+            icon,
             place,
             shared: Arc::new(shared),
             ended: None,
@@ -110,7 +113,7 @@ impl ProgressDisplay {
     fn begin(&mut self, place: Wish) {
         let (alive, ended) = mpsc::channel();
         let (shared, texts) = (Arc::clone(&self.shared), self.model.texts().clone());
-        let start = self.start;
+        let (start, icon) = (self.start, self.icon.take());
         let work = move || {
             // A window belongs to the thread that opens it.
             let place = match place {
@@ -120,6 +123,7 @@ impl ProgressDisplay {
             let display = Display {
                 shared,
                 texts,
+                icon,
                 start,
                 place,
             };
@@ -182,6 +186,7 @@ impl Shared {
 struct Display {
     shared: Arc<Shared>,
     texts: Messages,
+    icon: Option<PathBuf>,
     start: Instant,
     place: Surface,
 }
@@ -217,7 +222,11 @@ impl Display {
             Surface::Terminal(terminal) => terminal.show(view),
             Surface::Later => {
                 if self.start.elapsed() > WINDOW_GRACE && view.part < NEARLY_DONE {
-                    let opened = Window::open(view, &self.texts, &self.shared.programs);
+                    let style = Style {
+                        texts: &self.texts,
+                        icon: self.icon.as_deref().and_then(Path::to_str),
+                    };
+                    let opened = Window::open(view, style, &self.shared.programs);
                     let Some(window) = opened else {
                         return false;
                     };

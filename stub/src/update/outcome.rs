@@ -35,6 +35,17 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Returns the version that was installed just now.
+    pub fn installed(&self) -> Option<&Version> {
+        match self {
+            Outcome::Installed(release) => Some(&release.version),
+            Outcome::Updated(staged) => Some(&staged.version),
+            Outcome::UpToDate | Outcome::Deferred { .. } => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {

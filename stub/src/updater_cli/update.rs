@@ -29,7 +29,7 @@ pub(super) fn update(
     let result = match events {
         Some(events) => run(&|event| events.tell(event)),
         None => {
-            let screen = RefCell::new(ProgressDisplay::new(settings, Surfaces::Terminal));
+            let screen = RefCell::new(ProgressDisplay::new(settings, Surfaces::Terminal, None));
             let result = run(&|event| screen.borrow_mut().event(&event));
             screen.borrow_mut().clear();
             result

@@ -1,9 +1,9 @@
 //! Shows a window on Linux and the like by `zenity` or `kdialog`, whichever the
 //! desktop has.
 
-use super::super::{Messages, ProgressView, messages::MessageId};
+use super::super::{ProgressView, messages::MessageId};
 use super::programs::Program;
-use super::{Look, Programs};
+use super::{Look, Programs, Style};
 use crate::launch;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
@@ -23,10 +23,10 @@ impl Window {
     }
 
     /// Opens a window; `None` if there is neither program.
-    pub(crate) fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
+    pub(crate) fn open(view: &ProgressView, style: Style, programs: &Programs) -> Option<Self> {
         let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
-        let zenity = || Zenity::open(view, texts, programs).map(Window::Zenity);
-        let kdialog = || KDialog::open(view, texts, programs).map(Window::KDialog);
+        let zenity = || Zenity::open(view, style, programs).map(Window::Zenity);
+        let kdialog = || KDialog::open(view, style, programs).map(Window::KDialog);
         let opened = if desktop.contains("KDE") {
             kdialog().or_else(|_| zenity())
         } else {
@@ -62,6 +62,30 @@ fn below(view: &ProgressView) -> String {
     }
 }
 
+/// The text as markup that shows it as it is.
+fn escape_markup(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;")
+}
+
+/// The text as HTML. Without being told, Qt takes a text for HTML if its first
+/// line looks like that.
+pub(crate) fn as_html(text: &str) -> String {
+    format!("<qt>{}</qt>", escape_markup(text).replace('\n', "<br>"))
+}
+
+/// The text for programs that take `\n` for a line break.
+pub(crate) fn escape_backslashes(text: &str) -> String {
+    text.replace('\\', "\\\\")
+}
+
+/// Whether a program says that it has this version or a later one.
+fn is_since_4_0_3(version: &str) -> bool {
+    let numbers = version.trim().split('.').map(|number| number.parse().ok());
+    let numbers: Option<Vec<u32>> = numbers.collect();
+    numbers.is_some_and(|numbers| numbers >= vec![4, 0, 3])
+}
+
 /// The bar, in parts of a hundred; at 100 zenity takes it for done.
 fn percent(view: &ProgressView) -> u32 {
     (view.part * 100.0).clamp(0.0, 99.0) as u32
@@ -92,16 +116,21 @@ pub(crate) struct Zenity {
     program: Program,
     input: ChildStdin,
     last: String,
+    /// Whether lines of its input are markup.
+    markup: bool,
 }
 
 impl Zenity {
-    fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> io::Result<Self> {
+    fn open(view: &ProgressView, style: Style, programs: &Programs) -> io::Result<Self> {
+        let markup = Self::takes_markup(programs)?;
         let mut command = Command::new("zenity");
         launch::clean(&mut command);
+        command.args(style.icon.map(|icon| format!("--window-icon={icon}")));
         command
             .args(["--progress", "--auto-close", "--width=420"])
             .arg(format!("--title={}", view.title))
-            .arg(format!("--text={}", Self::text(view)))
+            // Markup for all of them, other than the lines of the input.
+            .arg(format!("--text={}", Self::text(view, true)))
             // It refuses text that its locale cannot have, and the user's may
             // not be installed.
             .env("LC_ALL", "C.UTF-8")
@@ -111,7 +140,7 @@ impl Zenity {
             .arg(format!("--percentage={}", percent(view)))
             .arg(format!(
                 "--cancel-label={}",
-                texts.with(MessageId::StartNow, &[])
+                style.texts.with(MessageId::StartNow, &[])
             ))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -122,19 +151,36 @@ impl Zenity {
             program,
             input: input.ok_or_else(no_pipe)?,
             last: String::new(),
+            markup,
         })
     }
 
-    /// A line of its input is one text, which is markup for zenity 4 and none
-    /// for zenity 3: there are no signs in it that mean something.
-    fn text(view: &ProgressView) -> String {
+    /// Whether lines of the input are markup, as they are since 4.0.3.
+    fn takes_markup(programs: &Programs) -> io::Result<bool> {
+        let mut command = Command::new("zenity");
+        launch::clean(&mut command);
+        command
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let (program, output) = with_output(programs, &mut command, &mut None)?;
+        let mut answer = String::new();
+        output.take(MOST).read_to_string(&mut answer)?;
+        program.wait()?;
+        Ok(is_since_4_0_3(&answer))
+    }
+
+    /// One line, in which breaks and other signs that mean something are
+    /// escaped.
+    fn text(view: &ProgressView, markup: bool) -> String {
         let text = format!("{}\n{}", view.title, below(view));
-        let text = text.replace('&', "+").replace('<', "‹").replace('>', "›");
-        text.replace('\\', "/").replace('\n', "\\n")
+        let text = if markup { escape_markup(&text) } else { text };
+        escape_backslashes(&text).replace('\n', "\\n")
     }
 
     fn show(&mut self, view: &ProgressView) -> io::Result<()> {
-        let lines = format!("# {}\n{}\n", Self::text(view), percent(view));
+        let lines = format!("# {}\n{}\n", Self::text(view, self.markup), percent(view));
         if lines != self.last {
             self.input.write_all(lines.as_bytes())?;
             self.last = lines;
@@ -177,13 +223,18 @@ const KDIALOG_REFRESH: Duration = Duration::from_millis(500);
 const KDIALOG: &str = "org.kde.kdialog.ProgressDialog";
 
 impl KDialog {
-    fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> io::Result<Self> {
-        let hint = texts.with(MessageId::CancelStarts, &[]);
+    fn open(view: &ProgressView, style: Style, programs: &Programs) -> io::Result<Self> {
+        let hint = style.texts.with(MessageId::CancelStarts, &[]);
         let mut command = Command::new("kdialog");
         launch::clean(&mut command);
+        if let Some(icon) = style.icon {
+            command.args(["--icon", icon]);
+        }
+        // Other than what comes by the bus, it may have escapes.
+        let text = escape_backslashes(&Self::text(view, &hint));
         command
             .args(["--title", &view.title])
-            .args(["--progressbar", &Self::text(view, &hint), "100"])
+            .args(["--progressbar", &text, "100"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
@@ -208,7 +259,7 @@ impl KDialog {
     }
 
     fn text(view: &ProgressView, hint: &str) -> String {
-        format!("{}\n{}\n{hint}", view.title, below(view))
+        as_html(&format!("{}\n{}\n{hint}", view.title, below(view)))
     }
 
     /// One call on the bus; what it answers.
@@ -269,6 +320,51 @@ impl Drop for KDialog {
     fn drop(&mut self) {
         if let Err(e) = self.call(&format!("{KDIALOG}.close"), &[]) {
             log::debug!("{e}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_that_mean_something_are_shown_as_they_are() {
+        let view = ProgressView {
+            title: "Updating R&D <b>Desk</b> to 1.1".into(),
+            detail: "10 % of C:\\new".into(),
+            notes: Some("&amp; %s".into()),
+            part: 0.0,
+        };
+        let escaped = "Updating R&amp;D &lt;b&gt;Desk&lt;/b&gt; to 1.1";
+        assert_eq!(
+            Zenity::text(&view, true),
+            format!("{escaped}\\n10 % of C:\\\\new\\n&amp;amp; %s")
+        );
+        assert_eq!(
+            Zenity::text(&view, false),
+            "Updating R&D <b>Desk</b> to 1.1\\n10 % of C:\\\\new\\n&amp; %s"
+        );
+        assert_eq!(
+            KDialog::text(&view, "Cancel opens it."),
+            format!("<qt>{escaped}<br>10 % of C:\\new<br>&amp;amp; %s<br>Cancel opens it.</qt>")
+        );
+    }
+
+    #[test]
+    fn zenity_takes_markup_in_its_input_since_4_0_3() {
+        for (version, takes) in [
+            ("3.44.0\n", false),
+            ("3.99.91", false),
+            ("4.0.2", false),
+            ("4.0.3", true),
+            ("4.0.10\n", true),
+            ("4.2.2", true),
+            ("10.0", true),
+            ("", false),
+            ("nonsense", false),
+        ] {
+            assert_eq!(is_since_4_0_3(version), takes, "{version}");
         }
     }
 }

@@ -2,9 +2,9 @@
 //! every Mac can run. Its input is `PART<tab>TITLE<tab>DETAIL<tab>BUTTON` a
 //! line; it ends when the button is pressed or its input ends.
 
-use super::super::{Messages, ProgressView, messages::MessageId};
+use super::super::{ProgressView, messages::MessageId};
 use super::programs::Program;
-use super::{Look, Programs};
+use super::{Look, Programs, Style};
 use crate::launch;
 use std::io::{self, Write};
 use std::process::{ChildStdin, Command, Stdio};
@@ -29,7 +29,7 @@ impl Window {
     }
 
     /// Opens a window.
-    pub(crate) fn open(view: &ProgressView, texts: &Messages, programs: &Programs) -> Option<Self> {
+    pub(crate) fn open(view: &ProgressView, style: Style, programs: &Programs) -> Option<Self> {
         let mut command = Command::new("/usr/bin/osascript");
         launch::clean(&mut command);
         command
@@ -45,7 +45,7 @@ impl Window {
         let mut window = Window {
             program,
             input: input?,
-            button: texts.with(MessageId::StartNow, &[]),
+            button: style.texts.with(MessageId::StartNow, &[]),
             last: String::new(),
         };
         window

@@ -3,8 +3,8 @@
 //! It has a thread of its own, so nothing here handles messages.
 #![allow(unsafe_code)]
 
-use super::super::{Messages, ProgressView, messages::MessageId};
-use super::{Look, Programs};
+use super::super::{ProgressView, messages::MessageId};
+use super::{Look, Programs, Style};
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{null, null_mut};
@@ -63,7 +63,7 @@ impl Window {
     }
 
     /// Opens the dialog; `None` if the system has none (Server Core).
-    pub(crate) fn open(view: &ProgressView, texts: &Messages, _: &Programs) -> Option<Self> {
+    pub(crate) fn open(view: &ProgressView, style: Style, _: &Programs) -> Option<Self> {
         let mut object: *mut Object = null_mut();
         // SAFETY: the identifiers are of this interface, which is what comes
         // back; without it, what was initialised is given back.
@@ -86,7 +86,7 @@ impl Window {
         }
         let mut window = Window {
             object,
-            hint: texts.with(MessageId::CancelStarts, &[]),
+            hint: style.texts.with(MessageId::CancelStarts, &[]),
         };
         let title = wide(&view.title);
         // SAFETY: the object is alive, the text is NUL-terminated.
