@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Whatever begins with one of these, in a block of code, is a command.
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 14] = [
     "notsotuf",
     "pyinstaller",
     "pyupdater",
@@ -25,6 +25,10 @@ const PROGRAMS: [&str; 10] = [
     "HelloApp/hello",
     "scripts/demo",
     "scripts/test",
+    "sed",
+    "tar",
+    "notepad-1.0-installer/install.sh",
+    "~/.local/lib/notepad/uninstall.sh",
 ];
 
 /// A folder in which the commands of a document are run.
@@ -225,6 +229,26 @@ fn the_tutorial_works_as_it_stands() {
     let port = free.split(':').next_back().unwrap();
     let mut scene = Scene::new().replace("8000", port);
     scene.run("docs/tutorial.md", &[]);
+}
+
+#[test]
+fn the_tutorial_of_windows_works_as_it_stands() {
+    let free = notsotuf_tests::daemons::free_address();
+    let port = free.split(':').next_back().unwrap();
+    let (example, home) = (root().join("examples/tkinter"), Scene::new());
+    let home = home.path("home").to_str().unwrap().to_owned();
+    let mut scene = Scene::new()
+        .replace("examples/tkinter", example.to_str().unwrap())
+        .replace("~/.local", &home)
+        .replace("8000", port);
+    // It opens windows; tests/tests/rehearsal.rs tries one without.
+    scene.run(
+        "docs/tutorial-window.md",
+        &["notsotuf rehearse dist/notepad"],
+    );
+    // The uninstaller has removed what the installer made.
+    assert!(!Path::new(&home).join("lib/notepad").exists());
+    assert!(scene.path("notepad/notepad-1.0-installer").is_dir());
 }
 
 #[test]
