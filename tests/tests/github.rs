@@ -204,12 +204,14 @@ fn whoever_asks_too_often_waits() {
         ["GET", "/git/ref", 429, soon],
         ["POST", "/git/blobs", 403, soon],
         ["POST", "/releases", 403, soon],
+        ["POST", "/assets", 403, soon],
     ]);
     scene.github.set(&json!({ "faults": faults }));
     scene.must(&["upload"]);
     scene.sandbox.release("1.1", &[]);
     let before = scene.github.state()["refs"].clone();
     for (path, headers) in [
+        ("/assets", json!({ "retry-after": "3600" })),
         ("/git/commits", json!({ "retry-after": "3600" })),
         (
             "/git/trees",

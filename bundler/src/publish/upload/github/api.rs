@@ -300,6 +300,19 @@ fn patiently(
     unreachable!("the last attempt returns")
 }
 
+/// Waits as long as GitHub wants, if an error says so, and that is not too long; returns
+/// whether it did.
+pub(super) fn wait_for(error: &GitHubError) -> bool {
+    match error {
+        GitHubError::Limited { wait } if *wait <= MOST_WAIT => {
+            log::info!("waiting {} s for GitHub", wait.as_secs());
+            std::thread::sleep(*wait);
+            true
+        }
+        _ => false,
+    }
+}
+
 /// Whether the same request may fare better.
 fn is_passing(error: &ureq::Error) -> bool {
     use ureq::Error::{ConnectionFailed, HostNotFound, Io, Timeout};

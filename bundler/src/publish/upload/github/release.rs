@@ -1,6 +1,6 @@
 //! Keeps targets as the files of a release.
 
-use super::api::{Answer, Api, Content, refused, text};
+use super::api::{self, Answer, Api, Content, refused, text};
 use super::error::GitHubError;
 use crate::project::github::GitHubPlace;
 use indicatif::ProgressBar;
@@ -162,6 +162,7 @@ impl Release {
                 }
                 Ok(answer) => return Err(refused(answer, &what).into()),
                 Err(SendError::GitHub(e @ GitHubError::Unreachable { .. })) => e,
+                Err(SendError::GitHub(e)) if api::wait_for(&e) => e,
                 Err(e) => return Err(e),
             };
             // Perhaps an answer got lost, or another upload brought the same.
