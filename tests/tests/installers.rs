@@ -231,6 +231,10 @@ fn a_package_for_debian_is_updated_by_the_package_manager_alone() {
     describe(&sandbox);
     sandbox.release("1.0", &[]);
     let package = ship(&sandbox, "1.0", &["deb"]);
+    if Command::new("dpkg-deb").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no dpkg-deb here");
+        return;
+    }
     let dpkg = |arguments: &[&str]| {
         let output = run(Command::new("dpkg-deb").args(arguments));
         assert!(output.status.success(), "{output:?}");

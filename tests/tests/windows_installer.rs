@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use notsotuf_tests::windows_install::WindowsInstall;
-use notsotuf_tests::wine::{built, on_drive, wine};
+use notsotuf_tests::wine::{built, on_drive, windows_bundle, wine};
 use notsotuf_tests::{run, text};
 use serde_json::Value;
 use std::fs;
@@ -81,7 +81,9 @@ impl Product {
         let line = said
             .lines()
             .find(|line| line.trim_start().starts_with(value))?;
-        Some(line.split_once("REG_SZ")?.1.trim().to_owned())
+        // It has another encoding.
+        let value = line.split_once("REG_SZ")?.1.trim();
+        Some(value.replace('\u{fffd}', "ö"))
     }
 
     fn shortcuts(&self) -> Vec<PathBuf> {
@@ -127,10 +129,15 @@ fn an_installer_installs_is_updated_and_leaves_nothing() {
         assert_eq!(install.version(), version, "{}", install.log());
         assert_eq!(product.entry("DisplayVersion").as_deref(), Some(version));
     }
+    let newest = windows_bundle("1.1", "windowed");
+    install.sandbox.add("1.3", &newest, &[]);
+    install.sandbox.bundler(&["publish"]);
+    assert_eq!(install.version(), "1.1", "{}", install.log());
+    assert_eq!(product.entry("DisplayVersion").as_deref(), Some("1.3"));
     // Back, and what the list shows with it.
     let said = json(install.stub().args(["--updater", "rollback", "--json"]));
-    assert_eq!(said["version"], "1.1", "{said}");
-    assert_eq!(product.entry("DisplayVersion").as_deref(), Some("1.1"));
+    assert_eq!(said["version"], "1.2", "{said}");
+    assert_eq!(product.entry("DisplayVersion").as_deref(), Some("1.2"));
 
     // The installer of 1.0 over it.
     let mine = product.folder.join("app/mine.txt");

@@ -34,7 +34,7 @@ pub enum Uninstalled {
     Busy(Vec<u32>),
 }
 
-/// Removes what releases brought. Shipped files that `preserved` names stay if the user has
+/// Removes what releases brought; the state dir is there and secured. Shipped files that `preserved` names stay if the user has
 /// changed them.
 ///
 /// # Errors
@@ -44,9 +44,6 @@ pub fn uninstall(
     extent: Extent,
     preserved: &dyn Fn(&str) -> bool,
 ) -> Result<Uninstalled, CommitError> {
-    if fs::inspect(&layout.state())?.is_none() && fs::inspect(&layout.app())?.is_none() {
-        return Ok(Uninstalled::Done(false));
-    }
     let Some(update_lock) = Lock::exclusive(&layout.update_lock(), PATIENCE)? else {
         return Ok(Uninstalled::Busy(Vec::new()));
     };
@@ -182,6 +179,7 @@ mod tests {
         }
 
         fn uninstall(&self, extent: Extent) -> Uninstalled {
+            crate::install::secure_state(&self.layout).unwrap();
             let ini = |path: &str| path.ends_with(".ini");
             uninstall(&self.layout, extent, &ini).unwrap()
         }

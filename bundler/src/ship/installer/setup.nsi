@@ -44,10 +44,10 @@ VIAddVersionKey "LegalCopyright" "${PUBLISHER}"
 
 ; Has the updater remove what is installed: it knows which files are a release's. Asks to try again
 ; while the application runs; a silent run ends with the updater's exit code.
-!macro REMOVE_RELEASE PROGRAM OPTIONS
+!macro REMOVE_RELEASE UPDATER OPTIONS
   !define AGAIN again_${__LINE__}
   ${Do}
-    nsExec::ExecToStack '"${PROGRAM}" --updater uninstall ${OPTIONS}'
+    nsExec::ExecToStack '"${UPDATER}" --updater uninstall ${OPTIONS}'
     Pop $0
     Pop $1
     ${If} $0 == 0
@@ -55,6 +55,7 @@ VIAddVersionKey "LegalCopyright" "${PUBLISHER}"
     ${EndIf}
     MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "${TITLE} cannot be replaced or removed now.$\r$\n$\r$\n$1" \
       /SD IDCANCEL IDRETRY ${AGAIN}
+    Delete "$INSTDIR\setup-${PROGRAM}"
     SetErrorLevel 5
     Quit
     ${AGAIN}:
