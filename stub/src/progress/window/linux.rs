@@ -122,7 +122,6 @@ pub(crate) struct Zenity {
 
 impl Zenity {
     fn open(view: &ProgressView, style: Style, programs: &Programs) -> io::Result<Self> {
-        let markup = Self::takes_markup(programs)?;
         let mut command = Command::new("zenity");
         launch::clean(&mut command);
         command.args(style.icon.map(|icon| format!("--window-icon={icon}")));
@@ -151,7 +150,8 @@ impl Zenity {
             program,
             input: input.ok_or_else(no_pipe)?,
             last: String::new(),
-            markup,
+            // While the window opens.
+            markup: Self::takes_markup(programs).unwrap_or(false),
         })
     }
 
