@@ -153,6 +153,7 @@ fn recovers(install: &Path, versions: &[&str], to: &str, what: &str) {
         "metadata",
         "previous",
         "quarantine",
+        "release-settings",
     ];
     left.retain(|name| !usual.contains(&name.as_str()));
     assert!(left.is_empty(), "{what}: {left:?}");
