@@ -3,7 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
-use notsotuf_tests::{Sandbox, is_root, json, run, set_mode, text};
+use notsotuf_tests::{
+    Sandbox, is_root, json, run, set_mode, text, write_windows_program, write_windows_stub,
+};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::chown;
@@ -301,4 +303,34 @@ fn what_is_missing_or_does_not_fit_is_named() {
             .unwrap()
             .contains("WriteUninstaller")
     );
+}
+
+#[test]
+fn without_nsis_there_is_a_word_about_it() {
+    let sandbox = Sandbox::new();
+    let bundle = sandbox.path("bundle");
+    fs::create_dir(&bundle).unwrap();
+    write_windows_program(&bundle.join("program.exe"));
+    fs::write(bundle.join("data"), "data").unwrap();
+    sandbox.add("1.0", &bundle, &[]);
+    sandbox.bundler(&["publish"]);
+    let stub = sandbox.path("stub.exe");
+    write_windows_stub(&stub);
+    let output = sandbox.path("shipped");
+    let ship = [
+        "ship",
+        "--output",
+        text(&output),
+        "--stub",
+        text(&stub),
+        "--installer",
+    ];
+    let mut command = sandbox.command(&ship);
+    let done = run(command.env("MAKENSIS", sandbox.path("none")));
+    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    assert!(
+        !done.status.success() && said.contains("install NSIS"),
+        "{said}"
+    );
+    assert!(!output.exists());
 }
