@@ -269,6 +269,35 @@ fn a_package_for_debian_is_updated_by_the_package_manager_alone() {
     sandbox.release("1.1", &[]);
     let said = json(&mut Command::new(system.join("opt/app/program")));
     assert_eq!(said["version"], "1.0", "updates are off");
+    if is_root() {
+        installs_by_dpkg(&sandbox, &package);
+    }
+}
+
+/// In a folder that takes the place of the system's root.
+fn installs_by_dpkg(sandbox: &Sandbox, package: &Path) {
+    let system = sandbox.path("installed");
+    let database = system.join("var/lib/dpkg");
+    for folder in ["info", "updates"] {
+        fs::create_dir_all(database.join(folder)).unwrap();
+    }
+    // There is no libc6.
+    fs::write(database.join("status"), "").unwrap();
+    let dpkg = |arguments: &[&str]| {
+        let mut dpkg = Command::new("dpkg");
+        dpkg.arg(format!("--root={}", text(&system)));
+        dpkg.args(["--force-script-chrootless", "--force-depends"]);
+        let output = run(dpkg.args(arguments));
+        assert!(output.status.success(), "{output:?}");
+    };
+    dpkg(&["--install", text(package)]);
+    let home = system.join("opt/app");
+    let said = json(&mut Command::new(home.join("program")));
+    assert_eq!(said["version"], "1.0");
+    // As a start by root leaves it.
+    fs::create_dir_all(home.join(".notsotuf")).unwrap();
+    dpkg(&["--remove", "app"]);
+    assert!(!home.exists());
 }
 
 #[test]
