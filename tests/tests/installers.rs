@@ -3,7 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
-use notsotuf_tests::{Sandbox, is_root, json, run, set_mode, text};
+use notsotuf_tests::{
+    Sandbox, is_root, json, run, set_mode, text, write_windows_program, write_windows_stub,
+};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::chown;
@@ -267,6 +269,35 @@ fn a_package_for_debian_is_updated_by_the_package_manager_alone() {
     sandbox.release("1.1", &[]);
     let said = json(&mut Command::new(system.join("opt/app/program")));
     assert_eq!(said["version"], "1.0", "updates are off");
+    if is_root() {
+        installs_by_dpkg(&sandbox, &package);
+    }
+}
+
+/// In a folder that takes the place of the system's root.
+fn installs_by_dpkg(sandbox: &Sandbox, package: &Path) {
+    let system = sandbox.path("installed");
+    let database = system.join("var/lib/dpkg");
+    for folder in ["info", "updates"] {
+        fs::create_dir_all(database.join(folder)).unwrap();
+    }
+    // There is no libc6.
+    fs::write(database.join("status"), "").unwrap();
+    let dpkg = |arguments: &[&str]| {
+        let mut dpkg = Command::new("dpkg");
+        dpkg.arg(format!("--root={}", text(&system)));
+        dpkg.args(["--force-script-chrootless", "--force-depends"]);
+        let output = run(dpkg.args(arguments));
+        assert!(output.status.success(), "{output:?}");
+    };
+    dpkg(&["--install", text(package)]);
+    let home = system.join("opt/app");
+    let said = json(&mut Command::new(home.join("program")));
+    assert_eq!(said["version"], "1.0");
+    // As a start by root leaves it.
+    fs::create_dir_all(home.join(".notsotuf")).unwrap();
+    dpkg(&["--remove", "app"]);
+    assert!(!home.exists());
 }
 
 #[test]
@@ -301,4 +332,34 @@ fn what_is_missing_or_does_not_fit_is_named() {
             .unwrap()
             .contains("WriteUninstaller")
     );
+}
+
+#[test]
+fn without_nsis_there_is_a_word_about_it() {
+    let sandbox = Sandbox::new();
+    let bundle = sandbox.path("bundle");
+    fs::create_dir(&bundle).unwrap();
+    write_windows_program(&bundle.join("program.exe"));
+    fs::write(bundle.join("data"), "data").unwrap();
+    sandbox.add("1.0", &bundle, &[]);
+    sandbox.bundler(&["publish"]);
+    let stub = sandbox.path("stub.exe");
+    write_windows_stub(&stub);
+    let output = sandbox.path("shipped");
+    let ship = [
+        "ship",
+        "--output",
+        text(&output),
+        "--stub",
+        text(&stub),
+        "--installer",
+    ];
+    let mut command = sandbox.command(&ship);
+    let done = run(command.env("MAKENSIS", sandbox.path("none")));
+    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    assert!(
+        !done.status.success() && said.contains("install NSIS"),
+        "{said}"
+    );
+    assert!(!output.exists());
 }

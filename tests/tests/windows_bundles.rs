@@ -270,11 +270,14 @@ fn the_command_of_the_settings_signs_programs_and_stubs() {
     install.folder = install.sandbox.path("signed");
     let output = text(&install.folder).to_owned();
     let stub = built("notsotuf-stub.exe");
-    install
+    let ship = ["ship", "--output", &output, "--stub", text(&stub)];
+    let shipped = install
         .sandbox
-        .bundler(&["ship", "--output", &output, "--stub", text(&stub)]);
+        .bundler(&[&ship[..], &["--installer"]].concat());
     let stub = install.folder.join(install.program());
     assert!(signer.verifies(&stub));
+    let setup = shipped["installers"][0].as_str().unwrap();
+    assert!(signer.verifies(Path::new(setup)), "{setup}");
     assert!(!signer.verifies(&install.folder.join("app/console.exe")));
     // `add-stub`, of one that looks like no application, and `add`.
     let newer = install.sandbox.path("newer.exe");

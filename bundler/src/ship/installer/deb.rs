@@ -146,8 +146,9 @@ fn one_line(text: &str) -> String {
 fn after_removal(app: &Application) -> String {
     let home = home(app);
     format!(
-        "#!/bin/sh\nset -e\nif [ \"$1\" = remove ] || [ \"$1\" = purge ]; then\n  rm -rf '/{home}/.notsotuf'\n  \
-         rmdir --ignore-fail-on-non-empty '/{home}' 2>/dev/null || true\nfi\n"
+        "#!/bin/sh\nset -e\nhome=\"${{DPKG_ROOT-}}/\"'{home}'\n\
+         case $1 in remove | purge)\n  rm -rf \"$home/.notsotuf\"\n  \
+         rmdir --ignore-fail-on-non-empty \"$home\" 2>/dev/null || true ;;\nesac\n"
     )
 }
 

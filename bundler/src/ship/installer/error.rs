@@ -42,6 +42,9 @@ pub(crate) enum InstallerError {
         /// What it said last.
         said: String,
     },
+    /// The installer was not signed.
+    #[error(transparent)]
+    Signing(#[from] crate::pack::SigningError),
     /// A setting under `[installer]`.
     #[error("`{name}` under [installer]: {reason}")]
     Setting {

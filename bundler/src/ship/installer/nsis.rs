@@ -40,10 +40,7 @@ pub(super) fn make(
     fs::write_atomically(&path, values.as_bytes())?;
     run(&script, &path, &file)?;
     if let Some(signing) = &app.signing {
-        signing.sign(&output).map_err(|e| InstallerError::Setting {
-            name: "sign_command",
-            reason: e.to_string(),
-        })?;
+        signing.sign(&output)?;
     }
     Ok(output)
 }

@@ -21,7 +21,9 @@ if [ -z "$yes" ] && ! ask "Remove $title from $folder?"; then
   echo "Nothing was removed; --yes removes it without a question."
   exit 1
 fi
-"$folder/$program" --updater uninstall
+if [ -x "$folder/$program" ]; then
+  "$folder/$program" --updater uninstall
+fi
 if [ -e "$folder/app" ]; then
   if [ -n "$purge" ] || { [ -z "$yes" ] && ask "Remove what was made in $folder/app, too?"; }; then
     rm -rf "$folder/app"
