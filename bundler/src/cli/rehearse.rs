@@ -29,8 +29,9 @@ It takes a project, a server and an install of its own, in a temporary folder: n
 published, and the application that you have installed stays as it is. The old bundle is
 installed and started, updated to the new one by the real stub, started twice, and taken back.
 At each start the application must end with exit code 0, or still be running after the time
-of --for; then it is ended. Installs get the settings under [client] of the project, if there
-is one. Exit code 1 means that the update would not work; the end of the stub's log says why.")]
+of --for, which is longer than the probation; then it is ended. The application runs as you, with
+your files: give it a home of its own if it changes them. Installs get the `settings` under
+[client] of the project, if there is one, but for where and when updates come. Exit code 1 means that the update would not work; the end of the stub's log says why.")]
 pub(super) struct Rehearse {
     /// What PyInstaller made: a folder, or one file
     new: PathBuf,

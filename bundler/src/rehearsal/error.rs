@@ -3,6 +3,7 @@
 use notsotuf_stub::fs::FsError;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Says why an update did not work when it was tried.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,19 @@ pub(crate) enum RehearsalError {
         end: String,
         /// What it wrote, after a line break.
         output: String,
+    },
+    /// It was ended before it could have failed.
+    #[error(
+        "the new version was ended after {} s, within its probation of {} s, so nobody knows whether \
+         it works; give it more time with --for",
+        limit.as_secs_f64(),
+        probation.as_secs_f64()
+    )]
+    TooShort {
+        /// What it had.
+        limit: Duration,
+        /// What it needs.
+        probation: Duration,
     },
     /// Another version is installed than expected.
     #[error(

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often it is looked whether the application has ended.
@@ -102,7 +102,7 @@ impl<'a> Install<'a> {
         let file = |e| RehearsalError::Fs(FsError::new("write", written, e));
         let out = File::create(written).map_err(file)?;
         let error = out.try_clone().map_err(file)?;
-        let mut command = child::command(&self.program);
+        let mut command = self.command();
         command
             .args(self.arguments)
             .stdin(Stdio::null())
@@ -117,6 +117,16 @@ impl<'a> Install<'a> {
         let end = self.watch(child);
         interrupt::child_ended(id);
         end
+    }
+
+    /// The stub, which finds the server on this machine whatever proxies are set.
+    fn command(&self) -> Command {
+        let mut command = child::command(&self.program);
+        for name in ["no_proxy", "NO_PROXY"] {
+            let others = std::env::var(name).unwrap_or_default();
+            command.env(name, format!("127.0.0.1,{others}"));
+        }
+        command
     }
 
     fn watch(&self, mut child: Child) -> Result<StartEnd, RehearsalError> {
@@ -147,7 +157,7 @@ impl<'a> Install<'a> {
 
     /// Asks the stub.
     fn ask(&self, command: &str) -> Result<Value, RehearsalError> {
-        let mut asked = child::command(&self.program);
+        let mut asked = self.command();
         asked
             .args(["--updater", command, "--json"])
             .stdin(Stdio::null());

@@ -23,6 +23,9 @@ use toml_edit::DocumentMut;
 
 /// The name of the application in the rehearsal's own project.
 const APP: &str = "rehearsal";
+/// Settings that have to do with where updates come from, and when: they would not
+/// work here, or keep the update from coming at the start that is watched.
+const NOT_HERE: [&str; 5] = ["mirrors", "ca_file", "authorization", "mode", "max_rate"];
 const OLD: &str = "1.0";
 const NEW: &str = "1.1";
 
@@ -77,8 +80,10 @@ pub(crate) fn rehearse(
     let added = commands.run_with(&["add", NEW], &[plan.new])?;
     commands.run(&["publish"])?;
     bar.set_message("the new version");
-    starts.push((NEW, install.start(NEW)?));
-    starts.push((NEW, install.start(NEW)?));
+    for _ in 0..2 {
+        starts.push((NEW, install.start(NEW)?));
+    }
+    check_time(plan, &starts)?;
     bar.set_message("going back");
     install.roll_back()?;
     starts.push((OLD, install.start(OLD)?));
@@ -90,6 +95,19 @@ pub(crate) fn rehearse(
     })
 }
 
+/// Makes sure that a new version that was ended had the time to fail.
+fn check_time(plan: &RehearsalPlan, starts: &[(&str, StartEnd)]) -> Result<(), RehearsalError> {
+    let probation = plan.probation();
+    let was_ended = starts.iter().any(|(_, end)| *end == StartEnd::StillRunning);
+    if was_ended && plan.limit <= probation {
+        return Err(RehearsalError::TooShort {
+            limit: plan.limit,
+            probation,
+        });
+    }
+    Ok(())
+}
+
 /// Gives installs of the rehearsal the settings that those of `project` get, but
 /// for where its repository is.
 fn take_settings(project: Option<&Project>, own: &Path) -> Result<(), RehearsalError> {
@@ -97,7 +115,9 @@ fn take_settings(project: Option<&Project>, own: &Path) -> Result<(), RehearsalE
         return Ok(());
     };
     let mut settings = project.settings.client.settings.clone();
-    settings.remove("mirrors");
+    for key in NOT_HERE {
+        settings.remove(key);
+    }
     let path = own.join(crate::project::FILE);
     let bytes = fs::read_optional(&path, 1 << 20)?.unwrap_or_default();
     let form = |reason: String| RehearsalError::Settings(reason);

@@ -22,3 +22,15 @@ pub(crate) struct RehearsalPlan<'a> {
     /// Whose settings installs have.
     pub project: Option<&'a Project>,
 }
+
+impl RehearsalPlan<'_> {
+    /// Returns how long a new version is on probation in the install.
+    pub(crate) fn probation(&self) -> Duration {
+        const USUAL: f64 = 10.0;
+        let own = self.project.and_then(|project| {
+            let set = project.settings.client.settings.get("probation")?;
+            set.as_float().or_else(|| Some(set.as_integer()? as f64))
+        });
+        Duration::try_from_secs_f64(own.unwrap_or(USUAL)).unwrap_or_default()
+    }
+}

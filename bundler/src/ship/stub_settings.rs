@@ -126,14 +126,15 @@ pub(super) fn mark_as_shipped(text: &str, version: &Version) -> Result<String, S
 }
 
 /// Writes shipped settings once more, without updates: for installs that something else updates.
+/// Without the mark of what was shipped, so that no release brings another mode.
 ///
 /// # Errors
 /// If the text is not TOML.
-pub(super) fn with_mode_off(text: &str, version: &Version) -> Result<String, String> {
+pub(super) fn with_mode_off(text: &str) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|e| format!("{e}"))?;
     document.remove(table::SHIPPED);
     document["mode"] = toml_edit::value("off");
-    mark_as_shipped(&document.to_string(), version)
+    Ok(document.to_string())
 }
 
 #[cfg(test)]

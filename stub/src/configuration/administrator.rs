@@ -1,10 +1,11 @@
 //! Finds the settings files of administrators: one in the install dir, and one
 //! for the whole machine, which wins.
 
+use crate::fs::plain_file;
 use crate::install::Layout;
+use crate::settings;
 use crate::settings::table::{self, Table};
-use crate::settings::{self, Mode};
-use serde_json::Value;
+use std::io;
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
@@ -17,57 +18,55 @@ mod machine;
 /// The file in the install dir that no update and no reinstall touches.
 const LOCAL_FILE: &str = "notsotuf.local.toml";
 
+/// A file, and what is in it or wrong with it.
+type SettingsOf = (PathBuf, Result<Table, String>);
+
 /// Returns the files there are for this application, the one that wins last. One
-/// that cannot be read or is no TOML may have switched updates off, and counts
-/// as if it did; one for the machine that other people may have written does
-/// not count.
-pub(super) fn files(
-    layout: &Layout,
-    name: &str,
-    warnings: &mut Vec<String>,
-) -> Vec<(PathBuf, Table)> {
+/// that somebody else may have written does not count; one that cannot be used
+/// may have switched updates off.
+pub(super) fn files(layout: &Layout, name: &str, warnings: &mut Vec<String>) -> Vec<SettingsOf> {
     let local = layout.root().join(LOCAL_FILE);
-    let machine = machine::folder().map(|folder| folder.join(format!("{name}.toml")));
-    let machine = machine.filter(|path| counts(path, warnings));
+    let of_machine = machine::folder().map(|folder| folder.join(format!("{name}.toml")));
     let mut found = Vec::new();
-    for path in std::iter::once(local).chain(machine) {
-        let read = match settings::read_text(&path) {
-            Ok(None) => continue,
-            Ok(Some(text)) => table::parse(&text),
-            Err(e) => Err(e.to_string()),
-        };
-        let table = read.unwrap_or_else(|e| {
-            warnings.push(format!(
-                "{path:?}: {e}; there are no updates until that is corrected"
-            ));
-            off()
-        });
-        found.push((path, table));
+    let is_local_trusted = |path: &Path| machine::is_as_trusted_as(path, layout.root());
+    let local = read(&local, &is_local_trusted, &read_plain, warnings);
+    found.extend(local);
+    if let Some(path) = of_machine {
+        let text = |path: &Path| settings::read_text(path).map_err(|e| e.to_string());
+        found.extend(read(&path, &machine::is_of_administrators, &text, warnings));
     }
     found
 }
 
-fn off() -> Table {
-    let mode = serde_json::to_value(Mode::Off).unwrap_or(Value::Null);
-    [("mode".to_owned(), mode)].into_iter().collect()
-}
-
-/// Whether only administrators could have written the file, which is there.
-fn counts(path: &Path, warnings: &mut Vec<String>) -> bool {
-    match machine::is_of_administrators(path) {
-        Ok(Some(true)) => true,
-        Ok(None) => false,
+fn read(
+    path: &Path,
+    is_trusted: &dyn Fn(&Path) -> io::Result<Option<bool>>,
+    read: &dyn Fn(&Path) -> Result<Option<String>, String>,
+    warnings: &mut Vec<String>,
+) -> Option<SettingsOf> {
+    let table = match is_trusted(path) {
+        Ok(None) => return None,
         Ok(Some(false)) => {
             warnings.push(format!(
                 "{path:?} is ignored: others than administrators could have written it"
             ));
-            false
+            return None;
         }
-        Err(e) => {
-            warnings.push(format!("{path:?} is ignored: {e}"));
-            false
-        }
-    }
+        Ok(Some(true)) => match read(path) {
+            Ok(None) => return None,
+            Ok(Some(text)) => table::parse(&text),
+            Err(e) => Err(e),
+        },
+        Err(e) => Err(e.to_string()),
+    };
+    Some((path.into(), table))
+}
+
+/// Reads a file beside the stub: not a pipe, on which a start would wait.
+fn read_plain(path: &Path) -> Result<Option<String>, String> {
+    let bytes = plain_file::read(path, settings::MAX_SIZE).map_err(|e| e.to_string())?;
+    let text = bytes.map(String::from_utf8).transpose();
+    text.map_err(|_| "it is not UTF-8".into())
 }
 
 #[cfg(test)]

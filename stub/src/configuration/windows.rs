@@ -1,7 +1,7 @@
 //! Tells where administrators keep settings on Windows, and whether they did.
 #![allow(unsafe_code)]
 
-use crate::install::belongs_to_administrators;
+use crate::install::{belongs_to_administrators, is_as_trusted};
 use std::ffi::OsString;
 use std::io;
 use std::os::windows::ffi::OsStringExt;
@@ -37,4 +37,13 @@ pub(super) fn is_of_administrators(path: &Path) -> io::Result<Option<bool>> {
     }
     let folder = path.parent().map_or(Ok(false), belongs_to_administrators)?;
     Ok(Some(folder && belongs_to_administrators(path)?))
+}
+
+/// Returns whether the file belongs to this user, an administrator, or the owner of
+/// the install dir; `None` if there is no such file.
+pub(super) fn is_as_trusted_as(path: &Path, install_dir: &Path) -> io::Result<Option<bool>> {
+    if !path.try_exists()? {
+        return Ok(None);
+    }
+    is_as_trusted(path, install_dir).map(Some)
 }

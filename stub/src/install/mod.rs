@@ -44,12 +44,12 @@ pub use record::{Record, RecordError, Release};
 pub use recover::recover;
 pub use running_instances::{BOOTLOADERS, await_end, bootloaders, instances};
 pub use staging::{SealError, discard, prune_downloads, remove_empty_dirs, reset_staging, seal};
-#[cfg(windows)]
-pub(crate) use state_dir::belongs_to_administrators;
 pub use state_dir::{
     StateError, forget, has_quarantine_attribute, is_left_to_owner, may_believe_state,
     open_state_dir, owns_state, secure_state, translocated,
 };
+#[cfg(windows)]
+pub(crate) use state_dir::{belongs_to_administrators, is_as_trusted};
 pub use trash::empty_trash;
 pub use uninstall::{Extent, Uninstalled, uninstall};
 pub use user_choices::UserChoices;

@@ -195,13 +195,20 @@ fn this_user() -> Result<String, FsError> {
 
 #[cfg(windows)]
 fn is_trusted(path: &Path, layout: &Layout) -> Result<bool, FsError> {
-    let (found, root) = (security_of(path)?, security_of(layout.root())?);
+    is_as_trusted(path, layout.root()).map_err(|e| FsError::new("inspect the owner of", path, e))
+}
+
+/// Returns whether something belongs to this user, to an administrator or the system, or
+/// to whom the install dir belongs.
+///
+/// # Errors
+/// That cannot be told.
+#[cfg(windows)]
+pub(crate) fn is_as_trusted(path: &Path, install_dir: &Path) -> std::io::Result<bool> {
+    let (found, root) = (security::read(path)?, security::read(install_dir)?);
     let owner = found.owner.as_deref();
-    Ok(access::is_trusted(
-        owner,
-        &this_user()?,
-        root.owner.as_deref(),
-    ))
+    let user = security::this_user()?;
+    Ok(access::is_trusted(owner, &user, root.owner.as_deref()))
 }
 
 #[cfg(unix)]

@@ -8,6 +8,7 @@ use crate::fs::{self, FsError};
 use crate::install::{
     CommitError, Layout, Lock, Probation, Record, recover, running_instances, swap, trash,
 };
+use std::fs::Metadata;
 use std::path::Path;
 use std::time::Duration;
 
@@ -92,6 +93,9 @@ fn remove_release(
     // What is in a folder comes after it.
     for (path, entry) in manifest.entries.iter().rev() {
         let full = fs::join(app, path);
+        if !is_below_real_folders(app, path)? {
+            continue;
+        }
         let Some(found) = fs::inspect(&full)? else {
             continue;
         };
@@ -111,8 +115,35 @@ fn remove_release(
     Ok(())
 }
 
+/// Whether no folder on the way from `app` to `path` is a link, which the user
+/// may have put there, and which leads to what is no release's.
+fn is_below_real_folders(app: &Path, path: &str) -> Result<bool, FsError> {
+    let above = path
+        .match_indices('/')
+        .map(|(at, _)| fs::join(app, &path[..at]));
+    for folder in std::iter::once(app.to_path_buf()).chain(above) {
+        if !fs::inspect(&folder)?.is_some_and(|found| is_real_folder(&found)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(unix)]
+fn is_real_folder(found: &Metadata) -> bool {
+    found.is_dir()
+}
+
+#[cfg(windows)]
+fn is_real_folder(found: &Metadata) -> bool {
+    use std::os::windows::fs::MetadataExt;
+    // A junction may count as a folder.
+    const REPARSE_POINT: u32 = 0x400;
+    found.is_dir() && found.file_attributes() & REPARSE_POINT == 0
+}
+
 fn remove_if_empty(folder: &Path) -> Result<(), FsError> {
-    let is_dir = fs::inspect(folder)?.is_some_and(|found| found.is_dir());
+    let is_dir = fs::inspect(folder)?.is_some_and(|found| is_real_folder(&found));
     if !is_dir || !with_access(&[folder], || fs::list(folder))?.is_empty() {
         return Ok(());
     }
@@ -222,6 +253,27 @@ mod tests {
             Uninstalled::Done(true)
         );
         assert!(app.join("set.ini").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_link_leads_to_stays() {
+        let install = Install::of(&["program", "lib/one", "lib/deep/two"]);
+        let elsewhere = tempfile::tempdir().unwrap();
+        let lib = install.layout.app().join("lib");
+        for name in ["one", "deep/two", "mine"] {
+            let path = elsewhere.path().join("lib").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "elsewhere").unwrap();
+        }
+        std::fs::remove_dir_all(&lib).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("lib"), &lib).unwrap();
+        let done = install.uninstall(Extent::Everything);
+        assert_eq!(done, Uninstalled::Done(true));
+        for name in ["one", "deep/two", "mine"] {
+            assert!(elsewhere.path().join("lib").join(name).exists(), "{name}");
+        }
+        assert!(lib.is_symlink() && !install.layout.app().join("program").exists());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Pure.
 
 use super::table::{
-    OF_THE_INSTALL, SinceShipped, Table, overlay, parse, remove_urls, since_shipped, to_settings,
+    KEYS, OF_THE_INSTALL, SHIPPED, SinceShipped, Table, overlay, parse, remove_urls, since_shipped,
+    to_settings,
 };
 use super::{Mode, RepositoryUrls, Settings};
 use pep440_rs::Version;
@@ -18,8 +19,9 @@ pub struct Layers {
     pub file: Table,
     /// The version that is installed, and what it brought, in TOML.
     pub release: Option<(Version, String)>,
-    /// The files of administrators, the one that wins last.
-    pub administrators: Vec<(PathBuf, Table)>,
+    /// The files of administrators, the one that wins last; or what is wrong with
+    /// one, in words.
+    pub administrators: Vec<(PathBuf, Result<Table, String>)>,
 }
 
 impl Layers {
@@ -48,17 +50,21 @@ impl Layers {
             }
         }
         let (mut settings, mut off) = (to_settings(table.clone()).unwrap_or(alone), None);
-        let mut channel_set_by = None;
+        let (mut channel_set_by, mut broken) = (None, None);
         for (path, administrator) in self.administrators {
-            match with_administrator(&table, &administrator) {
-                Ok((combined, new)) => {
-                    if sets_urls(&administrator) {
+            let combined = administrator.and_then(|own| {
+                let (combined, new) = with_administrator(&table, &own)?;
+                Ok((own, combined, new))
+            });
+            match combined {
+                Ok((own, combined, new)) => {
+                    if sets_urls(&own) {
                         others.clear();
                     }
-                    if administrator.contains_key("channel") {
+                    if own.contains_key("channel") {
                         channel_set_by = Some(path.clone());
                     }
-                    if administrator.contains_key("mode") {
+                    if own.contains_key("mode") {
                         off = (new.mode == Mode::Off).then_some(path);
                     }
                     (table, settings) = (combined, new);
@@ -67,10 +73,11 @@ impl Layers {
                     warnings.push(format!(
                         "{path:?}: {e}; there are no updates until that is corrected"
                     ));
-                    off = Some(path);
+                    broken = Some(path);
                 }
             }
         }
+        let off = broken.or(off);
         if off.is_some() {
             settings.mode = Mode::Off;
         }
@@ -117,11 +124,15 @@ fn with_release(
 }
 
 fn with_administrator(table: &Table, over: &Table) -> Result<(Table, Settings), String> {
-    let mut over = over.clone();
-    // What is started is no matter of updates.
-    for key in ["name", "executable"] {
-        if over.remove(key).is_some() {
+    let over = over.clone();
+    // What is started is no matter of updates; and a key that is misspelt is
+    // one that does not do what it is there for.
+    for key in over.keys() {
+        if ["name", "executable", SHIPPED].contains(&key.as_str()) {
             return Err(format!("{key} cannot be set here"));
+        }
+        if !KEYS.contains(&key.as_str()) {
+            return Err(format!("there is no setting {key:?}"));
         }
     }
     let mut under = table.clone();

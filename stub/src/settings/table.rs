@@ -18,6 +18,37 @@ const URLS: [&str; 3] = ["metadata_url", "targets_url", "mirrors"];
 /// it is, which program it starts, and whom it trusts and tells secrets.
 pub const OF_THE_INSTALL: [&str; 5] = ["name", "executable", "ca_file", "authorization", SHIPPED];
 
+/// All settings there are. `serde` does not tell.
+pub(super) const KEYS: [&str; 27] = [
+    "name",
+    "title",
+    "metadata_url",
+    "targets_url",
+    "mirrors",
+    "ca_file",
+    "max_rate",
+    "authorization",
+    "executable",
+    "channel",
+    "mode",
+    "deadline",
+    "stall",
+    "wait",
+    "purge",
+    "preserve",
+    "probation",
+    "elevate",
+    "app_user_model_id",
+    "quiet",
+    "window",
+    "notify",
+    "icon",
+    "language",
+    "texts",
+    "log_size",
+    "log_level",
+];
+
 /// The most bytes that the settings of a release may have.
 pub const MAX_OF_A_RELEASE: usize = 16 << 10;
 

@@ -82,7 +82,7 @@ impl<'a> Updater<'a> {
         self.settings_allow_updates()?;
         let checked = check(&self.repository, self.layout, self.settings, self.now)?;
         let chosen = checked.choice.version();
-        release_settings::keep(self.layout, &checked.catalog, chosen)?;
+        release_settings::keep(self.layout, &checked.catalog, chosen);
         Ok(checked)
     }
 

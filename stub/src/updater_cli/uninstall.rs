@@ -27,6 +27,8 @@ pub(super) fn main(layout: &Layout, arguments: &[OsString]) -> Option<ExitCode> 
 }
 
 fn uninstall(layout: &Layout, keep_state: bool) -> Result<CommandOutput, UpdateError> {
+    // Before what cannot be trusted is removed: the user's files stay by them.
+    let settings = Configuration::load(layout).map(|configuration| configuration.settings);
     install::secure_state(layout)?;
     // Whoever updates behind the application ends; nobody starts with it any more below.
     drop(behind::claim(layout));
@@ -35,12 +37,11 @@ fn uninstall(layout: &Layout, keep_state: bool) -> Result<CommandOutput, UpdateE
     } else {
         Extent::Everything
     };
-    // Broken settings are no reason to keep the application.
-    let settings = Configuration::load(layout).map(|configuration| configuration.settings);
+    // Broken settings are no reason to keep the application, nor to remove what the
+    // user may have changed.
     let preserved = |path: &str| {
-        settings
-            .as_ref()
-            .is_ok_and(|settings| settings.preserves(path))
+        let settings = settings.as_ref();
+        settings.map_or(true, |settings| settings.preserves(path))
     };
     match install::uninstall(layout, extent, &preserved)? {
         Uninstalled::Done(left) => Ok(CommandOutput {

@@ -56,7 +56,7 @@ fn write_data(
     // What packages bring, packages update.
     let text = app.folder.join(settings::FILE);
     let text = fs::read_optional(&text, 1 << 20)?.unwrap_or_default();
-    let text = stub_settings::with_mode_off(&String::from_utf8_lossy(&text), app.version);
+    let text = stub_settings::with_mode_off(&String::from_utf8_lossy(&text));
     let text = text.map_err(|reason| InstallerError::Setting {
         name: "settings",
         reason,

@@ -157,7 +157,7 @@ fn administrators_win_and_their_place_is_the_only_one() {
             file: shipped(),
             release: release("1.1", MOVED),
             administrators: files
-                .map(|(n, text)| (format!("/etc/{n}").into(), parsed(text)))
+                .map(|(n, text)| (format!("/etc/{n}").into(), Ok(parsed(text))))
                 .collect(),
         })
     };
@@ -189,7 +189,7 @@ fn administrators_switch_updates_off_and_a_file_that_says_nothing_clear_does_too
         combine(Layers {
             file: shipped(),
             administrators: files
-                .map(|(n, text)| (format!("/etc/{n}").into(), parsed(text)))
+                .map(|(n, text)| (format!("/etc/{n}").into(), Ok(parsed(text))))
                 .collect(),
             ..Layers::default()
         })
@@ -213,6 +213,8 @@ fn administrators_switch_updates_off_and_a_file_that_says_nothing_clear_does_too
         ("mode = 'of'", "mode: "),
         ("executable = 'other'", "executable cannot be set here"),
         ("metadata_url = 'ftp://a'", "metadata_url"),
+        ("mod = 'off'", "no setting \"mod\""),
+        ("[client]\nmode = 'off'", "no setting \"client\""),
     ] {
         let (settings, warnings) = with(&["quiet = false", bad]);
         assert_eq!(
@@ -223,6 +225,22 @@ fn administrators_switch_updates_off_and_a_file_that_says_nothing_clear_does_too
         assert!(warnings[0].contains(told), "{warnings:?}");
         assert!(!settings.quiet, "the other file still counts");
     }
+    // What another file says does not mend it.
+    let (settings, _) = with(&["mod = 'off'", "mode = 'background'"]);
+    assert_eq!(
+        (settings.mode, settings.switched_off_by),
+        (Mode::Off, by("0"))
+    );
+    let (settings, warnings) = combine(Layers {
+        file: shipped(),
+        administrators: vec![(by("0").unwrap(), Err("it is not TOML".into()))],
+        ..Layers::default()
+    });
+    assert_eq!(
+        (settings.mode, settings.switched_off_by),
+        (Mode::Off, by("0"))
+    );
+    assert!(warnings[0].contains("it is not TOML"));
     // In the settings file itself, it leaves alone what the application stages.
     let mut file = parsed(FILE);
     file.insert("mode".into(), "off".into());
@@ -231,4 +249,14 @@ fn administrators_switch_updates_off_and_a_file_that_says_nothing_clear_does_too
         ..Layers::default()
     });
     assert_eq!((settings.mode, settings.switched_off_by), (Mode::Off, None));
+}
+
+#[test]
+fn every_setting_is_known_by_its_key() {
+    let settings = to_settings(table::least()).unwrap();
+    let known = serde_json::to_value(settings).unwrap();
+    let known: Vec<_> = known.as_object().unwrap().keys().cloned().collect();
+    let mut keys = table::KEYS.to_vec();
+    keys.sort_unstable();
+    assert_eq!(keys, known);
 }
