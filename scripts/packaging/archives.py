@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import sys
 import tarfile
 import time
@@ -24,8 +25,8 @@ def main():
     for wheel in sorted(wheels.glob("*.whl")):
         version, platform = wheel.stem.split("-")[1], wheel.stem.split("-")[-1]
         if platform not in PLATFORMS:
-            # As in manylinux_2_17_x86_64.manylinux2014_x86_64.
-            PLATFORMS[platform] = platform.split(".")[0].split("_", 3)[-1] + "-linux"
+            # As in manylinux2014_x86_64.manylinux_2_17_x86_64.
+            PLATFORMS[platform] = re.search(r"manylinux_\d+_\d+_(\w+)", platform)[1] + "-linux"
         name = f"notsotuf-{version}-{PLATFORMS[platform]}"
         files = files_of(wheel)
         write = write_zip if platform.startswith("win") else write_tar
