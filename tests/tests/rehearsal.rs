@@ -13,7 +13,13 @@ fn rehearse(desk: &Desk, arguments: &[&str]) -> (Option<i32>, String) {
     let temporary = desk.path("temporary");
     fs::create_dir_all(&temporary).unwrap();
     let mut command = desk.command(&[&["rehearse"], arguments].concat());
-    let done = command.env("TMPDIR", &temporary).output().unwrap();
+    // A proxy that knows nothing of this machine, as in many a CI.
+    let proxy = "http://127.0.0.1:9";
+    let done = command
+        .env("TMPDIR", &temporary)
+        .env("http_proxy", proxy)
+        .output()
+        .unwrap();
     let left: Vec<_> = fs::read_dir(&temporary).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
     let said = [done.stdout, done.stderr].concat();
@@ -43,8 +49,7 @@ fn the_newest_release_is_updated_with_the_settings_of_the_project() {
     let desk = Desk::with_project();
     let settings = desk.path("p/notsotuf-project.toml");
     let text = fs::read_to_string(&settings).unwrap();
-    let own =
-        "settings = { probation = 0.5, preserve = ['data'], mirrors = ['http://127.0.0.1:9'] }";
+    let own = "settings = { probation = 0.5, preserve = ['data'], mirrors = ['http://127.0.0.1:9'], ca_file = 'ca.pem', mode = 'off' }";
     let text = text.replace(
         "# settings = { probation",
         &format!("{own}\n# settings = {{ probation"),
@@ -81,6 +86,10 @@ fn what_would_not_work_is_told_with_the_reason() {
         said.contains("log of the stub:") && said.contains("exit code 3"),
         "{said}"
     );
+    // One that had no time to fail.
+    write_script(&desk.path("d/hello"), "sleep 1.5\nexit 3");
+    let (code, said) = rehearse(&desk, &["d", "--from", "d", "--for", "1s"]);
+    assert!(code == Some(1) && said.contains("--for"), "{said}");
     // Already without an update.
     hello(&desk.path("c"), "1.1");
     let (code, said) = rehearse(&desk, &["c", "--from", "b"]);

@@ -173,6 +173,7 @@ fn a_damaged_or_forged_list_of_settings_changes_nothing() {
         ("{", 0o700),
         ("[1]", 0o700),
         (r#"{"1.1":7}"#, 0o700),
+        (&"x".repeat(300_000), 0o700),
         (forged, 0o777),
     ] {
         fs::write(&path, content).unwrap();

@@ -34,7 +34,7 @@ pub(super) struct Ship {
     /// Also make an installer beside the folder; default: setup for Windows, tar for Linux
     #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "usual")]
     installer: Vec<InstallerKind>,
-    /// Only write the script for NSIS that makes a Setup.exe, for `script` under [installer]
+    /// Only write the script for NSIS that makes a Setup.exe, for `script` under `[installer]`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "installer"])]
     write_script: Option<PathBuf>,
     #[command(flatten)]
