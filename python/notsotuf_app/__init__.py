@@ -194,7 +194,8 @@ class Result(_Fields):
 @dataclass(frozen=True)
 class Status(_Fields):
     """What is installed, staged, and kept from before, and the notes of the last update. What only the
-    owner of the install can see is None or empty for others (`readable` is False)."""
+    owner of the install can see is None or empty for others (`readable` is False). `switched_off_by`: the
+    file with which an administrator has switched updates off."""
 
     installed: Optional[Release] = None
     staged: Optional[Release] = None
@@ -206,6 +207,8 @@ class Status(_Fields):
     notes: Tuple[Note, ...] = ()
     channel: str = "final"
     hold: Optional[str] = None
+    mode: str = "before-launch"
+    switched_off_by: Optional[str] = None
     metadata_url: Optional[str] = None
     targets_url: Optional[str] = None
     log: Optional[str] = None
@@ -272,6 +275,8 @@ def status(timeout: Optional[float] = 30) -> Status:
         notes=_notes(answer.get("notes")),
         channel=_text(answer.get("channel")) or "final",
         hold=_text(answer.get("hold")),
+        mode=_text(answer.get("mode")) or "before-launch",
+        switched_off_by=_text(answer.get("switched_off_by")),
         metadata_url=_text(answer.get("metadata_url")),
         targets_url=_text(answer.get("targets_url")),
         log=_text(answer.get("log")),

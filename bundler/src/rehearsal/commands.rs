@@ -4,6 +4,7 @@ use super::error::RehearsalError;
 use crate::child;
 use serde_json::Value;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// Runs this program in the rehearsal's own project.
 pub(super) struct Commands<'a> {
@@ -12,7 +13,7 @@ pub(super) struct Commands<'a> {
 
 impl Commands<'_> {
     /// A command that is ready to be run.
-    pub(super) fn command(&self, words: &[&str]) -> Result<std::process::Command, RehearsalError> {
+    pub(super) fn command(&self, words: &[&str]) -> Result<Command, RehearsalError> {
         let program = std::env::current_exe().map_err(RehearsalError::ThisProgram)?;
         let mut command = child::command(program);
         command
@@ -35,10 +36,8 @@ impl Commands<'_> {
         paths: &[&Path],
     ) -> Result<Value, RehearsalError> {
         let mut command = self.command(words)?;
-        command.args(paths).stdin(std::process::Stdio::null());
-        command
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped());
+        command.args(paths).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(RehearsalError::ThisProgram)?;
         let done = child::wait(child).map_err(RehearsalError::ThisProgram)?;
         let said: Value = serde_json::from_slice(&done.stdout).unwrap_or_default();
