@@ -87,9 +87,10 @@ def fill(triple, stub, notsotuf):
     empty(DATA)
     place(stub, Path("scripts") / ("notsotuf-stub" + (".exe" if for_windows else "")))
     for path in sorted((ROOT / "python").rglob("*")):
-        # Not what Python and its tools leave there.
+        # Not what Python and its tools leave there, nor the name for those who copy one file.
         name = path.relative_to(ROOT / "python")
-        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in name.parts):
+        left = any(part.startswith((".", "__pycache__")) for part in name.parts)
+        if path.is_file() and not path.is_symlink() and not left:
             place(path, "purelib" / name)
     for shell, name in COMPLETIONS.items():
         if (shell == "powershell") == for_windows:

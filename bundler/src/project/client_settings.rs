@@ -49,9 +49,10 @@ fn check_keys(own: &toml::Table, all: Table) -> Result<(), String> {
     ))
 }
 
-/// Returns what a release that is added now tells clients to use from then on,
-/// in TOML as in the stub's settings file: what the project sets, but for what
-/// belongs to an install, and secrets.
+/// Returns what a release that is added now tells clients to use from then on:
+/// what the project sets, but for what belongs to an install, and secrets. As JSON
+/// in one line: canonical JSON, over which metadata is signed, has no fractions,
+/// and clients do not agree on what it makes of line breaks.
 ///
 /// # Errors
 /// What is wrong with the settings.
@@ -70,9 +71,10 @@ pub(crate) fn of_release(client: &Client) -> Result<Option<String>, String> {
     add("title", client.title.clone());
     add("channel", client.channel.map(|channel| channel.to_string()));
     add("mode", client.mode.map(|mode| mode.to_string()));
-    let text = toml_edit::ser::to_string_pretty(&travel).map_err(|e| e.to_string())?;
+    let travel = to_table(&travel)?;
+    let text = Value::from(travel.clone()).to_string();
     let mut all = table::least();
-    all.extend(table::parse(&text)?);
+    all.extend(travel.clone());
     table::to_settings(all).map_err(|e| e.to_string())?;
     if text.len() > MAX_OF_A_RELEASE {
         return Err(format!(
@@ -118,20 +120,21 @@ mod tests {
              [[settings.authorization]]\norigin = 'https://b'\nbearer = 'secret'\n",
         ))
         .unwrap();
-        let found = table::parse(&all.unwrap()).unwrap();
+        let found: Value = serde_json::from_str(&all.unwrap()).unwrap();
         let expected = serde_json::json!({
             "metadata_url": "https://b/u/metadata", "targets_url": "https://b/u/targets",
             "title": "T", "channel": "rc", "mode": "background", "probation": 1.5,
             "mirrors": ["https://c"], "texts": { "left": "noch {time}" },
         });
-        assert_eq!(Value::from(found), expected);
+        assert_eq!(found, expected);
         assert_eq!(of_release(&client("")).unwrap(), None);
         let apart = "url = 'https://b/u'\ntargets_url = 'https://c/t/'";
-        let found = table::parse(&of_release(&client(apart)).unwrap().unwrap()).unwrap();
+        let found = of_release(&client(apart)).unwrap().unwrap();
+        let found: Value = serde_json::from_str(&found).unwrap();
         let expected = serde_json::json!({
             "metadata_url": "https://b/u/metadata", "targets_url": "https://c/t",
         });
-        assert_eq!(Value::from(found), expected);
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct ArchiveCustom {
     pub rollout: Option<Rollout>,
     /// What is new in it, in Markdown.
     pub notes: Option<String>,
-    /// The settings of the stub that it brings, in TOML.
+    /// The settings of the stub that it brings, in JSON.
     pub settings: Option<String>,
     /// Versions that were published once and must not be used any more.
     pub withdrawn: Vec<Version>,

@@ -33,7 +33,7 @@ pub struct Archive {
     pub rollout: Option<Rollout>,
     /// What is new in it, in Markdown.
     pub notes: Option<String>,
-    /// The settings of the stub that it brings, in TOML.
+    /// The settings of the stub that it brings, in JSON.
     pub settings: Option<String>,
 }
 

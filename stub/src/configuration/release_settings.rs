@@ -1,4 +1,4 @@
-//! Keeps the settings that releases brought, in TOML by version: those of the installed
+//! Keeps the settings that releases brought, in JSON by version: those of the installed
 //! version count, so that they change with it, forward and back.
 
 use crate::catalog::Catalog;

@@ -3,7 +3,7 @@
 //! Pure.
 
 use super::table::{
-    KEYS, OF_THE_INSTALL, SHIPPED, SinceShipped, Table, overlay, parse, remove_urls, since_shipped,
+    KEYS, OF_THE_INSTALL, SHIPPED, SinceShipped, Table, overlay, remove_urls, since_shipped,
     to_settings,
 };
 use super::{Mode, RepositoryUrls, Settings};
@@ -17,7 +17,7 @@ use std::str::FromStr;
 pub struct Layers {
     /// What is in the settings file.
     pub file: Table,
-    /// The version that is installed, and what it brought, in TOML.
+    /// The version that is installed, and what it brought, in JSON.
     pub release: Option<(Version, String)>,
     /// The files of administrators, the one that wins last; or what is wrong with
     /// one, in words.
@@ -99,7 +99,8 @@ fn with_release(
     version: &Version,
     release: &str,
 ) -> Result<Option<WithUrlsBelow>, String> {
-    let mut release = parse(release)?;
+    let release = serde_json::from_str::<Table>(release);
+    let mut release = release.map_err(|_| "they are no JSON object".to_owned())?;
     release.retain(|key, _| !OF_THE_INSTALL.contains(&key.as_str()));
     if release.contains_key("metadata_url") != release.contains_key("targets_url") {
         return Err("metadata_url and targets_url belong together".into());

@@ -18,7 +18,11 @@ fn shipped() -> Table {
 }
 
 fn release(version: &str, text: &str) -> Option<(Version, String)> {
-    Some((version.parse().unwrap(), text.to_owned()))
+    let json = table::parse(text).map(|table| Value::from(table).to_string());
+    Some((
+        version.parse().unwrap(),
+        json.unwrap_or_else(|_| text.into()),
+    ))
 }
 
 fn combine(layers: Layers) -> (Settings, Vec<String>) {

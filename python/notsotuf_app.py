@@ -1,0 +1,1 @@
+notsotuf_app/__init__.py
