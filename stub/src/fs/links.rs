@@ -15,6 +15,20 @@ use std::{fs, io};
 /// What [`FsError::what`] says of symbolic links.
 const MAKE_LINK: &str = "create the link";
 
+/// Returns whether what was found, links not followed, is a folder, and nothing that
+/// leads elsewhere: on Windows a junction may count as a folder.
+pub fn is_real_folder(found: &fs::Metadata) -> bool {
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::MetadataExt;
+        const FILE_ATTRIBUTE_REPARSE_POINT: u32 = 0x400;
+        if found.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0 {
+            return false;
+        }
+    }
+    found.is_dir()
+}
+
 /// Gives `to` the content and permissions of `from`: as a hard link where
 /// the file system has them, else as a copy.
 pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {

@@ -19,7 +19,8 @@ pub use error::{FsError, Result};
 #[cfg(windows)]
 pub use links::has_one_name;
 pub use links::{
-    copy_link, is_across_file_systems, is_beyond_file_system, link_or_copy, link_with_mode, symlink,
+    copy_link, is_across_file_systems, is_beyond_file_system, is_real_folder, link_or_copy,
+    link_with_mode, symlink,
 };
 pub use list::{list, list_with_types};
 pub use modes::{give_dir_mode, has_permissions, set_mode, set_path_mode, set_permissions};

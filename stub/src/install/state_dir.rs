@@ -155,7 +155,7 @@ fn writers(layout: &Layout, folder: &Path) -> Result<access::Writers, FsError> {
 
 #[cfg(unix)]
 fn check(layout: &Layout, found: &Metadata) -> Result<(), StateError> {
-    if !found.is_dir() {
+    if !fs::is_real_folder(found) {
         return Err(StateError::NotAFolder(layout.state()));
     }
     if is_own(found) {
@@ -167,11 +167,8 @@ fn check(layout: &Layout, found: &Metadata) -> Result<(), StateError> {
 
 #[cfg(windows)]
 fn check(layout: &Layout, found: &Metadata) -> Result<(), StateError> {
-    use std::os::windows::fs::MetadataExt;
-    // A junction may count as a folder, and leads elsewhere.
-    const REPARSE_POINT: u32 = 0x400;
     let path = layout.state();
-    if !found.is_dir() || found.file_attributes() & REPARSE_POINT != 0 {
+    if !fs::is_real_folder(found) {
         return Err(StateError::NotAFolder(path));
     }
     // Somebody who may make folders here, but not replace the application, may have

@@ -8,7 +8,6 @@ use crate::fs::{self, FsError};
 use crate::install::{
     CommitError, Layout, Lock, Probation, Record, recover, running_instances, swap, trash,
 };
-use std::fs::Metadata;
 use std::path::Path;
 use std::time::Duration;
 
@@ -122,28 +121,15 @@ fn is_below_real_folders(app: &Path, path: &str) -> Result<bool, FsError> {
         .match_indices('/')
         .map(|(at, _)| fs::join(app, &path[..at]));
     for folder in std::iter::once(app.to_path_buf()).chain(above) {
-        if !fs::inspect(&folder)?.is_some_and(|found| is_real_folder(&found)) {
+        if !fs::inspect(&folder)?.is_some_and(|found| fs::is_real_folder(&found)) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-#[cfg(unix)]
-fn is_real_folder(found: &Metadata) -> bool {
-    found.is_dir()
-}
-
-#[cfg(windows)]
-fn is_real_folder(found: &Metadata) -> bool {
-    use std::os::windows::fs::MetadataExt;
-    // A junction may count as a folder.
-    const REPARSE_POINT: u32 = 0x400;
-    found.is_dir() && found.file_attributes() & REPARSE_POINT == 0
-}
-
 fn remove_if_empty(folder: &Path) -> Result<(), FsError> {
-    let is_dir = fs::inspect(folder)?.is_some_and(|found| is_real_folder(&found));
+    let is_dir = fs::inspect(folder)?.is_some_and(|found| fs::is_real_folder(&found));
     if !is_dir || !with_access(&[folder], || fs::list(folder))?.is_empty() {
         return Ok(());
     }
