@@ -290,17 +290,6 @@ impl Settings {
         Self::parse(&text).map_err(|reason| SettingsError::Form { path, reason })
     }
 
-    /// Reads the text of a settings file.
-    ///
-    /// # Errors
-    /// What is wrong, in words.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        table::to_settings(table::parse(text)?).map_err(|e| match e.line_in(text) {
-            Some(line) => format!("line {line}: {}", e.reason),
-            None => e.to_string(),
-        })
-    }
-
     /// Returns where the repository is, in the order in which that is tried.
     pub fn all_urls(&self) -> Vec<RepositoryUrls> {
         let first = RepositoryUrls {
@@ -409,41 +398,23 @@ impl Settings {
 /// # Errors
 /// [`SettingsError`], naming the file.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>, SettingsError> {
-    let Some(bytes) = fs::read_optional(path, MAX_SIZE)? else {
-        return Ok(None);
-    };
-    let text = String::from_utf8(bytes).map_err(|_| SettingsError::Form {
+    read_text_with(path, fs::read_optional)
+}
+
+/// The same with another way to read at most so many bytes.
+///
+/// # Errors
+/// [`SettingsError`], naming the file.
+pub(crate) fn read_text_with(
+    path: &Path,
+    read: impl FnOnce(&Path, u64) -> fs::Result<Option<Vec<u8>>>,
+) -> Result<Option<String>, SettingsError> {
+    let bytes = read(path, MAX_SIZE)?;
+    let text = bytes.map(String::from_utf8).transpose();
+    text.map_err(|_| SettingsError::Form {
         path: path.into(),
         reason: "it is not UTF-8".into(),
-    })?;
-    Ok(Some(text))
-}
-
-/// Returns the text without the byte order mark that an editor on Windows may
-/// put first.
-fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
-}
-
-/// What is wrong with the text, and where. Not the line itself, as the library
-/// would: a password may stand in it.
-fn in_words(text: &str, error: &toml::de::Error) -> String {
-    let message = without_value(error.message());
-    let before = error.span().and_then(|span| text.get(..span.start));
-    match before {
-        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
-        None => message,
-    }
-}
-
-/// The message without the value that it is about.
-fn without_value(message: &str) -> String {
-    match message.split_once(", expected ") {
-        Some((wrong, expected)) if wrong.starts_with("invalid ") => {
-            format!("{expected} is expected here")
-        }
-        _ => message.to_owned(),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -54,13 +54,13 @@ pub fn main() -> ExitCode {
                 settings.log_level,
             );
             log::info!("{} started", settings.name);
-            let settings = configuration.in_force(&layout);
+            configuration.log_warnings();
             if install::translocated(layout.root()) {
                 log::warn!(
                     "macOS runs this application from a read-only copy (App Translocation), where it cannot be updated; move it to the folder Applications with the Finder"
                 );
             }
-            start_with(&layout, &settings, log)
+            start_with(&layout, &configuration, log)
         }
         Err(e) => {
             // No updates without settings, but the application: by custom the
@@ -86,7 +86,8 @@ fn rescue_by_starting(layout: &Layout, executable: &str, log: Option<PathBuf>) {
     });
 }
 
-fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> ExitCode {
+fn start_with(layout: &Layout, configuration: &Configuration, log: Option<PathBuf>) -> ExitCode {
+    let settings = &configuration.in_force(layout);
     launch::note_app_id(settings.app_user_model_id.as_deref());
     rescue_by_starting(layout, &settings.executable, log);
     rescue::test_point("main");
@@ -109,10 +110,8 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
     }
     #[cfg(windows)]
     install::uninstall_entry::show_version(layout);
-    // A new version may have brought others.
-    let again = Configuration::load(layout).map(|new| new.in_force(layout));
-    let settings = &again.unwrap_or_else(|_| settings.clone());
-    launch::note_app_id(settings.app_user_model_id.as_deref());
+    let brought = new_settings(layout, configuration);
+    let settings = brought.as_ref().unwrap_or(settings);
     if nested_stub::is(layout, settings) {
         return nested_stub::start(layout, settings);
     }
@@ -126,6 +125,18 @@ fn start_with(layout: &Layout, settings: &Settings, log: Option<PathBuf>) -> Exi
         behind::start(layout);
     }
     start(layout, &settings.executable)
+}
+
+/// The settings that a version brought that was installed in this run.
+fn new_settings(layout: &Layout, before: &Configuration) -> Option<Settings> {
+    if !before.is_outdated(layout) {
+        return None;
+    }
+    let new = Configuration::load(layout).ok()?;
+    new.log_warnings();
+    let settings = new.in_force(layout);
+    launch::note_app_id(settings.app_user_model_id.as_deref());
+    Some(settings)
 }
 
 /// Does what the mode says is to be done before the application starts.

@@ -4,11 +4,9 @@ use super::context::Context;
 use super::error::Error;
 use super::stub_at_hand;
 use crate::metadata::Published;
-use crate::pack::Unpacked;
 use crate::project::{Project, parse_duration};
 use crate::rehearsal::{RehearsalPlan, RehearsalReport, rehearse};
-use crate::release::PendingTargets;
-use crate::ship::ShipError;
+use crate::ship::{self, ShipError};
 use crate::temporary;
 use clap::Args;
 use notsotuf_stub::format_bytes::bytes;
@@ -31,7 +29,8 @@ installed and started, updated to the new one by the real stub, started twice, a
 At each start the application must end with exit code 0, or still be running after the time
 of --for, which is longer than the probation; then it is ended. The application runs as you, with
 your files: give it a home of its own if it changes them. Installs get the `settings` under
-[client] of the project, if there is one, but for where and when updates come. Exit code 1 means that the update would not work; the end of the stub's log says why.")]
+[client] of the project, if there is one, but for where and when updates come. Exit code 1
+means that the update would not work; the end of the stub's log says why.")]
 pub(super) struct Rehearse {
     /// What PyInstaller made: a folder, or one file
     new: PathBuf,
@@ -86,15 +85,10 @@ pub(super) fn run(args: Rehearse, context: &Context) -> Result<(), Error> {
 fn newest(project: &Project, app: Option<&str>, work: &Path) -> Result<PathBuf, Error> {
     let app = project.app(app)?;
     let published = Published::load(project)?;
-    let pending = PendingTargets::open(project, &published)?;
-    let newest = pending.releases(app).pop();
-    let (_, target) = newest.ok_or_else(|| ShipError::NoRelease(app.into()))?;
-    let archive = pending.find(&target, published.consistent_snapshot())?;
-    let path = archive.ok_or_else(|| ShipError::NoArchive(target.clone()))?;
     let folder = work.join("old");
     fs::create_dir_all(&folder)?;
-    Unpacked::read(fs::open(&path)?, &folder)
-        .map_err(|source| ShipError::Archive { path, source })?;
+    ship::unpack_newest(project, &published, app, &folder)?
+        .ok_or_else(|| ShipError::NoRelease(app.into()))?;
     Ok(folder)
 }
 

@@ -3,7 +3,8 @@
 
 use super::addresses::Addresses;
 use super::settings::Client;
-use notsotuf_stub::settings::table::{self, MAX_OF_A_RELEASE, OF_THE_INSTALL, Table};
+use notsotuf_stub::settings::Settings;
+use notsotuf_stub::settings::table::{self, KEYS, MAX_OF_A_RELEASE, OF_THE_INSTALL, Table};
 use serde_json::Value;
 
 /// What `ship` fills in itself.
@@ -20,33 +21,32 @@ const NOT_FOR_THE_PROJECT: [&str; 5] = [
 /// # Errors
 /// What is wrong with them.
 pub(crate) fn check(own: &toml::Table) -> Result<(), String> {
-    let mut all = table::least();
-    all.extend(to_table(own)?);
-    check_keys(own, all)
+    for key in own.keys().map(String::as_str) {
+        if NOT_FOR_THE_PROJECT.contains(&key) {
+            return Err(format!("{key} is not for the project to set"));
+        }
+    }
+    of_install(own)?;
+    match own.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        Some(wrong) => Err(format!("there is no setting {wrong:?}{}", nearest(wrong))),
+        None => Ok(()),
+    }
 }
 
-/// Makes sure that the settings `own` of a project are known to the stub, and for
-/// a project to set, where `all` are the stub's with those.
+/// Returns the settings of a new install with what the project sets, but for its
+/// name, its addresses and its program.
 ///
 /// # Errors
 /// What is wrong with them.
-fn check_keys(own: &toml::Table, all: Table) -> Result<(), String> {
-    if let Some(key) = own
-        .keys()
-        .find(|key| NOT_FOR_THE_PROJECT.contains(&key.as_str()))
-    {
-        return Err(format!("{key} is not for the project to set"));
-    }
-    let settings = table::to_settings(all).map_err(|e| e.to_string())?;
-    let known = serde_json::to_value(settings).map_err(|e| e.to_string())?;
-    let Some(wrong) = own.keys().find(|key| known.get(key.as_str()).is_none()) else {
-        return Ok(());
-    };
-    let known = known.as_object().into_iter().flat_map(|known| known.keys());
-    Err(format!(
-        "there is no setting {wrong:?}{}",
-        nearest(wrong, known)
-    ))
+pub(crate) fn of_install(own: &toml::Table) -> Result<Settings, String> {
+    with_least(to_table(own)?)
+}
+
+/// The settings that these are with the least that every install has.
+fn with_least(own: Table) -> Result<Settings, String> {
+    let mut all = table::least();
+    all.extend(own);
+    table::to_settings(all).map_err(|e| e.to_string())
 }
 
 /// Returns what a release that is added now tells clients to use from then on:
@@ -73,9 +73,7 @@ pub(crate) fn of_release(client: &Client) -> Result<Option<String>, String> {
     add("mode", client.mode.map(|mode| mode.to_string()));
     let travel = to_table(&travel)?;
     let text = Value::from(travel.clone()).to_string();
-    let mut all = table::least();
-    all.extend(travel.clone());
-    table::to_settings(all).map_err(|e| e.to_string())?;
+    with_least(travel.clone())?;
     if text.len() > MAX_OF_A_RELEASE {
         return Err(format!(
             "the settings have {} bytes; clients download them with the metadata, and take \
@@ -94,13 +92,14 @@ fn to_table(settings: &toml::Table) -> Result<Table, String> {
     }
 }
 
-/// Returns `; did you mean …?`, if one of the words is nearly this one.
-fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let close = known
-        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
+/// Returns `; did you mean …?`, if a setting is called nearly so.
+fn nearest(wrong: &str) -> String {
+    let close = KEYS
+        .iter()
+        .map(|key| (strsim::damerau_levenshtein(wrong, key), key))
         .min()
         .filter(|(distance, _)| *distance <= 2);
-    close.map_or_else(String::new, |(_, word)| format!("; did you mean {word:?}?"))
+    close.map_or_else(String::new, |(_, key)| format!("; did you mean {key:?}?"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Describes what is tried.
 
-use crate::project::Project;
+use crate::project::{Project, client_settings};
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,11 +26,13 @@ pub(crate) struct RehearsalPlan<'a> {
 impl RehearsalPlan<'_> {
     /// Returns how long a new version is on probation in the install.
     pub(crate) fn probation(&self) -> Duration {
-        const USUAL: f64 = 10.0;
-        let own = self.project.and_then(|project| {
-            let set = project.settings.client.settings.get("probation")?;
-            set.as_float().or_else(|| Some(set.as_integer()? as f64))
-        });
-        Duration::try_from_secs_f64(own.unwrap_or(USUAL)).unwrap_or_default()
+        let own = self
+            .project
+            .map(|project| &project.settings.client.settings);
+        let none = toml::Table::new();
+        let settings = client_settings::of_install(own.unwrap_or(&none));
+        // What is wrong with them is said by `ship`.
+        let probation = settings.ok().and_then(|settings| settings.probation());
+        probation.unwrap_or_default()
     }
 }

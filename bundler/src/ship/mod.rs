@@ -8,6 +8,7 @@ mod newest_program;
 mod options;
 mod program_of;
 mod stub_settings;
+mod unpack_release;
 
 pub(crate) use error::ShipError;
 pub(crate) use face::take_face;
@@ -17,9 +18,10 @@ pub(crate) use newest_program::with_newest_program;
 pub(crate) use options::{InstallerKind, ShipOptions};
 use program_of::program_of;
 use stub_settings::{mark_as_shipped, merge_project_settings};
+pub(crate) use unpack_release::unpack_newest;
+use unpack_release::unpack_release;
 
 use crate::metadata::Published;
-use crate::pack::Unpacked;
 use crate::pack::pe::ends_with_exe;
 use crate::project::Project;
 use crate::release::PendingTargets;
@@ -58,20 +60,12 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
     let published = Published::load(project)?;
     let pending = PendingTargets::open(project, &published)?;
     let (version, target) = choose(&pending, options)?;
-    let archive = pending
-        .find(&target, published.consistent_snapshot())?
-        .ok_or_else(|| ShipError::NoArchive(target.clone()))?;
     let parent = parent_of(options.output);
     fs::create_dir_all(parent)?;
     let work = temporary::Folder::new_in(parent, ".ship-")?;
     let layout = Layout::new(work.path().join("install"));
     fs::create_dir_all(&layout.app())?;
-    let file = fs::open(&archive)?;
-    let unpacked = Unpacked::read(file, &layout.app()).map_err(|source| ShipError::Archive {
-        path: archive,
-        source,
-    })?;
-    let manifest = unpacked.manifest;
+    let manifest = unpack_release(&pending, &published, &target, &layout.app())?.manifest;
     let executable = program_of(&manifest, options.executable)?;
     let release = Release {
         name: options.app.into(),

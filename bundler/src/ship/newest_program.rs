@@ -2,10 +2,9 @@
 
 use super::error::ShipError;
 use super::program_of::program_of;
+use super::unpack_release::unpack_newest;
 use crate::metadata::Published;
-use crate::pack::Unpacked;
 use crate::project::Project;
-use crate::release::PendingTargets;
 use crate::temporary;
 use notsotuf_stub::fs;
 use std::path::Path;
@@ -22,19 +21,10 @@ pub(crate) fn with_newest_program<T>(
     named: Option<&str>,
     look: impl FnOnce(&Path) -> Result<T, ShipError>,
 ) -> Result<Option<T>, ShipError> {
-    let pending = PendingTargets::open(project, published)?;
-    let Some((_, target)) = pending.releases(app).pop() else {
+    let work = temporary::Folder::new()?;
+    let Some(unpacked) = unpack_newest(project, published, app, work.path())? else {
         return Ok(None);
     };
-    let archive = pending
-        .find(&target, published.consistent_snapshot())?
-        .ok_or(ShipError::NoArchive(target))?;
-    let work = temporary::Folder::new()?;
-    let file = fs::open(&archive)?;
-    let unpacked = Unpacked::read(file, work.path()).map_err(|source| ShipError::Archive {
-        path: archive,
-        source,
-    })?;
     let program = program_of(&unpacked.manifest, named)?;
     look(&fs::join(work.path(), &program)).map(Some)
 }

@@ -1,7 +1,7 @@
 //! Finds the settings files of administrators: one in the install dir, and one
 //! for the whole machine, which wins.
 
-use crate::fs::plain_file;
+use crate::fs::{self, plain_file};
 use crate::install::Layout;
 use crate::settings;
 use crate::settings::table::{self, Table};
@@ -29,11 +29,12 @@ pub(super) fn files(layout: &Layout, name: &str, warnings: &mut Vec<String>) -> 
     let of_machine = machine::folder().map(|folder| folder.join(format!("{name}.toml")));
     let mut found = Vec::new();
     let is_local_trusted = |path: &Path| machine::is_as_trusted_as(path, layout.root());
-    let local = read(&local, &is_local_trusted, &read_plain, warnings);
-    found.extend(local);
+    // Not a pipe, on which a start would wait.
+    found.extend(read(&local, &is_local_trusted, plain_file::read, warnings));
     if let Some(path) = of_machine {
-        let text = |path: &Path| settings::read_text(path).map_err(|e| e.to_string());
-        found.extend(read(&path, &machine::is_of_administrators, &text, warnings));
+        // Where only administrators write, a link is theirs.
+        let is_trusted = machine::is_of_administrators;
+        found.extend(read(&path, &is_trusted, fs::read_optional, warnings));
     }
     found
 }
@@ -41,7 +42,7 @@ pub(super) fn files(layout: &Layout, name: &str, warnings: &mut Vec<String>) -> 
 fn read(
     path: &Path,
     is_trusted: &dyn Fn(&Path) -> io::Result<Option<bool>>,
-    read: &dyn Fn(&Path) -> Result<Option<String>, String>,
+    read: fn(&Path, u64) -> fs::Result<Option<Vec<u8>>>,
     warnings: &mut Vec<String>,
 ) -> Option<SettingsOf> {
     let table = match is_trusted(path) {
@@ -52,21 +53,14 @@ fn read(
             ));
             return None;
         }
-        Ok(Some(true)) => match read(path) {
+        Ok(Some(true)) => match settings::read_text_with(path, read) {
             Ok(None) => return None,
             Ok(Some(text)) => table::parse(&text),
-            Err(e) => Err(e),
+            Err(e) => Err(e.to_string()),
         },
         Err(e) => Err(e.to_string()),
     };
     Some((path.into(), table))
-}
-
-/// Reads a file beside the stub: not a pipe, on which a start would wait.
-fn read_plain(path: &Path) -> Result<Option<String>, String> {
-    let bytes = plain_file::read(path, settings::MAX_SIZE).map_err(|e| e.to_string())?;
-    let text = bytes.map(String::from_utf8).transpose();
-    text.map_err(|_| "it is not UTF-8".into())
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 mod administrator;
 pub mod release_settings;
 
-use crate::install::{Layout, Record, UserChoices};
+use crate::fs::FsError;
+use crate::install::{Layout, Record, Release, UserChoices};
 use crate::settings::layers::Layers;
 use crate::settings::{self, Settings, SettingsError, table};
 use pep440_rs::Version;
@@ -16,7 +17,11 @@ pub struct Configuration {
     pub settings: Settings,
     /// What could not be used, and why.
     pub warnings: Vec<String>,
+    brought: Option<Brought>,
 }
+
+/// The version that is installed, and the settings that it brought.
+type Brought = (Version, String);
 
 impl Configuration {
     /// Reads the settings of an install. Only the file beside the stub must be
@@ -32,49 +37,58 @@ impl Configuration {
             path: path.clone(),
             reason,
         };
-        // It says in which line something is wrong.
-        let alone = Settings::parse(&text).map_err(form)?;
+        let file = table::parse(&text).map_err(form)?;
+        let alone = Settings::from_table(file.clone(), &text).map_err(form)?;
         let mut warnings = Vec::new();
         let administrators = administrator::files(layout, &alone.name, &mut warnings);
+        let brought = brought(layout, &alone.name).unwrap_or_else(|e| {
+            warnings.push(e.to_string());
+            None
+        });
         let layers = Layers {
-            file: table::parse(&text).map_err(form)?,
-            release: of_installed(layout, &alone, &mut warnings),
+            file,
+            release: brought.clone(),
             administrators,
         };
-        let settings = layers.combine(&mut warnings).map_err(form)?;
-        Ok(Configuration { settings, warnings })
+        let settings = layers.combine(alone, &mut warnings);
+        Ok(Configuration {
+            settings,
+            warnings,
+            brought,
+        })
     }
 
-    /// Returns the settings with the user's choices, and logs the warnings.
-    pub fn in_force(self, layout: &Layout) -> Settings {
-        let mut settings = self.logged();
+    /// Returns whether another version is installed since the settings were read, or
+    /// it brings others than it did then.
+    pub fn is_outdated(&self, layout: &Layout) -> bool {
+        brought(layout, &self.settings.name).is_ok_and(|brought| brought != self.brought)
+    }
+
+    /// Returns the settings with the user's choices.
+    pub fn in_force(&self, layout: &Layout) -> Settings {
+        let mut settings = self.settings.clone();
         UserChoices::load(layout).apply(&mut settings);
         settings
     }
 
-    /// Returns the settings without the user's choices, and logs the warnings.
-    pub fn logged(self) -> Settings {
+    /// Logs what could not be used.
+    pub fn log_warnings(&self) {
         for warning in &self.warnings {
             log::warn!("{warning}");
         }
-        self.settings
     }
 }
 
-/// The settings that the installed release brought.
-fn of_installed(
-    layout: &Layout,
-    alone: &Settings,
-    warnings: &mut Vec<String>,
-) -> Option<(Version, String)> {
-    let mut known = release_settings::load(layout).unwrap_or_else(|e| {
-        warnings.push(e.to_string());
-        Default::default()
-    });
+/// The installed version and the settings that it brought, if it brought any.
+fn brought(layout: &Layout, name: &str) -> Result<Option<Brought>, FsError> {
+    let mut known = release_settings::load(layout)?;
     if known.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let installed = Record::load_release(&layout.app()).ok().flatten()?;
-    let brought = known.remove(&installed.version)?;
-    (installed.name == alone.name).then_some((installed.version, brought))
+    let installed = Record::load_release(&layout.app()).ok().flatten();
+    let installed = installed.filter(|installed| installed.name == name);
+    Ok(installed.and_then(|Release { version, .. }| {
+        let brought = known.remove(&version)?;
+        Some((version, brought))
+    }))
 }

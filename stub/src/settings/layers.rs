@@ -25,31 +25,28 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Returns the settings that count, and adds to `warnings` what could not
-    /// be used.
+    /// Returns the settings that count, where `alone` are those of the file, and
+    /// adds to `warnings` what could not be used.
     ///
     /// What a release brought takes the place of what was shipped, unless
     /// somebody has changed the settings file: then that wins. Where the
     /// repository is by the layer below is tried after that, so that a URL that
-    /// does not work strands nobody; not if somebody has changed the URLs. Administrators win over all, and
-    /// theirs are the only URLs if they set any. Where a file of
-    /// theirs cannot be used, updates are off: that may be what it says.
-    ///
-    /// # Errors
-    /// What is wrong with the settings file alone, in words.
-    pub fn combine(self, warnings: &mut Vec<String>) -> Result<Settings, String> {
-        let (mut table, mut others) = (self.file.clone(), Vec::new());
-        let alone = to_settings(table.clone()).map_err(|e| e.to_string())?;
+    /// does not work strands nobody; not if somebody has changed the URLs.
+    /// Administrators win over all, and theirs are the only URLs if they set any.
+    /// Where a file of theirs cannot be used, updates are off: that may be what it
+    /// says.
+    pub fn combine(self, alone: Settings, warnings: &mut Vec<String>) -> Settings {
+        let (mut table, mut settings) = (self.file, alone);
+        let (mut others, mut off) = (Vec::new(), None);
         if let Some((version, release)) = self.release {
-            match with_release(&self.file, &version, &release) {
-                Ok(Some(combined)) => (table, others) = combined,
+            match with_release(&table, &version, &release) {
+                Ok(Some(combined)) => (table, settings, others) = combined,
                 Ok(None) => {}
                 Err(e) => warnings.push(format!(
                     "the settings that version {version} brought are not used: {e}"
                 )),
             }
         }
-        let (mut settings, mut off) = (to_settings(table.clone()).unwrap_or(alone), None);
         let (mut channel_set_by, mut broken) = (None, None);
         for (path, administrator) in self.administrators {
             let combined = administrator.and_then(|own| {
@@ -86,14 +83,15 @@ impl Layers {
         let known = settings.all_urls();
         others.retain(|urls| !known.contains(urls));
         settings.other_urls = others;
-        Ok(settings)
+        settings
     }
 }
 
-type WithUrlsBelow = (Table, Vec<RepositoryUrls>);
+type WithUrlsBelow = (Table, Settings, Vec<RepositoryUrls>);
 
-/// The settings file with those of a release, and the URLs of the layer
-/// below; `None` if the file is of the same release or a newer one.
+/// The settings file with those of a release, as a table and as settings, and the
+/// URLs of the layer below; `None` if the file is of the same release or a newer
+/// one.
 fn with_release(
     file: &Table,
     version: &Version,
@@ -120,12 +118,11 @@ fn with_release(
     };
     let below = urls(&table);
     overlay(&mut table, over);
-    to_settings(table.clone()).map_err(|e| e.to_string())?;
-    Ok(Some((table, below)))
+    let settings = to_settings(table.clone()).map_err(|e| e.to_string())?;
+    Ok(Some((table, settings, below)))
 }
 
 fn with_administrator(table: &Table, over: &Table) -> Result<(Table, Settings), String> {
-    let over = over.clone();
     // What is started is no matter of updates; and a key that is misspelt is
     // one that does not do what it is there for.
     for key in over.keys() {
@@ -137,10 +134,10 @@ fn with_administrator(table: &Table, over: &Table) -> Result<(Table, Settings), 
         }
     }
     let mut under = table.clone();
-    if sets_urls(&over) && !over.contains_key("mirrors") {
+    if sets_urls(over) && !over.contains_key("mirrors") {
         under.remove("mirrors");
     }
-    overlay(&mut under, over);
+    overlay(&mut under, over.clone());
     let settings = to_settings(under.clone()).map_err(|e| e.to_string())?;
     Ok((under, settings))
 }

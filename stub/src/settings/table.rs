@@ -1,7 +1,7 @@
 //! Handles settings key by key, as far as they are not whole: what a release
 //! brings, or an administrator sets.
 
-use super::{Settings, in_words, without_mark, without_value};
+use super::Settings;
 use crate::hex::sha256_hex;
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ const URLS: [&str; 3] = ["metadata_url", "targets_url", "mirrors"];
 pub const OF_THE_INSTALL: [&str; 5] = ["name", "executable", "ca_file", "authorization", SHIPPED];
 
 /// All settings there are. `serde` does not tell.
-pub(super) const KEYS: [&str; 27] = [
+pub const KEYS: [&str; 27] = [
     "name",
     "title",
     "metadata_url",
@@ -89,6 +89,27 @@ impl TableError {
             rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
         };
         Some(text.lines().position(begins)? + 1)
+    }
+}
+
+impl Settings {
+    /// Reads the text of a settings file.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Self::from_table(parse(text)?, text)
+    }
+
+    /// Returns the settings that are in `table`, which was read of `text`.
+    ///
+    /// # Errors
+    /// What is wrong, in words, and in which line.
+    pub(crate) fn from_table(table: Table, text: &str) -> Result<Self, String> {
+        to_settings(table).map_err(|e| match e.line_in(text) {
+            Some(line) => format!("line {line}: {}", e.reason),
+            None => e.to_string(),
+        })
     }
 }
 
@@ -205,4 +226,31 @@ fn hashes(table: &Table) -> (String, String) {
 /// Takes out of a table what says where the repository is.
 pub(super) fn remove_urls(table: &mut Table) {
     table.retain(|key, _| !URLS.contains(&key.as_str()));
+}
+
+/// Returns the text without the byte order mark that an editor on Windows may
+/// put first.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// What is wrong with the text, and where. Not the line itself, as the library
+/// would: a password may stand in it.
+fn in_words(text: &str, error: &toml::de::Error) -> String {
+    let message = without_value(error.message());
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
+}
+
+/// The message without the value that it is about.
+fn without_value(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((wrong, expected)) if wrong.starts_with("invalid ") => {
+            format!("{expected} is expected here")
+        }
+        _ => message.to_owned(),
+    }
 }

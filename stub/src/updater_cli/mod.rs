@@ -13,10 +13,9 @@ mod version;
 
 use crate::configuration::Configuration;
 use crate::failure::FailureKind;
-use crate::install::{Layout, UserChoices};
+use crate::install::Layout;
 use crate::logging;
 use crate::progress::Event;
-use crate::settings::Settings;
 use crate::update::behind;
 use choices::Choice;
 use command_output::{failure, finish, write, wrong_use};
@@ -142,27 +141,27 @@ pub fn main(layout: &Layout, arguments: &[OsString]) -> ExitCode {
         settings.log_size,
         settings.log_level,
     );
-    let settings = configuration.logged();
+    configuration.log_warnings();
     let _claim = request.is_urgent().then(|| behind::claim(layout));
     let log = log.unwrap_or_else(|| layout.log());
-    run(layout, settings, &request, &log)
+    run(layout, &configuration, &request, &log)
 }
 
-/// Runs the command with the settings as they are without the user's choices.
-fn run(layout: &Layout, settings: Settings, request: &Request, log: &Path) -> ExitCode {
+fn run(layout: &Layout, configuration: &Configuration, request: &Request, log: &Path) -> ExitCode {
+    // Without the user's choices.
+    let settings = &configuration.settings;
     if let Some(choice) = &request.choice
-        && let Err(e) = choice.store(layout, &settings)
+        && let Err(e) = choice.store(layout, settings)
     {
         return finish(request.as_json, Err(e));
     }
     let command = request.command.as_str();
     match command {
-        "channel" => return finish(request.as_json, Ok(choices::channel(layout, &settings))),
+        "channel" => return finish(request.as_json, Ok(choices::channel(layout, settings))),
         "hold" => return finish(request.as_json, Ok(choices::hold(layout))),
         _ => {}
     }
-    let mut settings = settings;
-    UserChoices::load(layout).apply(&mut settings);
+    let settings = configuration.in_force(layout);
     let events = request.events.then(Events::start);
     let tell = |event: Event| {
         if let Some(events) = &events {

@@ -27,8 +27,8 @@ fn release(version: &str, text: &str) -> Option<(Version, String)> {
 
 fn combine(layers: Layers) -> (Settings, Vec<String>) {
     let mut warnings = Vec::new();
-    let settings = layers.combine(&mut warnings).unwrap();
-    (settings, warnings)
+    let alone = to_settings(layers.file.clone()).unwrap();
+    (layers.combine(alone, &mut warnings), warnings)
 }
 
 fn metadata_urls(settings: &Settings) -> Vec<String> {
