@@ -84,6 +84,9 @@ def host_triple():
 def fill(triple, stub, notsotuf):
     """Puts everything but `notsotuf` itself into the folder, which maturin packs as it is."""
     for_windows = "windows" in triple
+    if triple.endswith("windows-gnu"):
+        script = Path(__file__).with_name("enter_load_config.py")
+        subprocess.run([sys.executable, script, stub], check=True)
     empty(DATA)
     place(stub, Path("scripts") / ("notsotuf-stub" + (".exe" if for_windows else "")))
     for path in sorted((ROOT / "python").rglob("*")):

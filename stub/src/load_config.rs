@@ -5,7 +5,7 @@
 //! <https://learn.microsoft.com/windows/win32/api/winnt/ns-winnt-image_load_config_directory64>).
 //! Microsoft's linker makes such a structure when told to (`build.rs`). GNU's does not know
 //! it: `scripts/build-windows` looks for this one and enters it into the program's
-//! header (`scripts/enter-load-config`).
+//! header (`scripts/packaging/enter_load_config.py`), as does what makes wheels.
 
 /// `LOAD_LIBRARY_SEARCH_SYSTEM32`.
 const DEPENDENT_LOAD_FLAGS: u16 = 0x800;

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""enter-load-config PROGRAM: enters the structure of stub/src/load_config.rs into the header of a
-64-bit program for Windows, where GNU's linker leaves that empty. Changes nothing a second time."""
+"""enter_load_config.py [--check] PROGRAM: enters the structure of stub/src/load_config.rs into the
+header of a 64-bit program for Windows, where GNU's linker leaves that empty. Changes nothing a
+second time; with --check nothing at all, and it must be there."""
 
 import struct
 import sys
 
-path = sys.argv[1]
+path = sys.argv[-1]
 with open(path, "rb") as file:
     program = bytearray(file.read())
 
@@ -35,6 +36,8 @@ wanted = struct.pack("<II", address + at - start, SIZE)
 found = bytes(program[directory : directory + 8])
 if found == wanted:
     sys.exit()
+if sys.argv[1] == "--check":
+    sys.exit(f"error: nothing says in the header of {path} where libraries are to come from")
 if found != bytes(8):
     sys.exit(f"error: {path} has another such structure")
 program[directory : directory + 8] = wanted
