@@ -123,9 +123,10 @@ need_python() {
   need_venv .venv scripts/requirements.txt || die "pip cannot install scripts/requirements.txt"
 }
 
-# need_venv FOLDER REQUIREMENTS: a virtual environment with those packages.
+# need_venv FOLDER REQUIREMENTS: a virtual environment with those packages. Its programs name
+# their interpreter: one that was made where the work tree no longer is will be made anew.
 need_venv() {
-  cmp -s "$2" "$1/.requirements" && return
+  cmp -s "$2" "$1/.requirements" && [ -x "$(sed -n '1s/^#!//p' "$1/bin/pip")" ] && return
   say "installing Python packages into $1"
   rm -rf "$1"
   python3 -m venv "$1" || die "python3 -m venv failed"
