@@ -160,11 +160,16 @@ impl<'a> Install<'a> {
         let mut asked = self.command();
         asked
             .args(["--updater", command, "--json"])
-            .stdin(Stdio::null());
-        let done = asked.output().map_err(|source| RehearsalError::Start {
-            program: self.program.clone(),
-            source,
-        })?;
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let done = asked
+            .spawn()
+            .and_then(child::wait)
+            .map_err(|source| RehearsalError::Start {
+                program: self.program.clone(),
+                source,
+            })?;
         Ok(serde_json::from_slice(&done.stdout).unwrap_or_default())
     }
 
