@@ -124,12 +124,13 @@ need_python() {
 }
 
 # need_venv FOLDER REQUIREMENTS: a virtual environment with those packages. Its programs name
-# their interpreter: one that was made where the work tree no longer is will be made anew.
+# their interpreter by the real path: where the work tree was moved, it is made anew.
 need_venv() {
   cmp -s "$2" "$1/.requirements" && [ -x "$(sed -n '1s/^#!//p' "$1/bin/pip")" ] && return
   say "installing Python packages into $1"
   rm -rf "$1"
-  python3 -m venv "$1" || die "python3 -m venv failed"
+  mkdir -p "$(dirname "$1")"
+  python3 -m venv "$(realpath "$(dirname "$1")")/$(basename "$1")" || die "python3 -m venv failed"
   "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2" || return
   cp "$2" "$1/.requirements"
 }
