@@ -29,11 +29,11 @@ pub fn start(layout: &Layout, settings: &Settings) -> ExitCode {
          its makers released the folder that users install; --updater update brings a newer version";
     tell(settings, text);
     if roll_back(layout, settings) && !is(layout, settings) {
-        return start::start(layout, &settings.executable);
+        return start::start(layout, settings);
     }
     let lock = launch_lock(layout);
     match innermost(layout, settings) {
-        Some(program) => start::start_program(layout, program, lock),
+        Some(program) => start::start_program(layout, settings, program, lock),
         None => {
             say::line("there is no application in it; install it again");
             ExitCode::from(FailureKind::Refused.exit_code())
@@ -100,7 +100,7 @@ pub fn inside(layout: &Layout, settings: &Settings) -> Option<ExitCode> {
     if std::env::var_os(READY_VARIABLE).is_some() {
         return Some(ExitCode::from(FailureKind::Refused.exit_code()));
     }
-    Some(start::start(layout, &settings.executable))
+    Some(start::start(layout, settings))
 }
 
 fn tell(settings: &Settings, text: &str) {

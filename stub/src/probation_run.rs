@@ -64,7 +64,7 @@ impl ProbationRun<'_> {
             if !self.roll_back(&why) {
                 self.mark_healthy();
             }
-            return start::start(self.layout, &self.settings.executable);
+            return start::start(self.layout, self.settings);
         }
         let version = &self.version;
         log::info!("version {version} is new here and on probation");
@@ -75,7 +75,7 @@ impl ProbationRun<'_> {
         match self.supervise() {
             Err(e) => {
                 if self.roll_back(&e.to_string()) {
-                    start::start(self.layout, &self.settings.executable)
+                    start::start(self.layout, self.settings)
                 } else {
                     not_started(self.layout, &e)
                 }
@@ -103,7 +103,7 @@ impl ProbationRun<'_> {
         }
         let lock = launch_lock(self.layout);
         let program = fs::join(&self.layout.launchable(), &self.settings.executable);
-        let mut more = start::variables(self.layout);
+        let mut more = start::all_variables(self.layout, self.settings);
         more.push((READY_VARIABLE, ready.clone().into_os_string()));
         std::thread::scope(|scope| {
             let (ended, wait) = mpsc::channel();

@@ -4,7 +4,9 @@ use crate::clock::now;
 use crate::configuration::Configuration;
 use crate::failure::FailureKind;
 use crate::install::{self, Layout, Lock, Record};
-use crate::launch::start::{COMMIT_PATIENCE, launch_lock, not_started, start, variables};
+use crate::launch::start::{
+    COMMIT_PATIENCE, all_variables, launch_lock, not_started, start, start_without_settings,
+};
 use crate::launch::{self, rescue};
 use crate::policy::launch_wait::{self, Phase, WaitDecision, WaitEnded, WaitLimits};
 use crate::progress::{Event, Notice, ProgressDisplay, Surfaces, icon};
@@ -68,19 +70,21 @@ pub fn main() -> ExitCode {
             let log = logging::start(&layout, "unknown", 1_000_000, LogLevel::default());
             log::error!("{e}; starting without looking for updates");
             let executable = own_name().unwrap_or_default();
-            rescue_by_starting(&layout, &executable, log);
+            rescue_by(log, {
+                let (layout, executable) = (layout.clone(), executable.clone());
+                move || start_without_settings(&layout, &executable)
+            });
             finish_interrupted(&layout);
-            start(&layout, &executable)
+            start_without_settings(&layout, &executable)
         }
     }
 }
 
 /// Whatever goes wrong from here on, the application starts.
-fn rescue_by_starting(layout: &Layout, executable: &str, log: Option<PathBuf>) {
-    let (layout, executable) = (layout.clone(), executable.to_owned());
+fn rescue_by(log: Option<PathBuf>, start: impl Fn() -> ExitCode + Send + Sync + 'static) {
     rescue::install(log, move || {
         launch::end_with_child();
-        start(&layout, &executable);
+        start();
         // It has told why.
         std::process::exit(127);
     });
@@ -89,7 +93,10 @@ fn rescue_by_starting(layout: &Layout, executable: &str, log: Option<PathBuf>) {
 fn start_with(layout: &Layout, configuration: &Configuration, log: Option<PathBuf>) -> ExitCode {
     let settings = &configuration.in_force(layout);
     launch::note_app_id(settings.app_user_model_id.as_deref());
-    rescue_by_starting(layout, &settings.executable, log);
+    rescue_by(log, {
+        let (layout, settings) = (layout.clone(), settings.clone());
+        move || start(&layout, &settings)
+    });
     rescue::test_point("main");
     install::await_end(&layout.app(), WAIT_FOR_VARIABLE, RESTART_PATIENCE);
     if let Some(code) = nested_stub::inside(layout, settings) {
@@ -124,7 +131,7 @@ fn start_with(layout: &Layout, configuration: &Configuration, log: Option<PathBu
         }
         behind::start(layout);
     }
-    start(layout, &settings.executable)
+    start(layout, settings)
 }
 
 /// The settings that a version brought that was installed in this run.
@@ -312,7 +319,7 @@ fn start_before_update(layout: &Layout, settings: &Settings) -> ExitCode {
             log::error!("cannot start a thread: {e}; not looking for updates");
         }
     };
-    match launch::supervise(program, &variables(layout), started) {
+    match launch::supervise(program, &all_variables(layout, settings), started) {
         Ok(end) => end.exit_like(),
         Err(e) => not_started(layout, &e),
     }

@@ -4,7 +4,7 @@
 #![cfg(unix)]
 
 use notsotuf_tests::faulty_server::{Fault, FaultyServer};
-use notsotuf_tests::{Sandbox, json, root, run};
+use notsotuf_tests::{Sandbox, json, root, run, write_script};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -56,6 +56,56 @@ fn an_application_stages_an_update_and_restarts_into_it() {
             "previous": "1.0",
         })
     );
+}
+
+#[test]
+fn what_is_staged_is_told_where_it_may_be_installed() {
+    let sandbox = Sandbox::new();
+    // A program of the bundle, as running instances are seen by that.
+    let shell = sandbox.path("install/app/shell");
+    for version in ["1.0", "1.1"] {
+        let folder = sandbox.path(&format!("bundle-{version}"));
+        write_script(
+            &folder.join("program"),
+            "if [ \"$1\" = wait ]; then echo; read go || exit 0; else echo \"\\\"$NOTSOTUF_STAGED\\\"\"; fi",
+        );
+        let program = folder.join("program");
+        let script = fs::read_to_string(&program).unwrap();
+        let (_, script) = script.split_once('\n').unwrap();
+        fs::write(&program, format!("#!{}\n{script}", shell.display())).unwrap();
+        fs::copy("/bin/sh", folder.join("shell")).unwrap();
+        sandbox.add(version, &folder, &[]);
+        sandbox.bundler(&["publish"]);
+        if version == "1.0" {
+            sandbox.ship_with(&["--executable", "program"]);
+            sandbox.set("mode", "\"off\"");
+        }
+    }
+    assert_eq!(json(&mut sandbox.stub()), "");
+    // It is not installed while this one runs.
+    let mut other = sandbox.stub();
+    other
+        .arg("wait")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut other = other.spawn().unwrap();
+    let mut line = String::new();
+    let out = other.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    let stage = ["--updater", "stage", "--json"];
+    assert_eq!(json(sandbox.stub().args(stage))["result"], "staged");
+    assert_eq!(json(&mut sandbox.stub()), "1.1");
+    let status = || json(sandbox.stub().args(["--updater", "status", "--json"]));
+    assert_eq!(status()["staged"]["version"], "1.1");
+    // An administrator says that it is not.
+    let off = sandbox.path("install/notsotuf.local.toml");
+    fs::write(&off, "mode = 'off'\n").unwrap();
+    assert_eq!(json(&mut sandbox.stub()), "");
+    assert_eq!(status()["staged"], Value::Null);
+    fs::remove_file(&off).unwrap();
+    assert_eq!(json(&mut sandbox.stub()), "1.1");
+    drop(other.stdin.take());
+    assert!(other.wait().unwrap().success());
 }
 
 /// One-file bundles: a loader in `app/` waits for the application, which then

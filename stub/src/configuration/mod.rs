@@ -5,7 +5,7 @@ mod administrator;
 pub mod release_settings;
 
 use crate::fs::FsError;
-use crate::install::{Layout, Record, Release, UserChoices};
+use crate::install::{self, Layout, Release, UserChoices};
 use crate::settings::layers::Layers;
 use crate::settings::{self, Settings, SettingsError, table};
 use pep440_rs::Version;
@@ -85,8 +85,7 @@ fn brought(layout: &Layout, name: &str) -> Result<Option<Brought>, FsError> {
     if known.is_empty() {
         return Ok(None);
     }
-    let installed = Record::load_release(&layout.app()).ok().flatten();
-    let installed = installed.filter(|installed| installed.name == name);
+    let installed = install::recorded(&layout.app(), name);
     Ok(installed.and_then(|Release { version, .. }| {
         let brought = known.remove(&version)?;
         Some((version, brought))

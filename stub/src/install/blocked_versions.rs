@@ -6,8 +6,8 @@
 //! and why, as a JSON list of [`Blocked`], and has those that could not be
 //! installed, too.
 
+use super::Layout;
 use super::probation::read;
-use super::{Layout, Record, Release};
 use crate::fs::{self, FsError};
 use crate::policy::blocked::{Blocked, BlockedWhy};
 use crate::tuf::UnixTime;
@@ -165,18 +165,6 @@ fn modified(layout: &Layout) -> UnixTime {
         .ok()
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since.map_or(0, |since| since.as_secs() as UnixTime)
-}
-
-/// Returns the previous bundle, if one can go back to it: not to one that
-/// failed here.
-pub fn offered_previous(layout: &Layout) -> Option<Release> {
-    let release = Record::load_release(&layout.previous()).unwrap_or_else(|e| {
-        log::debug!("{e}");
-        None
-    })?;
-    let blocked = BlockedVersions::load(layout);
-    let failed = blocked.find(&release.version, BlockedWhy::Failed);
-    failed.is_none().then_some(release)
 }
 
 #[cfg(test)]

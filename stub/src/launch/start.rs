@@ -1,12 +1,16 @@
 //! Starts the application, with what it is to know in its environment.
 
-use crate::install::{Layout, Lock, Record};
+use crate::install::{Layout, Lock, Record, Release};
 use crate::launch::LaunchError;
+use crate::settings::Settings;
 use crate::{fs, install, launch, say, this_program};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// Holds the names and values of environment variables.
+pub(crate) type Variables = Vec<(&'static str, OsString)>;
 
 /// Says how long to wait for a stub that is replacing the bundle: a few
 /// renames.
@@ -19,19 +23,53 @@ pub const READY_VARIABLE: &str = "NOTSOTUF_READY_FILE";
 /// Names the environment variable that tells the application where the stub is.
 pub(crate) const STUB_VARIABLE: &str = "NOTSOTUF_STUB";
 
-pub(crate) fn start(layout: &Layout, executable: &str) -> ExitCode {
+/// Starts the application of this install.
+pub(crate) fn start(layout: &Layout, settings: &Settings) -> ExitCode {
     let lock = launch_lock(layout);
-    let program = fs::join(&layout.launchable(), executable);
-    start_program(layout, program, lock)
+    let program = fs::join(&layout.launchable(), &settings.executable);
+    start_program(layout, settings, program, lock)
 }
 
-pub(crate) fn start_program(layout: &Layout, program: PathBuf, lock: Option<Lock>) -> ExitCode {
-    let result = launch::launch(program, &variables(layout), || drop(lock));
+/// Starts the application where the settings cannot be read.
+pub(crate) fn start_without_settings(layout: &Layout, executable: &str) -> ExitCode {
+    let lock = launch_lock(layout);
+    let program = fs::join(&layout.launchable(), executable);
+    start_telling(layout, &variables(layout), program, lock)
+}
+
+/// Starts a program of the application.
+pub(crate) fn start_program(
+    layout: &Layout,
+    settings: &Settings,
+    program: PathBuf,
+    lock: Option<Lock>,
+) -> ExitCode {
+    start_telling(layout, &all_variables(layout, settings), program, lock)
+}
+
+fn start_telling(
+    layout: &Layout,
+    variables: &Variables,
+    program: PathBuf,
+    lock: Option<Lock>,
+) -> ExitCode {
+    let result = launch::launch(program, variables, || drop(lock));
     result.unwrap_or_else(|e| not_started(layout, &e))
 }
 
-/// Returns what the application is told in its environment; see the README.
-pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
+/// Returns what the application is told in its environment; see
+/// `docs/reference/app-protocol.md`.
+pub(crate) fn all_variables(layout: &Layout, settings: &Settings) -> Variables {
+    let mut told = variables(layout);
+    told.extend(telling(
+        "NOTSOTUF_STAGED",
+        install::offered_staged(layout, settings),
+    ));
+    told
+}
+
+/// What does not depend on the settings.
+fn variables(layout: &Layout) -> Variables {
     let mut told = Vec::new();
     if let Ok(stub) = this_program::program() {
         told.push((STUB_VARIABLE, stub.into()));
@@ -41,17 +79,15 @@ pub(crate) fn variables(layout: &Layout) -> Vec<(&'static str, OsString)> {
     if !loaders.is_empty() {
         told.push((install::BOOTLOADERS, loaders.into()));
     }
-    let release = |folder| Record::load_release(folder).ok().flatten();
-    for (name, release) in [
-        ("NOTSOTUF_VERSION", release(&layout.app())),
-        ("NOTSOTUF_STAGED", release(&layout.staged())),
-        ("NOTSOTUF_PREVIOUS", install::offered_previous(layout)),
-    ] {
-        if let Some(release) = release {
-            told.push((name, release.version.to_string().into()));
-        }
-    }
+    let installed = Record::load_release(&layout.app()).ok().flatten();
+    told.extend(telling("NOTSOTUF_VERSION", installed));
+    let previous = install::offered_previous(layout);
+    told.extend(telling("NOTSOTUF_PREVIOUS", previous));
     told
+}
+
+fn telling(name: &'static str, release: Option<Release>) -> Option<(&'static str, OsString)> {
+    release.map(|release| (name, release.version.to_string().into()))
 }
 
 /// Takes the lock that keeps others from replacing the bundle; from the start

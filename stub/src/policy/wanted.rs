@@ -1,6 +1,7 @@
 //! Says which releases a client wants at all.
 
 use crate::catalog::Channel;
+use crate::settings::Settings;
 use pep440_rs::Version;
 
 /// Holds which releases a client wants: by their kind, and up to which version.
@@ -12,7 +13,15 @@ pub struct Wanted<'a> {
     pub hold: Option<&'a Version>,
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    /// Returns which releases the settings and the user want.
+    pub fn of(settings: &'a Settings) -> Self {
+        Wanted {
+            channel: settings.channel,
+            hold: settings.hold.as_ref(),
+        }
+    }
+
     /// Returns whether a release of this version is wanted.
     pub fn includes(self, version: &Version) -> bool {
         self.is_on_channel(version) && !self.is_held_back(version)

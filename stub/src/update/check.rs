@@ -1,6 +1,6 @@
 //! Refreshes the metadata and chooses the version to update to.
 
-use crate::catalog::{Archive, Catalog, Channel};
+use crate::catalog::{Archive, Catalog};
 use crate::fs::{attributes, plain_file};
 use crate::hex::encode_hex;
 use crate::http::{Http, HttpError};
@@ -103,14 +103,6 @@ pub(super) fn repository(
     ))
 }
 
-/// Returns which releases the settings and the user want.
-pub fn wanted(settings: &Settings) -> Wanted<'_> {
-    Wanted {
-        channel: settings.channel,
-        hold: settings.hold.as_ref(),
-    }
-}
-
 /// What is installed, if it is a release of this application.
 fn installed_release(layout: &Layout, settings: &Settings) -> Option<Release> {
     let release = Record::load_release(&layout.app()).unwrap_or_else(|e| {
@@ -148,7 +140,7 @@ fn newer_stub(
     let stubs = Catalog::new(&stub_version::target_name(&settings.name), targets).archives;
     stubs
         .into_iter()
-        .rfind(|(version, _)| version > this && Channel::of(version) >= settings.channel)
+        .rfind(|(version, _)| version > this && Wanted::of(settings).is_on_channel(version))
 }
 
 pub(super) fn check(
@@ -171,7 +163,7 @@ pub(super) fn check(
         updater: &this,
         room: attributes::room(layout.root()),
     };
-    let wanted = wanted(settings);
+    let wanted = Wanted::of(settings);
     let included = |archive: &Archive| {
         let rollout = archive.rollout.as_ref();
         archive.required || rollout.is_none_or(|rollout| rollout.includes(&id))

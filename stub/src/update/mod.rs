@@ -15,10 +15,9 @@ mod stage;
 mod staged_update;
 mod stub_update;
 
-pub use check::{UpdateCheck, check_read_only, wanted};
+pub use check::{UpdateCheck, check_read_only};
 pub use error::{ElevationError, UpdateError};
 pub use outcome::{Outcome, Staged, tell_end};
 pub use repair::Repaired;
 pub use run::{run, run_and_name, stage_in_background};
 pub use session::Updater;
-pub use staged_update::may_follow;

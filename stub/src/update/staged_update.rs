@@ -2,13 +2,10 @@
 
 use crate::catalog::Catalog;
 use crate::install;
-use crate::install::{
-    CommitError, CommitOptions, CommitOutcome, Layout, Record, RecordError, Release,
-};
+use crate::install::{CommitError, CommitOptions, CommitOutcome, Record, RecordError, Release};
 use crate::policy::staged_origin::Origin;
 use crate::policy::vouch::{InstalledBundle, StagedBundle, Unvouched, Vouched, vouch};
-use crate::settings::Settings;
-use crate::update::check::{UpdateCheck, wanted};
+use crate::update::check::UpdateCheck;
 use crate::update::error::UpdateError;
 use crate::update::outcome::Outcome;
 use crate::update::session::Updater;
@@ -22,15 +19,6 @@ pub(super) struct StagedFailure {
     pub(super) error: UpdateError,
     /// It is not there any more, and not taken again for a while.
     pub(super) dropped: bool,
-}
-
-/// Returns whether the settings and the user want a staged release in the place
-/// of the installed one.
-pub fn may_follow(layout: &Layout, settings: &Settings, staged: &Release) -> bool {
-    let installed = Record::load_release(&layout.app()).ok().flatten();
-    let installed = installed.filter(|release| release.name == settings.name);
-    let installed = installed.as_ref().map(|release| &release.version);
-    wanted(settings).may_follow(&staged.version, installed)
 }
 
 impl<'a> Updater<'a> {
@@ -70,7 +58,7 @@ impl<'a> Updater<'a> {
         let result = match Record::load_release(&self.layout.staged()) {
             Ok(None) => Ok(CommitOutcome::Nothing),
             Ok(Some(release)) if release.name != self.settings.name => Ok(CommitOutcome::Nothing),
-            Ok(Some(release)) if !may_follow(self.layout, self.settings, &release) => {
+            Ok(Some(release)) if !install::may_follow(self.layout, self.settings, &release) => {
                 log::info!(
                     "version {}, which is staged, is not wanted any more; dropping it",
                     release.version
@@ -112,7 +100,7 @@ impl<'a> Updater<'a> {
     /// Only of the file system.
     pub fn drop_unwanted(&self) -> Result<(), UpdateError> {
         match Record::load_release(&self.layout.staged()) {
-            Ok(Some(release)) if !may_follow(self.layout, self.settings, &release) => {
+            Ok(Some(release)) if !install::may_follow(self.layout, self.settings, &release) => {
                 Ok(install::discard(self.layout)?)
             }
             _ => Ok(()),
@@ -134,11 +122,7 @@ impl<'a> Updater<'a> {
             return Ok(Ok(Vouched::Listed));
         };
         let origin = Origin::load(self.layout);
-        let release = Record::load_release(&app).unwrap_or_else(|e| {
-            log::warn!("{e}; the installed version counts as unknown");
-            None
-        });
-        let installed = release.filter(|release| release.name == self.settings.name);
+        let installed = install::recorded(&app, &self.settings.name);
         let installed_hash = install::record_hash(&app)?.unwrap_or_default();
         let installed = installed.as_ref().map(|release| InstalledBundle {
             version: &release.version,

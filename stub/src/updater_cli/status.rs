@@ -7,7 +7,7 @@ use crate::policy::blocked::BlockedWhy;
 use crate::safe_text::Lines;
 use crate::settings::Settings;
 use crate::stub_version;
-use crate::update::{self, UpdateError};
+use crate::update::UpdateError;
 use crate::updater_cli::command_output::{
     CommandOutput, add_notes, describe, installed, list, or_none, release,
 };
@@ -41,8 +41,7 @@ impl OwnersView {
         settings: &Settings,
         current: Option<&Release>,
     ) -> Result<Self, UpdateError> {
-        let staged = installed(&layout.staged());
-        let staged = staged.filter(|staged| update::may_follow(layout, settings, staged));
+        let staged = install::offered_staged(layout, settings);
         let newest = staged.iter().chain(current).map(|r| &r.version).max();
         let notes = newest.map_or(Ok(Vec::new()), |newest| release_notes::kept(layout, newest))?;
         let blocked = BlockedVersions::load(layout);
