@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const MOST_OFTEN: Duration = Duration::from_millis(100);
-/// So often, that the reader is there is found out at the least.
+/// So often at the least, and that the reader is there is found out by it.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Writes the events of one command.
@@ -41,16 +41,8 @@ struct State {
 impl Events {
     /// Begins, and says so.
     pub(super) fn start() -> Self {
-        let state = State {
-            step: "checking",
-            version: None,
-            size: 0,
-            amount: None,
-            written: Instant::now(),
-            over: false,
-        };
         let shared = Arc::new(Shared {
-            state: Mutex::new(state),
+            state: Mutex::new(State::begin()),
             changed: Condvar::new(),
         });
         shared.state().write();
@@ -83,16 +75,28 @@ impl Shared {
     fn repeat(&self) {
         let mut state = self.state();
         while !state.over {
-            if state.written.elapsed() >= HEARTBEAT {
+            if state.silence().is_zero() {
                 state.write();
             }
-            let waited = self.changed.wait_timeout(state, HEARTBEAT);
+            let silence = state.silence();
+            let waited = self.changed.wait_timeout(state, silence);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
 impl State {
+    fn begin() -> Self {
+        State {
+            step: "checking",
+            version: None,
+            size: 0,
+            amount: None,
+            written: Instant::now(),
+            over: false,
+        }
+    }
+
     fn take(&mut self, event: Event) {
         let (step, amount) = match event {
             Event::Found { version, size, .. } => {
@@ -111,6 +115,11 @@ impl State {
         if !goes_on || self.written.elapsed() >= MOST_OFTEN {
             self.write();
         }
+    }
+
+    /// How long nothing need be written.
+    fn silence(&self) -> Duration {
+        HEARTBEAT.saturating_sub(self.written.elapsed())
     }
 
     fn to_json(&self) -> Value {
@@ -141,20 +150,9 @@ impl State {
 mod tests {
     use super::*;
 
-    fn state() -> State {
-        State {
-            step: "checking",
-            version: None,
-            size: 0,
-            amount: None,
-            written: Instant::now(),
-            over: false,
-        }
-    }
-
     #[test]
     fn each_event_says_what_is_done_of_what_for_which_version() {
-        let mut state = state();
+        let mut state = State::begin();
         let nothing =
             json!({ "progress": "checking", "version": null, "done": null, "total": null });
         assert_eq!(state.to_json(), nothing);
@@ -178,5 +176,17 @@ mod tests {
         assert_eq!(at(event), [json!("unpacking"), json!(7), json!(9)]);
         let installing = [json!("installing"), Value::Null, Value::Null];
         assert_eq!(at(Event::Committing), installing);
+    }
+
+    #[test]
+    fn silence_is_counted_from_the_last_line() {
+        let mut state = State::begin();
+        state.written = Instant::now() + HEARTBEAT;
+        assert_eq!(state.silence(), HEARTBEAT);
+        let ago = |part: u32| Instant::now().checked_sub(HEARTBEAT * part / 10).unwrap();
+        state.written = ago(7);
+        assert!(state.silence() <= HEARTBEAT * 3 / 10);
+        state.written = ago(11);
+        assert!(state.silence().is_zero());
     }
 }
