@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use notsotuf_tests::{Sandbox, json, run, write_script};
+use notsotuf_tests::{Sandbox, json, run, set_mode, write_script};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -78,6 +78,35 @@ fn a_damaged_choice_is_ignored_with_a_word_in_the_log() {
     }
     assert_eq!(ask(&sandbox, &["status"])["hold"], Value::Null);
     assert_eq!(ask(&sandbox, &["channel", "rc"])["chosen"], "rc");
+}
+
+#[test]
+fn choices_that_others_could_have_made_do_not_count() {
+    let sandbox = install("off");
+    let (install, state) = (sandbox.path("install"), sandbox.path("install/.notsotuf"));
+    let chosen = |install_mode, state_mode| {
+        set_mode(&install, 0o755);
+        ask(&sandbox, &["hold", "1.0"]);
+        ask(&sandbox, &["channel", "b"]);
+        set_mode(&install, install_mode);
+        set_mode(&state, state_mode);
+        let status = ask(&sandbox, &["status"]);
+        (status["hold"].clone(), status["channel"].clone())
+    };
+    let made = (json!("1.0"), json!("b"));
+    assert_eq!(chosen(0o755, 0o700), made);
+    assert_eq!(chosen(0o755, 0o755), made);
+    for (install_mode, state_mode) in [
+        (0o755, 0o777),
+        (0o755, 0o770),
+        (0o755, 0o702),
+        (0o777, 0o777),
+    ] {
+        let ignored = (Value::Null, json!("final"));
+        let found = chosen(install_mode, state_mode);
+        assert_eq!(found, ignored, "{install_mode:o} {state_mode:o}");
+    }
+    assert_eq!(chosen(0o777, 0o700), made);
 }
 
 #[test]
