@@ -115,8 +115,6 @@ fn start_with(layout: &Layout, configuration: &Configuration, log: Option<PathBu
     if cfg!(windows) && install::owns_state(layout) {
         install::empty_trash(layout);
     }
-    #[cfg(windows)]
-    install::uninstall_entry::show_version(layout);
     let brought = new_settings(layout, configuration);
     let settings = brought.as_ref().unwrap_or(settings);
     if nested_stub::is(layout, settings) {

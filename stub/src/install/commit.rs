@@ -111,8 +111,6 @@ pub fn commit(
     if cfg!(windows) {
         trash::empty(layout, &launch_lock);
     }
-    #[cfg(windows)]
-    super::uninstall_entry::show_version(layout);
     Ok(CommitOutcome::Done(update.release))
 }
 

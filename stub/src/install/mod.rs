@@ -26,7 +26,7 @@ mod swap;
 mod trash;
 mod uninstall;
 #[cfg(windows)]
-pub mod uninstall_entry;
+mod uninstall_entry;
 mod user_choices;
 mod user_files;
 

@@ -130,6 +130,8 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
     }
     fs::remove_file_if_exists(&layout.journal())?;
     fs::sync_dir(&layout.state())?;
+    #[cfg(windows)]
+    super::uninstall_entry::show_version(layout);
     super::remove_empty_dirs(layout)
 }
 

@@ -12,7 +12,7 @@ const VERSION: &str = "DisplayVersion";
 
 /// Writes the version that is installed into the entry of this install, if there is one. Never
 /// fails: it is only shown.
-pub fn show_version(layout: &Layout) {
+pub(super) fn show_version(layout: &Layout) {
     let release = match Record::load_release(&layout.app()) {
         Ok(Some(release)) => release,
         Ok(None) => return,
