@@ -38,6 +38,12 @@ pub(crate) fn child_ended(id: u32) {
     lock(&CHILDREN).retain(|known| *known != id);
 }
 
+/// Asks a program to end, where there is such a thing: on Windows nothing asks one
+/// that has no console.
+pub(crate) fn terminate(child: u32) {
+    system::terminate(child);
+}
+
 /// Keeps the process from being ended as long as the answer is held: for what
 /// is whole or not there at all.
 pub(crate) fn hold() -> RwLockReadGuard<'static, ()> {
@@ -90,7 +96,7 @@ fn end(signal: i32) -> ! {
     let _whole = WHOLE.write().unwrap_or_else(PoisonError::into_inner);
     let _quiet = fs::no_more_writes();
     for child in lock(&CHILDREN).iter() {
-        system::terminate(*child);
+        terminate(*child);
     }
     let folders = lock(&FOLDERS).clone();
     for folder in folders {

@@ -94,7 +94,27 @@ fn what_would_not_work_is_told_with_the_reason() {
     hello(&desk.path("c"), "1.1");
     let (code, said) = rehearse(&desk, &["c", "--from", "b"]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("before there is any update"), "{said}");
+    assert!(said.contains("the old version ends with"), "{said}");
+    assert!(said.contains("cannot find the frobnicator"), "{said}");
+    // Once it has updated, and so at its second start only.
+    let once = "f=\"$NOTSOTUF_STUB.seen\"; test -e \"$f\" && exit 4; echo > \"$f\"";
+    write_script(&desk.path("e/hello"), once);
+    let (code, said) = rehearse(&desk, &["e", "--from", "c"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("the new version ends with exit status: 4"),
+        "{said}"
+    );
+    // A project that cannot be read is not passed over.
+    let settings = desk.path("p/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("nonsense\n{text}")).unwrap();
+    let (code, said) = rehearse(&desk, &["-C", "p", "c", "--from", "c"]);
+    assert!(
+        code == Some(1) && said.contains("notsotuf-project.toml"),
+        "{said}"
+    );
+    fs::write(&settings, text).unwrap();
     // What `add` refuses, and what is not there.
     fs::create_dir(desk.path("empty")).unwrap();
     let (code, said) = rehearse(&desk, &["empty", "--from", "c"]);

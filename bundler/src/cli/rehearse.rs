@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::Error;
 use super::stub_at_hand;
 use crate::metadata::Published;
-use crate::project::{Project, parse_duration};
+use crate::project::{Project, ProjectError, parse_duration};
 use crate::rehearsal::{RehearsalPlan, RehearsalReport, rehearse};
 use crate::ship::{self, ShipError};
 use crate::temporary;
@@ -57,8 +57,8 @@ pub(super) struct Rehearse {
 pub(super) fn run(args: Rehearse, context: &Context) -> Result<(), Error> {
     let project = match (context.project(), &args.from) {
         (Ok(project), _) => Some(project),
-        (Err(_), Some(_)) => None,
-        (Err(e), None) => return Err(e.into()),
+        (Err(ProjectError::Nowhere(_) | ProjectError::Foreign(_)), Some(_)) => None,
+        (Err(e), _) => return Err(e.into()),
     };
     let work = temporary::Folder::new()?;
     let old = match (args.from, &project) {
@@ -101,14 +101,13 @@ fn tell(report: &RehearsalReport, context: &Context) {
         "the update works: archive of {}, {by}",
         bytes(report.archive)
     ));
-    let name = |version: &str| if version == "1.0" { "old" } else { "new" };
-    for (version, end) in &report.starts {
-        text.line(format!("{} version: {end}", name(version)));
+    for (bundle, end) in &report.starts {
+        text.line(format!("{bundle} version: {end}"));
     }
     let starts: Vec<_> = report
         .starts
         .iter()
-        .map(|(version, end)| json!({ "version": name(version), "exit_code": end.code() }))
+        .map(|(bundle, end)| json!({ "version": bundle.to_string(), "exit_code": end.code() }))
         .collect();
     let json = json!({ "archive": report.archive, "patch": report.patch, "starts": starts });
     context.output.say(text, &json);

@@ -1,5 +1,6 @@
 //! Says why an update did not work when it was tried.
 
+use super::plan::Bundle;
 use notsotuf_stub::fs::FsError;
 use std::io;
 use std::path::PathBuf;
@@ -33,12 +34,14 @@ pub(crate) enum RehearsalError {
         /// What the system said.
         source: io::Error,
     },
-    /// The old version ends in another way than with exit code 0.
+    /// A version ends in another way than with exit code 0.
     #[error(
-        "the application ends with {end} before there is any update{output}; if it needs arguments \
-         to end by itself, give them after `--`"
+        "the {bundle} version ends with {end}{output}\nif it needs arguments to end by itself, \
+         give them after `--`"
     )]
     Unhealthy {
+        /// Which one.
+        bundle: Bundle,
         /// How it ended.
         end: String,
         /// What it wrote, after a line break.
@@ -59,12 +62,15 @@ pub(crate) enum RehearsalError {
     },
     /// Another version is installed than expected.
     #[error(
-        "after a start, version {found} is installed, not {wanted} (1.0 stands for the old bundle, \
-         1.1 for the new one){output}\nlog of the stub:\n{log}"
+        "after a start, version {found} is installed, not {} ({} stands for the old bundle, \
+         {} for the new one){output}\nlog of the stub:\n{log}",
+        wanted.version(),
+        Bundle::Old.version(),
+        Bundle::New.version()
     )]
     NotInstalled {
         /// What should be.
-        wanted: String,
+        wanted: Bundle,
         /// What is.
         found: String,
         /// What the application wrote, after a line break.

@@ -1,12 +1,13 @@
 //! Starts and asks the install of a rehearsal.
 
 use super::error::RehearsalError;
-use super::plan::RehearsalPlan;
+use super::plan::{Bundle, RehearsalPlan};
 use crate::{child, interrupt};
 use notsotuf_stub::fs::{self, FsError};
 use serde_json::Value;
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -62,28 +63,24 @@ pub(super) struct Install<'a> {
 }
 
 impl<'a> Install<'a> {
-    pub(super) fn new(
-        folder: PathBuf,
-        program: PathBuf,
-        plan: &RehearsalPlan<'a>,
-    ) -> Result<Self, FsError> {
-        Ok(Install {
+    pub(super) fn new(folder: PathBuf, program: PathBuf, plan: &RehearsalPlan<'a>) -> Self {
+        Install {
             folder,
             program,
             arguments: plan.arguments,
             limit: plan.limit,
-        })
+        }
     }
 
     /// Starts the application; afterwards `wanted` must be installed, and the
     /// application must have ended well, or still be running.
-    pub(super) fn start(&self, wanted: &str) -> Result<StartEnd, RehearsalError> {
+    pub(super) fn start(&self, wanted: Bundle) -> Result<StartEnd, RehearsalError> {
         let written = self.folder.with_extension("output");
         let end = self.run(&written)?;
         let output = tail(&written).map_or_else(String::new, |text| format!("\nit wrote:\n{text}"));
         let found = self.installed()?;
-        if found != wanted {
-            let (wanted, log) = (wanted.to_owned(), self.log());
+        if found != wanted.version() {
+            let log = self.log();
             return Err(RehearsalError::NotInstalled {
                 wanted,
                 found,
@@ -92,8 +89,11 @@ impl<'a> Install<'a> {
             });
         }
         if !end.is_good() {
-            let end = end.to_string();
-            return Err(RehearsalError::Unhealthy { end, output });
+            return Err(RehearsalError::Unhealthy {
+                bundle: wanted,
+                end: end.to_string(),
+                output,
+            });
         }
         Ok(end)
     }
@@ -108,10 +108,7 @@ impl<'a> Install<'a> {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(error);
-        let child = command.spawn().map_err(|source| RehearsalError::Start {
-            program: self.program.clone(),
-            source,
-        })?;
+        let child = command.spawn().map_err(|e| self.failed(e))?;
         let id = child.id();
         interrupt::child_began(id);
         let end = self.watch(child);
@@ -130,29 +127,38 @@ impl<'a> Install<'a> {
     }
 
     fn watch(&self, mut child: Child) -> Result<StartEnd, RehearsalError> {
-        let failed = |source| RehearsalError::Start {
-            program: self.program.clone(),
-            source,
-        };
-        let start = Instant::now();
-        while start.elapsed() < self.limit {
-            if let Some(status) = child.try_wait().map_err(failed)? {
-                return Ok(StartEnd::Ended(status));
-            }
-            std::thread::sleep(LOOK);
+        if let Some(status) = self.await_end(&mut child, self.limit)? {
+            return Ok(StartEnd::Ended(status));
         }
         // The stub passes it on to an application that is its child.
-        ask_to_end(&child);
-        let asked = Instant::now();
-        while asked.elapsed() < TO_END {
-            if child.try_wait().map_err(failed)?.is_some() {
-                return Ok(StartEnd::StillRunning);
+        interrupt::terminate(child.id());
+        if self.await_end(&mut child, TO_END)?.is_none() {
+            child.kill().map_err(|e| self.failed(e))?;
+            child.wait().map_err(|e| self.failed(e))?;
+        }
+        Ok(StartEnd::StillRunning)
+    }
+
+    fn await_end(
+        &self,
+        child: &mut Child,
+        limit: Duration,
+    ) -> Result<Option<ExitStatus>, RehearsalError> {
+        let start = Instant::now();
+        loop {
+            let ended = child.try_wait().map_err(|e| self.failed(e))?;
+            if ended.is_some() || start.elapsed() >= limit {
+                return Ok(ended);
             }
             std::thread::sleep(LOOK);
         }
-        child.kill().map_err(failed)?;
-        child.wait().map_err(failed)?;
-        Ok(StartEnd::StillRunning)
+    }
+
+    fn failed(&self, source: io::Error) -> RehearsalError {
+        RehearsalError::Start {
+            program: self.program.clone(),
+            source,
+        }
     }
 
     /// Asks the stub.
@@ -166,10 +172,7 @@ impl<'a> Install<'a> {
         let done = asked
             .spawn()
             .and_then(child::wait)
-            .map_err(|source| RehearsalError::Start {
-                program: self.program.clone(),
-                source,
-            })?;
+            .map_err(|e| self.failed(e))?;
         Ok(serde_json::from_slice(&done.stdout).unwrap_or_default())
     }
 
@@ -202,18 +205,3 @@ fn tail(path: &Path) -> Option<String> {
     let text = String::from_utf8_lossy(&bytes[from..]).trim().to_owned();
     (!text.is_empty()).then_some(text)
 }
-
-#[cfg(unix)]
-fn ask_to_end(child: &Child) {
-    let id = i32::try_from(child.id()).ok();
-    if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
-        // It may have ended just now.
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)
-            .unwrap_or_else(|e| log::debug!("{e}"));
-    }
-}
-
-/// There is nothing of the kind for a program without a console; what the stub
-/// has started ends with it.
-#[cfg(not(unix))]
-fn ask_to_end(_: &Child) {}

@@ -9,7 +9,7 @@ mod plan;
 mod server;
 
 pub(crate) use error::RehearsalError;
-pub(crate) use plan::RehearsalPlan;
+pub(crate) use plan::{Bundle, RehearsalPlan};
 
 use crate::progress::Progress;
 use crate::project::Project;
@@ -26,8 +26,6 @@ const APP: &str = "rehearsal";
 /// Settings that have to do with where updates come from, and when: they would not
 /// work here, or keep the update from coming at the start that is watched.
 const NOT_HERE: [&str; 5] = ["mirrors", "ca_file", "authorization", "mode", "max_rate"];
-const OLD: &str = "1.0";
-const NEW: &str = "1.1";
 
 /// Says what came of it.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ pub(crate) struct RehearsalReport {
     /// Bytes of the patch, if one was made.
     pub patch: Option<u64>,
     /// What was started, and how that ended.
-    pub starts: Vec<(&'static str, StartEnd)>,
+    pub starts: Vec<(Bundle, StartEnd)>,
 }
 
 /// Installs the old bundle, updates it to the new one, starts both, and goes
@@ -58,10 +56,10 @@ pub(crate) fn rehearse(
     commands.run(&["init", "--app", APP, "--plain", "--url", server.url()])?;
     take_settings(plan.project, &project)?;
     let bar = progress.waiting("the release that is installed");
-    commands.run_with(&["add", OLD], &[plan.old])?;
+    commands.run_with(&["add", Bundle::Old.version()], &[plan.old])?;
     commands.run(&["publish"])?;
     let folder = work.path().join("install");
-    let mut ship = vec!["ship", "--version", OLD];
+    let mut ship = vec!["ship", "--version", Bundle::Old.version()];
     if let Some(executable) = plan.executable {
         ship.extend(["--executable", executable]);
     }
@@ -73,20 +71,20 @@ pub(crate) fn rehearse(
     ];
     let shipped = commands.run_with(&ship, &stub)?;
     let program = PathBuf::from(shipped["program"].as_str().unwrap_or_default());
-    let install = Install::new(folder, program, plan)?;
+    let install = Install::new(folder, program, plan);
     bar.set_message("the installed version");
-    let mut starts = vec![(OLD, install.start(OLD)?)];
+    let mut starts = vec![(Bundle::Old, install.start(Bundle::Old)?)];
     bar.set_message("the update");
-    let added = commands.run_with(&["add", NEW], &[plan.new])?;
+    let added = commands.run_with(&["add", Bundle::New.version()], &[plan.new])?;
     commands.run(&["publish"])?;
     bar.set_message("the new version");
     for _ in 0..2 {
-        starts.push((NEW, install.start(NEW)?));
+        starts.push((Bundle::New, install.start(Bundle::New)?));
     }
     check_time(plan, &starts)?;
     bar.set_message("going back");
     install.roll_back()?;
-    starts.push((OLD, install.start(OLD)?));
+    starts.push((Bundle::Old, install.start(Bundle::Old)?));
     bar.finish_and_clear();
     Ok(RehearsalReport {
         archive: added["archive"]["size"].as_u64().unwrap_or_default(),
@@ -96,7 +94,7 @@ pub(crate) fn rehearse(
 }
 
 /// Makes sure that a new version that was ended had the time to fail.
-fn check_time(plan: &RehearsalPlan, starts: &[(&str, StartEnd)]) -> Result<(), RehearsalError> {
+fn check_time(plan: &RehearsalPlan, starts: &[(Bundle, StartEnd)]) -> Result<(), RehearsalError> {
     let probation = plan.probation();
     let was_ended = starts.iter().any(|(_, end)| *end == StartEnd::StillRunning);
     if was_ended && plan.limit <= probation {

@@ -1,8 +1,37 @@
 //! Describes what is tried.
 
 use crate::project::{Project, client_settings};
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
+
+/// Names one of the two bundles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bundle {
+    /// The one that is installed first.
+    Old,
+    /// The update.
+    New,
+}
+
+impl Bundle {
+    /// Returns the version that it has in the rehearsal's own project.
+    pub(crate) fn version(self) -> &'static str {
+        match self {
+            Bundle::Old => "1.0",
+            Bundle::New => "1.1",
+        }
+    }
+}
+
+impl fmt::Display for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Bundle::Old => "old",
+            Bundle::New => "new",
+        })
+    }
+}
 
 /// Says what to try.
 #[derive(Debug, Clone)]
