@@ -22,6 +22,8 @@ pub mod release;
 mod sandbox;
 #[cfg(feature = "e2e")]
 mod server;
+#[cfg(feature = "e2e")]
+pub mod signer;
 pub mod simulator;
 #[cfg(all(feature = "e2e", target_os = "linux", target_arch = "x86_64"))]
 pub mod syscall_trace;

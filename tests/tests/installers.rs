@@ -315,6 +315,17 @@ fn what_is_missing_or_does_not_fit_is_named() {
     };
     refused("setup", &["for Windows", "program"]);
     refused("deb", &["maintainer", "[installer]"]);
+    // Nor is there the other one, which could be made.
+    let both = sandbox.path("shipped-both");
+    let arguments = ["ship", "--output", text(&both)];
+    let kinds = ["--installer", "tar", "--installer", "deb"];
+    let done = run(&mut sandbox.command(&[&arguments[..], &kinds].concat()));
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    let beside: Vec<_> = fs::read_dir(both.parent().unwrap()).unwrap().collect();
+    let beside = beside.into_iter().map(|entry| entry.unwrap().file_name());
+    let beside: Vec<_> = beside.map(|name| name.into_string().unwrap()).collect();
+    let debris = |name: &String| name.contains("installer") || name.starts_with(".ship-");
+    assert!(!both.exists() && !beside.iter().any(debris), "{beside:?}");
     let settings = sandbox.path("project/notsotuf-project.toml");
     let before = fs::read_to_string(&settings).unwrap();
     for (more, words) in [

@@ -3,12 +3,12 @@
 
 #![cfg(target_os = "linux")]
 
+use notsotuf_tests::signer::Signer;
 use notsotuf_tests::windows_install::{WindowsInstall, same_tree};
 use notsotuf_tests::wine::{built, windows_bundle};
 use notsotuf_tests::{copy_tree, run, set_stub_version, text};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 /// The SHA-256 of `some data`.
 const SOME_DATA: &str = "1307990e6ba5ca145eb35e99182a9bec46531bc54ddf656a602c780fa0240dee";
@@ -194,69 +194,6 @@ fn the_stub_looks_like_the_application_also_after_its_own_update() {
     }
 }
 
-/// A certificate of our own, and what signs and checks with it.
-struct Signer(PathBuf);
-
-impl Signer {
-    fn new(folder: &Path) -> Self {
-        let signer = Signer(folder.to_owned());
-        let mut openssl = Command::new("openssl");
-        openssl.args([
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
-        ]);
-        openssl.args([
-            "-subj",
-            "/CN=Test",
-            "-addext",
-            "extendedKeyUsage=codeSigning",
-        ]);
-        openssl.arg("-keyout").arg(signer.key());
-        let made = run(openssl.arg("-out").arg(signer.certificate()));
-        assert!(made.status.success(), "{made:?}");
-        signer
-    }
-
-    fn key(&self) -> PathBuf {
-        self.0.join("test.key")
-    }
-
-    fn certificate(&self) -> PathBuf {
-        self.0.join("test.pem")
-    }
-
-    fn sign(&self, program: &Path) {
-        let signed = program.with_extension("signed");
-        let mut sign = Command::new("osslsigncode");
-        sign.args(["sign", "-certs"]).arg(self.certificate());
-        sign.arg("-key").arg(self.key());
-        let done = run(sign.arg("-in").arg(program).arg("-out").arg(&signed));
-        assert!(done.status.success(), "{done:?}");
-        fs::rename(signed, program).unwrap();
-    }
-
-    /// The command that does the same, for the project's settings.
-    fn command(&self) -> serde_json::Value {
-        let script = "osslsigncode sign -certs \"$1\" -key \"$2\" -in \"$3\" -out \"$3.signed\" \
-                      && mv \"$3.signed\" \"$3\"";
-        let (certificate, key) = (self.certificate(), self.key());
-        serde_json::json!([
-            "sh",
-            "-c",
-            script,
-            "sign",
-            text(&certificate),
-            text(&key),
-            "{file}"
-        ])
-    }
-
-    fn verifies(&self, program: &Path) -> bool {
-        let mut verify = Command::new("osslsigncode");
-        verify.arg("verify").arg("-CAfile").arg(self.certificate());
-        run(verify.arg("-in").arg(program)).status.success()
-    }
-}
-
 #[test]
 #[ignore = "scripts/test-windows"]
 fn the_command_of_the_settings_signs_programs_and_stubs() {
@@ -264,8 +201,7 @@ fn the_command_of_the_settings_signs_programs_and_stubs() {
     let signer = Signer::new(&install.sandbox.path(""));
     let settings = install.sandbox.path("project/notsotuf-project.toml");
     let before = fs::read_to_string(&settings).unwrap();
-    let line = format!("sign_command = {}\n{before}", signer.command());
-    fs::write(&settings, line).unwrap();
+    fs::write(&settings, signer.settings(&before)).unwrap();
     // `ship`.
     install.folder = install.sandbox.path("signed");
     let output = text(&install.folder).to_owned();

@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
+use notsotuf_tests::signer::Signer;
 use notsotuf_tests::windows_install::WindowsInstall;
 use notsotuf_tests::wine::{built, on_drive, windows_bundle, wine};
 use notsotuf_tests::{run, text};
@@ -18,6 +19,7 @@ struct Product {
     setup: PathBuf,
     /// Where the user has it.
     folder: PathBuf,
+    signer: Signer,
 }
 
 const TITLE: &str = "Föto & $Desk";
@@ -26,7 +28,13 @@ impl Product {
     fn new() -> Self {
         let mut install = WindowsInstall::new("windowed");
         let stub = built("notsotuf-stub.exe");
-        let output = install.sandbox.path("dist/shipped");
+        // Letters that mean something to NSIS, or to a shell.
+        let output = install.sandbox.path("it's $x/shipped");
+        // Only now: `add` would sign the bundles, which all tests share.
+        let signer = Signer::new(&install.sandbox.path(""));
+        let settings = install.sandbox.path("project/notsotuf-project.toml");
+        let before = fs::read_to_string(&settings).unwrap();
+        fs::write(&settings, signer.settings(&before)).unwrap();
         let ship = [
             "ship",
             "--title",
@@ -38,6 +46,7 @@ impl Product {
         let shipped = install
             .sandbox
             .bundler(&[&ship[..], &["--output", text(&output)]].concat());
+        fs::write(&settings, before).unwrap();
         let setup = PathBuf::from(shipped["installers"][0].as_str().unwrap());
         let prefix = PathBuf::from(std::env::var("WINEPREFIX").unwrap());
         let users = fs::read_dir(prefix.join("drive_c/users")).unwrap();
@@ -51,6 +60,7 @@ impl Product {
             install,
             setup,
             folder,
+            signer,
         }
     }
 
@@ -124,6 +134,9 @@ fn an_installer_installs_is_updated_and_leaves_nothing() {
     assert_eq!(product.entry("DisplayName").as_deref(), Some(TITLE));
     assert_eq!(product.entry("DisplayVersion").as_deref(), Some("1.0"));
     assert!(product.shortcuts().iter().all(|link| link.is_file()));
+    for program in [&product.setup, &product.folder.join("uninstall.exe")] {
+        assert!(product.signer.verifies(program), "{program:?}");
+    }
     for (version, add) in [("1.1", &[][..]), ("1.2", &["--skip-patch"])] {
         install.release(version, add);
         assert_eq!(install.version(), version, "{}", install.log());

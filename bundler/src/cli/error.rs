@@ -6,6 +6,7 @@ use crate::metadata::limits::TooLarge;
 use crate::metadata::{MetadataError, RootChangeError};
 use crate::migrate::ImportError;
 use crate::migrate::pyupdater_bridge::BridgeError;
+use crate::pack::SigningError;
 use crate::project::ProjectError;
 use crate::project::lock::LockError;
 use crate::publish::PublishError;
@@ -36,6 +37,9 @@ pub(crate) enum Error {
     /// Another command is changing the project.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A program was not signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),

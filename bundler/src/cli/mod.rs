@@ -27,6 +27,7 @@ mod rollout;
 mod serve;
 mod ship;
 mod sign;
+mod sign_program;
 mod status;
 mod stub_at_hand;
 mod upload;
@@ -146,6 +147,9 @@ enum Command {
     Keys(keys::Keys),
     /// Add the signatures of the keys at hand to half-signed metadata
     Sign(sign::Sign),
+    /// Sign a program as `ship` does
+    #[command(hide = true)]
+    SignProgram(sign_program::SignProgram),
     /// Import a repository that another program made
     #[command(subcommand)]
     Import(import::Import),
@@ -215,6 +219,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Error> {
         Command::AddStub(args) => add_stub::run(args, context),
         Command::Keys(command) => keys::run(command, context),
         Command::Sign(args) => sign::run(&args, context),
+        Command::SignProgram(args) => sign_program::run(&args, context),
         Command::Import(command) => import::run(command, context),
         Command::Bridge(args) => bridge::run(&args, context),
         Command::Completions { shell } => completions::completions(Cli::command(), shell, context),

@@ -29,6 +29,9 @@ fn the_reference_of_commands_is_what_help_says() {
          `UPDATE_DOCS=1 cargo test -p notsotuf reference`.\n",
     );
     for (name, mut command) in commands() {
+        if command.is_hide_set() {
+            continue;
+        }
         let help = command.render_long_help().to_string();
         let mut is_own = true;
         let own = help.lines().filter(|line| {

@@ -21,6 +21,7 @@ use stub_settings::{mark_as_shipped, merge_project_settings};
 pub(crate) use unpack_release::unpack_newest;
 use unpack_release::unpack_release;
 
+use crate::interrupt;
 use crate::metadata::Published;
 use crate::pack::pe::ends_with_exe;
 use crate::project::Project;
@@ -47,8 +48,8 @@ pub(crate) struct Shipped {
     pub installers: Vec<PathBuf>,
 }
 
-/// Makes the folder, and installers of it beside it. The folder is complete or not there at
-/// all.
+/// Makes the folder, and installers of it beside it. Each is complete or not there at all, and
+/// none is there where one of them cannot be made.
 ///
 /// # Errors
 /// [`ShipError`].
@@ -93,25 +94,30 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
         }
     }
     fs::set_path_mode(layout.root(), 0o755)?;
-    let installers = make_installers(project, options, &version, &layout, name, parent)?;
+    let app = application(project, options, &version, &layout, name);
+    let installers = installer::make(options.installers, &app, work.path(), parent)?;
+    let _whole = interrupt::hold();
     fs::rename_durably(layout.root(), options.output)?;
+    for (made, path) in &installers {
+        fs::rename_durably(made, path)?;
+    }
     Ok(Shipped {
         version,
         program: options.output.join(name),
-        installers,
+        installers: installers.into_iter().map(|(_, path)| path).collect(),
     })
 }
 
-fn make_installers(
-    project: &Project,
-    options: &ShipOptions,
-    version: &Version,
-    layout: &Layout,
-    program: &str,
-    into: &Path,
-) -> Result<Vec<PathBuf>, ShipError> {
+/// What installers are made of.
+fn application<'a>(
+    project: &'a Project,
+    options: &ShipOptions<'a>,
+    version: &'a Version,
+    layout: &'a Layout,
+    program: &'a str,
+) -> installer::Application<'a> {
     let title = options.title.or(project.settings.client.title.as_deref());
-    let app = installer::Application {
+    installer::Application {
         name: options.app,
         title: title.unwrap_or(options.app),
         version,
@@ -120,12 +126,7 @@ fn make_installers(
         project: project.root(),
         settings: &project.settings.installer,
         signing: project.code_signing(),
-    };
-    let mut made = Vec::new();
-    for &kind in options.installers {
-        made.push(installer::make(kind, &app, into)?);
     }
-    Ok(made)
 }
 
 fn parent_of(path: &Path) -> &Path {

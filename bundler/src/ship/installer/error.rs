@@ -34,6 +34,9 @@ pub(crate) enum InstallerError {
          MAKENSIS to the program ({0})"
     )]
     NoMakensis(std::io::Error),
+    /// NSIS could not have the uninstaller signed.
+    #[error("cannot tell where this program is, by which NSIS has the uninstaller signed: {0}")]
+    ThisProgram(#[source] std::io::Error),
     /// NSIS found something wrong.
     #[error("makensis does not accept {script:?}:\n{said}")]
     Makensis {

@@ -18,6 +18,7 @@ use crate::ship::options::InstallerKind;
 use machine::Machine;
 use notsotuf_stub::fs;
 use pep440_rs::Version;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Holds what installers are made of.
@@ -59,47 +60,80 @@ impl Application<'_> {
     }
 }
 
-/// Makes one in a folder for its work.
+/// Makes one in a folder for its work, and returns its path.
 type Maker = fn(&Application, Machine, &Path) -> Result<PathBuf, InstallerError>;
 
-/// Makes an installer in the folder `into`, and returns its path.
-///
-/// # Errors
-/// [`InstallerError`]; then there is none.
-pub(crate) fn make(
-    kind: InstallerKind,
-    app: &Application,
-    into: &Path,
-) -> Result<PathBuf, InstallerError> {
-    let machine = app.machine()?;
-    let is = |fits: fn(Machine) -> bool| machine.is_some_and(fits);
-    let (word, wanted, fits) = match kind {
-        InstallerKind::Usual if is(Machine::is_windows) => {
-            return make(InstallerKind::Setup, app, into);
-        }
-        InstallerKind::Usual => return make(InstallerKind::Tar, app, into),
-        InstallerKind::Setup => ("setup", "Windows", is(Machine::is_windows)),
-        InstallerKind::Tar => ("tar", "Linux", is(Machine::is_linux)),
-        InstallerKind::Deb => ("deb", "Linux", is(Machine::is_linux)),
-    };
-    let Some(machine) = machine.filter(|_| fits) else {
-        return Err(InstallerError::OtherSystem {
-            kind: word,
+/// Holds an installer that can be made.
+struct Planned {
+    name: String,
+    machine: Machine,
+    maker: Maker,
+}
+
+impl Planned {
+    fn new(kind: InstallerKind, app: &Application) -> Result<Self, InstallerError> {
+        let machine = app.machine()?;
+        let for_windows = machine.filter(|machine| machine.is_windows());
+        let for_linux = machine.filter(|machine| machine.is_linux());
+        let kind = match kind {
+            InstallerKind::Usual if for_windows.is_some() => InstallerKind::Setup,
+            InstallerKind::Usual => InstallerKind::Tar,
+            kind => kind,
+        };
+        let no = |kind, wanted| InstallerError::OtherSystem {
+            kind,
             wanted,
             program: app.folder.join(app.program),
-        });
-    };
-    let (name, maker): (_, Maker) = match kind {
-        InstallerKind::Setup => (nsis::file_name(app), nsis::make),
-        InstallerKind::Deb => (deb::file_name(app, machine), deb::make),
-        InstallerKind::Tar | InstallerKind::Usual => (tarball::file_name(app), tarball::make),
-    };
-    let path = into.join(name);
-    if path.exists() {
-        return Err(InstallerError::Exists(path));
+        };
+        Ok(match kind {
+            InstallerKind::Setup => Planned {
+                machine: for_windows.ok_or_else(|| no("setup", "Windows"))?,
+                name: nsis::file_name(app),
+                maker: nsis::make,
+            },
+            InstallerKind::Tar | InstallerKind::Usual => Planned {
+                machine: for_linux.ok_or_else(|| no("tar", "Linux"))?,
+                name: tarball::file_name(app),
+                maker: tarball::make,
+            },
+            InstallerKind::Deb => {
+                let machine = for_linux.ok_or_else(|| no("deb", "Linux"))?;
+                Planned {
+                    machine,
+                    name: deb::file_name(app, machine),
+                    maker: deb::make,
+                }
+            }
+        })
     }
-    let work = crate::temporary::Folder::new_in(into, ".installer-")?;
-    let made = maker(app, machine, work.path())?;
-    fs::rename_durably(&made, &path)?;
-    Ok(path)
+}
+
+/// Makes installers in the folder `work`, each in one of its own, for the folder `into`. Returns
+/// for each where it is and where it belongs.
+///
+/// # Errors
+/// [`InstallerError`].
+pub(crate) fn make(
+    kinds: &[InstallerKind],
+    app: &Application,
+    work: &Path,
+    into: &Path,
+) -> Result<Vec<(PathBuf, PathBuf)>, InstallerError> {
+    // Whatever can be told now is told before the work.
+    let mut planned = BTreeMap::new();
+    for &kind in kinds {
+        let installer = Planned::new(kind, app)?;
+        let path = into.join(&installer.name);
+        if path.exists() {
+            return Err(InstallerError::Exists(path));
+        }
+        planned.insert(path, installer);
+    }
+    let mut made = Vec::new();
+    for (number, (path, installer)) in planned.into_iter().enumerate() {
+        let work = work.join(format!("installer-{number}"));
+        fs::create_dir_all(&work)?;
+        made.push(((installer.maker)(app, installer.machine, &work)?, path));
+    }
+    Ok(made)
 }

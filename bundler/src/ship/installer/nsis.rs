@@ -94,8 +94,7 @@ fn commands(app: &Application) -> Result<(String, u64), InstallerError> {
             commands.push_str(&format!("SetOutPath \"{path}\"\n"));
             folder = Some(above.to_owned());
         }
-        let source = absolute(&item.path);
-        let source = escaped(&source.to_string_lossy());
+        let source = here(&item.path);
         commands.push_str(&format!("File \"/oname={}\" \"{source}\"\n", escaped(file)));
         bytes += item.kind.len();
     }
@@ -142,19 +141,44 @@ fn values(
     }
     define("KILOBYTES", &bytes.div_ceil(1024).to_string());
     define("TARGET", machine.nsis());
-    define("SHIPPED", &absolute(app.folder).to_string_lossy());
-    define(
-        "OUTPUT",
-        &absolute(&work.join("setup.exe")).to_string_lossy(),
-    );
+    let mut paths = vec![
+        ("SHIPPED", app.folder.to_owned()),
+        ("OUTPUT", work.join("setup.exe")),
+    ];
     let stub = app.folder.join(app.program);
     let program = std::fs::read(&stub).map_err(|e| FsError::new("read", &stub, e))?;
     if let Some(ico) = icon::of_program(&program) {
         let path = work.join("setup.ico");
         fs::write_atomically(&path, &ico)?;
-        define("ICON", &absolute(&path).to_string_lossy());
+        paths.push(("ICON", path));
+    }
+    for (name, path) in paths {
+        values.push_str(&format!("!define {name} \"{}\"\n", here(&path)));
+    }
+    if app.signing.is_some() {
+        values.push_str(&sign_uninstaller(app.project)?);
     }
     Ok(values)
+}
+
+/// Has NSIS start this program once more, for the uninstaller: it is made within the
+/// installer, so that nobody could sign it afterwards.
+fn sign_uninstaller(project: &Path) -> Result<String, InstallerError> {
+    let program = std::env::current_exe().map_err(InstallerError::ThisProgram)?;
+    let words = [&program, Path::new("-C"), &absolute(project)];
+    let [program, option, project] = words.map(|word| quoted(&word.to_string_lossy()));
+    let command = format!("{program} {option} {project} sign-program").replace('`', "$\\`");
+    Ok(format!("!uninstfinalize `{command} \"%1\"` = 0\n"))
+}
+
+/// Quotes a word of a command for the shell that NSIS gives it to.
+fn quoted(word: &str) -> String {
+    if cfg!(windows) {
+        format!("\"{word}\"")
+    } else {
+        // Not with a backslash, which NSIS would take for one of a path.
+        format!("'{}'", word.replace('\'', "'\"'\"'"))
+    }
 }
 
 /// Writes a text so that NSIS takes it as it is.
@@ -164,6 +188,11 @@ fn escaped(text: &str) -> String {
         .replace('$', "$$")
         .replace('"', "$\\\"")
         .replace('`', "$\\`")
+}
+
+/// Writes a path of this computer, in which a `$` stands for nothing else.
+fn here(path: &Path) -> String {
+    escaped(&absolute(path).to_string_lossy()).replace("$$", "$")
 }
 
 /// Makes a name of files for Windows of a title.
@@ -185,6 +214,7 @@ mod tests {
     #[test]
     fn texts_mean_what_they_say() {
         assert_eq!(escaped("a $b \"c\"\nd"), "a $$b $\\\"c$\\\" d");
+        assert_eq!(here(Path::new("/a $b\"c")), "/a $b$\\\"c");
         assert_eq!(file_title("Photo: Desk?", "app"), "Photo Desk");
         assert_eq!(file_title("***", "app"), "app");
         assert_eq!(file_title("Made by Me.", "app"), "Made by Me");

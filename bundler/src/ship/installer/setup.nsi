@@ -40,7 +40,47 @@ VIAddVersionKey "LegalCopyright" "${PUBLISHER}"
 !insertmacro MUI_PAGE_FINISH
 !insertmacro MUI_UNPAGE_CONFIRM
 !insertmacro MUI_UNPAGE_INSTFILES
-!insertmacro MUI_LANGUAGE "English"
+
+; The first one is for all other languages.
+!macro TEXTS LANGUAGE BUSY UNWRITTEN LEFT
+  !insertmacro MUI_LANGUAGE "${LANGUAGE}"
+  LangString BUSY ${LANG_${LANGUAGE}} "${BUSY}$\r$\n$\r$\n$1"
+  LangString UNWRITTEN ${LANG_${LANGUAGE}} "${UNWRITTEN}"
+  LangString LEFT ${LANG_${LANGUAGE}} "${LEFT}"
+!macroend
+!insertmacro TEXTS English "${TITLE} cannot be replaced or removed now." \
+  "Some files of ${TITLE} could not be written. Close it, and try again." \
+  "Files that were made after the installation are left in $INSTDIR\app. Remove them, too?"
+!insertmacro TEXTS German "${TITLE} kann jetzt nicht ersetzt oder entfernt werden." \
+  "Einige Dateien von ${TITLE} konnten nicht geschrieben werden. Bitte das Programm beenden und noch einmal versuchen." \
+  "In $INSTDIR\app liegen noch Dateien, die nach der Installation entstanden sind. Auch diese entfernen?"
+!insertmacro TEXTS French "${TITLE} ne peut pas être remplacé ou supprimé maintenant." \
+  "Certains fichiers de ${TITLE} n’ont pas pu être écrits. Fermez le programme et réessayez." \
+  "Des fichiers créés après l’installation se trouvent encore dans $INSTDIR\app. Les supprimer aussi ?"
+!insertmacro TEXTS Spanish "${TITLE} no se puede sustituir ni eliminar ahora." \
+  "No se pudieron escribir algunos archivos de ${TITLE}. Cierre el programa e inténtelo de nuevo." \
+  "En $INSTDIR\app quedan archivos creados después de la instalación. ¿Eliminarlos también?"
+!insertmacro TEXTS Italian "${TITLE} non può essere sostituito o rimosso adesso." \
+  "Non è stato possibile scrivere alcuni file di ${TITLE}. Chiudere il programma e riprovare." \
+  "In $INSTDIR\app ci sono ancora file creati dopo l’installazione. Rimuovere anche questi?"
+!insertmacro TEXTS Dutch "${TITLE} kan nu niet worden vervangen of verwijderd." \
+  "Sommige bestanden van ${TITLE} konden niet worden geschreven. Sluit het programma en probeer het opnieuw." \
+  "In $INSTDIR\app staan nog bestanden die na de installatie zijn gemaakt. Deze ook verwijderen?"
+!insertmacro TEXTS Polish "Nie można teraz zastąpić ani usunąć programu ${TITLE}." \
+  "Nie udało się zapisać niektórych plików programu ${TITLE}. Zamknij go i spróbuj ponownie." \
+  "W folderze $INSTDIR\app pozostały pliki utworzone po instalacji. Usunąć je również?"
+!insertmacro TEXTS Portuguese "Não é possível substituir ou remover ${TITLE} agora." \
+  "Não foi possível gravar alguns ficheiros de ${TITLE}. Feche o programa e tente de novo." \
+  "Em $INSTDIR\app há ainda ficheiros criados depois da instalação. Removê-los também?"
+!insertmacro TEXTS PortugueseBR "Não é possível substituir ou remover ${TITLE} agora." \
+  "Não foi possível gravar alguns arquivos de ${TITLE}. Feche o programa e tente de novo." \
+  "Em $INSTDIR\app ainda há arquivos criados depois da instalação. Removê-los também?"
+!insertmacro TEXTS Japanese "現在、${TITLE} を置き換えたり削除したりすることはできません。" \
+  "${TITLE} の一部のファイルを書き込めませんでした。プログラムを終了してから、もう一度お試しください。" \
+  "インストール後に作成されたファイルが $INSTDIR\app に残っています。これらも削除しますか?"
+!insertmacro TEXTS SimpChinese "现在无法替换或删除 ${TITLE}。" \
+  "${TITLE} 的一些文件无法写入。请关闭程序后重试。" \
+  "$INSTDIR\app 中还有安装后创建的文件。也要删除它们吗？"
 
 ; Has the updater remove what is installed: it knows which files are a release's. Asks to try again
 ; while the application runs; a silent run ends with the updater's exit code.
@@ -53,8 +93,7 @@ VIAddVersionKey "LegalCopyright" "${PUBLISHER}"
     ${If} $0 == 0
       ${ExitDo}
     ${EndIf}
-    MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "${TITLE} cannot be replaced or removed now.$\r$\n$\r$\n$1" \
-      /SD IDCANCEL IDRETRY ${AGAIN}
+    MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "$(BUSY)" /SD IDCANCEL IDRETRY ${AGAIN}
     Delete "$INSTDIR\setup-${PROGRAM}"
     SetErrorLevel 5
     Quit
@@ -77,7 +116,7 @@ Section
   SetOverwrite try
   !include "${FILES}"
   ${If} ${Errors}
-    MessageBox MB_OK|MB_ICONSTOP "Some files of ${TITLE} could not be written. Close it, and try again." /SD IDOK
+    MessageBox MB_OK|MB_ICONSTOP "$(UNWRITTEN)" /SD IDOK
     SetErrorLevel 5
     Abort
   ${EndIf}
@@ -112,9 +151,7 @@ Section Uninstall
     !insertmacro REMOVE_RELEASE "$INSTDIR\${PROGRAM}" ""
   ${EndIf}
   ${If} ${FileExists} "$INSTDIR\app\*.*"
-    MessageBox MB_YESNO|MB_ICONQUESTION|MB_DEFBUTTON2 \
-      "Files that were made after the installation are left in $INSTDIR\app. Remove them, too?" \
-      /SD IDNO IDNO keep
+    MessageBox MB_YESNO|MB_ICONQUESTION|MB_DEFBUTTON2 "$(LEFT)" /SD IDNO IDNO keep
     RMDir /r "$INSTDIR\app"
     keep:
   ${EndIf}
