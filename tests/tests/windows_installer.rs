@@ -34,7 +34,10 @@ impl Product {
         let signer = Signer::new(&install.sandbox.path(""));
         let settings = install.sandbox.path("project/notsotuf-project.toml");
         let before = fs::read_to_string(&settings).unwrap();
-        fs::write(&settings, signer.settings(&before)).unwrap();
+        let id = "[client]\nsettings = { app_user_model_id = 'Example.Desk' }";
+        let with_id = before.replace("[client]", id);
+        assert!(with_id != before);
+        fs::write(&settings, signer.settings(&with_id)).unwrap();
         let ship = [
             "ship",
             "--title",

@@ -17,6 +17,7 @@ use crate::project::Installer;
 use crate::ship::options::InstallerKind;
 use machine::Machine;
 use notsotuf_stub::fs;
+use notsotuf_stub::settings::Settings;
 use pep440_rs::Version;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,12 @@ impl Application<'_> {
         } else {
             Err(InstallerError::Setting { name, reason })
         }
+    }
+
+    /// Returns the id that windows of the application have on Windows.
+    fn app_user_model_id(&self) -> Option<String> {
+        // `ship` has just written them.
+        Settings::load(self.folder).ok()?.app_user_model_id
     }
 
     /// Returns the machine that the stub is for.

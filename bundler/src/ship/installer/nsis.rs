@@ -31,11 +31,11 @@ pub(super) fn make(
             script
         }
     };
-    let output = work.join("setup.exe");
+    let output = work.join(file_name(app));
     let (files, bytes) = commands(app)?;
     let file = work.join("files.nsh");
     fs::write_atomically(&file, files.as_bytes())?;
-    let values = values(app, machine, work, bytes)?;
+    let values = values(app, machine, bytes) + &paths(app, work)?;
     let path = work.join("values.nsh");
     fs::write_atomically(&path, values.as_bytes())?;
     run(&script, &path, &file)?;
@@ -102,12 +102,7 @@ fn commands(app: &Application) -> Result<(String, u64), InstallerError> {
 }
 
 /// Writes names and texts.
-fn values(
-    app: &Application,
-    machine: Machine,
-    work: &Path,
-    bytes: u64,
-) -> Result<String, InstallerError> {
+fn values(app: &Application, machine: Machine, bytes: u64) -> String {
     let mut values = String::new();
     let mut define = |name: &str, value: &str| {
         values.push_str(&format!("!define {name} \"{}\"\n", escaped(value)));
@@ -139,11 +134,19 @@ fn values(
     if settings.desktop_shortcut {
         define("DESKTOP_SHORTCUT", "1");
     }
+    if let Some(id) = app.app_user_model_id() {
+        define("APP_USER_MODEL_ID", &id);
+    }
     define("KILOBYTES", &bytes.div_ceil(1024).to_string());
     define("TARGET", machine.nsis());
+    values
+}
+
+/// Writes where things are on this computer, and how the uninstaller is signed here.
+fn paths(app: &Application, work: &Path) -> Result<String, InstallerError> {
     let mut paths = vec![
         ("SHIPPED", app.folder.to_owned()),
-        ("OUTPUT", work.join("setup.exe")),
+        ("OUTPUT", work.join(file_name(app))),
     ];
     let stub = app.folder.join(app.program);
     let program = std::fs::read(&stub).map_err(|e| FsError::new("read", &stub, e))?;
@@ -152,13 +155,13 @@ fn values(
         fs::write_atomically(&path, &ico)?;
         paths.push(("ICON", path));
     }
-    for (name, path) in paths {
-        values.push_str(&format!("!define {name} \"{}\"\n", here(&path)));
-    }
+    let lines = paths.iter();
+    let lines = lines.map(|(name, path)| format!("!define {name} \"{}\"\n", here(path)));
+    let mut lines: String = lines.collect();
     if app.signing.is_some() {
-        values.push_str(&sign_uninstaller(app.project)?);
+        lines.push_str(&sign_uninstaller(app.project)?);
     }
-    Ok(values)
+    Ok(lines)
 }
 
 /// Has NSIS start this program once more, for the uninstaller: it is made within the

@@ -13,6 +13,8 @@ SetDateSave off
 !include LogicLib.nsh
 !include FileFunc.nsh
 !include MUI2.nsh
+!include Win\COM.nsh
+!include Win\Propkey.nsh
 
 !define ENTRY "Software\Microsoft\Windows\CurrentVersion\Uninstall\${APP}"
 
@@ -102,6 +104,36 @@ VIAddVersionKey "LegalCopyright" "${PUBLISHER}"
   !undef AGAIN
 !macroend
 
+; Makes a shortcut to the updater. With an Application User Model ID, what is pinned to the
+; taskbar while the application runs belongs to the shortcut; that this fails is no reason to stop.
+!macro SHORTCUT LINK
+  CreateShortcut "${LINK}" "$INSTDIR\${PROGRAM}" "" "$INSTDIR\${PROGRAM}" 0
+  !ifdef APP_USER_MODEL_ID
+    !insertmacro ComHlpr_CreateInProcInstance ${CLSID_ShellLink} ${IID_IShellLink} r0 ""
+    ${If} $0 P<> 0
+      ${IUnknown::QueryInterface} $0 '("${IID_IPersistFile}",.r1)'
+      ${If} $1 P<> 0
+        ${IPersistFile::Load} $1 '("${LINK}",${STGM_READWRITE})'
+        ${IUnknown::QueryInterface} $0 '("${IID_IPropertyStore}",.r2)'
+        ${If} $2 P<> 0
+          System::Call '*${SYSSTRUCT_PROPERTYKEY}(${PKEY_AppUserModel_ID})p.r3'
+          System::Call '*(&w${NSIS_MAX_STRLEN} "${APP_USER_MODEL_ID}")p.r4'
+          System::Call '*${SYSSTRUCT_PROPVARIANT}(${VT_LPWSTR},,p r4)p.r5'
+          ${IPropertyStore::SetValue} $2 '(r3,r5)'
+          ${IPropertyStore::Commit} $2 ""
+          System::Free $3
+          System::Free $4
+          System::Free $5
+          ${IPersistFile::Save} $1 '("${LINK}",1)'
+          ${IUnknown::Release} $2 ""
+        ${EndIf}
+        ${IUnknown::Release} $1 ""
+      ${EndIf}
+      ${IUnknown::Release} $0 ""
+    ${EndIf}
+  !endif
+!macroend
+
 Section
   SetShellVarContext current
   CreateDirectory "$INSTDIR"
@@ -123,9 +155,9 @@ Section
   SetOutPath "$INSTDIR"
   WriteUninstaller "$INSTDIR\uninstall.exe"
 
-  CreateShortcut "$SMPROGRAMS\${TITLE_OF_FILES}.lnk" "$INSTDIR\${PROGRAM}" "" "$INSTDIR\${PROGRAM}" 0
+  !insertmacro SHORTCUT "$SMPROGRAMS\${TITLE_OF_FILES}.lnk"
   !ifdef DESKTOP_SHORTCUT
-    CreateShortcut "$DESKTOP\${TITLE_OF_FILES}.lnk" "$INSTDIR\${PROGRAM}" "" "$INSTDIR\${PROGRAM}" 0
+    !insertmacro SHORTCUT "$DESKTOP\${TITLE_OF_FILES}.lnk"
   !endif
 
   ; The updater keeps DisplayVersion current; it finds the entry by InstallLocation.
