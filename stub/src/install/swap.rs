@@ -115,18 +115,22 @@ pub(super) fn finish(layout: &Layout, to: &str) -> Result<(), FsError> {
         }
     }
     if fs::inspect(&staged)?.is_some() {
-        if is_update(&app)? {
-            if is_update(&staged)? {
-                // A repair: both are the same release, and this is before the
-                // exchange or after it.
-                take_back(layout)?;
-            }
+        if !is_update(&app)? {
+            take_back(layout)?;
+        } else if is_update(&staged)? {
+            // A repair: both are the same release, and this is before the
+            // exchange or after it. The other one is nothing to go back to.
+            take_back(layout)?;
+            remove_bundle(layout, &staged)?;
+        } else {
             // After an exchange: what is staged now is the old bundle.
             remove_bundle(layout, &previous)?;
             fs::rename_durably(&staged, &previous)?;
-        } else {
-            take_back(layout)?;
         }
+    }
+    if is_update(&app)? && is_update(&previous)? {
+        // A repair by two renames: this is what was damaged.
+        remove_bundle(layout, &previous)?;
     }
     fs::remove_file_if_exists(&layout.journal())?;
     fs::sync_dir(&layout.state())?;

@@ -5,7 +5,7 @@ use crate::install::swap::copy_to_previous;
 use pep440_rs::Version;
 use ring::digest;
 use std::fs::{create_dir_all, read_to_string, rename, write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 const RECHECK: CommitOptions = CommitOptions {
@@ -99,6 +99,42 @@ fn the_update_takes_its_place_and_the_old_one_is_kept() {
     bundle(&layout.staged(), "1.3");
     commit(layout, lock, PURGE).unwrap();
     assert!(!layout.app().join("own").exists(), "purged");
+}
+
+/// An install of 1.1 with a damaged file, for which 1.1 is staged once more.
+fn repair() -> Case {
+    let case = case();
+    let Case { layout, lock, .. } = &case;
+    bundle(&layout.staged(), "1.1");
+    commit(layout, lock, RECHECK).unwrap();
+    write(layout.app().join("file"), "damaged").unwrap();
+    create_dir_all(layout.staging()).unwrap();
+    bundle(&layout.staged(), "1.1");
+    case
+}
+
+#[test]
+fn a_repair_keeps_no_damaged_bundle_to_go_back_to() {
+    let Case {
+        layout,
+        lock,
+        _folder,
+    } = &repair();
+    commit(layout, lock, RECHECK).unwrap();
+    let file = |folder: PathBuf| read_to_string(folder.join("file")).unwrap();
+    assert_eq!(file(layout.app()), "1.1");
+    assert_eq!(read_to_string(layout.app().join("own")).unwrap(), "mine");
+    assert_eq!(version(&layout.previous()).as_deref(), Some("1.0"));
+    assert!(!layout.staged().exists());
+    // Where there is no exchange, the version before is lost, and nothing takes its place.
+    let repair = repair();
+    let layout = &repair.layout;
+    journal(layout, &layout.staged());
+    std::fs::remove_dir_all(layout.previous()).unwrap();
+    rename(layout.app(), layout.previous()).unwrap();
+    recover(layout, &repair.lock).unwrap();
+    assert_eq!(file(layout.app()), "1.1");
+    assert!(!layout.previous().exists());
 }
 
 #[test]
