@@ -6,8 +6,7 @@
 use notsotuf_tests::signer::Signer;
 use notsotuf_tests::windows_install::WindowsInstall;
 use notsotuf_tests::wine::{built, on_drive, windows_bundle, wine};
-use notsotuf_tests::{run, text};
-use serde_json::Value;
+use notsotuf_tests::{json, run, text};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -215,10 +214,4 @@ fn an_installer_installs_is_updated_and_leaves_nothing() {
     application.wait().unwrap();
     product.uninstall();
     assert!(!product.folder.exists(), "{:?}", product.left());
-}
-
-fn json(command: &mut Command) -> Value {
-    let output = run(command);
-    assert!(output.status.success(), "{output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -140,7 +140,7 @@ pub fn blocked_now(
     included: &dyn Fn(&Archive) -> bool,
     at: Circumstances,
 ) -> BTreeSet<Version> {
-    let holds = |entry: &&Blocked| {
+    let applies = |entry: &&Blocked| {
         let archive = catalog.archives.get(&entry.version);
         let same = match (&entry.archive, archive.and_then(archive_hash)) {
             (Some(failed), Some(offered)) => failed == offered,
@@ -148,8 +148,8 @@ pub fn blocked_now(
         };
         same && !entry.is_over(at)
     };
-    let holding: Vec<&Blocked> = entries.iter().filter(holds).collect();
-    let blocked = |version: &Version| holding.iter().any(|entry| entry.version == *version);
+    let applying: Vec<&Blocked> = entries.iter().filter(applies).collect();
+    let blocked = |version: &Version| applying.iter().any(|entry| entry.version == *version);
     let newest = newest(catalog, wanted, included, &blocked);
     // A required one is in the way of all later ones.
     let stays = |entry: &&&Blocked| {
@@ -159,7 +159,7 @@ pub fn blocked_now(
         });
         !archive.is_some_and(|archive| archive.required) || newer.is_none()
     };
-    let stay = holding.iter().filter(stays);
+    let stay = applying.iter().filter(stays);
     stay.map(|entry| entry.version.clone()).collect()
 }
 

@@ -44,8 +44,8 @@ pub struct ClientState<'a> {
 
 /// Chooses as tufup does: the first required release on the way, else the
 /// newest on the channel. With no known installed version, all are newer.
-/// Held versions are skipped. A required one is never skipped: the client goes
-/// no further than the release before it. A release that is rolled out step by
+/// Blocked versions are skipped, but for a required one: the client goes no
+/// further than the release before it. A release that is rolled out step by
 /// step is for those it includes, unless it is required. If there is nothing
 /// newer and the installed version was withdrawn, the newest one before it is
 /// chosen. What is newer than a version that the user stays with is not chosen,
