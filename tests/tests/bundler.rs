@@ -382,6 +382,10 @@ fn the_doctor_finds_what_is_wrong_and_says_the_mend() {
     finds("there is nothing at");
     at("http://127.0.0.1:9");
     finds("cannot reach");
+    at("not a url");
+    let found = examine();
+    assert_eq!(found.len(), 1, "it is told once: {found:?}");
+    assert!(found[0].contains("not a url"), "{found:?}");
     at(&sandbox.url());
     let key = sandbox.path("project/keystore/timestamp.pem");
     fs::rename(&key, sandbox.path("elsewhere.pem")).unwrap();

@@ -96,8 +96,21 @@ pub(super) fn run(args: &Doctor, context: &Context) -> Result<(), Error> {
     }
 }
 
+/// An address in the settings that is none, and why.
+fn wrong_address(project: &Project) -> Option<String> {
+    let client = &project.settings.client;
+    let addresses = [("url", &client.url), ("targets_url", &client.targets_url)];
+    addresses.into_iter().find_map(|(name, url)| {
+        let reason = address::check(url.as_ref()?).err()?;
+        Some(format!("`{name}` under [client]: {reason}"))
+    })
+}
+
 /// Whether what the settings have for new installs would work there.
 fn new_installs(project: &Project, found: &mut Findings) {
+    if let Some(wrong) = wrong_address(project) {
+        return found.bad(wrong, format!("correct it in {}", project::FILE));
+    }
     match project::client_settings::of_release(&project.settings.client) {
         Ok(_) => found.good("the settings for installs are known"),
         Err(reason) => found.bad(
@@ -247,17 +260,9 @@ fn place(project: &Project, published: &Published, found: &mut Findings) {
         );
         return;
     };
-    for (name, url) in [
-        ("url", Some(url)),
-        ("targets_url", client.targets_url.as_ref()),
-    ] {
-        if let Some(Err(reason)) = url.map(|url| address::check(url)) {
-            found.bad(
-                format!("`{name}` under [client]: {reason}"),
-                format!("correct it in {}", project::FILE),
-            );
-            return;
-        }
+    if wrong_address(project).is_some() {
+        // That was told.
+        return;
     }
     let silence = Duration::from_secs(10);
     let at = client.addresses_at(url);
