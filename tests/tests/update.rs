@@ -1,6 +1,6 @@
 //! The main job on real PyInstaller bundles, over real HTTP.
 
-use notsotuf_tests::{Sandbox, bundle, json, run};
+use notsotuf_tests::{Sandbox, bundle, json, run, set_mode, write_script};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -255,6 +255,38 @@ fn links_and_modes_are_kept_by_archives_and_patches() {
     let previous = sandbox.path("install/.notsotuf/previous/tool.sh");
     let mode = fs::metadata(previous).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o754);
+}
+
+/// On some disks everybody may write to everything: those of Windows in WSL, memory sticks.
+#[cfg(unix)]
+#[test]
+fn what_everybody_could_write_is_not_installed_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    let add = |version: &str| {
+        let copy = sandbox.path(&format!("bundle-{version}"));
+        write_script(&copy.join("program"), &format!("echo {version}"));
+        fs::create_dir(copy.join("lib")).unwrap();
+        fs::write(copy.join("lib/data"), version).unwrap();
+        for (path, mode) in [("program", 0o777), ("lib/data", 0o666), ("lib", 0o777)] {
+            set_mode(&copy.join(path), mode);
+        }
+        sandbox.add(version, &copy, &[]);
+        sandbox.bundler(&["publish"]);
+    };
+    let installed = || {
+        ["program", "lib/data", "lib"].map(|path| {
+            let path = sandbox.path("install/app").join(path);
+            fs::metadata(path).unwrap().permissions().mode() & 0o777
+        })
+    };
+    add("1.0");
+    sandbox.ship_with(&["--executable", "program"]);
+    assert_eq!(installed(), [0o755, 0o644, 0o755]);
+    add("1.1");
+    let output = run(&mut sandbox.stub());
+    assert_eq!(output.stdout, b"1.1\n", "{}", sandbox.log());
+    assert_eq!(installed(), [0o755, 0o644, 0o755]);
 }
 
 #[cfg(unix)]

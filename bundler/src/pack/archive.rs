@@ -197,6 +197,10 @@ fn append<W: Write>(
         .map_err(written)
 }
 
+/// What is left of permission bits: on some disks everybody may write to everything, but no
+/// user of a computer to the application of another.
+pub(crate) const NOBODY_ELSE_WRITES: u32 = 0o755;
+
 /// Returns permission bits as they will be installed.
 pub(crate) fn mode(item: &Item) -> u32 {
     if item.kind.is_symlink() {
@@ -205,7 +209,7 @@ pub(crate) fn mode(item: &Item) -> u32 {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        item.kind.permissions().mode() & 0o777
+        item.kind.permissions().mode() & NOBODY_ELSE_WRITES
     }
     #[cfg(windows)]
     {

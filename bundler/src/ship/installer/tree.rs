@@ -1,7 +1,7 @@
 //! Writes the first-install folder into a tar archive, the same on every system.
 
 use super::{Application, InstallerError};
-use crate::pack::archive::{self, Item};
+use crate::pack::archive::{self, Item, NOBODY_ELSE_WRITES};
 use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::install::{Layout, Record};
@@ -124,7 +124,8 @@ fn modes(app: &Application) -> Result<impl Fn(&Item) -> u32 + use<>, InstallerEr
             record.manifest.entries.get(name)
         });
         match entry {
-            Some(entry) => entry.mode,
+            // Releases of older bundlers have what was found on the disk.
+            Some(entry) => entry.mode & NOBODY_ELSE_WRITES,
             None if item.name == program => 0o755,
             None => 0o644,
         }
