@@ -27,6 +27,7 @@ pub(crate) fn check(own: &toml::Table) -> Result<(), String> {
         }
     }
     of_install(own)?;
+    table::check_of_release(&to_table(own)?)?;
     match own.keys().find(|key| !KEYS.contains(&key.as_str())) {
         Some(wrong) => Err(format!("there is no setting {wrong:?}{}", nearest(wrong))),
         None => Ok(()),
@@ -143,6 +144,15 @@ mod tests {
             ("[settings]\nname = 'b'", "not for the project"),
             ("[settings]\nshipped = 'b'", "not for the project"),
             ("[settings]\nprobation = -1.0", "probation must be"),
+            (
+                "[settings]\nmax_rate = 1",
+                "max_rate must be at least 10000",
+            ),
+            ("[settings]\nstall = 0.0001", "stall must be at least 1"),
+            (
+                "[settings]\ndeadline = 0.4",
+                "deadline must be at least 0.5",
+            ),
             ("url = 'ftp://a'", "metadata_url"),
             ("url = 'https://me:SECRET@a'", "metadata_url"),
         ] {

@@ -7,9 +7,13 @@ use crate::install::{Layout, Record, may_believe_state};
 use crate::settings::table::MAX_OF_A_RELEASE;
 use pep440_rs::Version;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// More than those of four releases, each with what a release may have.
 const MAX_SIZE: u64 = 256 << 10;
+
+/// What is kept of a release that brings none: that is known, too.
+const NONE: &str = "{}";
 
 /// Returns what is known. A file that others may have written, or of another
 /// form, says nothing.
@@ -27,8 +31,9 @@ pub fn load(layout: &Layout) -> Result<BTreeMap<Version, String>, FsError> {
 }
 
 /// Keeps the settings of those versions that are here, or are about to be:
-/// installed, staged, previous, and `chosen`. For what the catalog offers, that
-/// counts, as it is signed. Where that fails, it is logged: no update waits for
+/// installed, staged, previous, and `chosen`. Those of a version come with it:
+/// once they are known, nobody changes them any more, who may have stolen keys
+/// that are replaced later. Where that fails, it is logged: no update waits for
 /// settings.
 pub fn keep(layout: &Layout, catalog: &Catalog, chosen: Option<&Version>) {
     if let Err(e) = try_to_keep(layout, catalog, chosen) {
@@ -45,15 +50,18 @@ fn try_to_keep(
     let before = load(layout);
     let is_readable = before.is_ok();
     let before = before.unwrap_or_default();
-    let folders = [layout.app(), layout.staged(), layout.previous()];
-    let here = folders
-        .iter()
-        .filter_map(|folder| Some(Record::load_release(folder).ok()??.version));
+    let version_in = |folder: PathBuf| Some(Record::load_release(&folder).ok()??.version);
+    let installed = [layout.app(), layout.previous()].map(version_in);
+    let coming = [version_in(layout.staged()), chosen.cloned()];
     let mut now = BTreeMap::new();
-    for version in here.chain(chosen.cloned()) {
-        let brought = match catalog.archives.get(&version) {
-            Some(archive) => archive.settings.clone(),
-            None => before.get(&version).cloned(),
+    for version in installed.iter().chain(&coming).flatten().cloned() {
+        let offered = catalog.archives.get(&version);
+        let offered = offered.map(|archive| archive.settings.as_deref().unwrap_or(NONE));
+        let known = before.get(&version).map(String::as_str);
+        let brought = if installed.contains(&Some(version.clone())) {
+            known.or(offered)
+        } else {
+            offered.or(known)
         };
         match brought {
             Some(brought) if brought.len() > MAX_OF_A_RELEASE => log::warn!(
@@ -61,7 +69,7 @@ fn try_to_keep(
                  {MAX_OF_A_RELEASE} are the most",
                 brought.len()
             ),
-            Some(brought) => drop(now.insert(version, brought)),
+            Some(brought) => drop(now.insert(version, brought.to_owned())),
             None => {}
         }
     }

@@ -3,8 +3,8 @@
 //! Pure.
 
 use super::table::{
-    KEYS, OF_THE_INSTALL, SHIPPED, SinceShipped, Table, overlay, remove_urls, since_shipped,
-    to_settings,
+    KEYS, OF_THE_INSTALL, SHIPPED, SinceShipped, Table, check_of_release, overlay, remove_urls,
+    since_shipped, to_settings,
 };
 use super::{Mode, RepositoryUrls, Settings};
 use pep440_rs::Version;
@@ -100,6 +100,7 @@ fn with_release(
     let release = serde_json::from_str::<Table>(release);
     let mut release = release.map_err(|_| "they are no JSON object".to_owned())?;
     release.retain(|key, _| !OF_THE_INSTALL.contains(&key.as_str()));
+    check_of_release(&release)?;
     if release.contains_key("metadata_url") != release.contains_key("targets_url") {
         return Err("metadata_url and targets_url belong together".into());
     }

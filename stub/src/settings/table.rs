@@ -137,6 +137,26 @@ pub fn to_settings(table: Table) -> Result<Settings, TableError> {
     Err(TableError { key, reason })
 }
 
+/// Checks what a release brings: with less time or fewer bytes a second than that,
+/// no client would ever get the next one, which brings better ones.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn check_of_release(table: &Table) -> Result<(), String> {
+    const LEAST: [(&str, f64); 3] = [("deadline", 0.5), ("stall", 1.0), ("max_rate", 10_000.0)];
+    for (key, least) in LEAST {
+        let value = table.get(key).and_then(Value::as_f64);
+        // No rate at all is no limit.
+        let is_none = key == "max_rate" && value == Some(0.0);
+        if value.is_some_and(|value| value < least) && !is_none {
+            return Err(format!(
+                "{key} must be at least {least} in a release, or its clients never get another"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Returns settings with which nothing is wrong, and only those that every
 /// install has.
 pub fn least() -> Table {

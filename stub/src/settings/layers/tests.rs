@@ -136,6 +136,9 @@ fn a_release_changes_nothing_that_belongs_to_the_install() {
 fn a_release_with_impossible_settings_changes_nothing() {
     for bad in [
         "quiet = false\nprobation = -1.0",
+        "quiet = false\nmax_rate = 9999",
+        "quiet = false\nstall = 0.9",
+        "quiet = false\ndeadline = 0.4",
         "quiet = false\nmetadata_url = 'ftp://a'\ntargets_url = 'https://a'",
         "quiet = false\nmetadata_url = 'https://a'",
         "quiet = 'false'",
