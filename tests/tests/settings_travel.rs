@@ -88,6 +88,31 @@ fn a_new_address_that_serves_nothing_strands_nobody() {
     }
 }
 
+/// Whoever has stolen the keys for that, until they are replaced.
+#[test]
+fn an_installed_version_gets_no_other_settings() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &[]);
+    assert_eq!(sandbox.start_version(), "1.1");
+    let before = metadata_url(&sandbox);
+    sandbox.bundler(&["remove-latest"]);
+    let theirs = moved(&sandbox);
+    let url = format!("url = '{}'", theirs.url);
+    set_project(&sandbox, &[("url = ", &url)]);
+    sandbox.release("1.1", &["--force"]);
+    for _ in 0..2 {
+        assert_eq!(sandbox.start_version(), "1.1");
+        assert_eq!(metadata_url(&sandbox), before);
+    }
+    assert!(theirs.requests().is_empty());
+    // Where it was not installed, they come with it.
+    sandbox.release("1.2", &[]);
+    assert_eq!(sandbox.start_version(), "1.2", "{}", sandbox.log());
+    assert_eq!(metadata_url(&sandbox), format!("{}/metadata", theirs.url));
+}
+
 #[test]
 fn going_back_brings_the_settings_of_that_version_back() {
     let sandbox = Sandbox::new();
@@ -229,6 +254,12 @@ fn administrators_switch_updates_off_in_the_install_even_one_that_is_staged() {
         fs::write(&file, text).unwrap();
         is_off(&sandbox, "notsotuf.local.toml");
     }
+    // A link says nothing, but it may stand for that.
+    fs::remove_file(&file).unwrap();
+    let real = sandbox.path("real.toml");
+    fs::write(&real, "mode = \"off\"\n").unwrap();
+    std::os::unix::fs::symlink(&real, &file).unwrap();
+    is_off(&sandbox, "notsotuf.local.toml");
     fs::remove_file(&file).unwrap();
     assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }

@@ -49,13 +49,16 @@ pub(super) fn is_as_trusted_as(path: &Path, install_dir: &Path) -> io::Result<Op
         return Ok(None);
     }
     let (found, folder) = (path.symlink_metadata()?, install_dir.metadata()?);
+    // A link can be read by all, and written by none: whoever made it counts, and that it
+    // is no file is found when it is read.
+    let writable = if found.is_symlink() { 0 } else { found.mode() };
     let user = rustix::process::geteuid().as_raw();
     // In a folder in which everybody may make files, but nobody replace those of
     // others, others may make this one.
     let is_open = folder.mode() & OTHERS_WRITE != 0 && folder.mode() & STICKY == 0;
     let known = [0, user, folder.uid()].contains(&found.uid());
     Ok(Some(
-        is_open || known && found.mode() & OTHERS_WRITE & !folder.mode() == 0,
+        is_open || known && writable & OTHERS_WRITE & !folder.mode() == 0,
     ))
 }
 
