@@ -5,6 +5,7 @@ use crate::bundle::patch::verify_file;
 use crate::bundle::{EntryKind, Manifest, Rules};
 use crate::fs::attributes::with_access;
 use crate::fs::{self, FsError};
+use crate::install::record::RecordError;
 use crate::install::{
     CommitError, Layout, Lock, Probation, Record, recover, running_instances, swap, trash,
 };
@@ -34,8 +35,8 @@ pub enum Uninstalled {
     Busy(Vec<u32>),
 }
 
-/// Removes what releases brought; the state dir is there and secured. Shipped files that `preserved` names stay if the user has
-/// changed them.
+/// Removes what releases brought; the state dir is there and secured. Shipped files that
+/// `preserved` names stay if the user has changed them.
 ///
 /// # Errors
 /// [`CommitError`]; it may be called again.
@@ -57,7 +58,16 @@ pub fn uninstall(
     if !instances.is_empty() {
         return Ok(Uninstalled::Busy(instances));
     }
-    if let Some(record) = Record::load(&app, Rules::host())? {
+    let is_folder = fs::inspect(&app)?.is_some_and(|found| fs::is_real_folder(&found));
+    let record = match Record::load(&app, Rules::host()) {
+        // A link leads to what is no release's.
+        _ if !is_folder => None,
+        Err(RecordError::Fs(e)) => return Err(e.into()),
+        // Nothing is known of what is there, so all of it may be the user's.
+        Err(_) => None,
+        Ok(record) => record,
+    };
+    if let Some(record) = record {
         remove_release(&app, &record.manifest, preserved)?;
         fs::remove_file_if_exists(&Record::path(&app))?;
     }
@@ -239,6 +249,18 @@ mod tests {
             Uninstalled::Done(true)
         );
         assert!(app.join("set.ini").exists());
+    }
+
+    #[test]
+    fn a_damaged_record_is_no_reason_to_stay() {
+        for text in ["", "notsotuf-release 9\n", "\0\0\0"] {
+            let install = Install::of(&["program", "lib/one"]);
+            std::fs::write(Record::path(&install.layout.app()), text).unwrap();
+            let done = install.uninstall(Extent::Everything);
+            assert_eq!(done, Uninstalled::Done(true), "{text:?}");
+            assert!(install.layout.app().join("lib/one").exists());
+            assert!(!install.layout.state().exists());
+        }
     }
 
     #[cfg(unix)]

@@ -1,7 +1,8 @@
 //! Answers `--updater uninstall`, for the programs that installers leave behind.
 
 use crate::configuration::Configuration;
-use crate::install::{self, Extent, Layout, Uninstalled};
+use crate::fs;
+use crate::install::{self, Extent, Layout, StateError, Uninstalled};
 use crate::update::{UpdateError, behind};
 use crate::updater_cli::command_output::CommandOutput;
 use serde_json::json;
@@ -14,6 +15,10 @@ use serde_json::json;
 pub(super) fn uninstall(layout: &Layout, extent: Extent) -> Result<CommandOutput, UpdateError> {
     // Before what cannot be trusted is removed: the user's files stay by them.
     let settings = Configuration::load(layout).map(|configuration| configuration.settings);
+    if let Err(StateError::NotAFolder(path)) = install::secure_state(layout) {
+        // Whatever that is, it goes now.
+        fs::remove_any(&path)?;
+    }
     install::secure_state(layout)?;
     // Whoever updates behind the application ends; nobody starts with it any more below.
     drop(behind::claim(layout));

@@ -22,8 +22,15 @@ if [ -z "$yes" ] && ! ask "Remove $title from $folder?"; then
   exit 1
 fi
 if [ -x "$folder/$program" ]; then
-  "$folder/$program" --updater uninstall
+  result=0
+  "$folder/$program" --updater uninstall || result=$?
+  if [ $result -ge 126 ]; then
+    echo "$folder/$program cannot be run any more, so nobody knows which files are a release's."
+  elif [ $result != 0 ]; then
+    exit $result
+  fi
 fi
+rm -rf "$folder/.notsotuf"
 if [ -e "$folder/app" ]; then
   if [ -n "$purge" ] || { [ -z "$yes" ] && ask "Remove what was made in $folder/app, too?"; }; then
     rm -rf "$folder/app"
