@@ -206,6 +206,101 @@ fn nothing_is_replaced_or_removed_while_the_application_runs() {
 }
 
 #[test]
+fn a_damaged_install_is_replaced_and_removed() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let archive = ship(&sandbox, "1.0", &["tar"]);
+    let user = User::new();
+    let folder = user.home().join(".local/lib/app");
+    let damage = |what: &str| {
+        assert!(user.install(&archive).status.success(), "{what}");
+        let state = folder.join(".notsotuf");
+        match what {
+            "record" => fs::write(folder.join("app/.notsotuf-release"), "").unwrap(),
+            "settings" => fs::write(folder.join("notsotuf.toml"), "nonsense").unwrap(),
+            "updater" => fs::write(folder.join("program"), "nonsense").unwrap(),
+            "state" => {
+                user.start();
+                fs::remove_dir_all(&state).unwrap();
+                fs::write(&state, "a file").unwrap();
+            }
+            _ => unreachable!(),
+        }
+    };
+    for what in ["record", "settings", "updater", "state"] {
+        // The next round installs over the damage of this.
+        damage(what);
+        let again = user.install(&archive);
+        assert!(again.status.success(), "{what}: {again:?}");
+        assert_eq!(user.start()["version"], "1.0", "{what}");
+        damage(what);
+        let removed = user.uninstall(&["--yes", "--purge"]);
+        assert!(removed.status.success(), "{what}: {removed:?}");
+        assert_eq!(user.files(), [""; 0], "{what}");
+    }
+}
+
+#[test]
+fn an_installer_goes_where_it_is_told_to_and_nowhere_else() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    let archive = ship(&sandbox, "1.0", &["tar"]);
+    let user = User::new();
+    // Where `cd` would look first.
+    let elsewhere = user.home().join("elsewhere");
+    fs::create_dir_all(elsewhere.join("place")).unwrap();
+    let unpacked = user.home().join("unpacked");
+    fs::create_dir(&unpacked).unwrap();
+    let tar = run(Command::new("tar")
+        .arg("-xf")
+        .arg(&archive)
+        .arg("-C")
+        .arg(&unpacked));
+    assert!(tar.status.success());
+    let top = fs::read_dir(&unpacked)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let entry = user.home().join("place/share/applications/app.desktop");
+    fs::create_dir_all(entry.parent().unwrap()).unwrap();
+    let precious = user.home().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    std::os::unix::fs::symlink(&precious, &entry).unwrap();
+    let own = Command::new("chown")
+        .arg("-R")
+        .arg("65534:65534")
+        .arg(user.home())
+        .status();
+    assert!(!is_root() || own.unwrap().success());
+    let mut install = user.command(&top.join("install.sh"));
+    install
+        .current_dir(user.home())
+        .env("CDPATH", &elsewhere)
+        .args(["--prefix", "place"]);
+    let done = run(&mut install);
+    assert!(done.status.success(), "{done:?}");
+    assert!(user.home().join("place/lib/app/program").exists());
+    assert_eq!(fs::read_dir(elsewhere.join("place")).unwrap().count(), 0);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    if is_root() {
+        // Another user's folders.
+        let mut install = Command::new(top.join("install.sh"));
+        install.env("HOME", user.home());
+        for prefix in [&[][..], &["--prefix", text(&user.home().join("place"))]] {
+            let done = run(install.args(prefix));
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert!(
+                !done.status.success() && said.contains("another user"),
+                "{said}"
+            );
+        }
+        assert!(!user.home().join(".local").exists());
+    }
+}
+
+#[test]
 fn the_same_folder_makes_the_same_installers() {
     let sandbox = Sandbox::new();
     describe(&sandbox);

@@ -37,6 +37,12 @@ pub(crate) enum InstallerError {
     /// NSIS could not have the uninstaller signed.
     #[error("cannot tell where this program is, by which NSIS has the uninstaller signed: {0}")]
     ThisProgram(#[source] std::io::Error),
+    /// NSIS would put something else in the place of a text.
+    #[error(
+        "NSIS would read `${{` or `$%` as the beginning of a name of its own, so neither can be in a \
+         title, a file name or a path here: {0}"
+    )]
+    Text(String),
     /// NSIS found something wrong.
     #[error("makensis does not accept {script:?}:\n{said}")]
     Makensis {

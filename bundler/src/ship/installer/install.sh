@@ -8,6 +8,9 @@ END
 
 die() { printf '%s\n' "$*" >&2; exit 1; }
 
+# With it, cd goes elsewhere and says so.
+unset CDPATH
+
 prefix= data=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -18,10 +21,14 @@ while [ $# -gt 0 ]; do
 done
 if [ -z "$prefix" ]; then
   prefix=${HOME:?}/.local
+  [ -O "$HOME" ] ||
+    die "$HOME belongs to another user; run this as that user, or choose a place of yours with --prefix"
   data=${XDG_DATA_HOME-}
 fi
 mkdir -p "$prefix"
 prefix=$(cd "$prefix" && pwd)
+[ -O "$prefix" ] ||
+  die "$prefix belongs to another user; run this as that user, or choose a place of yours with --prefix"
 data=${data:-$prefix/share}
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$prefix/lib/$app
@@ -32,6 +39,11 @@ if [ -e "$link" ] || [ -L "$link" ]; then
   [ "$(readlink "$link" || true)" = "$folder/$program" ] ||
     die "$link is there already, and is not of this application; remove it, or choose another place with --prefix"
 fi
+for place in "$prefix/lib" "$folder"; do
+  if [ -e "$place" ] || [ -L "$place" ]; then
+    [ -O "$place" ] || die "$place belongs to another user; remove it, or choose another place with --prefix"
+  fi
+done
 mkdir -p "$folder" "$prefix/bin" "$data/applications"
 if [ -e "$folder/app" ]; then
   # By the new updater: the one that is there may not know the command.
@@ -49,7 +61,9 @@ escaped=$(printf '%s' "$folder/$program" | sed -e 's/[\\"`$]/\\&/g' -e 's/\\/\\\
 {
   cat "$here/entry.desktop"
   printf 'Exec="%s"\n' "$escaped"
-} > "$entry"
+} > "$folder/new.desktop"
+# In place of what is there, and not into what that may lead to.
+mv -f "$folder/new.desktop" "$entry"
 icon=
 if [ -n "$icon_name" ]; then
   icon=$data/icons/hicolor/$icon_folder/apps/$icon_name

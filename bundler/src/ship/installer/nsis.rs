@@ -36,6 +36,11 @@ pub(super) fn make(
     let file = work.join("files.nsh");
     fs::write_atomically(&file, files.as_bytes())?;
     let values = values(app, machine, bytes) + &paths(app, work)?;
+    for line in values.lines().chain(files.lines()) {
+        if line.contains("${") || line.contains("$%") {
+            return Err(InstallerError::Text(line.into()));
+        }
+    }
     let path = work.join("values.nsh");
     fs::write_atomically(&path, values.as_bytes())?;
     run(&script, &path, &file)?;

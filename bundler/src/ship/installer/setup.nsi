@@ -89,12 +89,18 @@ VIAddVersionKey "LegalCopyright" "${PUBLISHER}"
 !macro REMOVE_RELEASE UPDATER OPTIONS
   !define AGAIN again_${__LINE__}
   ${Do}
-    nsExec::ExecToStack '"${UPDATER}" --updater uninstall ${OPTIONS}'
+    nsExec::ExecToStack "$\"${UPDATER}$\" --updater uninstall ${OPTIONS}"
     Pop $0
     Pop $1
     ${If} $0 == 0
       ${ExitDo}
     ${EndIf}
+    !if "${OPTIONS}" == ""
+      ; It cannot be started, so nobody knows which files are a release's.
+      ${If} $0 == "error"
+        ${ExitDo}
+      ${EndIf}
+    !endif
     MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "$(BUSY)" /SD IDCANCEL IDRETRY ${AGAIN}
     Delete "$INSTDIR\setup-${PROGRAM}"
     SetErrorLevel 5
@@ -163,11 +169,11 @@ Section
   ; The updater keeps DisplayVersion current; it finds the entry by InstallLocation.
   WriteRegStr HKCU "${ENTRY}" "DisplayName" "${TITLE}"
   WriteRegStr HKCU "${ENTRY}" "DisplayVersion" "${VERSION}"
-  WriteRegStr HKCU "${ENTRY}" "DisplayIcon" '"$INSTDIR\${PROGRAM}",0'
+  WriteRegStr HKCU "${ENTRY}" "DisplayIcon" "$\"$INSTDIR\${PROGRAM}$\",0"
   WriteRegStr HKCU "${ENTRY}" "Publisher" "${PUBLISHER}"
   WriteRegStr HKCU "${ENTRY}" "InstallLocation" "$INSTDIR"
-  WriteRegStr HKCU "${ENTRY}" "UninstallString" '"$INSTDIR\uninstall.exe"'
-  WriteRegStr HKCU "${ENTRY}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
+  WriteRegStr HKCU "${ENTRY}" "UninstallString" "$\"$INSTDIR\uninstall.exe$\""
+  WriteRegStr HKCU "${ENTRY}" "QuietUninstallString" "$\"$INSTDIR\uninstall.exe$\" /S"
   !ifdef HOMEPAGE
     WriteRegStr HKCU "${ENTRY}" "URLInfoAbout" "${HOMEPAGE}"
   !endif
