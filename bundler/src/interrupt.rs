@@ -9,7 +9,7 @@ use notsotuf_stub::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -95,9 +95,7 @@ fn end(signal: i32) -> ! {
     // Both are held until the end: nothing is written any more.
     let _whole = WHOLE.write().unwrap_or_else(PoisonError::into_inner);
     let _quiet = fs::no_more_writes();
-    for child in lock(&CHILDREN).iter() {
-        terminate(*child);
-    }
+    end_children();
     let folders = lock(&FOLDERS).clone();
     for folder in folders {
         // The command may still be putting files there.
@@ -110,6 +108,23 @@ fn end(signal: i32) -> ! {
     }
     terminal::restore();
     std::process::exit(128 + signal);
+}
+
+/// Asks what was started to end, and ends what does not.
+fn end_children() {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const LOOK: Duration = Duration::from_millis(10);
+    let children = lock(&CHILDREN).clone();
+    for child in &children {
+        terminate(*child);
+    }
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE && children.iter().any(|child| system::is_running(*child)) {
+        std::thread::sleep(LOOK);
+    }
+    for child in children {
+        system::kill(child);
+    }
 }
 
 #[cfg(unix)]
@@ -168,12 +183,31 @@ mod system {
             .unwrap_or(0)
     }
 
-    pub(super) fn terminate(child: u32) {
-        let id = i32::try_from(child).ok();
-        if let Some(id) = id.and_then(rustix::process::Pid::from_raw)
-            && let Err(e) = rustix::process::kill_process(id, rustix::process::Signal::TERM)
+    fn send(child: u32, signal: rustix::process::Signal) {
+        if let Some(id) = id(child)
+            && let Err(e) = rustix::process::kill_process(id, signal)
         {
             log::debug!("{child}: {e}");
+        }
+    }
+
+    fn id(child: u32) -> Option<rustix::process::Pid> {
+        rustix::process::Pid::from_raw(i32::try_from(child).ok()?)
+    }
+
+    pub(super) fn terminate(child: u32) {
+        send(child, rustix::process::Signal::TERM);
+    }
+
+    /// Until somebody has waited for its end.
+    pub(super) fn is_running(child: u32) -> bool {
+        id(child).is_some_and(|id| rustix::process::test_kill_process(id).is_ok())
+    }
+
+    /// Nobody has waited for it, so the number is still its own.
+    pub(super) fn kill(child: u32) {
+        if is_running(child) {
+            send(child, rustix::process::Signal::KILL);
         }
     }
 }
@@ -200,6 +234,12 @@ mod system {
     }
 
     pub(super) fn terminate(_: u32) {}
+
+    pub(super) fn is_running(_: u32) -> bool {
+        false
+    }
+
+    pub(super) fn kill(_: u32) {}
 }
 
 /// Remembers the terminal, whose echo is off while a passphrase is typed.

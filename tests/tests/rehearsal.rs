@@ -6,6 +6,8 @@ use notsotuf_tests::release::{Desk, hello};
 use notsotuf_tests::{bundle, write_script};
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// Runs it with a folder of its own for what is temporary; returns the exit code,
 /// and what it says.
@@ -69,6 +71,47 @@ fn the_newest_release_is_updated_with_the_settings_of_the_project() {
     // Nothing of the project has changed.
     let list = desk.json(&["-C", "p", "list", "--json"]);
     assert!(!list.to_string().contains("1.1"), "{list}");
+}
+
+#[test]
+fn an_interrupted_one_leaves_nothing_not_even_a_stubborn_application() {
+    let desk = Desk::new();
+    let seen = desk.path("seen");
+    let script = format!(
+        "trap '' TERM\necho $$ \"$GITHUB_TOKEN\" \"$AWS_SECRET_ACCESS_KEY\" > {0:?}.new\n\
+         mv {0:?}.new {0:?}\nwhile :; do sleep 0.1; done",
+        seen.to_str().unwrap()
+    );
+    write_script(&desk.path("b/hello"), &script);
+    let temporary = desk.path("temporary");
+    fs::create_dir_all(&temporary).unwrap();
+    let mut command = desk.command(&["rehearse", "b", "--from", "b", "--for", "60s"]);
+    command
+        .env("TMPDIR", &temporary)
+        .env("GITHUB_TOKEN", "secret")
+        .env("AWS_SECRET_ACCESS_KEY", "secret");
+    let mut running = command.stdout(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while !seen.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        assert!(running.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let told = fs::read_to_string(&seen).unwrap();
+    let application: u32 = told.trim().parse().expect("a number, and no secret");
+    let id = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(128 + 15));
+    let left: Vec<_> = fs::read_dir(&temporary).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let gone = || {
+        let state = fs::read_to_string(format!("/proc/{application}/stat"));
+        state.map_or(true, |state| state.contains(") Z "))
+    };
+    while !gone() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it still runs");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

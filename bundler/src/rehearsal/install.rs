@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// Begin the names of variables by which uploads get what they need.
+const OF_UPLOADS: [&str; 5] = ["AWS_", "AZURE_", "GOOGLE_", "GITHUB_TOKEN", "GH_TOKEN"];
+
 /// How often it is looked whether the application has ended.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long an application that is asked to end may take for that.
@@ -119,6 +122,13 @@ impl<'a> Install<'a> {
     /// The stub, which finds the server on this machine whatever proxies are set.
     fn command(&self) -> Command {
         let mut command = child::command(&self.program);
+        // Where users start it there are none of these, and it need not know them.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy().to_uppercase();
+            if OF_UPLOADS.iter().any(|begin| text.starts_with(begin)) {
+                command.env_remove(&name);
+            }
+        }
         for name in ["no_proxy", "NO_PROXY"] {
             let others = std::env::var(name).unwrap_or_default();
             command.env(name, format!("127.0.0.1,{others}"));
