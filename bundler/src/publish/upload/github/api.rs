@@ -9,7 +9,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::header::{self, HeaderName, HeaderValue};
-use ureq::http::{Method, Request, Response};
+use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, SendBody};
 
@@ -364,12 +364,17 @@ fn next_page(header: &str) -> Option<String> {
 
 /// Whether nobody can listen on the way.
 fn is_secure(url: &str) -> bool {
-    let own = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    let ends = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']);
-    url.starts_with("https://")
-        || own
-            .iter()
-            .any(|own| url.strip_prefix(own).is_some_and(ends))
+    // As it is read when it is used.
+    let Ok(url) = url.parse::<Uri>() else {
+        return false;
+    };
+    match url.scheme_str() {
+        Some("https") => url.host().is_some(),
+        Some("http") => ["127.0.0.1", "localhost", "[::1]"]
+            .map(Some)
+            .contains(&url.host()),
+        _ => false,
+    }
 }
 
 fn empty(request: Request<()>) -> Request<SendBody<'static>> {
@@ -400,12 +405,16 @@ mod tests {
             "https://api.github.com",
             "http://127.0.0.1:8000",
             "http://localhost/x",
+            "http://[::1]:80/",
         ] {
             assert!(is_secure(url), "{url}");
         }
         for url in [
             "http://api.github.com",
             "http://127.0.0.1.example.com",
+            "http://localhost:x@example.com",
+            "http://localhost:80@example.com/",
+            "https://",
             "ftp://localhost",
             "",
         ] {

@@ -148,9 +148,8 @@ impl Release {
         let what = format!("take {name} into the release {} of {place}", place.name);
         let size = fs::size(from)?;
         for attempt in 1.. {
-            // What is only announced is in the way.
-            if self.has(name) {
-                self.delete(api, place, name)?;
+            if self.make_way(api, place, name, size)? {
+                return Ok(());
             }
             let before = bar.position();
             let failed = match self.send_once(api, name, (from, size), &what, bar) {
@@ -181,6 +180,27 @@ impl Release {
             bar.set_position(before);
         }
         unreachable!("the last attempt returns")
+    }
+
+    /// Removes the file of that name, which may be announced only. Returns whether another
+    /// upload has brought it meanwhile.
+    fn make_way(
+        &mut self,
+        api: &Api,
+        place: &GitHubPlace,
+        name: &str,
+        size: u64,
+    ) -> Result<bool, GitHubError> {
+        let Some(known) = self.assets.get(name).map(|asset| asset.id) else {
+            return Ok(false);
+        };
+        self.refresh(api, place)?;
+        let there = self.assets.get(name);
+        if there.is_some_and(|asset| asset.id != known && asset.whole && asset.size == size) {
+            return Ok(true);
+        }
+        self.delete(api, place, name)?;
+        Ok(false)
     }
 
     fn send_once(
