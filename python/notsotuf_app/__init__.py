@@ -374,6 +374,8 @@ def restart(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     if program is None:
         raise Local("there is no stub that could start the application")
     command = [program, *(sys.argv[1:] if arguments is None else arguments)]
+    if command[1:2] == ["--updater"]:
+        raise Local("an argument --updater would be a command to the stub")
     loader = _loader()
     _flush()
     try:
@@ -479,6 +481,9 @@ async def _awaited(call: Callable[[_Tell, threading.Event], _T], progress: _Tell
 _TICK = 0.1
 # How long a process that has been told to end, or has answered, is waited for.
 _PATIENCE = 5.0
+# How long what is being put in place is waited for, against cancel and timeout: it is a few renames,
+# or, where folders cannot be renamed, a copy.
+_INSTALLATION = 300.0
 
 
 def _ask(
@@ -489,8 +494,10 @@ def _ask(
 ) -> Dict[str, Any]:
     if stub() is None:
         return {}
-    answer, code = _run([*words, "--json" if progress is None else "--events"], progress, cancel, timeout)
-    if answer is None and code == 2 and progress is not None:
+    # Also where nobody wants to know: what is being put in place is not to be broken off.
+    tells = words[0] in ("check", "stage", "update", "rollback", "repair")
+    answer, code = _run([*words, "--events" if tells else "--json"], progress, cancel, timeout)
+    if answer is None and code == 2 and tells:
         # A stub of old, which tells nothing of its progress.
         answer, code = _run([*words, "--json"], None, cancel, timeout)
     if answer is None and code == 2:
@@ -512,16 +519,17 @@ def _run(
     if cancel is not None and cancel.is_set():
         raise Cancelled("cancelled")
     process = _start(words)
-    installs = False
+    installs, since = False, 0.0
     try:
         answer = None
         end = None if timeout is None else time.monotonic() + timeout
         lines = _lines(process)
         while True:
             # What is being put in place is let be, rather than done again at the next start.
-            if cancel is not None and cancel.is_set() and not installs:
+            waits = installs and time.monotonic() < since + _INSTALLATION
+            if cancel is not None and cancel.is_set() and not waits:
                 raise Cancelled("cancelled")
-            if end is not None and time.monotonic() > end and not installs:
+            if end is not None and time.monotonic() > end and not waits:
                 raise Unavailable(f"there was no answer within {timeout:g} seconds")
             ended = process.poll() is not None
             try:
@@ -538,6 +546,8 @@ def _run(
                 answer = found or answer
                 continue
             event = _progress(found)
+            if event.step == "installing" and not installs:
+                since = time.monotonic()
             installs = event.step == "installing"
             if progress is not None:
                 progress(event)
