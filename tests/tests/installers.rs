@@ -468,4 +468,13 @@ fn without_nsis_there_is_a_word_about_it() {
         "{said}"
     );
     assert!(!output.exists());
+    for title in ["${NSISDIR}", "$%HOME%"] {
+        let done = run(sandbox.command(&ship).args(["--title", title]));
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(
+            said.contains("NSIS would read") && said.contains(title),
+            "{said}"
+        );
+        assert!(!output.exists());
+    }
 }

@@ -21,7 +21,7 @@ struct Product {
     signer: Signer,
 }
 
-const TITLE: &str = "Föto & $Desk";
+const TITLE: &str = "Föto & Joe's $Desk";
 
 impl Product {
     fn new() -> Self {

@@ -119,18 +119,18 @@ VIAddVersionKey "LegalCopyright" "${PUBLISHER}"
     ${If} $0 P<> 0
       ${IUnknown::QueryInterface} $0 '("${IID_IPersistFile}",.r1)'
       ${If} $1 P<> 0
-        ${IPersistFile::Load} $1 '("${LINK}",${STGM_READWRITE})'
+        ${IPersistFile::Load} $1 `("${LINK}",${STGM_READWRITE})`
         ${IUnknown::QueryInterface} $0 '("${IID_IPropertyStore}",.r2)'
         ${If} $2 P<> 0
           System::Call '*${SYSSTRUCT_PROPERTYKEY}(${PKEY_AppUserModel_ID})p.r3'
-          System::Call '*(&w${NSIS_MAX_STRLEN} "${APP_USER_MODEL_ID}")p.r4'
+          System::Call `*(&w${NSIS_MAX_STRLEN} "${APP_USER_MODEL_ID}")p.r4`
           System::Call '*${SYSSTRUCT_PROPVARIANT}(${VT_LPWSTR},,p r4)p.r5'
           ${IPropertyStore::SetValue} $2 '(r3,r5)'
           ${IPropertyStore::Commit} $2 ""
           System::Free $3
           System::Free $4
           System::Free $5
-          ${IPersistFile::Save} $1 '("${LINK}",1)'
+          ${IPersistFile::Save} $1 `("${LINK}",1)`
           ${IUnknown::Release} $2 ""
         ${EndIf}
         ${IUnknown::Release} $1 ""
