@@ -257,6 +257,40 @@ fn links_and_modes_are_kept_by_archives_and_patches() {
     assert_eq!(mode & 0o777, 0o754);
 }
 
+/// Each file of the new version differs from the old one by the same.
+#[cfg(unix)]
+#[test]
+fn patches_that_are_the_same_are_fetched_once() {
+    let sandbox = Sandbox::new();
+    for version in ["1.0", "1.1", "1.2", "1.3"] {
+        let folder = sandbox.path(&format!("bundle-{version}"));
+        // So long that its difference is shorter.
+        let long: String = (0..3000).map(|n| format!(" {}", n * n % 7919)).collect();
+        write_script(&folder.join("program"), &format!("#{long}\necho {version}\n#{long}"));
+        sandbox.add(version, &folder, &[]);
+        sandbox.bundler(&["publish"]);
+        if version == "1.0" {
+            sandbox.ship_with(&["--executable", "program"]);
+        }
+    }
+    let content = |version: &str| {
+        let path = sandbox.repository().join("targets");
+        let files = fs::read_dir(path).unwrap().map(|file| file.unwrap().path());
+        let name = format!("app-{version}.patch");
+        let mut of_it = files.filter(|file| file.to_str().unwrap().ends_with(&name));
+        fs::read(of_it.next().unwrap()).unwrap()
+    };
+    assert!(content("1.1") == content("1.2") && content("1.2") == content("1.3"));
+    drop(sandbox.server.as_ref().unwrap().requests());
+    let output = run(&mut sandbox.stub());
+    let log = sandbox.log();
+    assert_eq!(output.stdout, b"1.3\n", "{log}");
+    assert!(log.contains("by 3 patches"), "{log}");
+    let requests = sandbox.server.as_ref().unwrap().requests();
+    let patches = requests.iter().filter(|path| path.contains(".patch"));
+    assert_eq!(patches.count(), 1, "{requests:?}");
+}
+
 /// On some disks everybody may write to everything: those of Windows in WSL, memory sticks.
 #[cfg(unix)]
 #[test]

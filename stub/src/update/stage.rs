@@ -21,6 +21,7 @@ use crate::update::outcome::Staged;
 use crate::update::session::Updater;
 use crate::{fs, install, stub_version};
 use pep440_rs::Version;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// How often an update is put together, or put in place, in vain before it is
@@ -160,16 +161,19 @@ impl<'a> Updater<'a> {
         patches: &[&Patch],
     ) -> Result<Staged, UpdateError> {
         install::reset_staging(self.layout)?;
-        let size = patches.iter().map(|patch| patch.file.length).sum();
-        self.found(checked, version, size);
         let numbered = patches.iter().enumerate();
         let files: Vec<PathBuf> = numbered
             .map(|(index, patch)| self.partial(&patch.file, index))
             .collect();
+        // Two small changes may come to the same patch, which is fetched once.
+        let wanted: BTreeMap<&Path, &Patch> =
+            std::iter::zip(files.iter().map(PathBuf::as_path), patches.iter().copied()).collect();
+        let size = wanted.values().map(|patch| patch.file.length).sum();
+        self.found(checked, version, size);
         install::prune_downloads(self.layout, &files)?;
         let tree = self.tree_room(checked, version, Some(installed.totals().1));
         self.check_room(version, size, &files, tree)?;
-        self.download_patches(checked, patches, &files)?;
+        self.download_patches(checked, &wanted)?;
         let total = installed.totals().1;
         let mut done = 0;
         let mut observer = |bytes: u64| {
@@ -342,10 +346,9 @@ impl<'a> Updater<'a> {
     fn download_patches(
         &self,
         checked: &UpdateCheck,
-        patches: &[&Patch],
-        files: &[PathBuf],
+        wanted: &BTreeMap<&Path, &Patch>,
     ) -> Result<(), UpdateError> {
-        let wanted = patches.iter().zip(files).map(|(patch, file)| Download {
+        let wanted = wanted.iter().map(|(file, patch)| Download {
             path: &patch.path,
             target: &patch.file,
             to: file,
