@@ -2,7 +2,7 @@
 //! what to do.
 
 use notsotuf_tests::release::{Desk, hello};
-use notsotuf_tests::{Server, program, python, run, text};
+use notsotuf_tests::{Server, bundle, program, python, run, text, write_windows_stub};
 use std::fs;
 
 /// A mistake: what is typed (`|` between words), the exit code, and what the
@@ -352,6 +352,41 @@ fn an_unchanged_bundle_is_told_with_what_takes_it_back() {
     hello(&desk.path("b"), "1.1");
     let said = goes_through(&desk, &["-C", "p", "add", "1.1", "b"]);
     assert!(!said.contains("warning"), "{said}");
+}
+
+/// The program of a folder, as the shell completes its name, and a stub for another system.
+#[test]
+fn what_would_not_start_is_not_released_or_shipped() {
+    let desk = Desk::with_project();
+    hello(&desk.path("dist/hello"), "1.1");
+    let program = desk.path("dist/hello/hello");
+    goes_through(&desk, &["-C", "p", "add", "1.1", text(&program)]);
+    desk.must(&["-C", "p", "remove-latest"]);
+    fs::create_dir(desk.path("dist/hello/_internal")).unwrap();
+    fs::write(desk.path("dist/hello/_internal/base_library.zip"), "zip").unwrap();
+    let said = desk.fails(1, &["-C", "p", "add", "1.1", text(&program)]);
+    has(&said, &["the program alone", "dist/hello\"", "--force"]);
+    let real = bundle("1.0");
+    goes_through(&desk, &["-C", "p", "add", "1.1", text(&real), "--force"]);
+    desk.must(&["-C", "p", "publish"]);
+    let stub = desk.path("stub.exe");
+    write_windows_stub(&stub);
+    let ship = [
+        "-C",
+        "p",
+        "ship",
+        "--version",
+        "1.1",
+        "--output",
+        "H",
+        "--stub",
+        text(&stub),
+    ];
+    has(
+        &desk.fails(1, &ship),
+        &["is a stub for Windows", "is for Linux", "--stub"],
+    );
+    assert!(!desk.path("H").exists());
 }
 
 #[test]

@@ -55,6 +55,19 @@ pub(crate) enum ShipError {
          application itself is in the release"
     )]
     NotAStub(PathBuf),
+    /// The stub cannot start the program.
+    #[error(
+        "{stub:?} is a stub for {system}, and the program of the bundle is for {program}: name the \
+         notsotuf-stub for {program} with --stub"
+    )]
+    OtherSystem {
+        /// The stub.
+        stub: PathBuf,
+        /// What it is for.
+        system: &'static str,
+        /// What the program is for.
+        program: &'static str,
+    },
     /// There is no stub to ship.
     #[error("there is no stub at {0:?}; name the notsotuf-stub of the target platform with --stub")]
     NoStub(PathBuf),

@@ -12,6 +12,7 @@ mod unpack_release;
 
 pub(crate) use error::ShipError;
 pub(crate) use face::take_face;
+use installer::Machine;
 pub(crate) use installer::SCRIPT;
 
 pub(crate) use newest_program::with_newest_program;
@@ -83,6 +84,7 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
     fs::write_atomically(&layout.shipped_root(), &published.root.to_bytes())?;
     let record = Record { release, manifest };
     fs::write_atomically(&Record::path(&layout.app()), record.to_text().as_bytes())?;
+    check_system(options.stub, &fs::join(&layout.app(), &executable))?;
     let name = stub_name(options, &executable)?;
     let stub = layout.root().join(name);
     fs::copy_with_mode(options.stub, &stub, 0o755)?;
@@ -155,6 +157,22 @@ fn check_stub(stub: &Path) -> Result<(), ShipError> {
     match stub_version::version_of(&program) {
         Some(_) => Ok(()),
         None => Err(ShipError::NotAStub(stub.into())),
+    }
+}
+
+/// Whether the stub and the program that it is to start are for one system, as far as
+/// that can be told: a script is for any.
+fn check_system(stub: &Path, program: &Path) -> Result<(), ShipError> {
+    let (of_stub, of_program) = (Machine::of(stub)?, Machine::of(program)?);
+    match (of_stub, of_program) {
+        (Some(stub_is), Some(program_is)) if stub_is.system() != program_is.system() => {
+            Err(ShipError::OtherSystem {
+                stub: stub.into(),
+                system: stub_is.system(),
+                program: program_is.system(),
+            })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn settings(look: &Look) -> Vec<Finding> {
 /// Checks what else is taken for a bundle.
 pub(super) fn other(look: &Look, previous: Option<&Previous>) -> Vec<Finding> {
     let found = package(look)
+        .or_else(|| part(look))
         .or_else(|| work(look))
         .or_else(|| environment(look))
         .or_else(|| parent(look, previous))
@@ -82,6 +83,23 @@ fn package(look: &Look) -> Option<Finding> {
     Some(Finding::unless_forced(format!(
         "it is a {kind} file, and clients would get just that; name the folder or the program that \
          PyInstaller made"
+    )))
+}
+
+/// A program that needs what is beside it: PyInstaller puts `base_library.zip` there, or
+/// below `_internal`.
+fn part(look: &Look) -> Option<Finding> {
+    if !look.bundle.is_file() {
+        return None;
+    }
+    let real = std::fs::canonicalize(&look.bundle).ok()?;
+    let folder = real.parent()?;
+    let needed = ["_internal/base_library.zip", "base_library.zip"];
+    let needed = needed.iter().find(|path| folder.join(path).is_file())?;
+    Some(Finding::unless_forced(format!(
+        "it is the program alone, and {needed:?} beside it is what it starts with; name its folder, \
+         {:?}",
+        look.bundle.parent().unwrap_or(folder)
     )))
 }
 

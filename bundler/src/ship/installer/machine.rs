@@ -1,11 +1,12 @@
 //! Tells for which machine a program is.
 
 use notsotuf_stub::fs::{self, FsError};
+use std::io::Read;
 use std::path::Path;
 
 /// An operating system and a processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     windows: bool,
     number: u16,
 }
@@ -18,15 +19,17 @@ const ELF: [(u16, &str); 5] = [
     (40, "armhf"),
     (243, "riscv64"),
 ];
-/// The most that is read of a stub, which has about 3 MB.
-const MAX_PROGRAM: u64 = 256 << 20;
+/// What is read of a program, which may be large: its headers are at the beginning.
+const HEAD: u64 = 1 << 16;
 const PE_X86: u16 = 0x14c;
 
 impl Machine {
     /// Returns the machine of a program; `None` for what is neither of Windows nor ELF.
-    pub(super) fn of(program: &Path) -> Result<Option<Self>, FsError> {
-        let bytes = fs::read_optional(program, MAX_PROGRAM)?.unwrap_or_default();
-        Ok(Self::of_bytes(&bytes))
+    pub(crate) fn of(program: &Path) -> Result<Option<Self>, FsError> {
+        let mut head = Vec::new();
+        let read = fs::open(program)?.take(HEAD).read_to_end(&mut head);
+        read.map_err(|e| FsError::new("read", program, e))?;
+        Ok(Self::of_bytes(&head))
     }
 
     fn of_bytes(bytes: &[u8]) -> Option<Self> {
@@ -53,6 +56,11 @@ impl Machine {
             });
         }
         None
+    }
+
+    /// Returns what the system is called.
+    pub(crate) fn system(self) -> &'static str {
+        if self.windows { "Windows" } else { "Linux" }
     }
 
     pub(super) fn is_windows(self) -> bool {
