@@ -78,7 +78,7 @@ impl Output {
         }
         self.keep(io::stdout().flush());
         if let Some(error) = error {
-            complain(format!("error: {error}"));
+            complain_in(&error_lines(&error));
         }
         self.failed.borrow_mut().take().map_or(Ok(()), Err)
     }
@@ -139,6 +139,19 @@ impl Said for &String {
     fn lines(self) -> Lines {
         Said::lines(self.as_str())
     }
+}
+
+/// The lines of an error: what another program wrote may have several, and stands below.
+fn error_lines(error: &str) -> Lines {
+    let mut lines = Lines::new();
+    for (number, line) in error.trim_end().lines().enumerate() {
+        let line = line.replace('\t', "    ");
+        lines.line(match number {
+            0 => format!("error: {line}"),
+            _ => format!("  {line}"),
+        });
+    }
+    lines
 }
 
 /// Says a line on standard error: a warning, an error.
@@ -210,6 +223,13 @@ mod tests {
         let line = Lines::from("a\nb");
         assert_eq!(Said::lines(line).as_str(), "a\\nb\n");
         assert_eq!(Said::lines(String::new()).as_str(), "");
+    }
+
+    #[test]
+    fn what_an_error_quotes_stands_below_it() {
+        let lines = error_lines("it failed:\nerror: none\n\t::x\u{1b}[2J\n\n");
+        let expected = "error: it failed:\n  error: none\n      \\u{3a}:x\\u{1b}[2J\n";
+        assert_eq!(lines.as_str(), expected);
     }
 
     #[test]
