@@ -266,7 +266,10 @@ fn patches_that_are_the_same_are_fetched_once() {
         let folder = sandbox.path(&format!("bundle-{version}"));
         // So long that its difference is shorter.
         let long: String = (0..3000).map(|n| format!(" {}", n * n % 7919)).collect();
-        write_script(&folder.join("program"), &format!("#{long}\necho {version}\n#{long}"));
+        write_script(
+            &folder.join("program"),
+            &format!("#{long}\necho {version}\n#{long}"),
+        );
         sandbox.add(version, &folder, &[]);
         sandbox.bundler(&["publish"]);
         if version == "1.0" {

@@ -60,7 +60,7 @@ pub(super) enum Keys {
     },
     /// Revoke a key
     Revoke {
-        /// Key to replace
+        /// Key to revoke
         name: String,
         /// Revoke it from this role only
         #[arg(long)]

@@ -12,7 +12,10 @@ pub(super) fn run(args: &App, context: &Context) -> Result<(), Error> {
     let app = project.app(args.app.as_deref())?;
     let published = Published::load(&project)?;
     let version = remove::remove_latest(&project, &published, app)?;
-    let text = format!("removed {app} {version}; run `notsotuf publish` to apply");
+    let text = format!(
+        "removed {app} {version}; run `notsotuf publish` to apply. Clients that have it keep it \
+         (`notsotuf yank` takes a release from them, too)"
+    );
     let json = json!({ "app": app, "removed": version.to_string() });
     context.output.say(text, &json);
     Ok(())

@@ -99,7 +99,7 @@ pub(super) fn channel(layout: &Layout, settings: &Settings) -> CommandOutput {
 pub(super) fn hold(layout: &Layout) -> CommandOutput {
     let hold = UserChoices::load(layout).hold.map(|hold| hold.to_string());
     let text = match &hold {
-        Some(hold) => format!("nothing newer than {hold} is installed"),
+        Some(hold) => format!("nothing newer than {hold} will be installed"),
         None => "off: updates are installed as they come".to_owned(),
     };
     let installed = installed(&layout.app());
