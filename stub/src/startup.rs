@@ -10,7 +10,7 @@ use crate::launch::start::{
 use crate::launch::{self, rescue};
 use crate::policy::launch_wait::{self, Phase, WaitDecision, WaitEnded, WaitLimits};
 use crate::progress::{Event, Notice, ProgressDisplay, Surfaces, icon};
-use crate::settings::{LogLevel, Mode, Settings};
+use crate::settings::{LogLevel, Mode, Settings, SettingsError};
 use crate::update::{self, Outcome, UpdateError, Updater, behind, elevated, self_update, tell_end};
 use crate::{fs, logging, nested_stub, probation_run, say, this_program, updater_cli};
 use std::path::PathBuf;
@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 const WAIT_FOR_VARIABLE: &str = "NOTSOTUF_WAIT_FOR";
 
 const RESTART_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a shell says of a program that is not there.
+const NOT_THERE: u8 = 127;
 
 /// How often the main thread looks whether the updating one cannot go on: it
 /// could not tell by itself.
@@ -64,6 +67,12 @@ pub fn main() -> ExitCode {
             }
             start_with(&layout, &configuration, log)
         }
+        Err(SettingsError::Missing(_)) if is_alone(&layout) => {
+            say::line(
+                "this is the updater that `notsotuf ship` puts beside an application; there is none here",
+            );
+            ExitCode::from(NOT_THERE)
+        }
         Err(e) => {
             // No updates without settings, but the application: by custom the
             // stub has its name.
@@ -80,13 +89,19 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether nothing was ever installed here: not even a log is to be made.
+fn is_alone(layout: &Layout) -> bool {
+    let places = [layout.app(), layout.state()];
+    places.iter().all(|place| !place.exists())
+}
+
 /// Whatever goes wrong from here on, the application starts.
 fn rescue_by(log: Option<PathBuf>, start: impl Fn() -> ExitCode + Send + Sync + 'static) {
     rescue::install(log, move || {
         launch::end_with_child();
         start();
         // It has told why.
-        std::process::exit(127);
+        std::process::exit(NOT_THERE.into());
     });
 }
 

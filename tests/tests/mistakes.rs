@@ -170,6 +170,11 @@ const MISTAKES: &[Mistake] = &[
         &["this folder is a project", "--project names another folder"],
     ),
     mistake(
+        "-C|p|serve|--dir|none",
+        1,
+        &["cannot serve \"none\"", "no folder"],
+    ),
+    mistake(
         "-C|p|upload",
         1,
         &[

@@ -59,6 +59,21 @@ fn status(sandbox: &Sandbox) -> Value {
     json(sandbox.stub().args(["--updater", "status", "--json"]))
 }
 
+/// As pip puts it on the PATH.
+#[test]
+fn a_stub_without_an_application_says_what_it_is_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stub = folder.path().join("notsotuf-stub");
+    fs::copy(notsotuf_tests::program("notsotuf-stub"), &stub).unwrap();
+    for argument in ["", "--help"] {
+        let done = run(Command::new(&stub).arg(argument));
+        assert_eq!(done.status.code(), Some(127), "{done:?}");
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(said.contains("notsotuf ship"), "{said}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
 const READY: &str = "version 1.1 is ready and will be installed at the next start";
 
 /// An attacker, or a telephone line, sends just enough not to be given up.

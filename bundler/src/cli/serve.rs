@@ -4,6 +4,8 @@ use super::context::Context;
 use super::error::Error;
 use crate::publish::serve;
 use clap::Args;
+use notsotuf_stub::fs::FsError;
+use std::io;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -18,6 +20,10 @@ pub(super) struct Serve {
 
 pub(super) fn run(args: Serve, context: &Context) -> Result<(), Error> {
     let folder = match args.dir {
+        Some(folder) if !folder.is_dir() => {
+            let none = io::Error::new(io::ErrorKind::NotADirectory, "it is no folder");
+            return Err(FsError::new("serve", &folder, none).into());
+        }
         Some(folder) => folder,
         None => context.project()?.repository(),
     };

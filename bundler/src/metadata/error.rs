@@ -31,7 +31,7 @@ pub(crate) enum MetadataError {
     /// Signatures are still missing.
     #[error(
         "{role} has {have} of the {need} signatures it needs{by}; it is kept in {path:?}. Run \
-         `notsotuf sign {role}` where its other keys are, then `notsotuf publish`",
+         `notsotuf sign {role}` where its keys are, here, too, if they came later; then `notsotuf publish`",
         by = if *.old { " by the keys of the previous root" } else { "" }
     )]
     HalfSigned {
