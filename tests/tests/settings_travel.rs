@@ -1,6 +1,6 @@
 //! Settings that come with a release, and those of administrators.
 
-use notsotuf_tests::{Sandbox, Server, bundle, copy_tree, is_root, json, run};
+use notsotuf_tests::{Sandbox, Server, bundle, bundler_in, copy_tree, is_root, json, run};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -111,6 +111,52 @@ fn an_installed_version_gets_no_other_settings() {
     sandbox.release("1.2", &[]);
     assert_eq!(sandbox.start_version(), "1.2", "{}", sandbox.log());
     assert_eq!(metadata_url(&sandbox), format!("{}/metadata", theirs.url));
+}
+
+/// With the keys for releases somebody can move all clients to another address, where the root
+/// that replaces these keys is not shown.
+#[test]
+fn a_new_root_at_the_old_address_ends_what_stolen_keys_can_do() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    let (own, theirs) = (sandbox.path("project"), sandbox.path("theirs"));
+    let kept = sandbox.path("kept");
+    copy_tree(&own, &theirs);
+    copy_tree(&own.join("repository"), &kept);
+    let server = Server::start(&theirs.join("repository"));
+    let settings = theirs.join("notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace(&sandbox.url(), &server.url)).unwrap();
+    let thief = |arguments: &[&str]| {
+        json(&mut bundler_in(&theirs, arguments));
+    };
+    thief(&["add", "1.1", bundle("1.1").to_str().unwrap()]);
+    thief(&["publish"]);
+    let published = sandbox.repository();
+    fs::remove_dir_all(&published).unwrap();
+    copy_tree(&theirs.join("repository"), &published);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+    assert_eq!(metadata_url(&sandbox), format!("{}/metadata", server.url));
+    assert_eq!(sandbox.start_version(), "1.1");
+    // The owner notices, and puts things right where they belong.
+    fs::remove_dir_all(&published).unwrap();
+    copy_tree(&kept, &published);
+    for role in ["targets", "snapshot", "timestamp"] {
+        let new = format!("{role}-2");
+        sandbox.bundler(&["keys", "create", &new, "--plain"]);
+        sandbox.bundler(&["keys", "replace", role, &new]);
+    }
+    sandbox.bundler(&["publish"]);
+    sandbox.release("1.2", &[]);
+    thief(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.1", "it was asked today");
+    // A day later.
+    fs::remove_file(sandbox.path("install/.notsotuf/metadata/earlier-places")).unwrap();
+    assert_eq!(sandbox.start_version(), "1.2", "{}", sandbox.log());
+    drop(server.requests());
+    assert_eq!(sandbox.start_version(), "1.2", "{}", sandbox.log());
+    assert!(server.requests().is_empty());
 }
 
 #[test]

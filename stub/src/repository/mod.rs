@@ -27,6 +27,8 @@ pub struct Repository {
     pub shipped_root: PathBuf,
     /// Where its files are: the first that has them is used.
     pub mirrors: Vec<RepositoryUrls>,
+    /// Where they were before a release said otherwise.
+    earlier: Vec<RepositoryUrls>,
     /// How they are fetched.
     pub http: Http,
     /// The place that had something last.
@@ -48,9 +50,16 @@ impl Repository {
             metadata,
             shipped_root,
             mirrors,
+            earlier: Vec::new(),
             http,
             preferred: AtomicUsize::new(0),
             settled: AtomicBool::new(false),
         }
+    }
+
+    /// Also asks these places, once a day, before the ones that count: they are
+    /// from before a release said where its files are.
+    pub fn asking(self, earlier: Vec<RepositoryUrls>) -> Self {
+        Repository { earlier, ..self }
     }
 }

@@ -8,6 +8,13 @@ use crate::repository::urls::slashed;
 use crate::settings::RepositoryUrls;
 use crate::tuf::{Refresh, RefreshIo, TargetFile, TufError, UnixTime};
 use crate::{fs, tuf};
+use std::time::Duration;
+
+/// Names the file that is as old as the last question to earlier places.
+const ASKED: &str = "earlier-places";
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How long one of them may take to connect, and say nothing.
+const ITS_TIME: Duration = Duration::from_secs(1);
 
 impl Repository {
     /// Brings the trusted metadata up to date, as of the time `now`: the top
@@ -16,6 +23,7 @@ impl Repository {
     /// # Errors
     /// [`RepositoryError`]; what was accepted before the error stays trusted.
     pub fn refresh(&self, now: UnixTime) -> Result<Refresh, RepositoryError> {
+        self.ask_earlier_places(now);
         self.with_mirrors(self.time_to_decide(), &mut |urls, http, _| {
             // From what is stored, each time: what one place had that can be
             // trusted is kept, and no place is believed to be older.
@@ -23,6 +31,30 @@ impl Repository {
             self.proceed(&mut refresh, urls, http)?;
             Ok(refresh)
         })
+    }
+
+    /// Takes what the places have that are from before a release said where its
+    /// files are. Whoever released that with stolen keys would not show the root
+    /// that ends what these can do; its owners publish that where they always did.
+    fn ask_earlier_places(&self, now: UnixTime) {
+        let stamp = self.metadata.join(ASKED);
+        let asked = std::fs::metadata(&stamp).and_then(|found| found.modified());
+        let is_recent = asked.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < DAY));
+        if self.earlier.is_empty() || is_recent {
+            return;
+        }
+        // Before, as they may be the reason that this start waits no longer.
+        if let Err(e) = fs::write_atomically(&stamp, b"") {
+            return log::debug!("{e}");
+        }
+        let http = self.http.hurried(ITS_TIME, ITS_TIME);
+        for urls in &self.earlier {
+            let refresh = self.start(now);
+            let asked = refresh.and_then(|mut refresh| self.proceed(&mut refresh, urls, &http));
+            if let Err(e) = asked {
+                log::debug!("{}", urls.says(&e));
+            }
+        }
     }
 
     fn time_to_decide(&self) -> Time {

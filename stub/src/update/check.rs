@@ -95,12 +95,10 @@ pub(super) fn repository(
         authorization: settings.authorization(),
         max_rate: (settings.max_rate > 0).then_some(settings.max_rate),
     };
-    Ok(Repository::new(
-        metadata,
-        layout.shipped_root(),
-        settings.all_urls(),
-        Http::with(options).map_err(RepositoryError::from)?,
-    ))
+    let http = Http::with(options).map_err(RepositoryError::from)?;
+    let urls = settings.all_urls();
+    let repository = Repository::new(metadata, layout.shipped_root(), urls, http);
+    Ok(repository.asking(settings.other_urls.clone()))
 }
 
 /// What is installed, if it is a release of this application.
