@@ -37,10 +37,13 @@ impl Repository {
     /// files are. Whoever released that with stolen keys would not show the root
     /// that ends what these can do; its owners publish that where they always did.
     fn ask_earlier_places(&self, now: UnixTime) {
+        if self.earlier.is_empty() {
+            return;
+        }
         let stamp = self.metadata.join(ASKED);
         let asked = std::fs::metadata(&stamp).and_then(|found| found.modified());
         let is_recent = asked.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < DAY));
-        if self.earlier.is_empty() || is_recent {
+        if is_recent {
             return;
         }
         // Before, as they may be the reason that this start waits no longer.
