@@ -48,8 +48,8 @@ impl User {
         command
     }
 
-    /// Unpacks an installer, and runs its script.
-    fn install(&self, archive: &Path) -> Output {
+    /// Unpacks an installer, and returns the folder with its script.
+    fn unpack(&self, archive: &Path) -> PathBuf {
         let unpacked = self.home().join("Downloads");
         drop(fs::remove_dir_all(&unpacked));
         let mut mkdir = self.command(Path::new("mkdir"));
@@ -59,8 +59,14 @@ impl User {
         tar.stdin(fs::File::open(archive).unwrap());
         assert!(tar.status().unwrap().success());
         let top = fs::read_dir(&unpacked).unwrap().next().unwrap().unwrap();
-        let installed = run(&mut self.command(&top.path().join("install.sh")));
-        fs::remove_dir_all(&unpacked).unwrap();
+        top.path()
+    }
+
+    /// Unpacks an installer, and runs its script.
+    fn install(&self, archive: &Path) -> Output {
+        let top = self.unpack(archive);
+        let installed = run(&mut self.command(&top.join("install.sh")));
+        fs::remove_dir_all(top.parent().unwrap()).unwrap();
         installed
     }
 
@@ -243,31 +249,24 @@ fn a_damaged_install_is_replaced_and_removed() {
 #[test]
 fn an_installer_goes_where_it_is_told_to_and_nowhere_else() {
     let sandbox = Sandbox::new();
+    describe(&sandbox);
     sandbox.release("1.0", &[]);
     let archive = ship(&sandbox, "1.0", &["tar"]);
     let user = User::new();
     // Where `cd` would look first.
     let elsewhere = user.home().join("elsewhere");
     fs::create_dir_all(elsewhere.join("place")).unwrap();
-    let unpacked = user.home().join("unpacked");
-    fs::create_dir(&unpacked).unwrap();
-    let tar = run(Command::new("tar")
-        .arg("-xf")
-        .arg(&archive)
-        .arg("-C")
-        .arg(&unpacked));
-    assert!(tar.status.success());
-    let top = fs::read_dir(&unpacked)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let entry = user.home().join("place/share/applications/app.desktop");
-    fs::create_dir_all(entry.parent().unwrap()).unwrap();
+    let top = user.unpack(&archive);
     let precious = user.home().join("precious");
     fs::write(&precious, "precious").unwrap();
-    std::os::unix::fs::symlink(&precious, &entry).unwrap();
+    for path in [
+        "applications/app.desktop",
+        "icons/hicolor/64x64/apps/app.png",
+    ] {
+        let path = user.home().join("place/share").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+    }
     let own = Command::new("chown")
         .arg("-R")
         .arg("65534:65534")
@@ -283,7 +282,7 @@ fn an_installer_goes_where_it_is_told_to_and_nowhere_else() {
     assert!(done.status.success(), "{done:?}");
     assert!(user.home().join("place/lib/app/program").exists());
     assert_eq!(fs::read_dir(elsewhere.join("place")).unwrap().count(), 0);
-    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    assert_eq!(fs::read(&precious).unwrap(), b"precious");
     if is_root() {
         // Another user's folders.
         let mut install = Command::new(top.join("install.sh"));

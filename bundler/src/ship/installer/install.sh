@@ -68,7 +68,8 @@ icon=
 if [ -n "$icon_name" ]; then
   icon=$data/icons/hicolor/$icon_folder/apps/$icon_name
   mkdir -p "$(dirname "$icon")"
-  cp "$here/$icon_name" "$icon"
+  cp "$here/$icon_name" "$folder/new.icon"
+  mv -f "$folder/new.icon" "$icon"
 fi
 
 quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
