@@ -391,6 +391,26 @@ fn what_would_not_start_is_not_released_or_shipped() {
         &desk.fails(1, &ship),
         &["is a stub for Windows", "is for Linux", "--stub"],
     );
+    // One for macOS is known by its first bytes.
+    fs::write(desk.path("dist/hello/hello"), b"\xcf\xfa\xed\xfe and more").unwrap();
+    let folder = desk.path("dist/hello");
+    goes_through(&desk, &["-C", "p", "add", "1.2", text(&folder), "--force"]);
+    let stub = notsotuf_tests::program("notsotuf-stub");
+    let ship = [
+        "-C",
+        "p",
+        "ship",
+        "--version",
+        "1.2",
+        "--output",
+        "H",
+        "--stub",
+        text(&stub),
+    ];
+    has(
+        &desk.fails(1, &ship),
+        &["is a stub for Linux", "is for macOS"],
+    );
     assert!(!desk.path("H").exists());
 }
 

@@ -12,7 +12,6 @@ mod unpack_release;
 
 pub(crate) use error::ShipError;
 pub(crate) use face::take_face;
-use installer::Machine;
 pub(crate) use installer::SCRIPT;
 
 pub(crate) use newest_program::with_newest_program;
@@ -28,11 +27,14 @@ use crate::pack::pe::ends_with_exe;
 use crate::project::Project;
 use crate::release::PendingTargets;
 use crate::temporary;
+use crate::vet::ProgramKind;
 use notsotuf_stub::catalog::Channel;
+use notsotuf_stub::fs::FsError;
 use notsotuf_stub::install::{Layout, Record, Release};
 use notsotuf_stub::stub_version;
 use notsotuf_stub::{fs, settings};
 use pep440_rs::Version;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The most that is read of a program that may be a stub, which has about 3 MB.
@@ -69,6 +71,7 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
     fs::create_dir_all(&layout.app())?;
     let manifest = unpack_release(&pending, &published, &target, &layout.app())?.manifest;
     let executable = program_of(&manifest, options.executable)?;
+    check_system(options.stub, &fs::join(&layout.app(), &executable))?;
     let release = Release {
         name: options.app.into(),
         version: version.clone(),
@@ -84,7 +87,6 @@ pub(crate) fn ship(project: &Project, options: &ShipOptions) -> Result<Shipped, 
     fs::write_atomically(&layout.shipped_root(), &published.root.to_bytes())?;
     let record = Record { release, manifest };
     fs::write_atomically(&Record::path(&layout.app()), record.to_text().as_bytes())?;
-    check_system(options.stub, &fs::join(&layout.app(), &executable))?;
     let name = stub_name(options, &executable)?;
     let stub = layout.root().join(name);
     fs::copy_with_mode(options.stub, &stub, 0o755)?;
@@ -163,17 +165,21 @@ fn check_stub(stub: &Path) -> Result<(), ShipError> {
 /// Whether the stub and the program that it is to start are for one system, as far as
 /// that can be told: a script is for any.
 fn check_system(stub: &Path, program: &Path) -> Result<(), ShipError> {
-    let (of_stub, of_program) = (Machine::of(stub)?, Machine::of(program)?);
-    match (of_stub, of_program) {
-        (Some(stub_is), Some(program_is)) if stub_is.system() != program_is.system() => {
-            Err(ShipError::OtherSystem {
-                stub: stub.into(),
-                system: stub_is.system(),
-                program: program_is.system(),
-            })
-        }
+    match (system_of(stub)?, system_of(program)?) {
+        (Some(system), Some(program)) if system != program => Err(ShipError::OtherSystem {
+            stub: stub.into(),
+            system,
+            program,
+        }),
         _ => Ok(()),
     }
+}
+
+fn system_of(program: &Path) -> Result<Option<&'static str>, FsError> {
+    let mut head = Vec::new();
+    let read = fs::open(program)?.take(8).read_to_end(&mut head);
+    read.map_err(|e| FsError::new("read", program, e))?;
+    Ok(ProgramKind::of(&head).system())
 }
 
 fn choose(pending: &PendingTargets, options: &ShipOptions) -> Result<(Version, String), ShipError> {

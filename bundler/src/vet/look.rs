@@ -22,7 +22,7 @@ const COOKIE_PLACE: u64 = 1 << 20;
 
 /// Says what kind of program a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ProgramKind {
+pub(crate) enum ProgramKind {
     /// A program for Linux.
     Elf,
     /// A program for macOS.
@@ -36,8 +36,18 @@ pub(super) enum ProgramKind {
 }
 
 impl ProgramKind {
+    /// Returns the system that such programs are for; a script is for any.
+    pub(crate) fn system(self) -> Option<&'static str> {
+        match self {
+            ProgramKind::Elf => Some("Linux"),
+            ProgramKind::MachO => Some("macOS"),
+            ProgramKind::Pe => Some("Windows"),
+            ProgramKind::Script | ProgramKind::Other => None,
+        }
+    }
+
     /// Returns the kind of a file that begins with these bytes.
-    pub(super) fn of(head: &[u8]) -> Self {
+    pub(crate) fn of(head: &[u8]) -> Self {
         let first: Option<[u8; 4]> = head.get(..4).and_then(|first| first.try_into().ok());
         match first.map(u32::from_be_bytes) {
             Some(0x7f45_4c46) => ProgramKind::Elf,

@@ -14,7 +14,7 @@ mod stub;
 
 pub(crate) use error::VetError;
 use finding::{Finding, Weight};
-pub(crate) use look::is_made_by_pyinstaller;
+pub(crate) use look::{ProgramKind, is_made_by_pyinstaller};
 pub(crate) use program::{Previous, previous};
 
 use crate::metadata::Published;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// An operating system and a processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Machine {
+pub(super) struct Machine {
     windows: bool,
     number: u16,
 }
@@ -25,7 +25,7 @@ const PE_X86: u16 = 0x14c;
 
 impl Machine {
     /// Returns the machine of a program; `None` for what is neither of Windows nor ELF.
-    pub(crate) fn of(program: &Path) -> Result<Option<Self>, FsError> {
+    pub(super) fn of(program: &Path) -> Result<Option<Self>, FsError> {
         let mut head = Vec::new();
         let read = fs::open(program)?.take(HEAD).read_to_end(&mut head);
         read.map_err(|e| FsError::new("read", program, e))?;
@@ -56,11 +56,6 @@ impl Machine {
             });
         }
         None
-    }
-
-    /// Returns what the system is called.
-    pub(crate) fn system(self) -> &'static str {
-        if self.windows { "Windows" } else { "Linux" }
     }
 
     pub(super) fn is_windows(self) -> bool {

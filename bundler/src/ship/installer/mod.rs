@@ -15,7 +15,7 @@ pub(crate) use nsis::SCRIPT;
 use crate::pack::CodeSigning;
 use crate::project::Installer;
 use crate::ship::options::InstallerKind;
-pub(super) use machine::Machine;
+use machine::Machine;
 use notsotuf_stub::fs;
 use notsotuf_stub::settings::Settings;
 use pep440_rs::Version;
