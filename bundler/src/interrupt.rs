@@ -199,12 +199,14 @@ mod system {
         send(child, rustix::process::Signal::TERM);
     }
 
-    /// Until somebody has waited for its end.
+    /// Whether it is a child that has not ended; nobody need have waited for its end.
     pub(super) fn is_running(child: u32) -> bool {
-        id(child).is_some_and(|id| rustix::process::test_kill_process(id).is_ok())
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        id(child).is_some_and(|id| matches!(waitid(WaitId::Pid(id), look), Ok(None)))
     }
 
-    /// Nobody has waited for it, so the number is still its own.
+    /// As it has not ended, the number is still its own.
     pub(super) fn kill(child: u32) {
         if is_running(child) {
             send(child, rustix::process::Signal::KILL);
