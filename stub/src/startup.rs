@@ -5,7 +5,8 @@ use crate::configuration::Configuration;
 use crate::failure::FailureKind;
 use crate::install::{self, Layout, Lock, Record};
 use crate::launch::start::{
-    COMMIT_PATIENCE, all_variables, launch_lock, not_started, start, start_without_settings,
+    COMMIT_PATIENCE, NOT_STARTED, all_variables, launch_lock, not_started, start,
+    start_without_settings,
 };
 use crate::launch::{self, rescue};
 use crate::policy::launch_wait::{self, Phase, WaitDecision, WaitEnded, WaitLimits};
@@ -23,9 +24,6 @@ use std::time::{Duration, Instant};
 const WAIT_FOR_VARIABLE: &str = "NOTSOTUF_WAIT_FOR";
 
 const RESTART_PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a shell says of a program that is not there.
-const NOT_THERE: u8 = 127;
 
 /// How often the main thread looks whether the updating one cannot go on: it
 /// could not tell by itself.
@@ -71,7 +69,7 @@ pub fn main() -> ExitCode {
             say::line(
                 "this is the updater that `notsotuf ship` puts beside an application; there is none here",
             );
-            ExitCode::from(NOT_THERE)
+            ExitCode::from(NOT_STARTED)
         }
         Err(e) => {
             // No updates without settings, but the application: by custom the
@@ -101,7 +99,7 @@ fn rescue_by(log: Option<PathBuf>, start: impl Fn() -> ExitCode + Send + Sync + 
         launch::end_with_child();
         start();
         // It has told why.
-        std::process::exit(NOT_THERE.into());
+        std::process::exit(NOT_STARTED.into());
     });
 }
 

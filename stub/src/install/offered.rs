@@ -9,11 +9,14 @@ use std::path::Path;
 /// Returns the release of this application that is recorded in `folder`. A record that
 /// cannot be read counts as none.
 pub fn recorded(folder: &Path, name: &str) -> Option<Release> {
-    let release = Record::load_release(folder).unwrap_or_else(|e| {
+    release_in(folder).filter(|release| release.name == name)
+}
+
+fn release_in(folder: &Path) -> Option<Release> {
+    Record::load_release(folder).unwrap_or_else(|e| {
         log::debug!("{e}");
         None
-    });
-    release.filter(|release| release.name == name)
+    })
 }
 
 /// Returns the release that was staged and may be installed at the next start: updates are
@@ -36,10 +39,7 @@ pub fn may_follow(layout: &Layout, settings: &Settings, staged: &Release) -> boo
 /// Returns the previous bundle, if one can go back to it: not to one that
 /// failed here.
 pub fn offered_previous(layout: &Layout) -> Option<Release> {
-    let release = Record::load_release(&layout.previous()).unwrap_or_else(|e| {
-        log::debug!("{e}");
-        None
-    })?;
+    let release = release_in(&layout.previous())?;
     let blocked = BlockedVersions::load(layout);
     let failed = blocked.find(&release.version, BlockedWhy::Failed);
     failed.is_none().then_some(release)

@@ -16,6 +16,9 @@ pub(crate) type Variables = Vec<(&'static str, OsString)>;
 /// renames.
 pub const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Exit code of a start without an application, as a shell says it.
+pub(crate) const NOT_STARTED: u8 = 127;
+
 /// Names the environment variable with the path of a file; a program that makes
 /// this file says that it works.
 pub const READY_VARIABLE: &str = "NOTSOTUF_READY_FILE";
@@ -124,6 +127,5 @@ pub(crate) fn not_started(layout: &Layout, error: &LaunchError) -> ExitCode {
         "Try {stub:?} --updater repair, or install the application again; the log is {:?}.",
         layout.log()
     ));
-    // As a shell says it.
-    ExitCode::from(127)
+    ExitCode::from(NOT_STARTED)
 }

@@ -59,7 +59,7 @@ impl Repository {
 
     /// Also asks these places, once a day, before the ones that count: they are
     /// from before a release said where its files are.
-    pub fn asking(self, earlier: Vec<RepositoryUrls>) -> Self {
+    pub fn with_earlier_places(self, earlier: Vec<RepositoryUrls>) -> Self {
         Repository { earlier, ..self }
     }
 }

@@ -33,8 +33,8 @@ impl Repository {
         })
     }
 
-    /// Takes what the places have that are from before a release said where its
-    /// files are. Whoever released that with stolen keys would not show the root
+    /// Takes what the shipped places have, where a release said that its files are
+    /// elsewhere. Whoever released that with stolen keys would not show the root
     /// that ends what these can do; its owners publish that where they always did.
     fn ask_earlier_places(&self, now: UnixTime) {
         if self.earlier.is_empty() {

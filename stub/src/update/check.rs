@@ -98,7 +98,7 @@ pub(super) fn repository(
     let http = Http::with(options).map_err(RepositoryError::from)?;
     let urls = settings.all_urls();
     let repository = Repository::new(metadata, layout.shipped_root(), urls, http);
-    Ok(repository.asking(settings.other_urls.clone()))
+    Ok(repository.with_earlier_places(settings.other_urls.clone()))
 }
 
 /// What is installed, if it is a release of this application.
