@@ -29,19 +29,26 @@ need_prefix() {
     say "making a wine prefix"
     rm -rf "$WINEPREFIX"
     mkdir -p "$windows"
-    # Standard streams of programs under wine 8 are pipes here, never files.
-    "$wine" wineboot --init </dev/null 2>&1 | cat >/dev/null || true
-    # Its services go on with their own set-up for a while.
-    wine_wait
-    [ -d "$system" ] || die "wine64 makes no prefix in $WINEPREFIX"
     # wine 8 says Windows 7, on which Python 3.13 does not start.
-    "$wine" reg add 'HKCU\Software\Wine' /v Version /d win10 /f </dev/null 2>&1 | cat >/dev/null
+    { first_start && "$wine" reg add 'HKCU\Software\Wine' /v Version /d win10 /f </dev/null 2>&1 | cat; } \
+      > "$windows/prefix.log" 2>&1 && [ -f "$system/kernel32.dll" ] || {
+      cat "$windows/prefix.log" >&2
+      die "wine64 makes no prefix in $WINEPREFIX ($(($(free_kilobytes "$windows") >> 10)) MB are free there)"
+    }
     wine_wait
     touch "$WINEPREFIX/ready"
   fi
   x86_64-w64-mingw32-gcc -shared -O1 -s -o "$system/bcryptprimitives.dll" \
     tests/windows/bcryptprimitives.c -ladvapi32
   need_complex_numbers "$system"
+}
+
+# Has wine make the prefix. Of what it says on the way much is of no consequence.
+first_start() {
+  # Standard streams of programs under wine 8 are pipes here, never files.
+  "$wine" wineboot --init </dev/null 2>&1 | cat || true
+  # Its services go on with their own set-up for a while.
+  wine_wait
 }
 
 # A ucrtbase.dll in SYSTEM that has what tests/windows/ucrtbase.c has; for all else it

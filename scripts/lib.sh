@@ -6,6 +6,24 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # Where cargo puts what it builds.
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
+# need_room GIGABYTES: ends where the disk cannot hold what a script makes, in all, in the
+# work tree. A disk that fills up on the way shows as failures of anything.
+need_room() {
+  local there free
+  there=$(du -sck "$target" .work .venv 2>/dev/null | tail -n 1 | cut -f 1)
+  free=$(free_kilobytes .)
+  # Much may be there that this does not use again.
+  [ $((there + free)) -ge $(($1 << 20)) ] && [ "$free" -ge $((1 << 20)) ] ||
+    die "$PWD takes $1 GB in all with what this makes; $((there >> 20)) GB are there, and only $((free >> 20)) GB of the disk are free"
+  free=$(free_kilobytes "${TMPDIR:-/tmp}")
+  [ "$free" -ge $((1 << 20)) ] ||
+    die "this takes up to 1 GB for temporary files; $((free >> 10)) MB are free in ${TMPDIR:-/tmp} (TMPDIR names another folder)"
+}
+
+free_kilobytes() { # FOLDER
+  df -Pk "$1" | awk 'END { print $4 }'
+}
+
 # What is missing of what a script needs: functions called want_… note it, get_wanted
 # installs all of it or names all of it. Functions called need_… do so at once.
 missing=() packages=() hints=()
