@@ -231,28 +231,28 @@ class Channel(_Fields):
 
 def stub() -> Optional[str]:
     """The path of the stub that started this application; None without one."""
-    return os.environ.get("NOTSOTUF_STUB") or None
+    return _told("NOTSOTUF_STUB")
 
 
 def version() -> Optional[str]:
     """The installed version; None without a stub."""
-    return os.environ.get("NOTSOTUF_VERSION") or None
+    return _told("NOTSOTUF_VERSION")
 
 
 def previous() -> Optional[str]:
     """The previous version, which is kept for going back; None after a fresh install or without a stub."""
-    return os.environ.get("NOTSOTUF_PREVIOUS") or None
+    return _told("NOTSOTUF_PREVIOUS")
 
 
 def staged() -> Optional[str]:
     """A version that was ready to be installed when this application was started; mostly None."""
-    return os.environ.get("NOTSOTUF_STAGED") or None
+    return _told("NOTSOTUF_STAGED")
 
 
 def ready() -> bool:
     """Says that this version works, if it is on probation. Never raises; False if it could not be said."""
-    path = os.environ.get("NOTSOTUF_READY_FILE")
-    if not path:
+    path = _told("NOTSOTUF_READY_FILE")
+    if path is None:
         return True
     try:
         pathlib.Path(path).touch()
@@ -356,7 +356,7 @@ def held() -> Optional[str]:
 
 def hold(version: Optional[str] = None) -> Optional[str]:
     """Stays with a version, or with this one: nothing newer is installed until `unhold`. Returns it."""
-    wanted = version or os.environ.get("NOTSOTUF_VERSION")
+    wanted = version or _told("NOTSOTUF_VERSION")
     if stub() is not None and not wanted:
         raise Local("it is not known which version this is, so say with which one to stay")
     return _text(_ask(["hold", wanted or ""], timeout=30).get("hold"))
@@ -427,6 +427,24 @@ async def repair_async(
 ) -> Result:
     """`repair`, to be awaited, as `stage_async`."""
     return await _awaited(lambda tell, cancel: repair(tell, cancel, timeout), progress)
+
+
+def _told(name: str) -> Optional[str]:
+    # Environments are inherited: where a frozen application is not in the install of that stub, another
+    # application has started it, and what was said was said to that one.
+    value = os.environ.get(name)
+    return value if value and (not hasattr(sys, "frozen") or _is_installed()) else None
+
+
+def _is_installed() -> bool:
+    stub = os.environ.get("NOTSOTUF_STUB")
+    if not stub:
+        return False
+    try:
+        install, program = (os.path.realpath(path) for path in (os.path.dirname(stub), sys.executable))
+    except (OSError, ValueError):
+        return False
+    return os.path.normcase(program).startswith(os.path.normcase(os.path.join(install, "")))
 
 
 _T = TypeVar("_T")

@@ -244,6 +244,39 @@ fn without_a_stub_all_of_it_does_nothing() {
 }
 
 #[test]
+fn a_frozen_application_believes_only_the_stub_of_its_own_install() {
+    let sandbox = with_update();
+    let script = |program: &str| {
+        format!(
+            "sys.frozen, sys.executable = True, {program:?}\n\
+             print(json.dumps([n.stub() is not None, n.version(), n.ready(), n.check().update]))"
+        )
+    };
+    let own = sandbox.path("install/app/program");
+    fs::create_dir(sandbox.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(&own, sandbox.path("elsewhere/link")).unwrap();
+    for own in [own, sandbox.path("elsewhere/link")] {
+        let said = ask(&sandbox, &script(own.to_str().unwrap()));
+        assert_eq!(said, json!([true, "1.0", true, "1.1"]), "{own:?}");
+    }
+    // One that this application has started, or that has a name that begins like it.
+    for other in ["elsewhere/app/program", "install-2/app/program", "install"] {
+        let other = sandbox.path(other);
+        let said = ask(&sandbox, &script(other.to_str().unwrap()));
+        assert_eq!(said, json!([false, null, true, null]), "{other:?}");
+    }
+    // Nor does it end the probation of the other.
+    let ready = sandbox.path("ready");
+    let stub = sandbox.path("install/program");
+    let mut command = application(
+        stub.to_str().unwrap(),
+        "sys.frozen, sys.executable = True, '/usr/bin/env'\nassert n.ready()",
+    );
+    run(command.env("NOTSOTUF_READY_FILE", &ready));
+    assert!(!ready.exists());
+}
+
+#[test]
 fn whatever_the_stub_does_the_application_hears_an_error_of_one_kind() {
     let folder = tempfile::tempdir().unwrap();
     let stub = folder.path().join("stub");
