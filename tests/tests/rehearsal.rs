@@ -166,3 +166,23 @@ fn what_would_not_work_is_told_with_the_reason() {
     let (code, said) = rehearse(&desk, &["c"]);
     assert!(code == Some(1) && said.contains("notsotuf init"), "{said}");
 }
+
+#[test]
+fn what_add_takes_only_when_forced_is_tried_when_forced() {
+    let desk = Desk::new();
+    for (name, version) in [("b", "1.0"), ("c", "1.1")] {
+        hello(&desk.path(name), version);
+        // As in a folder of sources.
+        fs::write(desk.path(name).join("hello.spec"), version).unwrap();
+    }
+    let arguments = ["c", "--from", "b", "--for", "2s"];
+    let (code, said) = rehearse(&desk, &arguments);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("hello.spec") && said.contains("--force"),
+        "{said}"
+    );
+    let (code, said) = rehearse(&desk, &[&arguments[..], &["--force"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the update works"), "{said}");
+}

@@ -43,6 +43,9 @@ pub(super) struct Rehearse {
     /// The program in the bundle to start; needed if there are several
     #[arg(long, value_name = "PATH")]
     executable: Option<String>,
+    /// Try it although `add` takes it only with --force
+    #[arg(long)]
+    force: bool,
     /// The stub; default: the notsotuf-stub beside this program
     #[arg(long, value_name = "FILE")]
     stub: Option<PathBuf>,
@@ -70,6 +73,7 @@ pub(super) fn run(args: Rehearse, context: &Context) -> Result<(), Error> {
     let plan = RehearsalPlan {
         old: &old,
         new: &args.new,
+        force: args.force,
         stub: &stub,
         executable: args.executable.as_deref(),
         arguments: &args.arguments,

@@ -56,7 +56,8 @@ pub(crate) fn rehearse(
     commands.run(&["init", "--app", APP, "--plain", "--url", server.url()])?;
     take_settings(plan.project, &project)?;
     let bar = progress.waiting("the release that is installed");
-    commands.run_with(&["add", Bundle::Old.version()], &[plan.old])?;
+    // It was released, with whatever that took.
+    commands.run_with(&["add", "--force", Bundle::Old.version()], &[plan.old])?;
     commands.run(&["publish"])?;
     let folder = work.path().join("install");
     let mut ship = vec!["ship", "--version", Bundle::Old.version()];
@@ -75,7 +76,11 @@ pub(crate) fn rehearse(
     bar.set_message("the installed version");
     let mut starts = vec![(Bundle::Old, install.start(Bundle::Old)?)];
     bar.set_message("the update");
-    let added = commands.run_with(&["add", Bundle::New.version()], &[plan.new])?;
+    let mut add = vec!["add", Bundle::New.version()];
+    if plan.force {
+        add.push("--force");
+    }
+    let added = commands.run_with(&add, &[plan.new])?;
     commands.run(&["publish"])?;
     bar.set_message("the new version");
     for _ in 0..2 {

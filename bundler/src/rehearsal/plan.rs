@@ -40,6 +40,8 @@ pub(crate) struct RehearsalPlan<'a> {
     pub old: &'a Path,
     /// The bundle of the update.
     pub new: &'a Path,
+    /// Whether to try it although `add` takes it only with `--force`.
+    pub force: bool,
     /// The stub's binary.
     pub stub: &'a Path,
     /// The program to start, relative to the bundle.
