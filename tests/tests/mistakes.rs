@@ -353,10 +353,69 @@ fn an_unchanged_bundle_is_told_with_what_takes_it_back() {
             "`notsotuf remove-latest` takes it back",
         ],
     );
-    desk.must(&["-C", "p", "remove-latest"]);
+    let said = desk.must(&["-C", "p", "remove-latest"]);
+    has(&said, &["removed hello 1.1", "no client has it"]);
     hello(&desk.path("b"), "1.1");
     let said = goes_through(&desk, &["-C", "p", "add", "1.1", "b"]);
     assert!(!said.contains("warning"), "{said}");
+    desk.must(&["-C", "p", "publish"]);
+    let said = desk.must(&["-C", "p", "remove-latest"]);
+    has(
+        &said,
+        &[
+            "removed hello 1.1",
+            "`notsotuf publish`",
+            "Clients that have it keep it",
+        ],
+    );
+}
+
+/// Releases of an application that is not in the settings any more, or never was meant.
+#[test]
+fn an_application_that_the_settings_do_not_know_is_told() {
+    let desk = Desk::with_project();
+    let settings = desk.path("p/notsotuf-project.toml");
+    let right = fs::read_to_string(&settings).unwrap();
+    let slip = right.replace("[\"hello\"]", "[\"hallo\"]");
+    assert_ne!(slip, right);
+    fs::write(&settings, slip).unwrap();
+    desk.must(&["-C", "p", "add", "1.1", "b"]);
+    desk.must(&["-C", "p", "publish"]);
+    fs::write(&settings, &right).unwrap();
+    let said = desk.must(&["-C", "p", "list", "--offline"]);
+    has(
+        &said,
+        &["hallo  1.1", "hello  1.0", "hallo is not in `apps`"],
+    );
+    let said = desk.must(&["-C", "p", "list", "--offline", "--app", "hello"]);
+    assert!(!said.contains("hallo  "), "{said}");
+    let doctor = || {
+        let output = desk.run(&["-C", "p", "doctor"]);
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    has(
+        &doctor(),
+        &["hallo, which is not in `apps`", "remove-latest --app hallo"],
+    );
+    // As it says.
+    let both = right.replace("[\"hello\"]", "[\"hello\", \"hallo\"]");
+    fs::write(&settings, both).unwrap();
+    has(
+        &doctor(),
+        &[
+            "archive of hello 1.0 is here",
+            "archive of hallo 1.1 is here",
+        ],
+    );
+    desk.must(&["-C", "p", "remove-latest", "--app", "hallo"]);
+    desk.must(&["-C", "p", "publish"]);
+    fs::write(&settings, &right).unwrap();
+    assert!(!doctor().contains("hallo"));
+    assert!(
+        !desk
+            .must(&["-C", "p", "list", "--offline"])
+            .contains("hallo")
+    );
 }
 
 /// The program of a folder, as the shell completes its name, and a stub for another system.

@@ -224,20 +224,20 @@ fn releases(
 ) -> Result<(), Error> {
     let pending = PendingTargets::open(project, published)?;
     let consistent = published.consistent_snapshot();
-    let app = project.app(args.app.app.as_deref())?;
-    let releases = pending.releases(app);
-    match releases.last() {
-        None => found.bad(
-            format!("{app} has no release"),
-            "`notsotuf add VERSION BUNDLE`, then `notsotuf publish`",
-        ),
-        Some((version, path)) => match pending.find(path, consistent)? {
-            Some(_) => found.good(format!("the archive of {app} {version} is here and intact")),
-            None => found.bad(
-                format!("the archive of {app} {version} is missing or damaged"),
-                "copy it back from where you publish; the next `add` needs it for its patch",
+    for app in project.apps(args.app.app.as_deref())? {
+        newest_archive(app, &pending, consistent, found)?;
+    }
+    for app in project.unknown_apps(pending.entries.keys()) {
+        found.bad(
+            format!(
+                "there are releases of {app}, which is not in `apps` of {}",
+                project::FILE
             ),
-        },
+            format!(
+                "add \"{app}\" there; if it is a slip, then `notsotuf remove-latest --app {app}`, \
+                 `publish` and `upload`, and remove it again"
+            ),
+        );
     }
     if pending.entries == published.target_entries() {
         found.good("everything that was added is published here");
@@ -246,6 +246,31 @@ fn releases(
             "something was added or removed, but not published",
             "`notsotuf publish` (or delete .notsotuf-pending to drop it)",
         );
+    }
+    Ok(())
+}
+
+/// Whether the archive is here that the next patch starts from.
+fn newest_archive(
+    app: &str,
+    pending: &PendingTargets,
+    consistent: bool,
+    found: &mut Findings,
+) -> Result<(), Error> {
+    let releases = pending.releases(app);
+    let Some((version, path)) = releases.last() else {
+        found.bad(
+            format!("{app} has no release"),
+            "`notsotuf add VERSION BUNDLE`, then `notsotuf publish`",
+        );
+        return Ok(());
+    };
+    match pending.find(path, consistent)? {
+        Some(_) => found.good(format!("the archive of {app} {version} is here and intact")),
+        None => found.bad(
+            format!("the archive of {app} {version} is missing or damaged"),
+            "copy it back from where you publish; the next `add` needs it for its patch",
+        ),
     }
     Ok(())
 }

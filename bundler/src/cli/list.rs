@@ -5,8 +5,7 @@ use super::context::Context;
 use super::error::Error;
 use super::publish::next_upload;
 use crate::metadata::{Document, Published};
-use crate::project::Addresses;
-use crate::project::Project;
+use crate::project::{self, Addresses, Project};
 use crate::release::{PendingTargets, direct_patches, stored_name};
 use crate::verify::{self, Finding, RepositorySource};
 use clap::Args;
@@ -58,10 +57,7 @@ pub(super) fn run(args: &List, context: &Context) -> Result<(), Error> {
         (None, _) => There::Unknown("the settings name no `url` under [client]".into()),
         (Some(at), false) => ask(at, &published.root),
     };
-    let apps = match &args.app.app {
-        Some(name) => vec![project.app(Some(name))?.to_owned()],
-        None => project.settings.apps.clone(),
-    };
+    let mut apps = project.apps(args.app.app.as_deref())?;
     let places = Places {
         project,
         consistent: published.consistent_snapshot(),
@@ -69,10 +65,17 @@ pub(super) fn run(args: &List, context: &Context) -> Result<(), Error> {
         here: &here,
         there: &there,
     };
+    let unknown_apps = places.unknown_apps();
+    if args.app.app.is_none() {
+        apps.extend(unknown_apps.iter().map(String::as_str));
+    }
     let rows: Vec<Row> = apps.iter().flat_map(|app| places.rows(app)).collect();
     let mut text = table(&rows, apps.len() > 1);
     if rows.is_empty() {
         text = "no releases; next: `notsotuf add VERSION BUNDLE`\n".into();
+    }
+    for app in &unknown_apps {
+        text.push_str(&format!("{app} is not in `apps` of {}\n", project::FILE));
     }
     if let There::Unknown(reason) = &there {
         text.push_str(&format!("it is not known what is published: {reason}\n"));
@@ -134,15 +137,24 @@ struct Row {
 }
 
 impl Places<'_> {
-    fn rows(&self, app: &str) -> Vec<Row> {
-        let none = Map::new();
+    /// The paths of all targets, more than once where they are in several
+    /// places.
+    fn paths(&self) -> impl Iterator<Item = &String> {
         let there = match self.there {
-            There::Known(there) => there,
-            There::Unknown(_) => &none,
+            There::Known(there) => Some(there),
+            There::Unknown(_) => None,
         };
-        let everywhere = [self.next, self.here, there];
+        let everywhere = [self.next, self.here].into_iter().chain(there);
+        everywhere.flat_map(Map::keys)
+    }
+
+    fn unknown_apps(&self) -> BTreeSet<String> {
+        self.project.unknown_apps(self.paths())
+    }
+
+    fn rows(&self, app: &str) -> Vec<Row> {
         let mut versions = BTreeSet::new();
-        for (path, _) in everywhere.into_iter().flatten() {
+        for path in self.paths() {
             let target = TargetName::parse(path).filter(|target| target.name == app);
             versions.extend(target.map(|target| target.version));
         }

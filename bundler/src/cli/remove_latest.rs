@@ -11,12 +11,18 @@ pub(super) fn run(args: &App, context: &Context) -> Result<(), Error> {
     let project = context.project()?;
     let app = project.app(args.app.as_deref())?;
     let published = Published::load(&project)?;
-    let version = remove::remove_latest(&project, &published, app)?;
-    let text = format!(
-        "removed {app} {version}; run `notsotuf publish` to apply. Clients that have it keep it \
-         (`notsotuf yank` takes a release from them, too)"
-    );
-    let json = json!({ "app": app, "removed": version.to_string() });
+    let (version, was_published) = remove::remove_latest(&project, &published, app)?;
+    let after = match was_published {
+        true => {
+            "run `notsotuf publish` to apply. Clients that have it keep it (`notsotuf yank` takes a \
+             release from them, too)"
+        }
+        false => "it was not published, so no client has it",
+    };
+    let text = format!("removed {app} {version}; {after}");
+    let json = json!({
+        "app": app, "removed": version.to_string(), "was_published": was_published,
+    });
     context.output.say(text, &json);
     Ok(())
 }

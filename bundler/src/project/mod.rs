@@ -25,6 +25,7 @@ use crate::keys::{KeyError, Keyring};
 use crate::pack::CodeSigning;
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Holds an open project.
@@ -132,6 +133,32 @@ impl Project {
                     known: apps.clone(),
                 }),
         }
+    }
+
+    /// Returns the application that `wanted` names, or all of them.
+    ///
+    /// # Errors
+    /// [`ProjectError::NoApp`].
+    pub(crate) fn apps(&self, wanted: Option<&str>) -> Result<Vec<&str>, ProjectError> {
+        match wanted {
+            Some(name) => Ok(vec![self.app(Some(name))?]),
+            None => Ok(self.settings.apps.iter().map(String::as_str).collect()),
+        }
+    }
+
+    /// Returns the applications that have archives among these paths of targets
+    /// and are not in the settings: after a slip there, or before their last
+    /// release is removed.
+    pub(crate) fn unknown_apps<'a>(
+        &self,
+        paths: impl Iterator<Item = &'a String>,
+    ) -> BTreeSet<String> {
+        paths
+            .filter_map(|path| TargetName::parse(path))
+            .filter(|target| target.kind == TargetKind::Archive)
+            .map(|target| target.name)
+            .filter(|name| !self.settings.apps.contains(name))
+            .collect()
     }
 
     /// Returns the name of a target.

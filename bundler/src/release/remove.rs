@@ -55,8 +55,8 @@ pub(crate) fn prune(
 }
 
 /// Takes the release of an application that was added last off the list,
-/// archive and patch, and returns its version. Files that are not published
-/// are deleted.
+/// archive and patch. Files that are not published are deleted. Returns its
+/// version, and whether it is published.
 ///
 /// # Errors
 /// [`ReleaseError::None`] if there is no release.
@@ -64,12 +64,13 @@ pub(crate) fn remove_latest(
     project: &Project,
     published: &Published,
     app: &str,
-) -> Result<Version, ReleaseError> {
+) -> Result<(Version, bool), ReleaseError> {
     let mut pending = PendingTargets::open(project, published)?;
     // Older bundlers, and tufup, did not say when; those were in order.
     let releases = pending.releases(app).into_iter();
     let last = releases.max_by_key(|(version, path)| (pending.custom(path).added, version.clone()));
     let (version, _) = last.ok_or_else(|| ReleaseError::None(app.into()))?;
+    let was_published = pending.is_published(app, &version);
     pending.remove(app, |candidate| *candidate == version)?;
     let leads_on = |listed: &Listed| listed.from.as_ref() == Some(&version);
     let crossing: BTreeSet<Version> = pending
@@ -80,7 +81,7 @@ pub(crate) fn remove_latest(
         .collect();
     pending.drop_patches(app, |version| crossing.contains(version))?;
     settle(project, &mut pending, app)?;
-    Ok(version)
+    Ok((version, was_published))
 }
 
 #[cfg(test)]
