@@ -72,9 +72,20 @@ fn clients_leave_a_withdrawn_release() {
     assert!(sandbox.log().contains("was withdrawn"), "{}", sandbox.log());
     let own = fs::read_to_string(sandbox.path("install/app/own"));
     assert_eq!(own.unwrap(), "mine");
+    // Nor is there a way back to it.
+    let back = run(sandbox.stub().args(["--updater", "rollback"]));
+    assert_eq!(back.status.code(), Some(5));
+    let told = String::from_utf8(back.stderr).unwrap();
+    assert!(
+        told.contains("1.1, which was here before, was withdrawn"),
+        "{told}"
+    );
+    assert_eq!(sandbox.start_version(), "1.0");
     // The next one is for all again.
     sandbox.release("1.3", &[]);
     assert_eq!(sandbox.start_version(), "1.3", "{}", sandbox.log());
+    let back = json(sandbox.stub().args(["--updater", "rollback", "--json"]));
+    assert_eq!(back["version"], "1.0");
     let only = run(&mut sandbox.command(&["yank", "9.9"]));
     assert_eq!(only.status.code(), Some(1));
     assert_eq!(

@@ -108,6 +108,11 @@ pub enum UpdateError {
     /// What was there before does not work here.
     #[error("there is no version to go back to: {0}, which was here before, failed here")]
     PreviousFailed(Version),
+    /// The makers withdrew what was there before.
+    #[error(
+        "there is no version to go back to: {0}, which was here before, was withdrawn by its makers"
+    )]
+    PreviousWithdrawn(Version),
     /// There is too little space on the disk.
     #[error(
         "version {version} needs {} on the disk, but {} are free; free more space in {folder:?}",
@@ -215,6 +220,7 @@ impl UpdateError {
             | UpdateError::NoRecord
             | UpdateError::NoPrevious
             | UpdateError::PreviousFailed(_)
+            | UpdateError::PreviousWithdrawn(_)
             | UpdateError::NoRoom { .. }
             | UpdateError::StubTooOld { .. }
             | UpdateError::Own { .. }

@@ -1,5 +1,6 @@
 //! Goes back to the previous version, and forward again.
 
+use crate::catalog::Catalog;
 use crate::install::{BlockedVersions, CommitOutcome, Record};
 use crate::policy::blocked;
 use crate::policy::blocked::BlockedWhy;
@@ -30,6 +31,11 @@ impl<'a> Updater<'a> {
         let blocked = BlockedVersions::load(self.layout);
         if blocked.find(&previous, BlockedWhy::Failed).is_some() {
             return Err(UpdateError::PreviousFailed(previous));
+        }
+        // What failed is worse than what its makers do not want any more.
+        let withdrawn = |catalog: Catalog| catalog.withdrawn.contains(&previous);
+        if from.is_none() && self.stored_catalog().is_some_and(withdrawn) {
+            return Err(UpdateError::PreviousWithdrawn(previous));
         }
         if let Some(installed) = installed {
             let why = match from {
