@@ -10,7 +10,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 # work tree. A disk that fills up on the way shows as failures of anything.
 need_room() {
   local there free
-  there=$(du -sck "$target" .work .venv 2>/dev/null | tail -n 1 | cut -f 1)
+  # On a fresh machine none of these is there.
+  there=$({ du -sck "$target" .work .venv 2>/dev/null || true; } | tail -n 1 | cut -f 1)
   free=$(free_kilobytes .)
   # Much may be there that this does not use again.
   [ $((there + free)) -ge $(($1 << 20)) ] && [ "$free" -ge $((1 << 20)) ] ||
