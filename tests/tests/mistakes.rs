@@ -446,15 +446,18 @@ fn what_would_not_start_is_not_released_or_shipped() {
         "--stub",
         text(&stub),
     ];
+    let wanted = ["is a stub for Windows", "is for Linux", "--stub"];
+    has(&desk.fails(1, &ship), &wanted);
     has(
-        &desk.fails(1, &ship),
-        &["is a stub for Windows", "is for Linux", "--stub"],
+        &desk.fails(1, &["-C", "p", "add-stub", text(&stub)]),
+        &wanted,
     );
+    let stub = notsotuf_tests::program("notsotuf-stub");
+    goes_through(&desk, &["-C", "p", "add-stub", text(&stub)]);
     // One for macOS is known by its first bytes.
     fs::write(desk.path("dist/hello/hello"), b"\xcf\xfa\xed\xfe and more").unwrap();
     let folder = desk.path("dist/hello");
     goes_through(&desk, &["-C", "p", "add", "1.2", text(&folder), "--force"]);
-    let stub = notsotuf_tests::program("notsotuf-stub");
     let ship = [
         "-C",
         "p",
@@ -468,6 +471,10 @@ fn what_would_not_start_is_not_released_or_shipped() {
     ];
     has(
         &desk.fails(1, &ship),
+        &["is a stub for Linux", "is for macOS"],
+    );
+    has(
+        &desk.fails(1, &["-C", "p", "add-stub", text(&stub)]),
         &["is a stub for Linux", "is for macOS"],
     );
     assert!(!desk.path("H").exists());

@@ -14,7 +14,7 @@ use notsotuf_stub::format_bytes::bytes;
 use notsotuf_stub::safe_text::Lines;
 use notsotuf_stub::{fs, stub_version};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -63,7 +63,8 @@ pub(super) fn run(args: AddStub, context: &Context) -> Result<(), Error> {
 }
 
 /// Returns the stub with the face of the newest release's program, where it is one for Windows
-/// and there is such a release: a copy, in a folder that goes with the first value.
+/// and there is such a release: a copy, in a folder that goes with the first value. It must be
+/// for the system of that program.
 fn in_disguise(
     project: &Project,
     published: &Published,
@@ -73,12 +74,18 @@ fn in_disguise(
     program: &[u8],
 ) -> Result<(Option<temporary::Folder>, PathBuf), Error> {
     if !program.starts_with(b"MZ") {
-        return Ok((None, stub));
+        let same = |program: &Path| ship::check_system(&stub, program);
+        return match ship::with_newest_program(project, published, app, named, same) {
+            // One for these systems resembles no program, so none need be named.
+            Ok(_) | Err(ShipError::WhichProgram(_)) => Ok((None, stub)),
+            Err(e) => Err(e.into()),
+        };
     }
     let work = temporary::Folder::new()?;
     let copy = work.path().join(stub.file_name().unwrap_or_default());
     fs::copy_with_mode(&stub, &copy, 0o755)?;
     let taken = ship::with_newest_program(project, published, app, named, |program| {
+        ship::check_system(&stub, program)?;
         ship::take_face(program, &copy)
     })?;
     let signed = match project.code_signing() {

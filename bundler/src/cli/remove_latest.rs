@@ -12,12 +12,11 @@ pub(super) fn run(args: &App, context: &Context) -> Result<(), Error> {
     let app = project.app(args.app.as_deref())?;
     let published = Published::load(&project)?;
     let (version, was_published) = remove::remove_latest(&project, &published, app)?;
-    let after = match was_published {
-        true => {
-            "run `notsotuf publish` to apply. Clients that have it keep it (`notsotuf yank` takes a \
-             release from them, too)"
-        }
-        false => "it was not published, so no client has it",
+    let after = if was_published {
+        "run `notsotuf publish` to apply. Clients that have it keep it (`notsotuf yank` takes a \
+         release from them, too)"
+    } else {
+        "it was not published, so no client has it"
     };
     let text = format!("removed {app} {version}; {after}");
     let json = json!({

@@ -58,7 +58,7 @@ pub(crate) enum ShipError {
     /// The stub cannot start the program.
     #[error(
         "{stub:?} is a stub for {system}, and the program of the bundle is for {program}: name the \
-         notsotuf-stub for {program} with --stub"
+         notsotuf-stub for {program} instead (`ship` takes it with --stub)"
     )]
     OtherSystem {
         /// The stub.

@@ -162,9 +162,12 @@ fn check_stub(stub: &Path) -> Result<(), ShipError> {
     }
 }
 
-/// Whether the stub and the program that it is to start are for one system, as far as
-/// that can be told: a script is for any.
-fn check_system(stub: &Path, program: &Path) -> Result<(), ShipError> {
+/// Makes sure that the stub and the program that it is to start are for one system, as
+/// far as that can be told: a script is for any.
+///
+/// # Errors
+/// [`ShipError::OtherSystem`], and those of reading them.
+pub(crate) fn check_system(stub: &Path, program: &Path) -> Result<(), ShipError> {
     match (system_of(stub)?, system_of(program)?) {
         (Some(system), Some(program)) if system != program => Err(ShipError::OtherSystem {
             stub: stub.into(),

@@ -7,11 +7,13 @@ use crate::update::check::UpdateCheck;
 use crate::update::error::UpdateError;
 use crate::update::session::Updater;
 use pep440_rs::Version;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 impl<'a> Updater<'a> {
     /// Compares what an update takes at the least with the room there is.
-    /// `files` are downloaded, or partly so, already.
+    /// `files`, of which some may be named twice, are downloaded, or partly so,
+    /// already.
     pub(super) fn check_room(
         &self,
         version: &Version,
@@ -24,7 +26,7 @@ impl<'a> Updater<'a> {
             return Ok(());
         };
         let mut there = 0;
-        for file in files {
+        for file in BTreeSet::from_iter(files) {
             there += fs::size(file)?;
         }
         let needed = downloads.saturating_sub(there).saturating_add(tree);
