@@ -7,6 +7,9 @@ mod os;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod os;
+#[cfg(unix)]
+#[path = "unix_signals.rs"]
+mod signals;
 
 mod allocator;
 pub mod rescue;
