@@ -23,7 +23,7 @@ pub use start_name::start_name;
 use crate::install::Layout;
 use crate::this_program;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::OnceLock;
@@ -279,9 +279,20 @@ fn environment_changes(
             let value = (!value.is_empty()).then(|| value.clone());
             changes.insert(name.into(), value);
             changes.insert(saved, None);
+        } else if let Some(rest) = without_home(environment, name) {
+            changes.insert(name.into(), (!rest.is_empty()).then_some(rest));
         }
     }
     changes
+}
+
+/// The paths in a variable but the first, if the loader has put that one there:
+/// where the variable was not set before, it leaves nothing by which to tell.
+fn without_home(environment: &BTreeMap<OsString, OsString>, name: &str) -> Option<OsString> {
+    let home = environment.get(OsStr::new("_PYI_APPLICATION_HOME_DIR"))?;
+    let mut paths = std::env::split_paths(environment.get(OsStr::new(name))?);
+    let first = paths.next()?;
+    (first == Path::new(home)).then(|| std::env::join_paths(paths).ok())?
 }
 
 #[cfg(test)]
@@ -344,5 +355,26 @@ mod tests {
             assert_eq!(change(gone), Some(None), "{gone}");
         }
         assert_eq!(change("LD_LIBRARY_PATH"), Some(Some("/opt/lib".into())));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_folder_of_an_application_is_no_library_path_of_the_next_one() {
+        let home = ("_PYI_APPLICATION_HOME_DIR", "/app/_internal");
+        for (before, after) in [
+            ("/app/_internal", Some(None)),
+            ("/app/_internal:/opt/lib", Some(Some("/opt/lib".into()))),
+            ("/opt/lib:/app/_internal", None),
+            ("/app", None),
+        ] {
+            let own = ("LD_LIBRARY_PATH", before);
+            let environment = [home, own].map(|(k, v)| (k.into(), v.into())).into();
+            let changes = environment_changes(&environment);
+            let changed = changes.get(OsStr::new("LD_LIBRARY_PATH"));
+            assert_eq!(changed.cloned(), after, "{before}");
+            let alone = [(own.0.into(), own.1.into())].into();
+            let changes = environment_changes(&alone);
+            assert!(!changes.contains_key(OsStr::new("LD_LIBRARY_PATH")));
+        }
     }
 }

@@ -5,8 +5,8 @@
 #![allow(unsafe_code)]
 
 use super::AppExit;
-pub use super::signals::was_asked_to_end;
-use super::signals::{CHILD, EARLY, pass_on_signals};
+use super::signals::{CHILD, EARLY, hand_on_ignored, pass_on_signals};
+pub use super::signals::{prepare, was_asked_to_end};
 use rustix::fs::{FileType, fstat, tell};
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString, c_char};
@@ -20,6 +20,7 @@ use std::sync::atomic::Ordering;
 /// called: files that should not survive are closed by exec itself.
 pub(super) fn run(mut command: Command, _started: impl FnOnce()) -> io::Result<ExitCode> {
     command.args(std::env::args_os().skip(1));
+    hand_on_ignored(&mut command);
     Err(command.exec())
 }
 
@@ -28,6 +29,7 @@ pub(super) fn run(mut command: Command, _started: impl FnOnce()) -> io::Result<E
 pub(super) fn supervise(mut command: Command, started: impl FnOnce()) -> io::Result<AppExit> {
     command.args(std::env::args_os().skip(1));
     pass_on_signals()?;
+    hand_on_ignored(&mut command);
     end_with_this_process(&mut command);
     tell_own_id(&mut command);
     let mut child = command.spawn()?;
@@ -211,6 +213,7 @@ fn write_number(to: &mut [u8], number: u32) {
 /// whose parent is the first process of the system. It inherits no open file,
 /// since others may wait for the end of a pipe.
 pub(super) fn detach(mut command: Command) -> io::Result<()> {
+    hand_on_ignored(&mut command);
     let open = open_files();
     // SAFETY: only system calls between fork and exec.
     unsafe {
@@ -277,9 +280,6 @@ pub fn has_input() -> bool {
         _ => false,
     }
 }
-
-/// Does nothing: there is nothing to do before an update.
-pub fn prepare() {}
 
 /// Waits for the child, if there is one, and ends as it does.
 pub(super) fn end_with_child() {
