@@ -24,6 +24,11 @@ impl FsError {
             source,
         }
     }
+
+    /// Returns whether the system does not allow it to this user.
+    pub fn is_denied(&self) -> bool {
+        self.source.kind() == io::ErrorKind::PermissionDenied
+    }
 }
 
 /// Holds what these functions return, or a failed call.

@@ -7,7 +7,7 @@
 //! installed, too.
 
 use super::Layout;
-use super::probation::read;
+use super::probation::{MAX_SIZE, read};
 use crate::fs::{self, FsError};
 use crate::policy::blocked::{Blocked, BlockedWhy};
 use crate::tuf::UnixTime;
@@ -153,8 +153,16 @@ impl BlockedVersions {
         if self.entries.is_empty() {
             return fs::remove_file_if_exists(&layout.blocked());
         }
-        let text = serde_json::to_vec(&self.entries).expect("texts and numbers are JSON");
-        fs::write_atomically(&layout.blocked(), &text)
+        let mut entries = self.entries.clone();
+        entries.sort_by_key(|entry| entry.since);
+        let text =
+            |entries: &[Blocked]| serde_json::to_vec(entries).expect("texts and numbers are JSON");
+        // The oldest go, rather than that none could be read.
+        let mut from = 0;
+        while text(&entries[from..]).len() as u64 > MAX_SIZE {
+            from += 1;
+        }
+        fs::write_atomically(&layout.blocked(), &text(&entries[from..]))
     }
 }
 
@@ -211,6 +219,20 @@ mod tests {
         assert_eq!(BlockedVersions::load(&layout).entries.len(), 1);
         BlockedVersions::clear(&layout).unwrap();
         assert!(!layout.blocked().exists());
+    }
+
+    #[test]
+    fn the_oldest_go_where_there_are_too_many_to_read() {
+        let (_folder, layout) = case();
+        let reason = |entry: &mut Blocked| entry.reason = "\u{1}".repeat(300);
+        for number in 0..60 {
+            let version = Version::new([1, number]);
+            let why = BlockedWhy::NotInstalled;
+            BlockedVersions::add(&layout, &version, why, number as i64, reason).unwrap();
+        }
+        let left = BlockedVersions::load(&layout).versions(BlockedWhy::NotInstalled);
+        assert!(left.len() > 20 && left.len() < 60, "{left:?}");
+        assert!(left.contains(&version("1.59")) && !left.contains(&version("1.0")));
     }
 
     #[test]

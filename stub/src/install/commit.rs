@@ -76,6 +76,7 @@ pub fn commit(
             return Err(CommitError::Damaged { path });
         }
     }
+    check_place(layout)?;
     // From here until the exchange no stub may start the application.
     let Some(launch_lock) = Lock::exclusive(&layout.launch_lock(), LAUNCH_PATIENCE)? else {
         return Ok(CommitOutcome::Deferred(Vec::new()));
@@ -112,6 +113,18 @@ pub fn commit(
         trash::empty(layout, &launch_lock);
     }
     Ok(CommitOutcome::Done(update.release))
+}
+
+/// Makes sure that an update could take the place of the bundle.
+///
+/// # Errors
+/// [`CommitError::Link`], or a file system call that failed.
+pub fn check_place(layout: &Layout) -> Result<(), CommitError> {
+    let app = layout.app();
+    match fs::inspect(&app)? {
+        Some(found) if !fs::is_real_folder(&found) => Err(CommitError::Link { app }),
+        _ => Ok(()),
+    }
 }
 
 /// All that can be done to the staged bundle before anything is moved.

@@ -22,6 +22,15 @@ pub enum CommitError {
         /// The file.
         path: String,
     },
+    /// The bundle is a link to somewhere else, and what takes its place would be
+    /// exchanged with the link alone.
+    #[error(
+        "{app:?} is a link, and an update replaces the folder itself, so there are no updates here; move that folder back to the place of the link"
+    )]
+    Link {
+        /// The link.
+        app: std::path::PathBuf,
+    },
     /// Neither can the folders be exchanged nor one be moved to the other's
     /// place.
     #[error(

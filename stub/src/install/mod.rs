@@ -34,7 +34,7 @@ pub use elevate::Elevated;
 pub use layout::Layout;
 
 pub use blocked_versions::BlockedVersions;
-pub use commit::{CommitOptions, CommitOutcome, commit, roll_back};
+pub use commit::{CommitOptions, CommitOutcome, check_place, commit, roll_back};
 pub use commit_error::CommitError;
 pub use elevate::run_elevated;
 pub use integrity::{restore_modes, verify_installed_files};

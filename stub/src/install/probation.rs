@@ -9,7 +9,7 @@ use std::path::Path;
 
 const HEADER: &str = "notsotuf-probation 1";
 /// More than any of these files has.
-const MAX_SIZE: u64 = 1 << 16;
+pub(super) const MAX_SIZE: u64 = 1 << 16;
 
 /// Says that the installed version was not seen to work yet. On disk, in the
 /// state dir:
@@ -18,12 +18,16 @@ const MAX_SIZE: u64 = 1 << 16;
 /// notsotuf-probation 1
 /// record <SHA-256 of the record of the version meant>
 /// starts <how often it was started>
+/// ended <how often it was ended from outside instead; absent for none>
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probation {
     record: String,
     /// How often it was started, as far as is known.
     pub starts: u32,
+    /// How often it was started besides, and ended from outside before anything
+    /// could be told.
+    pub ended: u32,
 }
 
 impl Probation {
@@ -33,7 +37,13 @@ impl Probation {
     /// # Errors
     /// A file system call that failed.
     pub fn begin(layout: &Layout, record: String) -> Result<(), FsError> {
-        Probation { record, starts: 0 }.store(layout)
+        let (starts, ended) = (0, 0);
+        Probation {
+            record,
+            starts,
+            ended,
+        }
+        .store(layout)
     }
 
     /// Reads the probation of the installed version; `None` if it is not on
@@ -52,9 +62,14 @@ impl Probation {
     fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(HEADER)?.strip_prefix("\nrecord ")?;
         let (record, rest) = rest.split_once("\nstarts ")?;
+        let (starts, ended) = rest
+            .trim_end()
+            .split_once("\nended ")
+            .unwrap_or((rest, "0"));
         Some(Probation {
             record: record.into(),
-            starts: rest.trim_end().parse().ok()?,
+            starts: starts.trim_end().parse().ok()?,
+            ended: ended.parse().ok()?,
         })
     }
 
@@ -67,18 +82,27 @@ impl Probation {
         self.store(layout)
     }
 
-    /// Takes back that a start was noted: it says nothing of the version.
+    /// Takes back that a start was noted: as it was ended from outside, it says
+    /// nothing of the version.
     ///
     /// # Errors
     /// A file system call that failed.
     pub fn uncount_start(&mut self, layout: &Layout) -> Result<(), FsError> {
         self.starts = self.starts.saturating_sub(1);
+        self.ended = self.ended.saturating_add(1);
         self.store(layout)
     }
 
     fn store(&self, layout: &Layout) -> Result<(), FsError> {
-        let Probation { record, starts } = self;
-        let text = format!("{HEADER}\nrecord {record}\nstarts {starts}\n");
+        let Probation {
+            record,
+            starts,
+            ended,
+        } = self;
+        let mut text = format!("{HEADER}\nrecord {record}\nstarts {starts}\n");
+        if *ended > 0 {
+            text.push_str(&format!("ended {ended}\n"));
+        }
         fs::write_atomically(&layout.probation(), text.as_bytes())
     }
 
@@ -133,7 +157,8 @@ mod tests {
         found.count_start(&layout).unwrap();
         assert_eq!(Probation::load(&layout).unwrap().unwrap().starts, 1);
         found.uncount_start(&layout).unwrap();
-        assert_eq!(Probation::load(&layout).unwrap().unwrap().starts, 0);
+        let found = Probation::load(&layout).unwrap().unwrap();
+        assert_eq!((found.starts, found.ended), (0, 1));
         // Another version is installed by now.
         std::fs::write(Record::path(&layout.app()), "two").unwrap();
         assert_eq!(Probation::load(&layout).unwrap(), None);

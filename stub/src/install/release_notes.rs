@@ -19,8 +19,8 @@ pub struct Note {
     pub text: String,
 }
 
-/// Keeps the notes of an update; without any, forgets those of the update
-/// before.
+/// Keeps the notes of an update, newest first, as far as there is room for them;
+/// without any, forgets those of the update before.
 ///
 /// # Errors
 /// The file system's.
@@ -28,8 +28,10 @@ pub fn keep(layout: &Layout, notes: &[Note]) -> Result<(), FsError> {
     match notes {
         [] => fs::remove_file_if_exists(&layout.notes()),
         notes => {
-            let text = serde_json::to_vec(notes).expect("texts are JSON");
-            fs::write_atomically(&layout.notes(), &text)
+            let text = |count| serde_json::to_vec(&notes[..count]).expect("texts are JSON");
+            let fits = |count: &usize| text(*count).len() as u64 <= MAX_SIZE;
+            let count = (0..=notes.len()).rev().find(fits).unwrap_or_default();
+            fs::write_atomically(&layout.notes(), &text(count))
         }
     }
 }
@@ -44,4 +46,25 @@ pub fn kept(layout: &Layout, newest: &Version) -> Result<Vec<Note>, FsError> {
     // An update that was staged and is not any more may have been newer.
     let known = notes.into_iter().filter(|note| note.version <= *newest);
     Ok(known.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_kept_as_far_as_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        std::fs::create_dir_all(layout.state()).unwrap();
+        let note = |number| Note {
+            version: Version::new([number]),
+            text: "n".repeat(16_000),
+        };
+        let notes: Vec<Note> = (1..=100).rev().map(note).collect();
+        keep(&layout, &notes).unwrap();
+        let kept = kept(&layout, &Version::new([100])).unwrap();
+        assert!(kept.len() > 60 && kept.len() < 70, "{}", kept.len());
+        assert_eq!(kept, notes[..kept.len()]);
+    }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Removes a folder whose files may be those of `app/`; on Windows as soon as
-/// nobody can notice that.
+/// nobody can notice that. What another user has made in it stays in the trash.
 ///
 /// # Errors
 /// A file system call that failed.
@@ -24,7 +24,17 @@ pub(super) fn put_away(layout: &Layout, folder: &Path) -> Result<(), FsError> {
     if cfg!(windows) {
         move_to_trash(layout, folder)
     } else {
-        fs::remove_tree_if_exists(folder)
+        match fs::remove_tree_if_exists(folder) {
+            // What an application made that an administrator started once.
+            Err(e) if e.is_denied() => {
+                log::warn!(
+                    "{e}; what is left of {folder:?} stays in {:?}",
+                    layout.trash()
+                );
+                move_to_trash(layout, folder)
+            }
+            result => result,
+        }
     }
 }
 

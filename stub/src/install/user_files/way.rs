@@ -4,6 +4,7 @@ use crate::bundle::Manifest;
 use crate::fs;
 use crate::fs::attributes::with_access;
 use crate::fs::{FsError, attributes};
+use crate::install::user_files::bundle_copy::copy_bundle;
 use crate::install::user_files::unlisted::lists;
 use std::collections::BTreeSet;
 use std::fs::Metadata;
@@ -29,8 +30,14 @@ impl Way<'_> {
         if of_update || !fs::list(folder)?.contains(&place) {
             return Ok(false);
         }
-        fs::remove_any(&place)?;
-        Ok(true)
+        match fs::remove_any(&place) {
+            // A folder of another user, see `bring`.
+            Err(e) if cfg!(unix) && e.is_denied() => {
+                log::warn!("{e}");
+                Ok(false)
+            }
+            result => result.map(|()| true),
+        }
     }
 
     /// Moves `path`, which is in none of the two manifests.
@@ -45,6 +52,15 @@ impl Way<'_> {
             // in it can.
             Err(e) if fs::is_across_file_systems(&e) && kind.is_dir() => {
                 self.bring_what_is_in(path, &kind)
+            }
+            // Nobody but its owner can move a folder elsewhere, as one that the application
+            // made when an administrator started it.
+            Err(e) if cfg!(unix) && e.is_denied() && kind.is_dir() => {
+                log::info!("{e}; copying it instead");
+                copy_bundle(&from, &to).or_else(|e| {
+                    log::warn!("{e}; it is left in the previous version's folder");
+                    fs::remove_any(&to)
+                })
             }
             result => result,
         }
