@@ -2,7 +2,10 @@
 //! brought, and what administrators have set ([`crate::settings::layers`]).
 
 mod administrator;
+mod likely_executable;
 pub mod release_settings;
+
+pub use likely_executable::likely_executable;
 
 use crate::fs::FsError;
 use crate::install::{self, Layout, Release, UserChoices};

@@ -1,5 +1,6 @@
 //! Makes hard and symbolic links, or what replaces them.
 
+use crate::failure::is_shortage;
 use crate::fs::attributes;
 use crate::fs::error::{FsError, Named, Result};
 #[cfg(unix)]
@@ -78,7 +79,8 @@ pub fn is_beyond_file_system(error: &FsError) -> bool {
     let no_links = [Some(1314), Some(1)].contains(&error.source.raw_os_error());
     let kind = error.source.kind();
     (error.what == MAKE_LINK && no_links)
-        || matches!(kind, ErrorKind::InvalidFilename | ErrorKind::FileTooLarge)
+        || kind == ErrorKind::InvalidFilename
+        || kind == ErrorKind::FileTooLarge && !is_shortage(&error.source)
 }
 
 /// Returns whether a call failed because two paths are on different file

@@ -3,7 +3,7 @@
 use crate::bundle::TreeHash;
 use crate::bundle::patch::PatchError;
 use crate::bundle::unpack::ArchiveError;
-use crate::failure::FailureKind;
+use crate::failure::{FailureKind, is_full, is_shortage};
 use crate::fs::FsError;
 use crate::install::{CommitError, RecordError, StateError};
 use crate::repository::RepositoryError;
@@ -244,9 +244,8 @@ impl UpdateError {
 
     /// Returns whether the disk is full.
     pub(super) fn is_for_room(&self) -> bool {
-        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-        let is_full = |e: &FsError| full.contains(&e.source.kind());
-        matches!(self, UpdateError::NoRoom { .. }) || self.file_system().is_some_and(is_full)
+        let full = |e: &FsError| is_full(&e.source);
+        matches!(self, UpdateError::NoRoom { .. }) || self.file_system().is_some_and(full)
     }
 
     /// Returns whether the same release fails in the same way every time here.
@@ -265,6 +264,9 @@ impl UpdateError {
     /// release and this computer, not with the network or another stub.
     pub(super) fn counts(&self) -> bool {
         let commit = matches!(self, UpdateError::Commit(_) | UpdateError::Record(_));
-        commit || self.is_for_good() || self.file_system().is_some()
+        let file_system = self.file_system();
+        let shortage = file_system.is_some_and(|e| is_shortage(&e.source));
+        let nothing_was_done = matches!(self, UpdateError::Commit(CommitError::Link { .. }));
+        !shortage && !nothing_was_done && (commit || self.is_for_good() || file_system.is_some())
     }
 }

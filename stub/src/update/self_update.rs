@@ -6,7 +6,8 @@
 //! off programs for other platforms.
 
 use crate::bundle::EntryKind;
-use crate::bundle::unpack::{UnpackOptions, unpack};
+use crate::bundle::unpack::{ArchiveError, UnpackOptions, unpack};
+use crate::failure::{is_full, is_shortage};
 use crate::fs::{self, FsError, plain_file};
 use crate::install::Layout;
 use crate::stub_version::{version, version_of};
@@ -28,6 +29,14 @@ pub enum SelfUpdateError {
     /// The archive is not a stub's.
     #[error("the archive of the new updater cannot be used: {0}")]
     Archive(String),
+    /// The new stub cannot be tried out now.
+    #[error("cannot start the new updater {path:?}: {source}")]
+    Start {
+        /// The new program.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The new stub does not run here.
     #[error("the new updater {path:?} does not run on this computer: {reason}")]
     DoesNotRun {
@@ -46,6 +55,27 @@ pub enum SelfUpdateError {
     },
 }
 
+impl SelfUpdateError {
+    /// Returns whether the new stub is the cause, and so will be the next time.
+    pub(super) fn is_for_good(&self) -> bool {
+        matches!(
+            self,
+            SelfUpdateError::Archive(_) | SelfUpdateError::DoesNotRun { .. }
+        )
+    }
+
+    /// Returns whether it was for want of room, or of something else that the
+    /// computer may have the next time.
+    pub(super) fn is_for_want(&self) -> bool {
+        match self {
+            SelfUpdateError::Fs(FsError { source, .. })
+            | SelfUpdateError::Start { source, .. }
+            | SelfUpdateError::Replace { source, .. } => is_full(source) || is_shortage(source),
+            _ => false,
+        }
+    }
+}
+
 /// Puts the stub in the verified archive `gz` in the place of this program.
 /// It must be version `expected`, and must have run once before it gets
 /// there. This program is kept in the state dir until then.
@@ -61,8 +91,11 @@ pub fn replace(
     fs::remove_tree_if_exists(&folder)?;
     fs::create_dir_all(&folder)?;
     let bad = |reason: &str| SelfUpdateError::Archive(reason.into());
-    let manifest = unpack(gz, &folder, UnpackOptions::default())
-        .map_err(|e| SelfUpdateError::Archive(e.to_string()))?;
+    let manifest = match unpack(gz, &folder, UnpackOptions::default()) {
+        Err(ArchiveError::Fs(e)) => return Err(e.into()),
+        Err(e) => return Err(SelfUpdateError::Archive(e.to_string())),
+        Ok(manifest) => manifest,
+    };
     let mut entries = manifest.entries.iter();
     let (Some((name, entry)), None) = (entries.next(), entries.next()) else {
         return Err(bad("it does not hold exactly one file"));
@@ -141,7 +174,14 @@ fn try_out(new: &Path, expected: &Version) -> Result<(), SelfUpdateError> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(|source| {
+            let path = new.into();
+            if is_shortage(&source) {
+                SelfUpdateError::Start { path, source }
+            } else {
+                failed(source.to_string())
+            }
+        })?;
     let start = Instant::now();
     let status = loop {
         match child.try_wait().map_err(|e| failed(e.to_string()))? {

@@ -5,10 +5,14 @@ use crate::fs::plain_file;
 use crate::stub_version::version;
 use crate::update::check::UpdateCheck;
 use crate::update::error::UpdateError;
-use crate::update::self_update::replace;
+use crate::update::self_update::{SelfUpdateError, replace};
 use crate::update::session::Updater;
 use crate::{fs, install};
 use pep440_rs::Version;
+
+/// How often this program is replaced in vain by the same version. Each attempt
+/// but the last is a mark behind the version in the file that notes it.
+const STUB_ATTEMPTS: usize = 3;
 
 impl<'a> Updater<'a> {
     /// Replaces this program by a newer version of it, if there is one. Never
@@ -17,23 +21,38 @@ impl<'a> Updater<'a> {
         let Some((wanted, archive)) = &checked.stub else {
             return;
         };
+        let wanted_text = wanted.to_string();
         let failed = plain_file::read(&self.layout.failed_stub(), 256).unwrap_or_default();
-        if failed.is_some_and(|failed| failed == wanted.to_string().as_bytes()) {
+        let failed = failed.and_then(|text| String::from_utf8(text).ok());
+        let failed = failed
+            .as_deref()
+            .and_then(|text| text.strip_prefix(&wanted_text));
+        if failed == Some("") {
             return;
         }
         match self.replace_stub(checked, wanted, archive) {
             Ok(()) => log::info!("updated the updater to version {wanted}"),
             Err(e) => {
                 log::warn!("the updater stays at version {}: {e}", version());
-                if matches!(e, UpdateError::Own { .. }) {
-                    // Once is enough, until there is another.
-                    let noted = wanted.to_string();
-                    let noted = fs::write_atomically(&self.layout.failed_stub(), noted.as_bytes());
-                    noted.unwrap_or_else(|e| log::warn!("{e}"));
+                if let UpdateError::Own { source, .. } = &e {
+                    self.note_failed_stub(source, &wanted_text, failed.unwrap_or_default());
                 }
             }
         }
         install::remove_empty_dirs(self.layout).unwrap_or_else(|e| log::warn!("{e}"));
+    }
+
+    /// Notes that this version is not to be tried again, until there is another:
+    /// at once, or, where it may work the next time, after some attempts.
+    fn note_failed_stub(&self, error: &SelfUpdateError, wanted: &str, attempts: &str) {
+        if error.is_for_want() {
+            return;
+        }
+        let over = error.is_for_good() || attempts.len() + 1 >= STUB_ATTEMPTS;
+        let attempts = if over { "" } else { &format!("{attempts}?") };
+        let noted = format!("{wanted}{attempts}");
+        let noted = fs::write_atomically(&self.layout.failed_stub(), noted.as_bytes());
+        noted.unwrap_or_else(|e| log::warn!("{e}"));
     }
 
     fn replace_stub(
