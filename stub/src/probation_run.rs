@@ -2,6 +2,7 @@
 //! it fails.
 
 use crate::clock::now;
+use crate::failure::is_shortage;
 use crate::install::{self, BlockedVersions, Layout, Probation, Record};
 use crate::launch::start::{launch_lock, not_started};
 use crate::launch::{self, AppExit, LaunchError, Verdict, rescue, start};
@@ -52,6 +53,11 @@ pub fn begin<'a>(layout: &'a Layout, settings: &'a Settings) -> Option<Probation
 }
 
 impl ProbationRun<'_> {
+    /// Returns whether updates are looked for before it.
+    pub fn looks_for_updates(&self) -> bool {
+        launch_wait::looks_for_updates(self.probation.ended)
+    }
+
     /// Starts the application, and comes back with its exit code; with that
     /// of the previous version if this one fails.
     pub fn run(mut self) -> ExitCode {
@@ -73,6 +79,13 @@ impl ProbationRun<'_> {
         }
         let fed = launch::has_input();
         match self.supervise() {
+            Err(e) if is_shortage(&e.source) => {
+                log::warn!("{e}, which says nothing about the version");
+                if alone {
+                    self.uncount();
+                }
+                start::start(self.layout, self.settings)
+            }
             Err(e) => {
                 if self.roll_back(&e.to_string()) {
                     start::start(self.layout, self.settings)
@@ -87,6 +100,9 @@ impl ProbationRun<'_> {
                 }
                 Verdict::Inconclusive => {
                     if alone && launch::was_asked_to_end() {
+                        log::info!(
+                            "it was ended from outside, which says nothing about the version"
+                        );
                         self.uncount();
                     }
                     end.exit_like()
@@ -119,10 +135,13 @@ impl ProbationRun<'_> {
                 }
                 proven
             };
-            let mut watcher = None;
+            let mut watcher = Err(());
             let end = launch::supervise(program, &more, || {
                 drop(lock);
-                watcher = Some(scope.spawn(watch));
+                let thread = std::thread::Builder::new().name("watch".into());
+                watcher = thread.spawn_scoped(scope, watch).map_err(|e| {
+                    log::warn!("cannot start a thread: {e}; only its end says whether it works");
+                });
             });
             drop(ended);
             // Nobody waits for the watcher's end longer than it takes.
@@ -132,7 +151,7 @@ impl ProbationRun<'_> {
                     end.exit_like();
                 }
             }
-            let proven = watcher.is_some_and(|w| w.join().expect("watching does not panic"));
+            let proven = watcher.is_ok_and(|w| w.join().expect("watching does not panic"));
             Ok((end?, proven))
         })
     }
@@ -157,10 +176,9 @@ impl ProbationRun<'_> {
         }
     }
 
-    /// Takes back that this start was counted: whoever ended it has not given
-    /// the version the time to show that it works.
+    /// Takes back that this start was counted: the version had no chance to show
+    /// that it works.
     fn uncount(&mut self) {
-        log::info!("it was ended from outside, which says nothing about the version");
         if let Err(e) = self.probation.uncount_start(self.layout) {
             log::warn!("{e}");
         }

@@ -1,7 +1,7 @@
 //! Runs the stub from start to exit code.
 
 use crate::clock::now;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, likely_executable};
 use crate::failure::FailureKind;
 use crate::install::{self, Layout, Lock, Record};
 use crate::launch::start::{
@@ -76,7 +76,7 @@ pub fn main() -> ExitCode {
             // stub has its name.
             let log = logging::start(&layout, "unknown", 1_000_000, LogLevel::default());
             log::error!("{e}; starting without looking for updates");
-            let executable = own_name().unwrap_or_default();
+            let executable = likely_executable(&layout, &own_name().unwrap_or_default());
             rescue_by(log, {
                 let (layout, executable) = (layout.clone(), executable.clone());
                 move || start_without_settings(&layout, &executable)
@@ -116,7 +116,8 @@ fn start_with(layout: &Layout, configuration: &Configuration, log: Option<PathBu
         return code;
     }
     let tried = probation_run::begin(layout, settings);
-    if tried.is_none() {
+    let looks = tried.is_none_or(|trial| trial.looks_for_updates());
+    if looks {
         look_for_updates(layout, settings);
     }
     finish_interrupted(layout);
@@ -133,7 +134,10 @@ fn start_with(layout: &Layout, configuration: &Configuration, log: Option<PathBu
     if nested_stub::is(layout, settings) {
         return nested_stub::start(layout, settings);
     }
-    if let Some(trial) = tried.or_else(|| probation_run::begin(layout, settings)) {
+    if let Some(trial) = probation_run::begin(layout, settings) {
+        if looks && settings.mode == Mode::Background && launch::can_detach() {
+            behind::start(layout);
+        }
         return trial.run();
     }
     if settings.mode == Mode::Background {
@@ -264,7 +268,8 @@ fn wait(
     let mut phase = Phase::Checking;
     let mut last = start;
     loop {
-        let limits = limits(screen.is_seen());
+        // The system's own window asks for the rights.
+        let limits = limits(screen.is_seen() || phase == Phase::Elsewhere);
         let wait = match launch_wait::next(phase, start.elapsed(), last.elapsed(), limits) {
             WaitDecision::Wait(wait) => wait,
             WaitDecision::Launch(gave_up) => return Some(gave_up),
@@ -284,6 +289,8 @@ fn wait(
             Ok(News::Event(event)) => {
                 last = Instant::now();
                 phase = match &event {
+                    Event::Checking => Phase::Checking,
+                    Event::Elevating => Phase::Elsewhere,
                     Event::Committing => Phase::Committing,
                     _ => Phase::Staging,
                 };

@@ -400,6 +400,66 @@ fn an_update_that_cannot_be_put_in_place_keeps_no_later_one_away() {
     assert_eq!(retried["version"], "1.2", "{}", sandbox.log());
 }
 
+/// Somebody has moved the large part elsewhere, and left a link.
+#[test]
+fn a_bundle_behind_a_link_is_started_and_not_exchanged() {
+    let sandbox = Sandbox::new();
+    release(&sandbox, "1.0", "", &[]);
+    sandbox.ship("1.0");
+    release(&sandbox, "1.1", "exit 3", &[]);
+    let (app, elsewhere) = (sandbox.path("install/app"), sandbox.path("elsewhere"));
+    fs::rename(&app, &elsewhere).unwrap();
+    symlink(&elsewhere, &app).unwrap();
+    for _ in 0..3 {
+        assert_eq!(start(&sandbox), "1.0");
+    }
+    assert!(sandbox.log().contains("is a link"), "{}", sandbox.log());
+    assert_eq!(command(&sandbox, &["status"])["not_installed"], json!([]));
+    // As the message says.
+    fs::remove_file(&app).unwrap();
+    fs::rename(&elsewhere, &app).unwrap();
+    assert_eq!(start(&sandbox), "1.1\n1.0");
+}
+
+/// `sudo myapp` once, and what the application made then was in the way of all updates.
+#[test]
+fn a_folder_that_root_made_is_copied() {
+    if !is_root() {
+        eprintln!("skipped: to change owners takes root");
+        return;
+    }
+    let sandbox = sandbox();
+    let (install, app) = (sandbox.path("install"), sandbox.path("install/app"));
+    set_mode(sandbox.path("").as_path(), 0o755);
+    let owner = ["-R", "65534:65534"];
+    let done = run(Command::new("chown").args(owner).arg(&install));
+    assert!(done.status.success());
+    for (folder, mode) in [("cache/inner", 0o755), ("closed", 0o700)] {
+        fs::create_dir_all(app.join(folder)).unwrap();
+        fs::write(app.join(folder).join("file"), "root's").unwrap();
+        set_mode(&app.join(folder), mode);
+    }
+    let as_owner = |arguments: &[&str]| {
+        let mut command = sandbox.stub();
+        command.uid(NOBODY).gid(NOBODY).args(arguments);
+        said(&run(&mut command))
+    };
+    assert_eq!(as_owner(&[]), "1.1", "{}", sandbox.log());
+    let copied = app.join("cache/inner/file");
+    assert_eq!(fs::read_to_string(&copied).unwrap(), "root's");
+    assert_eq!(fs::metadata(&copied).unwrap().uid(), NOBODY);
+    // What cannot be read stays where it was.
+    assert!(!app.join("closed").exists());
+    assert!(install.join(".notsotuf/previous/closed/file").exists());
+    // Back, and on again, over what cannot be removed either.
+    assert!(as_owner(&["--updater", "rollback"]).contains("1.0"));
+    assert_eq!(as_owner(&[]), "1.0", "{}", sandbox.log());
+    for version in ["1.2", "1.3"] {
+        release(&sandbox, version, "", &[]);
+        assert_eq!(as_owner(&[]), version, "{}", sandbox.log());
+    }
+}
+
 // `sudo myapp` once, and its owner got no updates any more.
 #[test]
 fn root_takes_no_install_away_from_its_owner() {

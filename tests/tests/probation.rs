@@ -194,6 +194,69 @@ fn a_version_that_is_asked_to_end_has_as_many_tries_as_that_takes() {
     assert_eq!(status(&sandbox)["failed"], json!([]));
 }
 
+/// One that hangs, and that its users end: what mends it must come.
+#[test]
+fn a_version_that_is_always_asked_to_end_is_not_the_last() {
+    let sandbox = sandbox_with("echo hung; exec sleep 60");
+    sandbox.set("probation", "3600.0");
+    started_and_ended(&sandbox, "-TERM");
+    sandbox.release("1.2", &[]);
+    // For a while nothing takes the place of the version to which it may go back.
+    for signal in ["-INT", "-TERM"] {
+        started_and_ended(&sandbox, signal);
+    }
+    assert_eq!(status(&sandbox)["previous"]["version"], "1.0");
+    assert_eq!(sandbox.start_version(), "1.2", "{}", sandbox.log());
+    assert_eq!(status(&sandbox)["failed"], json!([]));
+}
+
+/// The user may have no more processes at this moment.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_version_for_which_there_is_no_process_or_thread_does_not_fail() {
+    use std::os::unix::process::CommandExt;
+    const NOT_IN_USE: u32 = 64_321;
+    if !notsotuf_tests::is_root() {
+        eprintln!("skipped: root is not limited, and who is not root has processes already");
+        return;
+    }
+    let sandbox = sandbox_with("echo 1.1");
+    let open = run(Command::new("chmod").arg("755").arg(sandbox.path("")));
+    assert!(open.status.success());
+    let as_user = |program: &str, limit: Option<&str>| {
+        let stub = sandbox.path("install/program");
+        let mut command = Command::new(program);
+        command.args(limit).arg(stub).stdin(Stdio::null());
+        command
+            .uid(NOT_IN_USE)
+            .gid(NOT_IN_USE)
+            .env("HOME", "/nonexistent");
+        command
+    };
+    let owned = || {
+        let user = format!("{NOT_IN_USE}:{NOT_IN_USE}");
+        let install = sandbox.path("install");
+        let done = run(Command::new("chown").args(["-R", &user]).arg(install));
+        assert!(done.status.success());
+    };
+    owned();
+    let updated = run(as_user("env", None).args(["--updater", "update"]));
+    assert!(updated.status.success(), "{updated:?}");
+    for limit in [
+        "--nproc=1",
+        "--nproc=2",
+        "--nproc=2",
+        "--nproc=2",
+        "--nproc=2",
+    ] {
+        let output = run(&mut as_user("prlimit", Some(limit)));
+        assert_eq!(output.stdout, b"1.1\n", "{limit}: {output:?}");
+    }
+    let status = json(as_user("env", None).args(["--updater", "status", "--json"]));
+    assert_eq!(status["failed"], json!([]), "{}", sandbox.log());
+    assert_eq!(status["installed"]["version"], "1.1");
+}
+
 #[test]
 fn a_version_that_hangs_and_is_killed_has_three_tries() {
     let sandbox = sandbox_with("echo hung; exec sleep 60");

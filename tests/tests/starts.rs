@@ -238,6 +238,145 @@ fn the_application_ends_with_the_process_that_was_started() {
     }
 }
 
+/// Python's and other programs' ways to be told something, and what systemd, lxc and
+/// sound servers use.
+#[test]
+fn all_signals_get_to_an_application_on_probation() {
+    const SIGNALS: [&str; 8] = ["10", "12", "14", "18", "28", "29", "30", "37"];
+    let traps = SIGNALS.map(|n| format!("trap 'echo {n}' {n}\n")).concat();
+    let script = format!("{traps}echo ready\nwhile :; do sleep 0.02; done");
+    let sandbox = scripts("", &script);
+    sandbox.set("probation", "3600.0");
+    let mut child = sandbox.stub().stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "version 1.1");
+    assert_eq!(next(), "ready");
+    assert_eq!(status(&sandbox)["probation"], true);
+    for signal in SIGNALS {
+        let id = child.id().to_string();
+        let sent = run(Command::new("kill").args([&format!("-{signal}"), &id]));
+        assert!(sent.status.success());
+        assert_eq!(next(), signal);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// systemd ignores SIGPIPE for services, Python SIGXFSZ; Rust changes both.
+#[test]
+fn the_application_finds_signals_ignored_as_its_starter_has_them() {
+    let script = "exec grep -E '^Sig(Blk|Ign)' /proc/self/status";
+    let sandbox = scripts(script, script);
+    for set in [
+        &["--ignore-signal=PIPE", "--default-signal=XFSZ"][..],
+        &["--default-signal=PIPE", "--ignore-signal=XFSZ"],
+        &["--ignore-signal=PIPE,XFSZ,HUP", "--block-signal=USR2"],
+        &["--default-signal"],
+    ] {
+        let started = |program: &str| {
+            let path = sandbox.path(program);
+            let said = said(Command::new("env").args(set).arg(path).stdin(Stdio::null()));
+            let sets = said.lines().filter_map(|line| line.strip_prefix("Sig"));
+            // glibc has those two for itself.
+            let own = 1 << 31 | 1 << 32;
+            let number = |set: &str| u64::from_str_radix(set, 16).unwrap() & !own;
+            let sets = sets.map(|set| set.split_once(":\t").unwrap());
+            let sets: Vec<_> = sets
+                .map(|(name, set)| (name.to_owned(), number(set)))
+                .collect();
+            assert_eq!(sets.len(), 2, "{said}");
+            sets
+        };
+        // Without the stub, on probation at first, and after that.
+        let direct = started("script-1.1/program");
+        assert_eq!(started("install/program"), direct, "{set:?}");
+        assert_eq!(started("install/program"), direct, "{set:?}");
+    }
+}
+
+/// `ulimit -f` in a batch system: who writes more than that is killed, unless the signal
+/// is ignored, as Python does.
+#[test]
+fn a_limit_on_the_size_of_files_keeps_no_application_from_starting() {
+    let sandbox = scripts("", "");
+    let folder = sandbox.path("script-1.2");
+    write_bundle(&folder, "1.2", "");
+    let mut random = File::open("/dev/urandom").unwrap();
+    let mut noise = vec![0; 900_000];
+    std::io::Read::read_exact(&mut random, &mut noise).unwrap();
+    fs::write(folder.join("noise"), noise).unwrap();
+    sandbox.add("1.2", &folder, &[]);
+    sandbox.bundler(&["publish"]);
+    let limited = || {
+        let stub = sandbox.path("install/program");
+        let mut command = Command::new("sh");
+        run(command
+            .args(["-c", "ulimit -c 0; ulimit -f 300; exec \"$0\""])
+            .arg(stub))
+    };
+    for _ in 0..4 {
+        let output = limited();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "version 1.0\n",
+            "{}",
+            sandbox.log()
+        );
+    }
+    // A log that is larger already.
+    let log = sandbox.path("install/.notsotuf/log");
+    let lines = "2026-01-01T00:00:00Z [INFO] before\n".repeat(12_000);
+    fs::write(&log, lines).unwrap();
+    assert_eq!(limited().stdout, b"version 1.0\n");
+    // It says nothing of the version.
+    sandbox.settle();
+    assert_eq!(
+        said(&mut sandbox.stub()),
+        "version 1.2\n",
+        "{}",
+        sandbox.log()
+    );
+}
+
+/// A mistake in the settings, where the program is in a folder of the bundle, as on macOS.
+#[test]
+fn settings_with_a_mistake_still_say_what_to_start() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("bundle");
+    write_script(&folder.join("bin/tool"), "echo 'version 1.0'");
+    write_script(&folder.join("other"), "echo other");
+    sandbox.add("1.0", &folder, &[]);
+    sandbox.bundler(&["publish"]);
+    sandbox.ship_with(&["--executable", "bin/tool", "--name", "program"]);
+    let settings = sandbox.path("install/notsotuf.toml");
+    let right = fs::read_to_string(&settings).unwrap();
+    for mistake in [
+        format!("deadline = \"3\"\n{right}"),
+        format!("{right}\nnonsense"),
+        right.replace("name = ", "name "),
+    ] {
+        assert_ne!(mistake, right);
+        fs::write(&settings, &mistake).unwrap();
+        assert_eq!(said(&mut sandbox.stub()), "version 1.0\n", "{mistake}");
+    }
+    // Nothing outside of the bundle is started, whatever the line says.
+    fs::write(&settings, "executable = \"../bundle/other\"").unwrap();
+    assert_eq!(run(&mut sandbox.stub()).status.code(), Some(127));
+    // Without any settings, the only one of the stub's name is it.
+    fs::rename(
+        sandbox.path("install/program"),
+        sandbox.path("install/tool"),
+    )
+    .unwrap();
+    fs::remove_file(&settings).unwrap();
+    assert_eq!(
+        said(&mut Command::new(sandbox.path("install/tool"))),
+        "version 1.0\n"
+    );
+}
+
 /// Sockets that systemd has opened are for the process with the id that it
 /// says. <https://github.com/pyinstaller/pyinstaller/issues/2345> was alike.
 #[test]

@@ -192,6 +192,29 @@ fn the_user_does_not_wait_longer_than_the_deadline() {
     );
 }
 
+/// What was staged cannot be put in place, and then the network is as it may be.
+#[test]
+fn the_deadline_counts_also_after_a_staged_update_that_cannot_be_installed() {
+    let sandbox = Sandbox::with_update();
+    let staged = json(sandbox.stub().args(["--updater", "stage", "--json"]));
+    assert_eq!(staged["result"], "staged");
+    let file = sandbox.path("install/.notsotuf/staging/tree/program");
+    let mut damaged = fs::read(&file).unwrap();
+    damaged.push(b' ');
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, damaged).unwrap();
+    let server = FaultyServer::start(&sandbox.repository(), "timestamp", Fault::Stalled);
+    sandbox.point_to(&server.url);
+    assert_eq!(sandbox.start_version(), "1.0");
+    let log = sandbox.log();
+    for wanted in [
+        "is damaged",
+        "no answer from the repository within the deadline",
+    ] {
+        assert!(log.contains(wanted), "no {wanted:?} in {log}");
+    }
+}
+
 #[test]
 fn a_damaged_patch_alone_is_made_up_for_by_the_archive() {
     let sandbox = Sandbox::with_update();

@@ -10,6 +10,8 @@ pub enum Phase {
     Checking,
     /// It is being downloaded and put together.
     Staging,
+    /// Another process does it, and tells nothing of its progress.
+    Elsewhere,
     /// It is being put in place: only a few renames, not to be left half way.
     Committing,
 }
@@ -76,6 +78,7 @@ pub fn next(phase: Phase, elapsed: Duration, quiet: Duration, limits: WaitLimits
     let (used, limit, gave_up) = match phase {
         Phase::Checking => (elapsed, limits.decision, WaitEnded::Deadline),
         Phase::Staging => (quiet, limits.stall, WaitEnded::Stalled),
+        Phase::Elsewhere => (elapsed, limits.total, WaitEnded::TookTooLong),
         Phase::Committing => return WaitDecision::Wait(Duration::from_secs(1)),
     };
     let left = limit.saturating_sub(used);
@@ -109,6 +112,18 @@ pub fn trial(starts: u32) -> ProbationDecision {
     }
 }
 
+/// How often a version on probation may be ended from outside before updates
+/// are looked for all the same.
+const MAX_ENDED: u32 = 3;
+
+/// Returns whether updates are looked for while a version is on probation that
+/// was ended from outside `ended` times. At first they are not: an update would
+/// leave it as the one to go back to, and nobody knows whether it works. But
+/// one that is never left the time to show that is not to be the last.
+pub fn looks_for_updates(ended: u32) -> bool {
+    ended >= MAX_ENDED
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +149,14 @@ mod tests {
             WaitDecision::Launch(WaitEnded::Deadline)
         );
         assert_eq!(after(Phase::Staging, 500, 5), WaitDecision::Wait(s(15)));
+        assert_eq!(
+            after(Phase::Elsewhere, 500, 500),
+            WaitDecision::Wait(s(100))
+        );
+        assert_eq!(
+            after(Phase::Elsewhere, 600, 0),
+            WaitDecision::Launch(WaitEnded::TookTooLong)
+        );
         assert_eq!(
             after(Phase::Staging, 30, 25),
             WaitDecision::Launch(WaitEnded::Stalled)

@@ -3,6 +3,9 @@
 /// Says what the updater is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// The repository is asked what there is: at first, and after what was
+    /// staged could not be put in place.
+    Checking,
     /// An update was found and is being staged.
     Found {
         /// Application.
@@ -23,6 +26,8 @@ pub enum Event {
         /// Bytes in the end.
         total: u64,
     },
+    /// Another process, for which the user is asked, does all of it.
+    Elevating,
     /// It is being put in place.
     Committing,
 }

@@ -94,7 +94,10 @@ impl ProgressModel {
                 let detail = self.texts.with(MessageId::Unpacking, &[]);
                 (detail, DOWNLOAD + part * (1.0 - DOWNLOAD))
             }
-            Event::Committing => (self.texts.with(MessageId::Installing, &[]), 1.0),
+            Event::Checking => return None,
+            Event::Elevating | Event::Committing => {
+                (self.texts.with(MessageId::Installing, &[]), 1.0)
+            }
         };
         Some(ProgressView {
             title: self.title.clone(),

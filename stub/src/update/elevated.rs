@@ -47,8 +47,7 @@ pub fn update(
         return Err(ElevationError::DeclinedBefore(version).into());
     }
     log::info!("found version {version}; asking for the rights of an administrator");
-    // From here on it takes as long as the user thinks.
-    tell(Event::Committing);
+    tell(Event::Elevating);
     let program = this_program::program().map_err(ElevationError::Program)?;
     match install::run_elevated(program, "--updater update") {
         Ok(Elevated::Ended(0)) => {}

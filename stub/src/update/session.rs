@@ -80,6 +80,7 @@ impl<'a> Updater<'a> {
     /// [`UpdateError`].
     pub fn check(&self) -> Result<UpdateCheck, UpdateError> {
         self.settings_allow_updates()?;
+        (self.tell)(Event::Checking);
         let checked = check(&self.repository, self.layout, self.settings, self.now)?;
         let chosen = checked.choice.version();
         release_settings::keep(self.layout, &checked.catalog, chosen);

@@ -28,6 +28,10 @@ use std::path::{Path, PathBuf};
 /// left alone for a while: what went wrong may be over at the next start.
 const STAGE_ATTEMPTS: u32 = 2;
 
+/// How many characters of what went wrong are remembered: an error may name a
+/// path that is as long as its maker liked.
+const MAX_REASON: usize = 300;
+
 impl<'a> Updater<'a> {
     /// Downloads `version`, verifies it, and puts it together aside: by the
     /// patches that take the fewest bytes, or the full archive where that is
@@ -87,7 +91,7 @@ impl<'a> Updater<'a> {
                 .is_for_room()
                 .then(|| attributes::room(self.layout.root()));
             entry.room = room.flatten();
-            entry.reason = error.to_string();
+            entry.reason = error.to_string().chars().take(MAX_REASON).collect();
         });
         if let Err(e) = noted {
             log::warn!("{e}");
@@ -110,6 +114,7 @@ impl<'a> Updater<'a> {
         checked: &UpdateCheck,
         version: &Version,
     ) -> Result<Staged, UpdateError> {
+        install::check_place(self.layout)?;
         let needed = &checked.catalog.archives[version].stub;
         if let Some(needed) = needed
             .as_ref()

@@ -10,6 +10,9 @@ use pep440_rs::Version;
 use serde_json::json;
 use std::str::FromStr;
 
+/// More than any version has.
+const MAX_VERSION: usize = 200;
+
 /// Holds what the user wants to be remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Choice {
@@ -29,9 +32,11 @@ impl Choice {
             if argument == "off" {
                 return Ok(Choice::Hold(None));
             }
-            return Version::from_str(argument)
+            return Some(argument)
+                .filter(|text| text.len() <= MAX_VERSION)
+                .and_then(|text| Version::from_str(text).ok())
                 .map(|version| Choice::Hold(Some(version)))
-                .map_err(|_| format!("{argument:?} is not a version; \"off\" ends it"));
+                .ok_or_else(|| format!("{argument:?} is not a version; \"off\" ends it"));
         }
         match Channel::parse(argument) {
             Some(channel) => Ok(Choice::Channel(Some(channel))),

@@ -106,7 +106,8 @@ impl State {
             }
             Event::Downloaded(done) => ("downloading", Some((done, self.size))),
             Event::Assembled { done, total } => ("unpacking", Some((done, total))),
-            Event::Committing => ("installing", None),
+            Event::Checking => ("checking", None),
+            Event::Elevating | Event::Committing => ("installing", None),
         };
         let goes_on = step == self.step;
         self.step = step;
