@@ -2,6 +2,7 @@
 
 use crate::bundle::{EntryKind, Rules};
 use crate::install::{Layout, Record};
+use crate::settings::table;
 use crate::{fs, settings};
 
 /// Returns the program to start, relative to the bundle, where the settings file
@@ -23,7 +24,7 @@ fn named(layout: &Layout) -> Option<String> {
         let rest = line.trim_start().strip_prefix("executable");
         rest.is_some_and(|rest| rest.trim_start().starts_with('='))
     })?;
-    let table: toml::Table = line.parse().ok()?;
+    let table = table::parse(line).ok()?;
     let path = table.get("executable")?.as_str()?;
     Rules::host().check_path(path).ok()?;
     Some(path.to_owned())

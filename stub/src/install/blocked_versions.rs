@@ -154,15 +154,14 @@ impl BlockedVersions {
             return fs::remove_file_if_exists(&layout.blocked());
         }
         let mut entries = self.entries.clone();
-        entries.sort_by_key(|entry| entry.since);
-        let text =
-            |entries: &[Blocked]| serde_json::to_vec(entries).expect("texts and numbers are JSON");
+        let mut text = serde_json::to_vec(&entries).expect("texts and numbers are JSON");
         // The oldest go, rather than that none could be read.
-        let mut from = 0;
-        while text(&entries[from..]).len() as u64 > MAX_SIZE {
-            from += 1;
+        while text.len() as u64 > MAX_SIZE {
+            let oldest = (0..entries.len()).min_by_key(|&index| entries[index].since);
+            entries.remove(oldest.unwrap_or_default());
+            text = serde_json::to_vec(&entries).expect("texts and numbers are JSON");
         }
-        fs::write_atomically(&layout.blocked(), &text(&entries[from..]))
+        fs::write_atomically(&layout.blocked(), &text)
     }
 }
 

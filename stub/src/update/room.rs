@@ -7,7 +7,6 @@ use crate::update::check::UpdateCheck;
 use crate::update::error::UpdateError;
 use crate::update::session::Updater;
 use pep440_rs::Version;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 impl<'a> Updater<'a> {
@@ -26,8 +25,10 @@ impl<'a> Updater<'a> {
             return Ok(());
         };
         let mut there = 0;
-        for file in BTreeSet::from_iter(files) {
-            there += fs::size(file)?;
+        for (index, file) in files.iter().enumerate() {
+            if !files[..index].contains(file) {
+                there += fs::size(file)?;
+            }
         }
         let needed = downloads.saturating_sub(there).saturating_add(tree);
         if needed > free {
