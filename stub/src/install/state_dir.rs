@@ -220,7 +220,7 @@ fn close(layout: &Layout, found: &Metadata) -> Result<Vec<String>, StateError> {
     use std::os::unix::fs::MetadataExt;
     let (path, mode) = (layout.state(), found.mode());
     if mode & (0o022 | NOT_YET_EMPTY) == 0 {
-        if mode & 0o077 != 0 {
+        if mode & 0o777 != 0o700 {
             fs::set_path_mode(&path, 0o700)?;
         }
         return Ok(Vec::new());
