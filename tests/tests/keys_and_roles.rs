@@ -219,6 +219,112 @@ fn a_renewal_keeps_what_one_of_two_signed() {
     assert_eq!(publish(&sandbox)["versions"]["targets"], 2);
 }
 
+/// With a multiple of what it was, it is as if half of the time were over.
+fn targets_days(sandbox: &Sandbox, before: u32, after: u32) {
+    let path = sandbox.path("project/notsotuf-project.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let line = |days| format!("\ntargets = {days}\n");
+    assert!(text.contains(&line(before)), "{text}");
+    fs::write(&path, text.replace(&line(before), &line(after))).unwrap();
+}
+
+fn warning(done: &Value, words: &str) {
+    let said = done["warnings"].to_string();
+    assert!(said.contains(words), "{words}: {said}");
+}
+
+#[test]
+fn a_renewal_without_the_targets_key_renews_the_rest_and_says_so() {
+    let sandbox = sandbox(&["--targets-days", "30"]);
+    publish(&sandbox);
+    targets_days(&sandbox, 30, 100);
+    let medium = sandbox.path("medium");
+    fs::create_dir(&medium).unwrap();
+    let key = sandbox.path("project/keystore/targets.pem");
+    fs::rename(&key, medium.join("targets.pem")).unwrap();
+    let done = sandbox.bundler(&["renew"]);
+    assert_eq!(done["versions"], json!({ "snapshot": 2, "timestamp": 2 }));
+    warning(&done, "more days: targets has 0 of the 1");
+    warning(&done, "of its keys (targets)");
+    assert!(!sandbox.path("project/.notsotuf-pending").exists());
+    let due = |sandbox: &Sandbox| {
+        let status = sandbox.bundler(&["status"]);
+        status["roles"]["targets"]["renewal_due"].clone()
+    };
+    assert_eq!(due(&sandbox), true);
+    // As the warning says.
+    let done = sandbox.bundler(&["renew", "--key-dir", medium.to_str().unwrap()]);
+    assert_eq!(done["versions"]["targets"], 2);
+    assert_eq!(done["warnings"], json!([]));
+    assert_eq!(due(&sandbox), json!(null));
+}
+
+#[test]
+fn a_renewal_leaves_a_drafted_root_alone() {
+    let sandbox = sandbox(&["--root-keys", "alice,bob", "--root-threshold", "2"]);
+    publish(&sandbox);
+    let key = sandbox.path("project/keystore/bob.pem");
+    fs::rename(&key, sandbox.path("bob.pem")).unwrap();
+    sandbox.bundler(&["keys", "create", "online", "--plain"]);
+    sandbox.bundler(&["keys", "replace", "timestamp", "online"]);
+    // Half signed, and whole.
+    for version in [2, 3] {
+        let done = sandbox.bundler(&["renew"]);
+        let expected = json!({ "snapshot": version, "timestamp": version });
+        assert_eq!(done["versions"], expected);
+        warning(&done, "root 2 is drafted");
+        if version == 2 {
+            fs::rename(sandbox.path("bob.pem"), &key).unwrap();
+            sandbox.bundler(&["sign", "root", "--yes"]);
+        }
+    }
+    // The old key is lost: what helps is said.
+    let old = sandbox.path("project/keystore/timestamp.pem");
+    fs::remove_file(old).unwrap();
+    fails(&sandbox, &["renew"], 1, "`notsotuf publish` publishes it");
+    assert_eq!(publish(&sandbox)["versions"]["root"], 2);
+}
+
+#[test]
+fn a_renewal_never_writes_over_what_one_of_two_signed() {
+    let sandbox = sandbox(&[
+        "--targets-keys",
+        "alice,bob",
+        "--targets-threshold",
+        "2",
+        "--targets-days",
+        "30",
+    ]);
+    publish(&sandbox);
+    small(&sandbox, "1.1");
+    let key = |name: &str| sandbox.path(&format!("project/keystore/{name}.pem"));
+    let away = |name: &str| sandbox.path(&format!("{name}.pem"));
+    fs::rename(key("bob"), away("bob")).unwrap();
+    let half = "targets has 1 of the 2 signatures";
+    fails(&sandbox, &["publish"], 1, half);
+    targets_days(&sandbox, 30, 100);
+    // Whoever is there: nobody, Alice, both.
+    fs::rename(key("alice"), away("alice")).unwrap();
+    for back in [None, Some("alice"), Some("bob")] {
+        if let Some(name) = back {
+            fs::rename(away(name), key(name)).unwrap();
+        }
+        let done = sandbox.bundler(&["renew"]);
+        assert_eq!(done["versions"].get("targets"), None, "{done}");
+        warning(&done, "notsotuf sign targets");
+    }
+    fs::rename(key("alice"), away("alice")).unwrap();
+    assert_eq!(publish(&sandbox)["versions"]["targets"], 2);
+    // What is renewed only is handed on as well.
+    fs::rename(away("alice"), key("alice")).unwrap();
+    fs::rename(key("bob"), away("bob")).unwrap();
+    targets_days(&sandbox, 100, 300);
+    warning(&sandbox.bundler(&["renew"]), half);
+    fs::rename(key("alice"), away("alice")).unwrap();
+    fs::rename(away("bob"), key("bob")).unwrap();
+    assert_eq!(sandbox.bundler(&["renew"])["versions"]["targets"], 3);
+}
+
 #[test]
 fn changes_that_cannot_be_are_refused() {
     let sandbox = sandbox(&[]);

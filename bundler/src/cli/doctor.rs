@@ -67,7 +67,7 @@ pub(super) fn run(args: &Doctor, context: &Context) -> Result<(), Error> {
     new_installs(project, &mut found);
     let keyring = context.keyring(project)?;
     secrets(&keyring, &context.passphrases, &mut found);
-    roles(&published, &keyring, &mut found)?;
+    roles(project, &published, &keyring, &mut found)?;
     pinned(project, &mut found)?;
     releases(project, &published, args, &mut found)?;
     place(project, &published, &mut found);
@@ -150,9 +150,12 @@ fn secrets(keyring: &Keyring, passphrases: &Passphrases, found: &mut Findings) {
 }
 
 /// Whether each role is signed, lasts, and can be signed again from here.
-fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Result<(), Error> {
-    let left = |document: &metadata::Document| document.expires() - now();
-    let root_expired = left(&published.root) < 0;
+fn roles(
+    project: &Project,
+    published: &Published,
+    keyring: &Keyring,
+    found: &mut Findings,
+) -> Result<(), Error> {
     for role in ROLES {
         let threshold = published.root.threshold(role) as usize;
         let keys = metadata::role_keys(role, &published.root);
@@ -185,22 +188,39 @@ fn roles(published: &Published, keyring: &Keyring, found: &mut Findings) -> Resu
             );
             continue;
         };
-        let days = left(document).div_euclid(DAY);
-        let fix = match role {
-            // Nothing can be renewed below a root that has expired.
-            _ if root_expired || role == "root" => {
-                "`notsotuf renew --root` with the root keys at hand (--key-dir), then `upload`"
-            }
-            "timestamp" | "snapshot" => "`notsotuf renew` and `upload` now, and on a schedule",
-            _ => "`notsotuf renew` with the keys of that role at hand (--key-dir), then `upload`",
-        };
-        match days {
-            ..0 => found.bad(format!("{role}: EXPIRED; clients do not update"), fix),
-            0..5 => found.bad(format!("{role}: expires in {days} days"), fix),
-            _ => found.good(format!("{role}: valid for {days} more days")),
-        }
+        let keys = metadata::key_names(role, &published.root, keyring);
+        let is_due = role == "targets" && metadata::renewal_is_due(project, document, now());
+        let due = is_due.then(|| keys.join(", "));
+        lasts(role, document, &published.root, due.as_deref(), found);
     }
     Ok(())
+}
+
+/// Whether a role lasts; `due` are the keys that are to renew it by now.
+fn lasts(
+    role: &str,
+    document: &metadata::Document,
+    root: &metadata::Document,
+    due: Option<&str>,
+    found: &mut Findings,
+) {
+    let left = |document: &metadata::Document| document.expires() - now();
+    let fix = match role {
+        // Nothing can be renewed below a root that has expired.
+        _ if left(root) < 0 || role == "root" => {
+            "`notsotuf renew --root` with the root keys at hand (--key-dir), then `upload`"
+        }
+        "timestamp" | "snapshot" => "`notsotuf renew` and `upload` now, and on a schedule",
+        _ => "`notsotuf renew` with the keys of that role at hand (--key-dir), then `upload`",
+    };
+    match (left(document).div_euclid(DAY), due) {
+        (..0, _) => found.bad(format!("{role}: EXPIRED; clients do not update"), fix),
+        (days @ 0..5, _) => found.bad(format!("{role}: expires in {days} days"), fix),
+        (days, Some(keys)) => found.good(format!(
+            "{role}: valid for {days} more days, and to be renewed by {keys}: {fix}"
+        )),
+        (days, None) => found.good(format!("{role}: valid for {days} more days")),
+    }
 }
 
 /// Whether what is trusted is outside of what is published.

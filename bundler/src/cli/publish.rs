@@ -36,13 +36,12 @@ pub(super) fn tell_published(project: &Project, report: &publish::Report, output
         project.repository().display(),
     ));
     text.line(format!("signed; next: {}", next_upload(project)));
-    if let Some(warning) = &report.warning {
+    for warning in &report.warnings {
         text.line(format!("warning: {warning}"));
     }
-    let warnings: Vec<&String> = report.warning.iter().collect();
     let json = json!({
         "added": report.added, "removed": report.removed, "versions": versions,
-        "warnings": warnings,
+        "warnings": report.warnings,
     });
     output.say(text, &json);
 }

@@ -5,6 +5,7 @@ use super::error::Error;
 use super::publish::tell_published;
 use super::review;
 use crate::metadata::{self, Change, Published, RootChangeError, change_root};
+use crate::output::complain;
 use crate::publish::{self, PublishScope};
 use clap::Args;
 use notsotuf_stub::clock::now;
@@ -12,7 +13,9 @@ use notsotuf_stub::clock::now;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without arguments, renews timestamp and snapshot (and targets, once half of
-its time is over) with the keys at hand.
+its time is over) with the keys at hand. Targets stays as it is, and a warning
+says so, while its keys are elsewhere. A root that `keys` drafted waits for
+`publish`.
 
   17 4 * * *  notsotuf -C /srv/project renew --passphrase-file /etc/notsotuf")]
 pub(super) struct Renew {
@@ -25,9 +28,17 @@ pub(super) struct Renew {
 pub(super) fn run(args: &Renew, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let keyring = context.keyring(project)?;
+    let published = Published::load(project)?;
+    let draft = metadata::root_draft(project, &published)?;
+    let waiting = draft.as_ref().filter(|_| !args.root).map(|draft| {
+        format!(
+            "root {} is drafted and stays a draft: `notsotuf publish` publishes it, once \
+             `notsotuf status` shows that it has its signatures",
+            draft.version()
+        )
+    });
     if args.root {
-        let published = Published::load(project)?;
-        match metadata::root_draft(project, &published)? {
+        match draft {
             None => {
                 let change = Change::Renew;
                 change_root(
@@ -51,13 +62,18 @@ pub(super) fn run(args: &Renew, context: &Context) -> Result<(), Error> {
             }
         }
     }
-    let report = publish::publish(
-        project,
-        &keyring,
-        &context.passphrases,
-        now(),
-        PublishScope::Renewal,
-    )?;
+    let what = if args.root {
+        PublishScope::RootRenewal
+    } else {
+        PublishScope::Renewal
+    };
+    let published = publish::publish(project, &keyring, &context.passphrases, now(), what);
+    if let (Err(_), Some(waiting)) = (&published, &waiting) {
+        // The draft may replace just the key that is missing.
+        complain(format!("warning: {waiting}"));
+    }
+    let mut report = published?;
+    report.warnings.extend(waiting);
     tell_published(project, &report, context.output);
     Ok(())
 }

@@ -65,28 +65,28 @@ pub(super) fn run(args: &Status, context: &Context) -> Result<(), Error> {
         if args.fail_within.is_some_and(|within| left <= within) {
             soon.push(role);
         }
-        let when = if left < 0 {
-            "EXPIRED".into()
-        } else {
-            format!("{} days left", left / DAY)
-        };
         let (have, need) = document.signatures(role, &published.root)?;
+        let mut notes = String::new();
+        if (have as u64) < need {
+            notes += &format!(" (has {have}!)");
+        }
+        let due = role == "targets" && metadata::renewal_is_due(project, document, now);
+        if due {
+            notes += "; to be renewed with these keys";
+        }
         text.line(format!(
-            "{role:10} version {:<5} {when:14} signed by {by}{}",
+            "{role:10} version {:<5} {:14} signed by {by}{notes}",
             document.version(),
-            if (have as u64) < need {
-                format!(" (has {have}!)")
-            } else {
-                String::new()
-            }
+            time_left(left)
         ));
-        roles.insert(
-            role.into(),
-            json!({
-                "version": document.version(), "expires": format_time(document.expires()),
-                "signatures": have, "threshold": need, "keys": names,
-            }),
-        );
+        let mut member = json!({
+            "version": document.version(), "expires": format_time(document.expires()),
+            "signatures": have, "threshold": need, "keys": names,
+        });
+        if due {
+            member["renewal_due"] = true.into();
+        }
+        roles.insert(role.into(), member);
     }
     let pending = pending(project, &published, &mut text)?;
     context.output.say(
@@ -97,6 +97,14 @@ pub(super) fn run(args: &Status, context: &Context) -> Result<(), Error> {
         Ok(())
     } else {
         Err(expiring(&soon))
+    }
+}
+
+fn time_left(left: i64) -> String {
+    if left < 0 {
+        "EXPIRED".into()
+    } else {
+        format!("{} days left", left / DAY)
     }
 }
 

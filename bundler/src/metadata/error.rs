@@ -66,6 +66,18 @@ pub(crate) enum MetadataError {
         /// Where they were looked for.
         places: String,
     },
+    /// Targets that cannot be renewed without making worthless what was signed.
+    #[error(
+        "targets {version} was signed already with what is pending ({path:?}), and a renewal would \
+         make that worthless. `notsotuf publish` publishes it, after `notsotuf sign targets` \
+         where further keys are, if it needs them"
+    )]
+    DraftWaits {
+        /// The version of the draft.
+        version: u64,
+        /// Where it is.
+        path: PathBuf,
+    },
     /// A root that cannot be made, changed or signed so.
     #[error(transparent)]
     Root(#[from] RootChangeError),
@@ -135,6 +147,18 @@ pub(crate) enum MetadataError {
 }
 
 impl MetadataError {
+    /// Returns whether the error means that signatures have to come from where
+    /// other keys are.
+    pub(super) fn is_want_of_keys(&self) -> bool {
+        matches!(
+            self,
+            MetadataError::Key(_)
+                | MetadataError::HalfSigned { .. }
+                | MetadataError::KeysMissing { .. }
+                | MetadataError::DraftWaits { .. }
+        )
+    }
+
     /// Returns whether the error means that something does not verify.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(

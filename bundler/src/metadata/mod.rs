@@ -19,7 +19,8 @@ pub(crate) use document::{Document, archives_of, file_name, root_file_name};
 pub(crate) use drafts::drop_drafts;
 pub(crate) use error::{MetadataError, RootChangeError};
 pub(crate) use next_versions::{
-    Update, has_targets_draft, next_root, sign_targets, targets_draft, update,
+    Update, Wanted, has_targets_draft, next_root, renewal_is_due, sign_targets, targets_draft,
+    update,
 };
 pub(crate) use published::{Published, same_signed, walk};
 pub(crate) use role_keys::{key_names, role_keys, signers};

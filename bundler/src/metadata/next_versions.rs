@@ -23,6 +23,20 @@ pub(crate) struct Update {
     pub files: Vec<(String, Vec<u8>)>,
     /// The versions of the roles that change.
     pub versions: BTreeMap<&'static str, u64>,
+    /// Why targets was not renewed, though it should be.
+    pub targets_wait: Option<String>,
+}
+
+/// Says what is to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The targets.
+    pub entries: &'a Map<String, Value>,
+    /// Whether the drafted root comes with it, if there is one.
+    pub drafted_root: bool,
+    /// Whether only expiry dates are to change, so that targets may stay as it
+    /// is while its keys are not at hand.
+    pub only_renews: bool,
 }
 
 impl Update {
@@ -33,9 +47,9 @@ impl Update {
     }
 }
 
-/// Makes the metadata for the targets `entries`: the drafted root, if there
-/// is one; new targets if the entries changed, half of their time is over, or
-/// their keys changed; always a new snapshot and timestamp.
+/// Makes the metadata that is wanted: a root, if one was drafted; new targets
+/// if the entries changed, half of their time is over, or their keys changed;
+/// always a new snapshot and timestamp.
 ///
 /// # Errors
 /// [`MetadataError::HalfSigned`] if signatures are missing; what was signed
@@ -43,7 +57,7 @@ impl Update {
 pub(crate) fn update(
     project: &Project,
     published: &Published,
-    entries: &Map<String, Value>,
+    wanted: Wanted,
     keyring: &Keyring,
     passphrases: &Passphrases,
     now: UnixTime,
@@ -51,31 +65,20 @@ pub(crate) fn update(
     let consistent = published.consistent_snapshot();
     let days = &project.settings.expires_days;
     let mut update = Update::default();
-    let root = next_root(project, published)?;
+    let root = if wanted.drafted_root {
+        next_root(project, published)?
+    } else {
+        published.root.clone()
+    };
     let signing = Signing {
         old: &published.root,
         new: &root,
         keyring,
         passphrases,
+        only_renews: wanted.only_renews,
     };
-    let old_targets = published.targets.as_ref().zip(published.file("targets"));
-    let (targets, targets_file) = match old_targets {
-        Some((targets, file))
-            if published.target_entries() == *entries
-                && targets.expires() - now >= i64::from(days.targets) * DAY / 2
-                && targets.is_signed("targets", &root)? =>
-        {
-            (targets.clone(), file.to_vec())
-        }
-        _ => {
-            let targets = next_targets(project, published, entries, now)?;
-            let path = draft_path(project);
-            let targets = signing.sign("targets", targets, Some(&path))?;
-            update.push("targets", &targets, consistent);
-            let file = targets.to_bytes();
-            (targets, file)
-        }
-    };
+    let (targets, targets_file) =
+        signing.targets(project, published, wanted.entries, now, &mut update)?;
     let mut fields = meta("targets", &targets, &targets_file);
     keep_delegated(published, &mut fields);
     let expires = in_days(now, days.snapshot);
@@ -171,9 +174,81 @@ struct Signing<'a> {
     new: &'a Document,
     keyring: &'a Keyring,
     passphrases: &'a Passphrases,
+    only_renews: bool,
 }
 
 impl Signing<'_> {
+    /// Returns the targets metadata that the snapshot lists, and its file: what
+    /// is published, if that is for these targets and lasts, else a new one.
+    fn targets(
+        &self,
+        project: &Project,
+        published: &Published,
+        entries: &Map<String, Value>,
+        now: UnixTime,
+        update: &mut Update,
+    ) -> Result<(Document, Vec<u8>), MetadataError> {
+        let mut old = published.targets.as_ref().zip(published.file("targets"));
+        if let Some((targets, _)) = old
+            && (published.target_entries() != *entries
+                || !targets.is_signed("targets", self.new)?)
+        {
+            old = None;
+        }
+        if let Some((targets, file)) = old.filter(|(t, _)| !renewal_is_due(project, t, now)) {
+            return Ok((targets.clone(), file.to_vec()));
+        }
+        let old = old.filter(|(t, _)| self.only_renews && t.expires() > now);
+        let theirs = self.other_draft(project, published, entries, now)?;
+        let signed = match (&theirs, old) {
+            // The draft would be of a version that is published then.
+            (Some(draft), Some(_)) => Err(MetadataError::DraftWaits {
+                version: draft.version(),
+                path: draft_path(project),
+            }),
+            _ => next_targets(project, published, entries, now).and_then(|targets| {
+                let path = draft_path(project);
+                self.sign("targets", targets, Some(&path).filter(|_| theirs.is_none()))
+            }),
+        };
+        match (signed, old) {
+            (Ok(targets), _) => {
+                update.push("targets", &targets, published.consistent_snapshot());
+                let file = targets.to_bytes();
+                Ok((targets, file))
+            }
+            (Err(e), Some((targets, file))) if e.is_want_of_keys() => {
+                let days = (targets.expires() - now) / DAY;
+                update.targets_wait = Some(format!(
+                    "targets is not renewed, and what is published is valid for {days} more days: {e}"
+                ));
+                Ok((targets.clone(), file.to_vec()))
+            }
+            (Err(e), _) => Err(e),
+        }
+    }
+
+    /// Returns what somebody has signed for other targets than a renewal is
+    /// for, which that must not write over.
+    fn other_draft(
+        &self,
+        project: &Project,
+        published: &Published,
+        entries: &Map<String, Value>,
+        now: UnixTime,
+    ) -> Result<Option<Document>, MetadataError> {
+        match current_draft(project, published, now)? {
+            Some(draft)
+                if self.only_renews
+                    && draft.signed()["targets"].as_object() != Some(entries)
+                    && draft.signatures("targets", self.new)?.0 > 0 =>
+            {
+                Ok(Some(draft))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Adds the signatures of all keys at hand, also of those that the old
     /// root gives the role. If they are too few, the document is kept at
     /// `draft`.
@@ -194,7 +269,8 @@ impl Signing<'_> {
         if have as u64 >= need {
             return Ok(document);
         }
-        let Some(path) = draft else {
+        // A renewal that nobody has signed is nothing to hand on.
+        let Some(path) = draft.filter(|_| have > 0 || !self.only_renews) else {
             // Nobody else adds signatures to it: it is made anew each time.
             return Err(MetadataError::KeysMissing {
                 role: role.into(),
@@ -297,19 +373,41 @@ fn next_targets(
     entries: &Map<String, Value>,
     now: UnixTime,
 ) -> Result<Document, MetadataError> {
-    let path = draft_path(project);
-    let version = published.targets.as_ref().map_or(0, Document::version);
-    let version = next_version("targets", version)?;
-    if let Some(bytes) = fs::read_optional(&path, limits::READ)? {
-        let draft = Document::parse(&path, &bytes)?;
-        let same = draft.signed()["targets"].as_object() == Some(entries);
-        if draft.version() == version && same && draft.expires() > now {
-            return Ok(draft);
-        }
+    if let Some(draft) = current_draft(project, published, now)?
+        && draft.signed()["targets"].as_object() == Some(entries)
+    {
+        return Ok(draft);
     }
     let fields = Map::from_iter([("targets".into(), entries.clone().into())]);
     let expires = in_days(now, project.settings.expires_days.targets);
     next(published.targets.as_ref(), "targets", expires, fields)
+}
+
+/// Returns the half-signed targets metadata, if it is the next version and not
+/// expired.
+///
+/// # Errors
+/// If it is malformed.
+fn current_draft(
+    project: &Project,
+    published: &Published,
+    now: UnixTime,
+) -> Result<Option<Document>, MetadataError> {
+    let path = draft_path(project);
+    let Some(bytes) = fs::read_optional(&path, limits::READ)? else {
+        return Ok(None);
+    };
+    let draft = Document::parse(&path, &bytes)?;
+    let version = published.targets.as_ref().map_or(0, Document::version);
+    let is_next = draft.version() == next_version("targets", version)?;
+    Ok(Some(draft).filter(|draft| is_next && draft.expires() > now))
+}
+
+/// Returns whether half of the time of targets metadata is over, from when on it
+/// is renewed.
+pub(crate) fn renewal_is_due(project: &Project, targets: &Document, now: UnixTime) -> bool {
+    let days = i64::from(project.settings.expires_days.targets);
+    targets.expires() - now < days * DAY / 2
 }
 
 /// The successor of `old`: fields that are not given stay as they are.

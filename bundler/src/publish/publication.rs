@@ -6,8 +6,7 @@ use super::move_file::move_file;
 use super::scope::PublishScope;
 use super::size_check;
 use crate::keys::{Keyring, Passphrases};
-
-use crate::metadata::{self, Published, Trust, Update};
+use crate::metadata::{self, Published, Trust, Update, Wanted};
 use crate::project::Project;
 use crate::release::{PendingTargets, stored_name};
 use notsotuf_stub::fs::{self, FsError};
@@ -26,7 +25,7 @@ pub(crate) struct Report {
     /// The metadata.
     pub update: Update,
     /// What the release engineer should know.
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Signs and writes `what`.
@@ -45,21 +44,20 @@ pub(crate) fn publish(
     let published = Published::load(project)?;
     let consistent = published.consistent_snapshot();
     let mut pending = PendingTargets::open(project, &published)?;
-    if what == PublishScope::Renewal {
+    if what.only_renews() {
         pending.entries = published.target_entries();
     }
     let before = published.target_entries();
     let (added, removed) = changes(&before, &pending.entries);
     let files = new_files(project, &pending, &before, &added, consistent)?;
-    let update = metadata::update(
-        project,
-        &published,
-        &pending.entries,
-        keyring,
-        passphrases,
-        now,
-    )?;
-    let warning = size_check::check(&published, &update, what)?;
+    let wanted = Wanted {
+        entries: &pending.entries,
+        drafted_root: what != PublishScope::Renewal,
+        only_renews: what.only_renews(),
+    };
+    let update = metadata::update(project, &published, wanted, keyring, passphrases, now)?;
+    let mut warnings = Vec::from_iter(size_check::check(&published, &update, what)?);
+    warnings.extend(update.targets_wait.clone());
     metadata::check_as_client(&project.metadata(), &update.files, now)?;
 
     fs::create_dir_all(&project.targets())?;
@@ -76,7 +74,9 @@ pub(crate) fn publish(
     // From here on the new release is out; the rest is tidying up.
     match what {
         PublishScope::Pending => fs::remove_tree_if_exists(&project.pending())?,
-        PublishScope::Renewal => metadata::drop_drafts(project, &update)?,
+        PublishScope::Renewal | PublishScope::RootRenewal => {
+            metadata::drop_drafts(project, &update)?
+        }
     }
     drop_old_targets(project, &before, &pending.entries, consistent)?;
     if consistent {
@@ -86,7 +86,7 @@ pub(crate) fn publish(
         added,
         removed,
         update,
-        warning,
+        warnings,
     })
 }
 

@@ -24,8 +24,8 @@ pub(super) fn check(
         Some((_, bytes)) => bytes.len() as u64,
         None => before.unwrap_or(0),
     };
-    let mends = before
-        .is_some_and(|before| before > bound() && (what == PublishScope::Renewal || size < before));
+    let mends =
+        before.is_some_and(|before| before > bound() && (what.only_renews() || size < before));
     if new.is_some() && size > bound() && !mends {
         return Err(TooLarge { size });
     }
