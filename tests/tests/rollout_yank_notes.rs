@@ -1,6 +1,7 @@
 //! What is done with releases that are out: rolling out step by step,
 //! withdrawing, notes.
 
+use notsotuf_tests::forge::Forge;
 use notsotuf_tests::{Sandbox, bundle, json, run};
 use serde_json::{Value, json};
 use std::fs;
@@ -93,6 +94,30 @@ fn clients_leave_a_withdrawn_release() {
         json!([]),
         "what is left is sound"
     );
+}
+
+#[test]
+fn what_is_listed_and_withdrawn_is_not_published() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.release("1.1", &[]);
+    let mut forge = Forge::new(&sandbox);
+    let said = &mut forge.targets["targets"]["app-1.0.tar.gz"]["custom"]["tufup"];
+    said["withdrawn"] = json!(["1.1"]);
+    forge.publish(&|_, _, bytes| bytes);
+    let checked = run(&mut sandbox.command(&["verify", "--metadata-only"]));
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert_eq!(checked.status.code(), Some(3), "{said}");
+    assert!(said.contains("is withdrawn, but listed"), "{said}");
+    let refused = run(&mut sandbox.command(&["publish"]));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("`notsotuf yank 1.1 --app app`"), "{said}");
+    // Clients must be able to go on meanwhile; and the advice works.
+    sandbox.bundler(&["renew"]);
+    sandbox.bundler(&["yank", "1.1", "--app", "app"]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
 }
 
 #[test]

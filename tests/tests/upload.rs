@@ -445,6 +445,108 @@ fn what_is_pending_loses_nothing_that_others_published() {
     assert_eq!(fetched["dropped"], json!(["app-1.3.tar.gz"]));
 }
 
+/// Releases of 1.1 and 1.2 beside 1.0, and a job that starts from them.
+fn three_releases() -> Jobs {
+    let jobs = Jobs::new();
+    for version in ["1.1", "1.2"] {
+        jobs.add("", version);
+    }
+    jobs.does("", &["publish"]);
+    jobs.upload("");
+    jobs.checkout("job");
+    jobs.fetch("job", &[]);
+    jobs
+}
+
+impl Jobs {
+    fn also_there(&self, args: &[&str]) {
+        self.does("job", args);
+        self.does("job", &["publish"]);
+        self.upload("job");
+    }
+
+    /// What the newest targets metadata there says of targets, by path.
+    fn listed(&self) -> Value {
+        let newest = files(&self.web.join("metadata"))
+            .into_keys()
+            .filter_map(|path| {
+                let name = path.file_name()?.to_str()?.strip_suffix(".targets.json")?;
+                name.parse::<u64>().ok()
+            })
+            .max()
+            .unwrap();
+        let path = self.web.join(format!("metadata/{newest}.targets.json"));
+        let text: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        text["signed"]["targets"].clone()
+    }
+}
+
+/// Who withdraws a harmful release relies on it.
+#[test]
+fn a_withdrawal_survives_what_others_publish() {
+    let to = |jobs: &Jobs| ["upload".to_owned(), text(&jobs.web).to_owned()];
+    // They say something else of the release that tells of it; or they only
+    // renew, while more than one publication waited here.
+    for renews in [false, true] {
+        let jobs = three_releases();
+        jobs.does("", &["yank", "1.1"]);
+        jobs.does("", &["publish"]);
+        if renews {
+            jobs.does("", &["rollout", "1.0", "50%"]);
+            jobs.does("", &["publish"]);
+            jobs.does("job", &["renew"]);
+            jobs.also_there(&["renew"]);
+        } else {
+            jobs.also_there(&["rollout", "1.2", "1%"]);
+        }
+        let to = to(&jobs);
+        jobs.refused("", &[&to[0], &to[1]], 1, "notsotuf fetch");
+        let fetched = jobs.fetch("", &[]);
+        assert_eq!(fetched["dropped"], json!([]), "{fetched}");
+        jobs.does("", &["publish"]);
+        jobs.upload("");
+        let listed = jobs.listed();
+        assert!(listed.get("app-1.1.tar.gz").is_none(), "{listed}");
+        let newest = &listed["app-1.2.tar.gz"]["custom"]["tufup"];
+        assert_eq!(newest["withdrawn"], json!(["1.1"]));
+        assert_eq!(newest["rollout"].is_null(), renews, "{newest}");
+        let oldest = &listed["app-1.0.tar.gz"]["custom"]["tufup"];
+        assert_eq!(oldest["rollout"].is_null(), !renews, "{oldest}");
+    }
+}
+
+/// What `add` would refuse by now is not published either.
+#[test]
+fn what_is_prepared_is_checked_against_what_others_published() {
+    let jobs = Jobs::new();
+    jobs.checkout("job");
+    jobs.fetch("job", &[]);
+    let prepare = |version: &str| jobs.add("", version);
+    // Withdrawn meanwhile.
+    prepare("1.1");
+    jobs.also_there(&["add", "1.1", text(&bundle("1.2"))]);
+    jobs.also_there(&["yank", "1.1"]);
+    let fetched = jobs.fetch("", &[]);
+    assert_eq!(fetched["dropped"], json!(["app-1.1.tar.gz"]), "{fetched}");
+    assert_eq!(jobs.does("", &["status"])["pending"]["added"], json!([]));
+    // Older than what there is meanwhile.
+    prepare("1.2");
+    jobs.also_there(&["add", "1.3", text(&bundle("1.3"))]);
+    // In a shared folder nothing is fetched: it is refused.
+    let shared = jobs.path("shared");
+    copy_tree(&jobs.path("job"), &shared);
+    let pending = ".notsotuf-pending";
+    copy_tree(&jobs.path("").join(pending), &shared.join(pending));
+    let words = "version 1.2 is not newer than 1.3";
+    jobs.refused("shared", &["publish"], 1, words);
+    jobs.does("shared", &["renew"]);
+    let fetched = jobs.fetch("", &[]);
+    assert_eq!(fetched["dropped"], json!(["app-1.2.tar.gz"]), "{fetched}");
+    jobs.does("", &["publish"]);
+    jobs.upload("");
+    assert!(jobs.listed().get("app-1.2.tar.gz").is_none());
+}
+
 #[test]
 fn another_repository_is_left_alone() {
     let jobs = Jobs::new();

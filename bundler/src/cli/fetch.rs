@@ -105,10 +105,8 @@ fn tell(report: &Report, from: &str, output: &Output) {
             report.pending.join(", ")
         ));
     }
-    for path in &report.dropped {
-        text.paragraph(&format!(
-            "{path} was changed here and there: the published one was kept, yours was dropped\n"
-        ));
+    for dropped in &report.dropped {
+        text.paragraph(&format!("{} is not kept: {}\n", dropped.path, dropped.why));
     }
     for file in &report.delegated {
         text.paragraph(&format!(
@@ -126,6 +124,7 @@ fn tell(report: &Report, from: &str, output: &Output) {
 }
 
 fn json_of(report: &Report, from: &str) -> Value {
+    let dropped: Vec<&String> = report.dropped.iter().map(|dropped| &dropped.path).collect();
     json!({
         "from": from,
         "versions": report.versions,
@@ -135,7 +134,7 @@ fn json_of(report: &Report, from: &str) -> Value {
         "newer_here": report.newer_here,
         "expired": report.expired,
         "pending": report.pending,
-        "dropped": report.dropped,
+        "dropped": dropped,
         "delegated": report.delegated,
     })
 }

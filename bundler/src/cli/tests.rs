@@ -202,7 +202,7 @@ fn the_commands_that_messages_name_are_commands() {
                     continue;
                 }
                 let words = words(command).into_iter().map(|word| match word.as_str() {
-                    "VERSION" => "1.0".into(),
+                    "VERSION" | "{version}" | "{part}" => "1.0".into(),
                     "NUMBER" | "N" => "2".into(),
                     "{role}" | "ROLE" => "targets".into(),
                     _ => word,

@@ -43,11 +43,15 @@ pub(crate) fn publish(
 ) -> Result<Report, PublishError> {
     let published = Published::load(project)?;
     let consistent = published.consistent_snapshot();
-    let mut pending = PendingTargets::open(project, &published)?;
-    if what.only_renews() {
-        pending.entries = published.target_entries();
-    }
     let before = published.target_entries();
+    let pending = if what.only_renews() {
+        PendingTargets::on_top_of(project, &published, before.clone())
+    } else {
+        PendingTargets::open(project, &published)?
+    };
+    if !what.only_renews() {
+        pending.check_withdrawn()?;
+    }
     let (added, removed) = changes(&before, &pending.entries);
     let files = new_files(project, &pending, &before, &added, consistent)?;
     let wanted = Wanted {
@@ -60,17 +64,11 @@ pub(crate) fn publish(
     warnings.extend(update.targets_wait.clone());
     metadata::check_as_client(&project.metadata(), &update.files, now)?;
 
-    fs::create_dir_all(&project.targets())?;
-    fs::sweep(&project.targets())?;
-    fs::sweep(&project.metadata())?;
-    for (from, to) in files.iter().filter(|(from, to)| from != to) {
-        move_file(from, to)?;
-    }
-    for (name, bytes) in &update.files {
-        fs::write_atomically(&project.metadata().join(name), bytes)?;
-    }
+    write(project, &files, &update)?;
     let now_published = Published::load(project)?;
     Trust::remember_published(project, &now_published)?;
+    let uploaded = Trust::open(project)?.memory.uploaded;
+    let uploaded = uploaded.map(|state| state.targets.version);
     // From here on the new release is out; the rest is tidying up.
     match what {
         PublishScope::Pending => fs::remove_tree_if_exists(&project.pending())?,
@@ -80,7 +78,7 @@ pub(crate) fn publish(
     }
     drop_old_targets(project, &before, &pending.entries, consistent)?;
     if consistent {
-        drop_old_versions(project, &published, &update)?;
+        drop_old_versions(project, &published, &update, uploaded)?;
     }
     Ok(Report {
         added,
@@ -88,6 +86,20 @@ pub(crate) fn publish(
         update,
         warnings,
     })
+}
+
+/// Writes targets first, then metadata, in this order.
+fn write(project: &Project, files: &[(PathBuf, PathBuf)], update: &Update) -> Result<(), FsError> {
+    fs::create_dir_all(&project.targets())?;
+    fs::sweep(&project.targets())?;
+    fs::sweep(&project.metadata())?;
+    for (from, to) in files.iter().filter(|(from, to)| from != to) {
+        move_file(from, to)?;
+    }
+    for (name, bytes) in &update.files {
+        fs::write_atomically(&project.metadata().join(name), bytes)?;
+    }
+    Ok(())
 }
 
 /// The targets that are new or changed, and those that are gone.
@@ -158,11 +170,14 @@ fn drop_old_targets(
 
 /// Removes what no client needs any more: it reads the versions that the
 /// newest timestamp leads to, or, if it is in the middle of that, those of the
-/// publication before. Roots stay, since clients go from one to the next.
+/// publication before. Roots stay, since clients go from one to the next, and
+/// the targets that were uploaded last, from which `fetch` tells what was
+/// changed here and what there.
 fn drop_old_versions(
     project: &Project,
     published: &Published,
     update: &Update,
+    uploaded: Option<u64>,
 ) -> Result<(), PublishError> {
     let version = |role: &str| published.document(role).map(metadata::Document::version);
     for path in fs::list(&project.metadata())? {
@@ -176,7 +191,8 @@ fn drop_old_versions(
                 .and_then(|number| number.parse::<u64>().ok());
             let before = version(role);
             let newest = update.versions.get(role).copied().or(before);
-            if found.is_some() && found != newest && found != before {
+            let is_base = role == "targets" && found == uploaded;
+            if found.is_some() && found != newest && found != before && !is_base {
                 fs::remove_file_if_exists(&path)?;
             }
         }

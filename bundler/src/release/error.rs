@@ -146,12 +146,52 @@ pub(crate) enum ReleaseError {
         .0.join(", ")
     )]
     Conflict(Vec<String>),
+    /// What is prepared cannot go on top of what somebody else published.
+    #[error(
+        "somebody else published meanwhile, and what is prepared here does not go on top of it: \
+         {}. Delete .notsotuf-pending to drop what is prepared here; then do the rest again",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Outdated(Vec<ReleaseError>),
+    /// No release is left to say what was withdrawn.
+    #[error(
+        "{} of {app} withdrawn, and no other release is left, here and in what somebody else \
+         published, to say so and for clients to go to. Move the project's `repository` and \
+         .notsotuf-pending away; then run `notsotuf fetch --force`, add a newer release, and \
+         withdraw again what is listed",
+        match &versions[..] {
+            [version] => format!("version {version} was"),
+            versions => format!("versions {} were", join(versions)),
+        }
+    )]
+    Untold {
+        /// Application.
+        app: String,
+        /// What was withdrawn.
+        versions: Vec<Version>,
+    },
+    /// A release that clients would install and leave, again and again.
+    #[error(
+        "version {version} of {app} is withdrawn, but still listed: clients would install it and \
+         leave it at each start. `notsotuf yank {version} --app {app}` takes it off the list"
+    )]
+    ListedWithdrawn {
+        /// Application.
+        app: String,
+        /// The version.
+        version: Version,
+    },
     /// The list of pending targets is damaged.
     #[error("{path:?} is malformed; delete the folder it is in to drop all that is not published")]
     Pending {
         /// The list.
         path: PathBuf,
     },
+}
+
+fn join(versions: &[Version]) -> String {
+    let texts: Vec<String> = versions.iter().map(ToString::to_string).collect();
+    texts.join(", ")
 }
 
 impl ReleaseError {

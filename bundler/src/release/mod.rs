@@ -13,6 +13,7 @@ pub(crate) mod rebase;
 pub(crate) mod remove;
 pub(crate) mod rollout;
 mod target_entry;
+mod target_list;
 mod version_check;
 pub(crate) mod yank;
 
@@ -22,3 +23,4 @@ pub(crate) use explain::explain;
 pub(crate) use new_release::{AddReport, DirectPatch, NewRelease};
 pub(crate) use pending::{PendingTargets, direct_patches};
 pub(crate) use target_entry::{is_listed_as, stored_name};
+pub(crate) use target_list::Entries;

@@ -1,12 +1,13 @@
 //! Keeps the list of what will be published, and the files that wait for it.
 
 use super::error::ReleaseError;
-use super::numbers::{self, Line, Listed};
+use super::numbers::{self, Line};
 use super::rebase;
 use super::target_entry::{is_listed_as, stored_name};
+use super::target_list::{self, Gone};
 use crate::metadata::{Published, archives_of, limits};
 use crate::project::{PatchFormat, Project};
-use notsotuf_stub::catalog::custom::{self, ArchiveCustom, PatchCustom};
+use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self, FsError};
 use pep440_rs::Version;
@@ -43,11 +44,16 @@ impl<'a> PendingTargets<'a> {
             Some(ours) => {
                 // Somebody else may have published since it was begun.
                 let begun = read(Self::begun(project))?.unwrap_or_else(|| base.clone());
-                let (entries, conflicts) = rebase::merge(&begun, &ours, &base);
-                if !conflicts.is_empty() {
-                    return Err(ReleaseError::Conflict(conflicts));
+                let format = project.settings.patch_format;
+                let merged = rebase::merge(&begun, &ours, &base, format)?;
+                if !merged.conflicts.is_empty() {
+                    return Err(ReleaseError::Conflict(merged.conflicts));
                 }
-                entries
+                if !merged.refused.is_empty() {
+                    let refused = merged.refused.into_iter().map(|(_, error)| error);
+                    return Err(ReleaseError::Outdated(refused.collect()));
+                }
+                merged.entries
             }
             None => base.clone(),
         };
@@ -176,47 +182,44 @@ impl<'a> PendingTargets<'a> {
         withdrawn: BTreeSet<Version>,
         retired: BTreeSet<Version>,
     ) {
-        if self.withdrawn(app) == withdrawn && self.retired(app) == retired {
-            return;
-        }
-        let releases = self.releases(app);
-        let is_final = |(version, _): &&(Version, String)| !version.any_prerelease();
-        let bearer = releases.iter().rfind(is_final).or_else(|| releases.last());
-        if let Some((_, path)) = bearer {
-            let mut custom = self.custom(path);
-            custom.withdrawn = withdrawn.into_iter().collect();
-            custom.retired = retired.into_iter().collect();
-            self.set_custom(path, custom);
-        }
+        target_list::bear(&mut self.entries, app, Gone { withdrawn, retired });
     }
 
     /// Returns what is said of an archive.
     pub(crate) fn custom(&self, path: &str) -> ArchiveCustom {
-        ArchiveCustom::of(&self.entries[path]["custom"])
+        target_list::archive_custom(&self.entries, path)
     }
 
     /// Says something else of an archive.
     pub(crate) fn set_custom(&mut self, path: &str, internal: ArchiveCustom) {
-        let custom = &mut self.entries[path]["custom"];
-        *custom = custom::whole(custom, internal);
-    }
-
-    fn named(&self, app: &str, list: fn(ArchiveCustom) -> Vec<Version>) -> BTreeSet<Version> {
-        let releases = self.releases(app).into_iter();
-        releases
-            .flat_map(|(_, path)| list(self.custom(&path)))
-            .collect()
+        target_list::set_archive_custom(&mut self.entries, path, internal);
     }
 
     /// Returns the versions of an application that were withdrawn.
     pub(crate) fn withdrawn(&self, app: &str) -> BTreeSet<Version> {
-        self.named(app, |custom| custom.withdrawn)
+        Gone::of(&self.entries, app).withdrawn
     }
 
     /// Returns the versions that were published and are not on the list any
     /// more.
     pub(crate) fn retired(&self, app: &str) -> BTreeSet<Version> {
-        self.named(app, |custom| custom.retired)
+        Gone::of(&self.entries, app).retired
+    }
+
+    /// Checks that nothing is listed that was withdrawn.
+    ///
+    /// # Errors
+    /// [`ReleaseError::ListedWithdrawn`].
+    pub(crate) fn check_withdrawn(&self) -> Result<(), ReleaseError> {
+        for app in target_list::apps(&self.entries) {
+            let withdrawn = self.withdrawn(&app);
+            let releases = self.releases(&app).into_iter();
+            let mut listed = releases.filter(|(version, _)| withdrawn.contains(version));
+            if let Some((version, _)) = listed.next() {
+                return Err(ReleaseError::ListedWithdrawn { app, version });
+            }
+        }
+        Ok(())
     }
 
     /// Returns whether a version is published.
@@ -228,35 +231,7 @@ impl<'a> PendingTargets<'a> {
     /// Returns the releases of an application, and where their patches lead
     /// from.
     pub(crate) fn line(&self, app: &str) -> Line {
-        let releases = self.releases(app);
-        let mut line: Line = releases
-            .iter()
-            .map(|(version, path)| {
-                let custom = self.custom(path);
-                let partial = custom.rollout.is_some() && !custom.required;
-                (
-                    version.clone(),
-                    Listed {
-                        from: None,
-                        partial,
-                    },
-                )
-            })
-            .collect();
-        let patches = self.entries.iter().filter_map(|(path, entry)| {
-            let target = TargetName::parse(path)?;
-            let own = target.name == app && target.kind == TargetKind::Patch;
-            own.then(|| (target.version, PatchCustom::of(&entry["custom"]).from))
-        });
-        for (version, from) in patches {
-            // tufup does not say; its patches lead from the release before.
-            let before = line.range(..version.clone()).next_back();
-            let from = from.or_else(|| before.map(|(version, _)| version.clone()));
-            if let Some(listed) = line.get_mut(&version) {
-                listed.from = from;
-            }
-        }
-        line
+        target_list::line(&self.entries, app)
     }
 
     /// Returns the sizes of the direct patches to a release, by the version
@@ -279,15 +254,7 @@ impl<'a> PendingTargets<'a> {
     /// Returns the releases of an application, oldest first, with the path of
     /// the archive.
     pub(crate) fn releases(&self, app: &str) -> Vec<(Version, String)> {
-        let mut releases: Vec<_> = self
-            .entries
-            .keys()
-            .filter_map(|path| Some((path, TargetName::parse(path)?)))
-            .filter(|(_, target)| target.name == app && target.kind == TargetKind::Archive)
-            .map(|(path, target)| (target.version, path.clone()))
-            .collect();
-        releases.sort();
-        releases
+        target_list::releases(&self.entries, app)
     }
 
     /// Returns the file of a target, pending or published, if it is here and is

@@ -61,6 +61,9 @@ pub(crate) fn verify(
                 .push(format!("a client with root {version}: {reason}"));
         }
     }
+    if let Some(client) = &client {
+        targets::withdrawn(client, &mut report);
+    }
     if let Some(client) = client.filter(|_| scope == Scope::Everything) {
         targets::targets(target, &client, progress, &mut report)?;
     }

@@ -72,6 +72,31 @@ pub(super) fn targets(
     Ok(())
 }
 
+/// Looks for releases that are listed though they were withdrawn, and adds to
+/// the report.
+pub(super) fn withdrawn(client: &Refresh, report: &mut Report) {
+    let Some(metadata) = client.trusted().targets("targets") else {
+        return;
+    };
+    let names = metadata.targets.keys();
+    let apps: BTreeSet<String> = names
+        .filter_map(|path| TargetName::parse(path))
+        .map(|target| target.name)
+        .collect();
+    for app in apps {
+        let catalog = Catalog::new(&app, &metadata.targets);
+        let listed = catalog.archives.iter();
+        let both = listed.filter(|(version, _)| catalog.withdrawn.contains(version));
+        report.problems.extend(both.map(|(version, archive)| {
+            format!(
+                "{}: version {version} is withdrawn, but listed: clients install it and leave it \
+                 at each start",
+                archive.path
+            )
+        }));
+    }
+}
+
 struct TargetCheck<'a> {
     source: &'a RepositorySource,
     consistent: bool,

@@ -1,13 +1,12 @@
 //! Makes pending again what was published here and never reached clients.
 
 use super::error::FetchError;
-use super::report::Report;
+use super::report::{Dropped, Report};
 use crate::metadata::{Document, Published, Trust, limits};
 use crate::project::Project;
 use crate::publish::move_file::move_file;
-use crate::release::rebase::{self, Entries};
-use crate::release::{PendingTargets, stored_name};
-use notsotuf_stub::catalog::TargetName;
+use crate::release::{Entries, PendingTargets, rebase, stored_name};
+use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs;
 use notsotuf_stub::hex::sha256_hex;
 
@@ -22,12 +21,21 @@ pub(super) fn keep_ours(
 ) -> Result<(), FetchError> {
     let ours = PendingTargets::open(project, here)?.entries;
     let theirs = there.target_entries();
-    let base = match base(project, trust, here)? {
-        Some(base) => base,
-        None => not_newer(&ours, &theirs),
-    };
-    let (merged, dropped) = rebase::merge(&base, &ours, &theirs);
-    report.dropped = dropped;
+    let known = base(project, trust, here)?;
+    if known.is_none() {
+        report.dropped = undecided(&ours, &theirs);
+    }
+    let base = known.unwrap_or_else(|| not_newer(&ours, &theirs));
+    let merged = rebase::merge(&base, &ours, &theirs, project.settings.patch_format)?;
+    let conflicts = merged.conflicts.into_iter().map(Dropped::conflict);
+    report.dropped.extend(conflicts);
+    let refused = merged.refused.into_iter();
+    let refused = refused.map(|(path, error)| Dropped {
+        path,
+        why: error.to_string(),
+    });
+    report.dropped.extend(refused);
+    let merged = merged.entries;
     let list = project.pending().join("targets.json");
     if merged == theirs && !list.exists() {
         return Ok(());
@@ -74,6 +82,22 @@ pub(super) fn base(
         }
         None => None,
     })
+}
+
+/// Returns what of ours is not kept where no base tells who changed it.
+fn undecided(ours: &Entries, theirs: &Entries) -> Vec<Dropped> {
+    let differing = rebase::differing(ours, theirs).into_iter();
+    let base = not_newer(ours, theirs);
+    let only_here = base.keys().filter(|path| {
+        let target = TargetName::parse(path);
+        !theirs.contains_key(*path)
+            && target.is_some_and(|target| target.kind == TargetKind::Archive)
+    });
+    let only_here = only_here.map(|path| Dropped {
+        path: path.clone(),
+        why: "it is not published there, and not newer than what is".into(),
+    });
+    differing.map(Dropped::conflict).chain(only_here).collect()
 }
 
 /// Decides without a base: whatever is here and not newer than what is there

@@ -13,6 +13,24 @@ pub(crate) struct Options {
     pub root: Option<Vec<u8>>,
 }
 
+/// Names what was published or prepared here and is not kept.
+#[derive(Debug)]
+pub(crate) struct Dropped {
+    /// The path of the target.
+    pub path: String,
+    /// Why, as a sentence without its end.
+    pub why: String,
+}
+
+impl Dropped {
+    /// Returns a target that both changed.
+    pub(super) fn conflict(path: String) -> Self {
+        let why =
+            "it was changed here and there, and what both changed is as it is published".into();
+        Dropped { path, why }
+    }
+}
+
 /// Says what was fetched.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -30,9 +48,9 @@ pub(crate) struct Report {
     pub newer_here: bool,
     /// What had been published here only, and is pending again.
     pub pending: Vec<String>,
-    /// What had been published or prepared here, and somebody else changed
-    /// too: theirs stays.
-    pub dropped: Vec<String>,
+    /// What had been published or prepared here, and does not go on top of
+    /// what is there.
+    pub dropped: Vec<Dropped>,
     /// Delegated roles, which stay there.
     pub delegated: Vec<String>,
 }
