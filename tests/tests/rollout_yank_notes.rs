@@ -131,6 +131,68 @@ fn the_only_release_cannot_be_withdrawn() {
     assert!(said.contains("only release"), "{said}");
 }
 
+fn refused(sandbox: &Sandbox, args: &[&str], words: &str) {
+    let output = run(&mut sandbox.command(args));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+    assert!(said.contains(words), "{args:?}: {said}");
+}
+
+#[test]
+fn who_has_what_is_withdrawn_must_have_a_way_out() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    // Which those who want final ones never get.
+    sandbox.add("1.1b1", &bundle("1.2"), &[]);
+    sandbox.bundler(&["publish"]);
+    let none = "no release that is left is as final";
+    refused(&sandbox, &["yank", "1.0"], none);
+    sandbox.release("1.1", &["--rollout", "0%"]);
+    let advice = "`notsotuf rollout 1.1 100% --app app`";
+    refused(&sandbox, &["yank", "1.0"], advice);
+    // The beta may go: all who have it see 1.0. And what nobody has, too.
+    sandbox.add("1.2", &bundle("1.3"), &["--rollout", "0%"]);
+    sandbox.bundler(&["yank", "1.2"]);
+    sandbox.bundler(&["yank", "1.1b1"]);
+    sandbox.bundler(&["rollout", "1.1", "100%", "--app", "app"]);
+    sandbox.bundler(&["yank", "1.0"]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+}
+
+#[test]
+fn the_last_release_that_tells_what_was_withdrawn_is_not_removed() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.add("2.0", &bundle("1.2"), &[]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.2");
+    sandbox.bundler(&["yank", "2.0"]);
+    sandbox.bundler(&["publish"]);
+    let advice = "`notsotuf prune --keep 1 --app app`";
+    refused(&sandbox, &["remove-latest"], advice);
+    // As it says.
+    sandbox.release("1.1", &[]);
+    sandbox.bundler(&["prune", "--keep", "1", "--app", "app"]);
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+}
+
+#[test]
+fn releases_that_few_get_do_not_count_when_others_are_dropped() {
+    let sandbox = Sandbox::new();
+    sandbox.release("1.0", &[]);
+    sandbox.ship("1.0");
+    sandbox.release("1.1", &[]);
+    sandbox.release("1.2", &["--rollout", "0%"]);
+    let done = sandbox.bundler(&["prune", "--keep", "1"]);
+    assert_eq!(done["removed"], json!(["1.0"]));
+    sandbox.bundler(&["publish"]);
+    assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
+}
+
 #[test]
 fn notes_are_shown_from_what_is_installed_on() {
     let sandbox = Sandbox::new();

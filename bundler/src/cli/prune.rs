@@ -10,8 +10,8 @@ use serde_json::json;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Keeps the newest final releases, all that are newer than the oldest of them, and
-all that were added with --required. Clients with an older version take the
+Keeps the newest final releases that are for all clients, all that are newer than
+the oldest of them, and all that were added with --required. Clients with an older version take the
 full archive; direct patches go with the release that they lead from. Clients of tufup do not look for gaps, and may fail once before they take it:
 keep enough releases for them.
 

@@ -13,8 +13,8 @@ use serde_json::json;
 #[command(after_help = "\
 Removes the archive, and all patches to and from it. Signed metadata tells clients that have
 the release; they take the full archive of a newer version or, if there is none, of the newest
-one before it. Clients of tufup do not go back. A withdrawn version number cannot be used
-again.
+one before it. There must be such a release that all of them can get. Clients of tufup do
+not go back. A withdrawn version number cannot be used again.
 
   notsotuf yank 2.0
   notsotuf publish")]

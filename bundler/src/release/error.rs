@@ -136,6 +136,44 @@ pub(crate) enum ReleaseError {
     /// Clients would have nothing to go to.
     #[error("{0} is the only release; add another one before you withdraw it")]
     OnlyOne(Version),
+    /// What is left is not for all clients.
+    #[error(
+        "clients that have {version} would have nothing to go to: {}. {}",
+        match &part {
+            Some(part) => format!("{part}, which is as final, is for a part of them only"),
+            None => "no release that is left is as final".into(),
+        },
+        match &part {
+            Some(part) => format!(
+                "`notsotuf rollout {part} 100% --app {app}` gives it to all; then withdraw {version}"
+            ),
+            None => "Add one before you withdraw it".into(),
+        }
+    )]
+    NowhereToGo {
+        /// Application.
+        app: String,
+        /// What was to be withdrawn.
+        version: Version,
+        /// The newest release that is as final.
+        part: Option<Version>,
+    },
+    /// The last release says what was withdrawn.
+    #[error(
+        "{version} is the only release of {app} that is left to say that {} withdrawn; clients \
+         that have what was withdrawn would stay with it. Add another release first; then \
+         `notsotuf prune --keep 1 --app {app}` drops this one, if it is older, and \
+         `notsotuf yank {version} --app {app}` takes it from clients",
+        were(withdrawn)
+    )]
+    LastWord {
+        /// Application.
+        app: String,
+        /// What was to be removed.
+        version: Version,
+        /// What was withdrawn.
+        withdrawn: Vec<Version>,
+    },
     /// Nothing to remove.
     #[error("there is no release of {0}")]
     None(String),
@@ -155,14 +193,11 @@ pub(crate) enum ReleaseError {
     Outdated(Vec<ReleaseError>),
     /// No release is left to say what was withdrawn.
     #[error(
-        "{} of {app} withdrawn, and no other release is left, here and in what somebody else \
+        "of {app}, {} withdrawn, and no other release is left, here and in what somebody else \
          published, to say so and for clients to go to. Move the project's `repository` and \
          .notsotuf-pending away; then run `notsotuf fetch --force`, add a newer release, and \
          withdraw again what is listed",
-        match &versions[..] {
-            [version] => format!("version {version} was"),
-            versions => format!("versions {} were", join(versions)),
-        }
+        were(versions)
     )]
     Untold {
         /// Application.
@@ -189,9 +224,12 @@ pub(crate) enum ReleaseError {
     },
 }
 
-fn join(versions: &[Version]) -> String {
+fn were(versions: &[Version]) -> String {
     let texts: Vec<String> = versions.iter().map(ToString::to_string).collect();
-    texts.join(", ")
+    match &texts[..] {
+        [version] => format!("version {version} was"),
+        texts => format!("versions {} were", texts.join(", ")),
+    }
 }
 
 impl ReleaseError {

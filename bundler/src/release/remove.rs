@@ -8,15 +8,28 @@ use crate::project::Project;
 use pep440_rs::Version;
 use std::collections::BTreeSet;
 
-/// Returns which releases stay: the newest `keep` final ones, all that are
-/// newer than the oldest of these, and those that no client may skip.
-/// `releases` are sorted, each with whether it is required.
-pub(crate) fn kept(releases: &[(Version, bool)], keep: usize) -> BTreeSet<Version> {
-    let finals = releases.iter().filter(|(v, _)| !v.any_prerelease());
+/// Says who gets a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// All; no update may skip it.
+    Required,
+    /// All who want one that is as final.
+    All,
+    /// A part of these: the others need the one before it.
+    Part,
+}
+
+/// Returns which releases stay: of the final ones that are for all, the newest
+/// `keep`; all that are newer than the oldest of these; and those that no
+/// client may skip. `releases` are sorted.
+fn kept(releases: &[(Version, Reach)], keep: usize) -> BTreeSet<Version> {
+    let finals = releases
+        .iter()
+        .filter(|(version, reach)| !version.any_prerelease() && *reach != Reach::Part);
     let oldest = finals.rev().nth(keep.saturating_sub(1)).map(|(v, _)| v);
     releases
         .iter()
-        .filter(|(v, required)| *required || oldest.is_none_or(|oldest| v >= oldest))
+        .filter(|(v, reach)| *reach == Reach::Required || oldest.is_none_or(|oldest| v >= oldest))
         .map(|(version, _)| version.clone())
         .collect()
 }
@@ -36,12 +49,17 @@ pub(crate) fn prune(
     keep: usize,
 ) -> Result<Vec<Version>, ReleaseError> {
     let mut pending = PendingTargets::open(project, published)?;
-    let releases: Vec<(Version, bool)> = pending
+    let releases: Vec<(Version, Reach)> = pending
         .releases(app)
         .into_iter()
         .map(|(version, path)| {
-            let required = pending.custom(&path).required;
-            (version, required)
+            let custom = pending.custom(&path);
+            let reach = match custom.rollout {
+                _ if custom.required => Reach::Required,
+                Some(_) => Reach::Part,
+                None => Reach::All,
+            };
+            (version, reach)
         })
         .collect();
     let kept = kept(&releases, keep);
@@ -59,7 +77,8 @@ pub(crate) fn prune(
 /// version, and whether it is published.
 ///
 /// # Errors
-/// [`ReleaseError::None`] if there is no release.
+/// [`ReleaseError::None`] if there is no release, [`ReleaseError::LastWord`] if
+/// it is the only one that is left to tell what was withdrawn.
 pub(crate) fn remove_latest(
     project: &Project,
     published: &Published,
@@ -71,6 +90,14 @@ pub(crate) fn remove_latest(
     let last = releases.max_by_key(|(version, path)| (pending.custom(path).added, version.clone()));
     let (version, _) = last.ok_or_else(|| ReleaseError::None(app.into()))?;
     let was_published = pending.is_published(app, &version);
+    let withdrawn = pending.withdrawn(app);
+    if !withdrawn.is_empty() && pending.releases(app).len() == 1 {
+        return Err(ReleaseError::LastWord {
+            app: app.into(),
+            version,
+            withdrawn: withdrawn.into_iter().collect(),
+        });
+    }
     pending.remove(app, |candidate| *candidate == version)?;
     let leads_on = |listed: &Listed| listed.from.as_ref() == Some(&version);
     let crossing: BTreeSet<Version> = pending
@@ -90,14 +117,18 @@ mod tests {
 
     #[test]
     fn finals_are_counted_and_required_ones_stay() {
-        let releases = ["1.0", "1.1!", "1.2", "1.3rc1", "1.3", "1.4b1", "1.4b2"];
-        let releases: Vec<(Version, bool)> = releases
+        let releases = [
+            "1.0", "1.1!", "1.2", "1.3rc1", "1.3", "1.4b1", "1.4b2", "1.4%",
+        ];
+        let releases: Vec<(Version, Reach)> = releases
             .iter()
             .map(|text| {
-                (
-                    text.trim_end_matches('!').parse().unwrap(),
-                    text.ends_with('!'),
-                )
+                let reach = match text.chars().last() {
+                    Some('!') => Reach::Required,
+                    Some('%') => Reach::Part,
+                    _ => Reach::All,
+                };
+                (text.trim_end_matches(['!', '%']).parse().unwrap(), reach)
             })
             .collect();
         let left = |keep| -> Vec<String> {
@@ -106,9 +137,12 @@ mod tests {
                 .map(ToString::to_string)
                 .collect()
         };
-        assert_eq!(left(1), ["1.1", "1.3", "1.4b1", "1.4b2"]);
-        assert_eq!(left(2), ["1.1", "1.2", "1.3rc1", "1.3", "1.4b1", "1.4b2"]);
-        assert_eq!(left(4).len(), 7);
-        assert_eq!(left(9).len(), 7);
+        assert_eq!(left(1), ["1.1", "1.3", "1.4b1", "1.4b2", "1.4"]);
+        assert_eq!(
+            left(2),
+            ["1.1", "1.2", "1.3rc1", "1.3", "1.4b1", "1.4b2", "1.4"]
+        );
+        assert_eq!(left(4).len(), 8);
+        assert_eq!(left(9).len(), 8);
     }
 }

@@ -5,6 +5,7 @@ use super::pending::settle;
 use super::{PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::project::Project;
+use notsotuf_stub::catalog::Channel;
 use pep440_rs::Version;
 use std::collections::BTreeSet;
 
@@ -13,7 +14,8 @@ use std::collections::BTreeSet;
 /// release that is left says so.
 ///
 /// # Errors
-/// [`ReleaseError`], if there is no such release, or no other.
+/// [`ReleaseError`], if there is no such release, or no other that all clients
+/// which have it can get.
 pub(crate) fn yank(
     project: &Project,
     published: &Published,
@@ -27,6 +29,9 @@ pub(crate) fn yank(
     }
     if releases.len() == 1 {
         return Err(ReleaseError::OnlyOne(version.clone()));
+    }
+    if pending.is_published(app, version) {
+        check_way_out(&pending, app, version)?;
     }
     // Patches that lead on from it.
     let crossing: BTreeSet<Version> = pending
@@ -46,4 +51,29 @@ pub(crate) fn yank(
     pending.drop_patches(app, |version| crossing.contains(version))?;
     settle(project, &mut pending, app)?;
     Ok(())
+}
+
+/// Checks that clients which have `version` have a release to go to, whichever
+/// part of them they are.
+fn check_way_out(
+    pending: &PendingTargets,
+    app: &str,
+    version: &Version,
+) -> Result<(), ReleaseError> {
+    let as_final = |other: &Version| Channel::of(other) >= Channel::of(version);
+    let line = pending.line(app);
+    let mut others = line
+        .iter()
+        .rev()
+        .filter(|(other, _)| *other != version && as_final(other))
+        .peekable();
+    let part = others.peek().map(|(other, _)| (*other).clone());
+    if others.any(|(_, listed)| !listed.partial) {
+        return Ok(());
+    }
+    Err(ReleaseError::NowhereToGo {
+        app: app.into(),
+        version: version.clone(),
+        part,
+    })
 }
