@@ -11,7 +11,7 @@ use notsotuf_stub::bundle::Rules;
 use notsotuf_stub::install::verify_installed_files;
 use notsotuf_stub::install::{Layout, Record};
 use notsotuf_tests::syscall_trace::{self, Act, Kind, Plan};
-use notsotuf_tests::{Sandbox, noise, run, write_script};
+use notsotuf_tests::{Sandbox, bundler_in, json, noise, python_in, run, write_script};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -429,4 +429,75 @@ fn publish_is_killed_and_clients_see_a_whole_repository() {
     }
     assert!(points > 20, "only {points} points");
     println!("{points} points tried");
+}
+
+/// Kills `publish` at every call in a project, after which it is called again;
+/// commands that change nothing say so meanwhile.
+fn publish_is_called_again(project: &Path) -> usize {
+    let before = project.with_extension("before");
+    copy(project, &before);
+    let mut points = 0;
+    for at in 0.. {
+        copy(&before, project);
+        let plan = Plan {
+            act: Act::Kill,
+            at,
+            exchange: true,
+        };
+        let done = syscall_trace::run(bundler_in(project, &["publish"]), project, plan);
+        let Some(call) = &done.at else { break };
+        let what = format!("publish killed at call {at}, {call}");
+        let status = run(&mut bundler_in(project, &["status"]));
+        let said = String::from_utf8_lossy(&status.stderr).into_owned();
+        let advised = said.contains("run `notsotuf publish`, which completes it");
+        assert!(status.status.success() || advised, "{what}: {said}");
+        json(&mut bundler_in(project, &["publish"]));
+        let checked = json(&mut bundler_in(project, &["verify", "--metadata-only"]));
+        assert_eq!(checked["problems"], serde_json::json!([]), "{what}");
+        let pending = &json(&mut bundler_in(project, &["status"]))["pending"];
+        let none = serde_json::json!({ "added": [], "removed": [], "root": null });
+        assert_eq!(*pending, none, "{what}");
+        points += 1;
+    }
+    points
+}
+
+/// The old key is lost, so what it signed does not fit the new root.
+#[test]
+fn publish_of_a_new_root_is_killed_and_called_again() {
+    let sandbox = Sandbox::new();
+    make_bundle(&sandbox.path("bundle"), "1.0");
+    sandbox.add("1.0", &sandbox.path("bundle"), &[]);
+    sandbox.bundler(&["publish"]);
+    sandbox.bundler(&["keys", "create", "online", "--plain"]);
+    sandbox.bundler(&["keys", "replace", "timestamp", "online"]);
+    fs::remove_file(sandbox.path("project/keystore/timestamp.pem")).unwrap();
+    let project = sandbox.path("other");
+    copy(&sandbox.path("project"), &project);
+    let points = publish_is_called_again(&project);
+    assert!(points > 15, "only {points} points");
+    assert!(project.join("repository/metadata/2.root.json").exists());
+}
+
+/// Its file names have no versions, so new files take the place of old ones.
+#[test]
+fn publish_in_a_tufup_repository_is_killed_and_called_again() {
+    let sandbox = Sandbox::new();
+    let project = sandbox.path("tufup");
+    fs::create_dir(&project).unwrap();
+    for version in ["1.0", "1.1"] {
+        let bundle = sandbox.path(version);
+        make_bundle(&bundle, version);
+        let bundle = bundle.to_str().unwrap();
+        if version == "1.0" {
+            python_in(&project, &["release", "app", version, bundle]);
+            let url = ["--url", "http://127.0.0.1:9"];
+            let import = [&["import", "tufup"], &url[..]].concat();
+            json(&mut bundler_in(&project, &import));
+        } else {
+            json(&mut bundler_in(&project, &["add", version, bundle]));
+        }
+    }
+    let points = publish_is_called_again(&project);
+    assert!(points > 15, "only {points} points");
 }

@@ -35,7 +35,7 @@ mod verify;
 mod yank;
 
 use crate::keys::Passphrases;
-use crate::metadata::Trust;
+use crate::metadata::{Journal, Trust};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::lock::{Lock, WhenBusy};
@@ -252,8 +252,9 @@ impl Command {
     }
 }
 
-/// Locks the project for a command that changes it, and pins its root, if it
-/// is from before roots were pinned.
+/// Locks the project for a command that changes it, completes a publication
+/// that was interrupted, and pins its root, if it is from before roots were
+/// pinned.
 fn lock(command: &Command, context: &Context, when_busy: WhenBusy) -> Result<Option<Lock>, Error> {
     // That there is no project is said by the command.
     let Ok(folder) = project::find(context.named.as_deref()) else {
@@ -273,6 +274,9 @@ fn lock(command: &Command, context: &Context, when_busy: WhenBusy) -> Result<Opt
     if lock.is_some() || ships {
         // Whatever is wrong with the settings is said by the command.
         if let Ok(project) = Project::open(&folder) {
+            if lock.is_some() {
+                Journal::complete(&project)?;
+            }
             Trust::pin_first(&project, &context.key_dirs)?;
         }
     }

@@ -93,6 +93,17 @@ pub(crate) enum MetadataError {
         /// What does not verify.
         reason: String,
     },
+    /// Only a part of what was to be published was written.
+    #[error(
+        "a publication to {folder:?} was interrupted, or is going on: run `notsotuf publish`, which \
+         completes it. As long as it is not complete: {reason}"
+    )]
+    Interrupted {
+        /// The folder of the metadata.
+        folder: PathBuf,
+        /// What does not verify.
+        reason: String,
+    },
     /// Signed, but an earlier state than one that was published.
     #[error(
         "what is in {folder:?} is an old state: {role} has version {found}, but version {known} \
@@ -165,6 +176,7 @@ impl MetadataError {
             self,
             MetadataError::Tuf(_)
                 | MetadataError::Untrusted { .. }
+                | MetadataError::Interrupted { .. }
                 | MetadataError::Old { .. }
                 | MetadataError::Other { .. }
                 | MetadataError::Unpinned { .. }

@@ -6,6 +6,7 @@ mod client_check;
 mod document;
 mod drafts;
 mod error;
+mod journal;
 pub(crate) mod limits;
 mod next_versions;
 mod published;
@@ -18,6 +19,7 @@ pub(crate) use client_check::check_as_client;
 pub(crate) use document::{Document, archives_of, file_name, root_file_name};
 pub(crate) use drafts::drop_drafts;
 pub(crate) use error::{MetadataError, RootChangeError};
+pub(crate) use journal::Journal;
 pub(crate) use next_versions::{
     Update, Wanted, has_targets_draft, next_root, renewal_is_due, sign_targets, targets_draft,
     update,

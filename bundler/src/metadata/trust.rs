@@ -4,6 +4,7 @@
 
 use super::document::{Document, archives_of};
 use super::error::MetadataError;
+use super::journal::Journal;
 use super::published::{BOUNDS, Published};
 use super::role_keys::role_keys;
 use super::state::State;
@@ -139,7 +140,15 @@ impl Published {
             // Another command may just be publishing.
             Err(e) if e.is_refusal() => {
                 std::thread::sleep(Duration::from_millis(50));
-                Self::load_trusting(project, &trust)
+                Self::load_trusting(project, &trust).map_err(|e| match e {
+                    e if e.is_refusal() && Journal::is_there(project) => {
+                        MetadataError::Interrupted {
+                            folder: project.metadata(),
+                            reason: e.to_string(),
+                        }
+                    }
+                    e => e,
+                })
             }
             result => result,
         }

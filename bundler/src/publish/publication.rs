@@ -6,7 +6,7 @@ use super::move_file::move_file;
 use super::scope::PublishScope;
 use super::size_check;
 use crate::keys::{Keyring, Passphrases};
-use crate::metadata::{self, Published, Trust, Update, Wanted};
+use crate::metadata::{self, Journal, Published, Trust, Update, Wanted};
 use crate::project::Project;
 use crate::release::{PendingTargets, stored_name};
 use notsotuf_stub::fs::{self, FsError};
@@ -33,7 +33,8 @@ pub(crate) struct Report {
 /// # Errors
 /// Before anything is written, if a file is missing, signatures are missing,
 /// or a client would refuse the result. Interrupted at any point, it can just
-/// be called again.
+/// be called again: what was half written is completed first
+/// ([`Journal::complete`], before any command that changes the project).
 pub(crate) fn publish(
     project: &Project,
     keyring: &Keyring,
@@ -69,6 +70,7 @@ pub(crate) fn publish(
     Trust::remember_published(project, &now_published)?;
     let uploaded = Trust::open(project)?.memory.uploaded;
     let uploaded = uploaded.map(|state| state.targets.version);
+    Journal::remove(project)?;
     // From here on the new release is out; the rest is tidying up.
     match what {
         PublishScope::Pending => fs::remove_tree_if_exists(&project.pending())?,
@@ -89,17 +91,18 @@ pub(crate) fn publish(
 }
 
 /// Writes targets first, then metadata, in this order.
-fn write(project: &Project, files: &[(PathBuf, PathBuf)], update: &Update) -> Result<(), FsError> {
+fn write(
+    project: &Project,
+    files: &[(PathBuf, PathBuf)],
+    update: &Update,
+) -> Result<(), PublishError> {
     fs::create_dir_all(&project.targets())?;
     fs::sweep(&project.targets())?;
     fs::sweep(&project.metadata())?;
     for (from, to) in files.iter().filter(|(from, to)| from != to) {
         move_file(from, to)?;
     }
-    for (name, bytes) in &update.files {
-        fs::write_atomically(&project.metadata().join(name), bytes)?;
-    }
-    Ok(())
+    Ok(Journal::write(project, update)?)
 }
 
 /// The targets that are new or changed, and those that are gone.
