@@ -547,6 +547,91 @@ fn what_is_prepared_is_checked_against_what_others_published() {
     assert!(jobs.listed().get("app-1.2.tar.gz").is_none());
 }
 
+impl Jobs {
+    /// Puts another key in the place of that of a role, in a draft.
+    fn replaces(&self, role: &str) {
+        let new = format!("{role}-2");
+        self.does("", &["keys", "create", &new, "--plain"]);
+        self.does("", &["keys", "replace", role, &new]);
+    }
+}
+
+#[test]
+fn a_root_that_was_never_uploaded_is_pending_again() {
+    let jobs = Jobs::new();
+    jobs.checkout("job");
+    jobs.fetch("job", &[]);
+    jobs.replaces("timestamp");
+    jobs.does("", &["publish"]);
+    // Nothing happened there: it is just uploaded.
+    assert_eq!(jobs.fetch("", &[])["newer_here"], true);
+    jobs.does("job", &["renew"]);
+    jobs.also_there(&["renew"]);
+    jobs.refused("", &["upload", text(&jobs.web)], 1, "notsotuf fetch");
+    let fetched = jobs.fetch("", &[]);
+    assert_eq!(fetched["pending_root"], 2, "{fetched}");
+    assert!(
+        !jobs
+            .path("")
+            .join("repository/metadata/2.root.json")
+            .exists()
+    );
+    let published = jobs.does("", &["publish"]);
+    assert_eq!(published["versions"]["root"], 2);
+    jobs.upload("");
+    assert_eq!(jobs.fetch("job", &[])["versions"]["root"], 2);
+}
+
+/// The old one may have been stolen.
+#[test]
+fn what_a_replaced_targets_key_signed_is_not_taken_unseen() {
+    let jobs = Jobs::new();
+    jobs.checkout("job");
+    jobs.fetch("job", &[]);
+    jobs.replaces("targets");
+    jobs.does("", &["publish"]);
+    // As long as there is nothing new of it, nobody has to look.
+    jobs.does("job", &["renew"]);
+    jobs.also_there(&["renew"]);
+    assert_eq!(jobs.fetch("", &[])["pending_root"], 2);
+    jobs.does("", &["publish"]);
+    jobs.also_there(&["add", "1.1", text(&bundle("1.1"))]);
+    let fetch = ["fetch", text(&jobs.web)];
+    jobs.refused("", &fetch, 3, "has other keys for them");
+    let fetched = jobs.fetch("", &["--force"]);
+    assert_eq!(fetched["pending_root"], 2, "{fetched}");
+    jobs.does("", &["publish"]);
+    jobs.upload("");
+    assert!(jobs.listed().get("app-1.1.tar.gz").is_some());
+}
+
+/// Else a stolen key stays in force, and nobody knows.
+#[test]
+fn a_drafted_root_that_another_one_overtook_is_never_forgotten() {
+    let jobs = Jobs::new();
+    jobs.checkout("job");
+    jobs.fetch("job", &[]);
+    jobs.replaces("timestamp");
+    jobs.does("job", &["renew", "--root"]);
+    jobs.upload("job");
+    let words = "was made on top of another root";
+    let fetched = jobs.fetch("", &[]);
+    assert!(fetched["stale_root"].to_string().contains(words));
+    let replace = ["keys", "replace", "timestamp", "timestamp-2"];
+    for args in [&["publish"][..], &["status"], &replace] {
+        jobs.refused("", args, 1, words);
+    }
+    // It is not in the way of what must go on.
+    let renewed = jobs.does("", &["renew"]);
+    assert!(renewed["warnings"].to_string().contains(words));
+    jobs.upload("");
+    // As the message says.
+    let draft = jobs.path("").join(".notsotuf-pending/root.json");
+    fs::remove_file(draft).unwrap();
+    jobs.does("", &replace);
+    assert_eq!(jobs.does("", &["publish"])["versions"]["root"], 3);
+}
+
 #[test]
 fn another_repository_is_left_alone() {
     let jobs = Jobs::new();

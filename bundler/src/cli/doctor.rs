@@ -259,6 +259,12 @@ fn releases(
             ),
         );
     }
+    if let Some(stale) = metadata::stale_root_draft(project, published)? {
+        found.bad(
+            stale.to_string(),
+            "what it was to change, such as a stolen key, is as before until that is done",
+        );
+    }
     if pending.entries == published.target_entries() {
         found.good("everything that was added is published here");
     } else {

@@ -178,7 +178,9 @@ impl Error {
                 3.into()
             }
             Error::Import(ImportError::Signature(_) | ImportError::Damaged(_))
-            | Error::Fetch(FetchError::Refused { .. } | FetchError::Old { .. })
+            | Error::Fetch(
+                FetchError::Refused { .. } | FetchError::Replaced { .. } | FetchError::Old { .. },
+            )
             | Error::Upload(UploadError::Tuf(_))
             | Error::Problems(_) => 3.into(),
             _ => ExitCode::FAILURE,

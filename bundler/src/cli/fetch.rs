@@ -108,6 +108,15 @@ fn tell(report: &Report, from: &str, output: &Output) {
     for dropped in &report.dropped {
         text.paragraph(&format!("{} is not kept: {}\n", dropped.path, dropped.why));
     }
+    if let Some(version) = report.pending_root {
+        text.paragraph(&format!(
+            "root {version} was published here only, and is pending again; `notsotuf publish` \
+             publishes it\n"
+        ));
+    }
+    if let Some(stale) = &report.stale_root {
+        text.paragraph(&format!("{stale}\n"));
+    }
     for file in &report.delegated {
         text.paragraph(&format!(
             "{file} is a delegated role, which is not fetched\n"
@@ -135,6 +144,8 @@ fn json_of(report: &Report, from: &str) -> Value {
         "expired": report.expired,
         "pending": report.pending,
         "dropped": dropped,
+        "pending_root": report.pending_root,
+        "stale_root": report.stale_root,
         "delegated": report.delegated,
     })
 }

@@ -4,8 +4,9 @@ use super::context::Context;
 use super::error::Error;
 use super::publish::tell_published;
 use super::review;
-use crate::metadata::{self, Change, Published, RootChangeError, change_root};
+use crate::metadata::{self, Change, MetadataError, Published, RootChangeError, change_root};
 use crate::output::complain;
+use crate::project::Project;
 use crate::publish::{self, PublishScope};
 use clap::Args;
 use notsotuf_stub::clock::now;
@@ -29,16 +30,13 @@ pub(super) fn run(args: &Renew, context: &Context) -> Result<(), Error> {
     let project = &context.project()?;
     let keyring = context.keyring(project)?;
     let published = Published::load(project)?;
-    let draft = metadata::root_draft(project, &published)?;
-    let waiting = draft.as_ref().filter(|_| !args.root).map(|draft| {
-        format!(
-            "root {} is drafted and stays a draft: `notsotuf publish` publishes it, once \
-             `notsotuf status` shows that it has its signatures",
-            draft.version()
-        )
-    });
+    let waiting = if args.root {
+        None
+    } else {
+        waiting_root(project, &published)?
+    };
     if args.root {
-        match draft {
+        match metadata::root_draft(project, &published)? {
             None => {
                 let change = Change::Renew;
                 change_root(
@@ -76,4 +74,19 @@ pub(super) fn run(args: &Renew, context: &Context) -> Result<(), Error> {
     report.warnings.extend(waiting);
     tell_published(project, &report, context.output);
     Ok(())
+}
+
+/// What there is to say of the draft of a root, which a renewal leaves alone.
+fn waiting_root(project: &Project, published: &Published) -> Result<Option<String>, MetadataError> {
+    if let Some(stale) = metadata::stale_root_draft(project, published)? {
+        return Ok(Some(stale.to_string()));
+    }
+    let draft = metadata::root_draft(project, published)?;
+    Ok(draft.map(|draft| {
+        format!(
+            "root {} is drafted and stays a draft: `notsotuf publish` publishes it, once \
+             `notsotuf status` shows that it has its signatures",
+            draft.version()
+        )
+    }))
 }

@@ -93,11 +93,11 @@ pub(super) fn run(args: &Status, context: &Context) -> Result<(), Error> {
         text,
         &json!({ "roles": roles, "pending": pending, "expiring": soon }),
     );
-    if soon.is_empty() {
-        Ok(())
-    } else {
-        Err(expiring(&soon))
+    if !soon.is_empty() {
+        return Err(expiring(&soon));
     }
+    let stale = metadata::stale_root_draft(project, &published)?;
+    stale.map_or(Ok(()), |stale| Err(stale.into()))
 }
 
 fn time_left(left: i64) -> String {
@@ -139,7 +139,10 @@ pub(super) fn pending(
         text.line(format!("pending  - {path}"));
     }
     let mut root = Value::Null;
-    if let Some(draft) = metadata::root_draft(project, published)? {
+    if let Some(stale) = metadata::stale_root_draft(project, published)? {
+        text.line(format!("pending    {stale}"));
+        root = json!({ "stale": stale.to_string() });
+    } else if let Some(draft) = metadata::root_draft(project, published)? {
         let (old, old_need) = draft.signatures("root", &published.root)?;
         let (new, new_need) = draft.signatures("root", &draft)?;
         text.line(format!(

@@ -250,6 +250,21 @@ pub(crate) enum RootChangeError {
         /// The folder that it is in.
         folder: PathBuf,
     },
+    /// A draft that does not follow from what is published.
+    #[error(
+        "the draft of root {version} in {path:?} was made on top of another root than root \
+         {newest}, which is published by now: what it changes is not in force, and it cannot be \
+         published. Delete that file, and make the change again (`notsotuf keys`, which shows \
+         what the new draft changes)"
+    )]
+    Stale {
+        /// The version of the draft.
+        version: u64,
+        /// The version that is published.
+        newest: u64,
+        /// Where the draft is.
+        path: PathBuf,
+    },
     /// A role that is signed in passing.
     #[error("snapshot and timestamp are signed by `notsotuf publish` and `notsotuf renew`")]
     SignedByPublish,

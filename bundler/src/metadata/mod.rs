@@ -26,6 +26,9 @@ pub(crate) use next_versions::{
 };
 pub(crate) use published::{Published, same_signed, walk};
 pub(crate) use role_keys::{key_names, role_keys, signers};
-pub(crate) use root_change::{Change, change_root, first_root, root_draft, sign_root_draft};
+pub(crate) use root_change::{
+    Change, change_root, first_root, keep_root_draft, root_draft, root_draft_version,
+    sign_root_draft, stale_root_draft,
+};
 pub(crate) use state::State;
 pub(crate) use trust::{MEMORY, Memory, PIN, Trust};

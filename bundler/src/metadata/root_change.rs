@@ -1,9 +1,9 @@
 //! Changes who signs what: drafts of the next root, which are signed one by one
 //! and published only when enough keys, old and new, have signed.
 
-use super::document::{Document, in_days, next_version};
+use super::document::{Document, in_days, next_version, root_file_name};
 use super::error::{MetadataError, RootChangeError};
-use super::published::Published;
+use super::published::{Published, same_signed};
 use super::role_keys::{role_keys, signers};
 use crate::keys::{Keyring, Passphrases, PublicKey};
 use crate::project::{Project, ROLES};
@@ -65,10 +65,11 @@ pub(super) fn draft_path(project: &Project) -> PathBuf {
     project.pending().join("root.json")
 }
 
-/// Returns the draft of the next root, if there is one.
+/// Returns the draft of the next root, if there is one. One that is published
+/// is none any more.
 ///
 /// # Errors
-/// If it is malformed. One that is not the next any more is none.
+/// If it is malformed, or [`RootChangeError::Stale`].
 pub(crate) fn root_draft(
     project: &Project,
     published: &Published,
@@ -78,8 +79,63 @@ pub(crate) fn root_draft(
         return Ok(None);
     };
     let draft = Document::parse(&path, &bytes)?;
-    let next = next_version("root", published.root.version())?;
-    Ok((draft.version() == next).then_some(draft))
+    let newest = published.root.version();
+    if draft.version() == next_version("root", newest)? {
+        return Ok(Some(draft));
+    }
+    let name = root_file_name(draft.version());
+    let mut roots = published.roots();
+    match roots.find(|(file, _)| *file == name) {
+        // Whoever signed it: a publication was interrupted, or a colleague
+        // published it.
+        Some((_, bytes)) if same_signed(&path, bytes, &draft.to_bytes())? => Ok(None),
+        _ => Err(RootChangeError::Stale {
+            version: draft.version(),
+            newest,
+            path,
+        }
+        .into()),
+    }
+}
+
+/// Keeps a root that was published here only as the draft of the next one.
+///
+/// # Errors
+/// If it is malformed, or the file system's.
+pub(crate) fn keep_root_draft(project: &Project, bytes: &[u8]) -> Result<(), MetadataError> {
+    let path = draft_path(project);
+    Document::parse(&path, bytes)?;
+    fs::create_dir_all(&project.pending())?;
+    Ok(fs::write_atomically(&path, bytes)?)
+}
+
+/// Returns the version of the draft of a root, if there is one, whatever it
+/// follows from.
+///
+/// # Errors
+/// If it is malformed.
+pub(crate) fn root_draft_version(project: &Project) -> Result<Option<u64>, MetadataError> {
+    let path = draft_path(project);
+    match fs::read_optional(&path, Limits::default().root)? {
+        Some(bytes) => Ok(Some(Document::parse(&path, &bytes)?.version())),
+        None => Ok(None),
+    }
+}
+
+/// Returns what is wrong with a draft of a root that cannot be published any
+/// more, if there is one.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn stale_root_draft(
+    project: &Project,
+    published: &Published,
+) -> Result<Option<RootChangeError>, MetadataError> {
+    match root_draft(project, published) {
+        Ok(_) => Ok(None),
+        Err(MetadataError::Root(stale @ RootChangeError::Stale { .. })) => Ok(Some(stale)),
+        Err(e) => Err(e),
+    }
 }
 
 /// Names a change to who signs.

@@ -46,6 +46,21 @@ pub(crate) enum FetchError {
         /// What does not verify.
         reason: String,
     },
+    /// Targets by keys that are not trusted any more.
+    #[error(
+        "what is at {place} has targets {version}, and root {root}, which was published here and \
+         not uploaded yet, has other keys for them. If those keys were replaced because they were \
+         stolen, look who published that. --force takes it, to be signed by the new keys with \
+         the next publish"
+    )]
+    Replaced {
+        /// The place.
+        place: String,
+        /// The version of targets there.
+        version: u64,
+        /// The version of the root here.
+        root: u64,
+    },
     /// An old state.
     #[error(
         "what is at {place} is an old state: {role} has version {found}, but version {known} was \

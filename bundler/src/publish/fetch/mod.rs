@@ -6,18 +6,20 @@ mod keep_ours;
 mod relation;
 mod report;
 mod targets;
+mod unsent_root;
 
 pub(crate) use error::FetchError;
-use relation::{Relation, check_age, published_at};
+use relation::{Relation, check_age};
 pub(crate) use report::{Options, Report};
 
-use crate::metadata::{Document, Published, State, Trust, limits};
+use crate::metadata::{Document, Published, State, Trust, limits, stale_root_draft};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::upload::OpenDestination;
 use notsotuf_stub::fs;
 use notsotuf_stub::tuf::UnixTime;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Fetches what is at `from`.
 ///
@@ -33,7 +35,7 @@ pub(crate) fn fetch(
     let mut trust = Trust::open(project)?;
     let pin = trust.root.clone().or_else(|| options.root.clone());
     let pin = pin.ok_or_else(|| FetchError::NoPin(trust.pin()))?;
-    let there = published_at(from, &pin)?;
+    let there = unsent_root::load(project, from, &trust, &pin, options.force)?;
     let here = Published::from_folder(&project.metadata(), Some(&pin)).ok();
     // What is itself an old state is no reason to keep it.
     let here = here.filter(|here| trust.memory.check(&project.metadata(), here).is_ok());
@@ -45,6 +47,7 @@ pub(crate) fn fetch(
         newer_here: relation == Relation::Newer,
         expired: expired(&there, now),
         delegated: delegated(&there),
+        versions: versions(&there),
         ..Report::default()
     };
     let kept = match (&here, &relation) {
@@ -62,10 +65,6 @@ pub(crate) fn fetch(
         progress,
         &mut report,
     )?;
-    for role in crate::project::ROLES {
-        let version = there.document(role).map_or(0, Document::version);
-        report.versions.insert(role, version);
-    }
     if relation == Relation::Newer {
         remember(&mut trust, &there, None)?;
         return Ok(report);
@@ -73,9 +72,24 @@ pub(crate) fn fetch(
     if let (Some(here), Relation::Behind) = (&here, &relation) {
         keep_ours::keep_ours(project, &trust, here, &there, &mut report)?;
     }
+    unsent_root::keep(project, &there, &mut report)?;
+    if report.pending_root.is_some() {
+        // First, so that an interrupted fetch finds its way from that root.
+        remember(&mut trust, &there, there.state())?;
+    }
     write(project, &there, &mut report)?;
     remember(&mut trust, &there, there.state())?;
+    let stale = stale_root_draft(project, &there)?;
+    report.stale_root = stale.map(|stale| stale.to_string());
     Ok(report)
+}
+
+fn versions(there: &Published) -> BTreeMap<&'static str, u64> {
+    let version = |role| there.document(role).map_or(0, Document::version);
+    crate::project::ROLES
+        .into_iter()
+        .map(|role| (role, version(role)))
+        .collect()
 }
 
 fn expired(there: &Published, now: UnixTime) -> Vec<&'static str> {
@@ -97,6 +111,7 @@ fn delegated(there: &Published) -> Vec<String> {
 fn write(project: &Project, there: &Published, report: &mut Report) -> Result<(), FetchError> {
     let folder = project.metadata();
     let newest = there.roots().last().map(|(_, bytes)| bytes.to_vec());
+    unsent_root::remove(&folder, there)?;
     let mut files = there.files.clone();
     files.extend(newest.map(|bytes| ("root.json".to_owned(), bytes)));
     files.sort_by_key(|(file, _)| file == "timestamp.json");

@@ -51,6 +51,11 @@ pub(crate) struct Report {
     /// What had been published or prepared here, and does not go on top of
     /// what is there.
     pub dropped: Vec<Dropped>,
+    /// The version of a root that had been published here only, and is pending
+    /// again.
+    pub pending_root: Option<u64>,
+    /// What is wrong with the draft of a root that is here.
+    pub stale_root: Option<String>,
     /// Delegated roles, which stay there.
     pub delegated: Vec<String>,
 }
