@@ -23,8 +23,9 @@ pub(crate) struct Update {
     pub files: Vec<(String, Vec<u8>)>,
     /// The versions of the roles that change.
     pub versions: BTreeMap<&'static str, u64>,
-    /// Why targets was not renewed, though it should be.
-    pub targets_wait: Option<String>,
+    /// Why targets was not renewed, though it should be, or what that took
+    /// away.
+    pub targets_note: Option<String>,
 }
 
 /// Says what is to be made.
@@ -213,13 +214,20 @@ impl Signing<'_> {
         };
         match (signed, old) {
             (Ok(targets), _) => {
+                update.targets_note = theirs.map(|draft| {
+                    format!(
+                        "what is published had expired and was renewed, so that what was signed \
+                         of targets {} with what is pending counts no more: sign it again",
+                        draft.version()
+                    )
+                });
                 update.push("targets", &targets, published.consistent_snapshot());
                 let file = targets.to_bytes();
                 Ok((targets, file))
             }
             (Err(e), Some((targets, file))) if e.is_want_of_keys() => {
                 let days = (targets.expires() - now) / DAY;
-                update.targets_wait = Some(format!(
+                update.targets_note = Some(format!(
                     "targets is not renewed, and what is published is valid for {days} more days: {e}"
                 ));
                 Ok((targets.clone(), file.to_vec()))

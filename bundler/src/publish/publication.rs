@@ -62,7 +62,7 @@ pub(crate) fn publish(
     };
     let update = metadata::update(project, &published, wanted, keyring, passphrases, now)?;
     let mut warnings = Vec::from_iter(size_check::check(&published, &update, what)?);
-    warnings.extend(update.targets_wait.clone());
+    warnings.extend(update.targets_note.clone());
     metadata::check_as_client(&project.metadata(), &update.files, now)?;
 
     write(project, &files, &update)?;
