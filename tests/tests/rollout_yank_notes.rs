@@ -157,6 +157,12 @@ fn who_has_what_is_withdrawn_must_have_a_way_out() {
     sandbox.bundler(&["yank", "1.1b1"]);
     sandbox.bundler(&["rollout", "1.1", "100%", "--app", "app"]);
     sandbox.bundler(&["yank", "1.0"]);
+    // Nor is it taken away later without a word.
+    let held = sandbox.bundler(&["rollout", "1.1", "0%", "--app", "app"]);
+    let warned = held["warnings"].to_string();
+    assert!(warned.contains("1.0 was withdrawn"), "{warned}");
+    let again = sandbox.bundler(&["rollout", "1.1", "100%", "--app", "app"]);
+    assert_eq!(again["warnings"], json!([]));
     sandbox.bundler(&["publish"]);
     assert_eq!(sandbox.start_version(), "1.1", "{}", sandbox.log());
 }

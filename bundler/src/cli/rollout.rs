@@ -6,6 +6,7 @@ use super::error::Error;
 use crate::metadata::Published;
 use crate::release::rollout;
 use clap::Args;
+use notsotuf_stub::safe_text::Lines;
 use pep440_rs::Version;
 use serde_json::json;
 
@@ -42,11 +43,25 @@ pub(super) fn run(args: &Rollout, context: &Context) -> Result<(), Error> {
     let app = project.app(args.app.app.as_deref())?;
     let published = Published::load(project)?;
     let (version, percent) = (&args.version, args.percent);
-    rollout::rollout(project, &published, app, version, percent)?;
-    let text = format!(
+    let stranded = rollout::rollout(project, &published, app, version, percent)?;
+    let mut text = Lines::from(format!(
         "{app} {version} is for {percent} % of the installs; run `notsotuf publish` to apply"
-    );
-    let json = json!({ "app": app, "version": version.to_string(), "percent": percent });
+    ));
+    let warnings: Vec<String> = stranded
+        .iter()
+        .map(|gone| {
+            format!(
+                "{gone} was withdrawn, and no release that is as final is for all installs: others \
+                 that have it stay with it"
+            )
+        })
+        .collect();
+    for warning in &warnings {
+        text.line(format!("warning: {warning}"));
+    }
+    let json = json!({
+        "app": app, "version": version.to_string(), "percent": percent, "warnings": warnings,
+    });
     context.output.say(text, &json);
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! not its files, and it takes effect with the next publish.
 
 use super::error::no_release;
+use super::yank::check_way_out;
 use super::{PendingTargets, ReleaseError};
 use crate::metadata::Published;
 use crate::project::Project;
@@ -30,7 +31,8 @@ pub(crate) fn rollout_entry(before: Option<Rollout>, percent: u64) -> Option<Rol
     Some(Rollout { percent, salt })
 }
 
-/// Sets the part of the clients that get a release.
+/// Sets the part of the clients that get a release. Returns the versions that
+/// were withdrawn and that not all clients which have them could leave then.
 ///
 /// # Errors
 /// [`ReleaseError`], if there is no such release.
@@ -40,7 +42,7 @@ pub(crate) fn rollout(
     app: &str,
     version: &Version,
     percent: u64,
-) -> Result<(), ReleaseError> {
+) -> Result<Vec<Version>, ReleaseError> {
     let mut pending = PendingTargets::open(project, published)?;
     let releases = pending.releases(app);
     let (_, path) = releases
@@ -51,5 +53,8 @@ pub(crate) fn rollout(
     custom.rollout = rollout_entry(custom.rollout.take(), percent);
     pending.set_custom(path, custom);
     pending.save()?;
-    Ok(())
+    let withdrawn = pending.withdrawn(app).into_iter();
+    Ok(withdrawn
+        .filter(|gone| check_way_out(&pending, app, gone).is_err())
+        .collect())
 }

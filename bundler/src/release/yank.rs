@@ -55,21 +55,23 @@ pub(crate) fn yank(
 
 /// Checks that clients which have `version` have a release to go to, whichever
 /// part of them they are.
-fn check_way_out(
+pub(super) fn check_way_out(
     pending: &PendingTargets,
     app: &str,
     version: &Version,
 ) -> Result<(), ReleaseError> {
     let as_final = |other: &Version| Channel::of(other) >= Channel::of(version);
-    let line = pending.line(app);
-    let mut others = line
-        .iter()
-        .rev()
-        .filter(|(other, _)| *other != version && as_final(other))
-        .peekable();
-    let part = others.peek().map(|(other, _)| (*other).clone());
-    if others.any(|(_, listed)| !listed.partial) {
-        return Ok(());
+    let mut part = None;
+    for (other, path) in pending.releases(app).into_iter().rev() {
+        if other == *version || !as_final(&other) {
+            continue;
+        }
+        let custom = pending.custom(&path);
+        // Clients that go back look at the part also of a required one.
+        if custom.rollout.is_none() || (custom.required && other > *version) {
+            return Ok(());
+        }
+        part.get_or_insert(other);
     }
     Err(ReleaseError::NowhereToGo {
         app: app.into(),
