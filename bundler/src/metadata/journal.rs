@@ -75,10 +75,15 @@ impl Journal {
         let Some(bytes) = fs::read_optional(&path, limits::READ)? else {
             return Ok(());
         };
-        let journal: Journal = serde_json::from_slice(&bytes).map_err(|e| MetadataError::Form {
-            path,
-            reason: e.to_string(),
-        })?;
+        let form = |reason: String| MetadataError::Form {
+            path: path.clone(),
+            reason,
+        };
+        let journal: Journal = serde_json::from_slice(&bytes).map_err(|e| form(e.to_string()))?;
+        // It may have come with a checkout, and nothing that it has is signed yet.
+        if let Some((name, _)) = journal.files.iter().find(|(name, _)| !is_metadata(name)) {
+            return Err(form(format!("{name:?} is no file of metadata")));
+        }
         let there = timestamp(project)?;
         let new = journal.files.iter().find(|(file, _)| file == TIMESTAMP);
         let is_written = new.map(|(_, text)| text.as_bytes()) == there.as_deref();
@@ -102,6 +107,38 @@ impl Journal {
     }
 }
 
+/// Whether that is the name of a file in the folder of metadata.
+fn is_metadata(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let stem = name.strip_suffix(".json").unwrap_or_default();
+    !stem.is_empty() && !stem.starts_with('.') && stem.chars().all(plain)
+}
+
 fn timestamp(project: &Project) -> Result<Option<Vec<u8>>, FsError> {
     fs::read_optional(&project.metadata().join(TIMESTAMP), limits::READ)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_metadata_is_written() {
+        for good in ["timestamp.json", "2.root.json", "12.targets.json"] {
+            assert!(is_metadata(good), "{good}");
+        }
+        for bad in [
+            "",
+            ".json",
+            "..json",
+            "../a.json",
+            "/a.json",
+            "a/b.json",
+            "a\\b.json",
+            "C:a.json",
+            "a.sh",
+        ] {
+            assert!(!is_metadata(bad), "{bad}");
+        }
+    }
 }
