@@ -65,6 +65,7 @@ class Window:
 
     def __init__(self) -> None:
         self.root = tkinter.Tk()
+        self.page: Optional[tkinter.Toplevel] = None
         self.root.title(f"{NAME} {VERSION}")
         self.root.minsize(520, 320)
         text = tkinter.Text(self.root, height=10, relief="flat", padx=12, pady=12)
@@ -120,7 +121,10 @@ class Window:
 
     def settings(self) -> None:
         """Opens the page with the channel and the version to stay with."""
-        page = tkinter.Toplevel(self.root, padx=16, pady=16)
+        if self.page is not None and self.page.winfo_exists():
+            self.page.lift()
+            return
+        page = self.page = tkinter.Toplevel(self.root, padx=16, pady=16)
         page.title("Settings")
         page.transient(self.root)
         try:

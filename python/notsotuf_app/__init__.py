@@ -496,6 +496,8 @@ async def _awaited(call: Callable[[_Tell, threading.Event], _T], progress: _Tell
         raise
 
 
+# CREATE_NO_WINDOW
+_NO_WINDOW = 0x08000000 if os.name == "nt" else 0
 _TICK = 0.1
 # How long a process that has been told to end, or has answered, is waited for.
 _PATIENCE = 5.0
@@ -519,7 +521,7 @@ def _ask(
         # A stub of old, which tells nothing of its progress.
         answer, code = _run([*words, "--json"], None, cancel, timeout)
     if answer is None and code == 2:
-        raise Local("the stub does not know this (it may be older than the application): " + " ".join(words))
+        raise Local(_complaint(words))
     if answer is None:
         raise Local(f"the stub ended with exit code {code} and without an answer")
     if "error" in answer:
@@ -529,6 +531,25 @@ def _ask(
         known = {"refused": Refused, "unavailable": Unavailable, "local": Local}
         raise known[kind](message) if kind in known else UpdateError(message, kind)
     return answer
+
+
+def _complaint(words: List[str]) -> str:
+    # What is wrong with an argument is told people only.
+    try:
+        process = subprocess.run(
+            [stub() or "", "--updater", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            timeout=_PATIENCE,
+            creationflags=_NO_WINDOW,
+        )
+        told = process.stderr.decode("utf-8", "replace").strip().splitlines()[:1]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        told = []
+    known = told[0] if told else "the stub does not know this"
+    return f"{known} ({' '.join(words)}; the stub may be older than the application)"
 
 
 def _run(
@@ -586,7 +607,7 @@ def _start(words: List[str]) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=_environment(),
-            creationflags=0x08000000 if os.name == "nt" else 0,  # CREATE_NO_WINDOW
+            creationflags=_NO_WINDOW,
         )
     except (OSError, ValueError) as error:
         raise Local(f"the stub cannot be started: {error}") from error

@@ -244,6 +244,33 @@ fn without_a_stub_all_of_it_does_nothing() {
 }
 
 #[test]
+fn a_wrong_argument_is_told_as_the_stub_tells_people() {
+    let sandbox = with_update();
+    let said = ask(
+        &sandbox,
+        "said = []\n\
+         for call in (lambda: n.set_channel('beta'), lambda: n.hold('banana')):\n\
+         \x20   try:\n\
+         \x20       call()\n\
+         \x20   except n.Local as error:\n\
+         \x20       said.append(str(error))\n\
+         print(json.dumps(said))",
+    );
+    assert!(
+        text(&said[0]).contains("there is no channel \"beta\", but final, rc"),
+        "{said}"
+    );
+    assert!(
+        text(&said[1]).contains("\"banana\" is not a version"),
+        "{said}"
+    );
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[test]
 fn a_frozen_application_believes_only_the_stub_of_its_own_install() {
     let sandbox = with_update();
     let script = |program: &str| {
