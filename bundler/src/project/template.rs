@@ -155,9 +155,9 @@ archive_suffix = {suffix}
 
 # Format of patches: \"notsotuf-2\", per file, and small also where PyInstaller
 # compresses; \"notsotuf-1\", per file, as long as there are stubs that do not know
-# that; \"both\", to change from one to the other; \"bsdiff4\", which clients of tufup can apply, too (it takes much time and
-# memory to make); or \"none\", as long as there are clients of the original
-# notsotuf.
+# that; \"both\", to change from one to the other; \"bsdiff4\", which clients of
+# tufup can apply, too (it takes much time and memory to make); or \"none\", as long
+# as there are clients of the original notsotuf.
 patch_format = \"{format}\"
 
 # From how many earlier releases patches are made. With 4, those who missed up to
@@ -206,7 +206,8 @@ patch_format = \"{format}\"
 {title}
 # Least final kind of release that is offered: \"final\", \"rc\", \"b\" or \"a\".
 channel = \"final\"
-# \"before-launch\": look for updates before the application starts; \"off\".
+# When updates are looked for: \"before-launch\", before the application starts;
+# \"background\", behind it; or \"off\".
 mode = \"before-launch\"
 # Any other setting of the stub, for example:
 # settings = {{ probation = 0.0, preserve = [\"config/*.ini\"] }}

@@ -68,10 +68,10 @@ pub(crate) enum ReleaseError {
     Check(#[source] PatchError),
     /// A version that no client would take.
     #[error(
-        "version {version} is not newer than {latest}, the latest of {app} that its clients see; \
-         use a higher number{}",
-        if *.published { "" } else {
-            ", or take that one back with `notsotuf remove-latest`: it is not published yet"
+        "version {version} is not newer than {latest}, the latest of {app} that {}",
+        if *.published { "its clients see; use a higher number" } else {
+            "was added; use a higher number, or take that one back with `notsotuf remove-latest`: \
+             it is not published yet"
         }
     )]
     NotNewer {

@@ -21,6 +21,9 @@ pub enum StateError {
     /// files to be written elsewhere.
     #[error("{0:?} is not a folder; remove it, or reinstall the application")]
     NotAFolder(PathBuf),
+    /// This user may not write to the install dir, where nobody keeps a state dir.
+    #[error("{0:?} is not this user's to change, so whoever installed the application updates it")]
+    NotWritable(PathBuf),
     /// The state dir belongs to another user.
     #[error(
         "{0:?} belongs to another user, so updates are left to that one (or the application was installed by another)"
@@ -69,7 +72,13 @@ pub fn secure_state(layout: &Layout) -> Result<Vec<String>, StateError> {
     loop {
         let Some(found) = fs::inspect(&path)? else {
             // Or somebody else was quicker.
-            is_new = fs::create_private_dir(&path)?;
+            is_new = fs::create_private_dir(&path).map_err(|e| {
+                if e.is_denied() {
+                    StateError::NotWritable(layout.root().into())
+                } else {
+                    e.into()
+                }
+            })?;
             if is_new && cfg!(unix) {
                 return Ok(Vec::new());
             }

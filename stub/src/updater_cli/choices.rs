@@ -56,11 +56,17 @@ impl Choice {
         match self {
             Choice::Channel(channel) => {
                 UserChoices::choose_channel(layout, *channel)?;
-                log::info!("the user chose channel {}", or(*channel, "default"));
+                match channel {
+                    Some(channel) => log::info!("the user chose channel {channel}"),
+                    None => log::info!("the user leaves the channel to the settings"),
+                }
             }
             Choice::Hold(hold) => {
                 UserChoices::choose_hold(layout, hold.as_ref())?;
-                log::info!("the user stays with version {}", or(hold.as_ref(), "off"));
+                match hold {
+                    Some(version) => log::info!("the user stays with version {version}"),
+                    None => log::info!("the user stays with no version"),
+                }
             }
         }
         let mut settings = settings.clone();
@@ -71,10 +77,6 @@ impl Choice {
         dropped.unwrap_or_else(|e| log::info!("{e}"));
         Ok(())
     }
-}
-
-fn or(choice: Option<impl ToString>, none: &str) -> String {
-    choice.map_or_else(|| none.to_owned(), |choice| choice.to_string())
 }
 
 /// Tells which channel is in use, and whether the user chose it.

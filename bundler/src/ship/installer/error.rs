@@ -17,7 +17,9 @@ pub(crate) enum InstallerError {
     Exists(PathBuf),
     /// The application is for another system.
     #[error(
-        "an installer of the kind {kind} is for {wanted}, and {program:?} is no program for that"
+        "an installer of the kind {kind} is for {wanted}, and the stub {} is no program for that: \
+         name the notsotuf-stub for {wanted} with --stub",
+        program.file_name().unwrap_or_default().display()
     )]
     OtherSystem {
         /// The kind.

@@ -23,7 +23,12 @@ if [ -z "$yes" ] && ! ask "Remove $title from $folder?"; then
 fi
 if [ -x "$folder/$program" ]; then
   result=0
-  "$folder/$program" --updater uninstall || result=$?
+  if [ -n "$purge" ]; then
+    # What it leaves goes, too, below.
+    "$folder/$program" --updater uninstall >/dev/null || result=$?
+  else
+    "$folder/$program" --updater uninstall || result=$?
+  fi
   if [ $result -ge 126 ]; then
     echo "$folder/$program cannot be run any more, so nobody knows which files are a release's."
   elif [ $result != 0 ]; then
@@ -41,4 +46,5 @@ rm -f "$entry" "$folder/$program" "$folder/notsotuf.toml" "$folder/root.json"
 [ -z "$icon" ] || rm -f "$icon"
 rm -f "$folder/uninstall.sh"
 # Only if nothing is left in it.
-rmdir "$folder" 2>/dev/null || echo "What is left is in $folder."
+rmdir "$folder" 2>/dev/null || echo "What is left is in $folder; rm -r removes it."
+printf '%s is removed.\n' "$title"
