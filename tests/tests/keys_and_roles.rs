@@ -354,6 +354,32 @@ fn changes_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn a_change_that_is_refused_leaves_no_half_of_itself() {
+    let sandbox = sandbox(&["--root-keys", "alice,bob", "--root-threshold", "2"]);
+    publish(&sandbox);
+    sandbox.bundler(&["keys", "create", "carol", "--plain"]);
+    for (command, words) in [
+        ("keys add root carol --threshold 4", "threshold of 4"),
+        // Carol signs nothing: there is nothing to revoke.
+        ("keys revoke carol --role root --threshold 1", "revoke"),
+    ] {
+        let args: Vec<&str> = command.split(' ').collect();
+        fails(&sandbox, &args, 1, words);
+        let pending = &sandbox.bundler(&["status"])["pending"]["root"];
+        assert_eq!(*pending, json!(null), "{command}");
+    }
+    // The same with what it should have been.
+    let draft = sandbox.bundler(&["keys", "add", "root", "carol", "--threshold", "3"]);
+    assert_eq!(draft["new"], json!({ "have": 3, "need": 3 }));
+    // And beside a draft, which stays what it was.
+    sandbox.bundler(&["keys", "create", "dave", "--plain"]);
+    let args = ["keys", "add", "root", "dave", "--threshold", "9"];
+    fails(&sandbox, &args, 1, "threshold of 9");
+    let pending = &sandbox.bundler(&["status"])["pending"]["root"];
+    assert_eq!(pending["new"], json!({ "have": 3, "need": 3 }));
+}
+
+#[test]
 fn keys_are_added_and_revoked_with_their_thresholds() {
     let sandbox = sandbox(&[]);
     publish(&sandbox);

@@ -107,9 +107,8 @@ pub(super) fn run(command: Keys, context: &Context) -> Result<(), Error> {
         } => {
             let only = role.map(|role| role.name().to_owned());
             let change = Change::Revoke(public(&name)?, only);
-            // A lower threshold first, so that the rest can meet it.
             let lower = role.and_then(|role| threshold(role, number));
-            lower.into_iter().chain([change]).collect()
+            [change].into_iter().chain(lower).collect()
         }
         Keys::Threshold { role, number } => vec![Change::Threshold(role.name().into(), number)],
     };
@@ -120,23 +119,16 @@ pub(super) fn run(command: Keys, context: &Context) -> Result<(), Error> {
         let terminal = std::io::stdin().is_terminal();
         review::confirm("drafted already", &changes, !terminal)?;
     }
-    let mut draft = None;
-    for change in &changes {
-        let made = change_root(
-            project,
-            &published,
-            change,
-            &keyring,
-            &context.passphrases,
-            now(),
-        )?;
-        draft = Some(made);
-    }
-    if let Some(draft) = draft {
-        let changes = review::root_changes(&published.root, &draft, &keyring);
-        tell_root(&draft, &published, &changes, context.output)?;
-    }
-    Ok(())
+    let draft = change_root(
+        project,
+        &published,
+        &changes,
+        &keyring,
+        &context.passphrases,
+        now(),
+    )?;
+    let changes = review::root_changes(&published.root, &draft, &keyring);
+    tell_root(&draft, &published, &changes, context.output)
 }
 
 fn create(project: &Project, name: &str, plain: bool, context: &Context) -> Result<(), Error> {

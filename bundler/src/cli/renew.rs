@@ -38,11 +38,10 @@ pub(super) fn run(args: &Renew, context: &Context) -> Result<(), Error> {
     if args.root {
         match metadata::root_draft(project, &published)? {
             None => {
-                let change = Change::Renew;
                 change_root(
                     project,
                     &published,
-                    &change,
+                    &[Change::Renew],
                     &keyring,
                     &context.passphrases,
                     now(),

@@ -153,16 +153,17 @@ pub(crate) enum Change {
     Renew,
 }
 
-/// Makes a change in the draft of the next root (a new one, if there is
-/// none), gives it a new expiry date, and signs it with the keys at hand.
+/// Makes changes in the draft of the next root (a new one, if there is
+/// none), gives it a new expiry date, and signs it with the keys at hand. All
+/// of the changes are kept, or none.
 ///
 /// # Errors
-/// [`RootChangeError`] for a change that leaves fewer keys than must
-/// sign, or that changes nothing.
+/// [`RootChangeError`] for changes that together leave fewer keys than must
+/// sign, or one that changes nothing.
 pub(crate) fn change_root(
     project: &Project,
     published: &Published,
-    change: &Change,
+    changes: &[Change],
     keyring: &Keyring,
     passphrases: &Passphrases,
     now: UnixTime,
@@ -173,7 +174,9 @@ pub(crate) fn change_root(
     };
     let version = next_version("root", published.root.version())?;
     let expires = in_days(now, project.settings.expires_days.root);
-    apply(&mut draft, change)?;
+    for change in changes {
+        apply(&mut draft, change)?;
+    }
     let signed = draft.edit();
     signed.insert("version".into(), version.into());
     signed.insert("expires".into(), format_time(expires).into());
