@@ -888,3 +888,62 @@ fn signing_shows_what_changes_and_asks() {
     fails(&sandbox, &["sign", "targets"], 1, "+ app-1.1.tar.gz");
     sandbox.bundler(&["sign", "targets", "--yes"]);
 }
+
+/// Who has the first signer's computer drafts what they like: the second one
+/// sees it.
+#[test]
+fn whatever_clients_go_by_is_shown_before_targets_are_signed() {
+    let sandbox = sandbox(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
+    publish(&sandbox);
+    let settings = sandbox.path("project/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let text = text
+        .replace(&sandbox.url(), "http://attacker.example/u")
+        .replace("mode = \"before-launch\"", "mode = \"off\"");
+    fs::write(&settings, text).unwrap();
+    let notes = sandbox.path("notes.md");
+    fs::write(&notes, "It is *safe*.").unwrap();
+    let bundle = sandbox.path("bundle-1.1");
+    write_version_script(&bundle.join("program"), "1.1");
+    let more = [
+        "--required",
+        "--min-stub",
+        "0.1",
+        "--rollout",
+        "5%",
+        "--notes",
+    ];
+    sandbox.add(
+        "1.1",
+        &bundle,
+        &[&more[..], &[notes.to_str().unwrap()]].concat(),
+    );
+    // And what no command writes.
+    let list = sandbox.path("project/.notsotuf-pending/targets.json");
+    let mut targets: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    let custom = &mut targets["app-1.0.tar.gz"]["custom"];
+    custom["tufup"]["withdrawn"] = json!(["1.1", "1.2"]);
+    custom["tufup"]["retired"] = json!(["0.9"]);
+    custom["user"]["of the future"] = json!("x".repeat(500));
+    fs::write(&list, targets.to_string()).unwrap();
+    let output = run(&mut sandbox.command(&["sign", "targets", "--yes"]));
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let signed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let signed = signed["changes"].to_string().replace("\\\"", "\"");
+    let long = format!("of the future: \"{}\"", "x".repeat(500));
+    for shown in [
+        "+ app-1.1.tar.gz  required: true",
+        "+ app-1.1.tar.gz  stub: \"0.1\"",
+        "+ app-1.1.tar.gz  rollout.percent: 5",
+        "+ app-1.1.tar.gz  notes: \"It is *safe*.\"",
+        "+ app-1.1.tar.gz  settings.mode: \"off\"",
+        "+ app-1.1.tar.gz  settings.metadata_url: \"http://attacker.example/u/metadata\"",
+        "~ app-1.0.tar.gz  withdrawn: [\"1.1\",\"1.2\"]",
+        "~ app-1.0.tar.gz  retired: [\"0.9\"]",
+        &long,
+    ] {
+        assert!(said.contains(shown), "{shown}: {said}");
+        assert!(signed.contains(shown), "{shown}: {signed}");
+    }
+}

@@ -22,6 +22,7 @@ mod release;
 mod remove_latest;
 mod renew;
 mod review;
+mod review_fields;
 mod role;
 mod rollout;
 mod serve;

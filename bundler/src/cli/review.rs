@@ -2,6 +2,7 @@
 //! give it.
 
 use super::error::Error;
+use super::review_fields;
 use crate::keys::{Keyring, PublicKey};
 use crate::metadata::{Document, role_keys};
 use crate::output::complain;
@@ -120,28 +121,21 @@ fn expiry(old: &Document, new: &Document) -> String {
 
 /// Fields that differ, but for those that every version has and `known` ones.
 fn other_fields(old: &Document, new: &Document, known: &[&str]) -> Vec<String> {
-    let empty = Map::new();
-    let [old, new] = [old, new].map(|d| d.signed().as_object().unwrap_or(&empty));
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let shown = |value: Option<&Value>| {
-        let text = value.map_or_else(|| "nothing".into(), Value::to_string);
-        text.chars().take(200).collect::<String>()
+    let told = |document: &Document| {
+        let mut fields = document.signed().clone();
+        if let Some(fields) = fields.as_object_mut() {
+            fields.retain(|name, _| {
+                let name = name.as_str();
+                !["version", "expires"].contains(&name) && !known.contains(&name)
+            });
+        }
+        review_fields::of(&fields)
     };
-    names
-        .into_iter()
-        .filter(|name| !["version", "expires"].contains(&name.as_str()))
-        .filter(|name| !known.contains(&name.as_str()) && old.get(*name) != new.get(*name))
-        .map(|name| {
-            format!(
-                "{name}: {} becomes {}",
-                shown(old.get(name)),
-                shown(new.get(name))
-            )
-        })
-        .collect()
+    review_fields::changes(&told(old), &told(new))
 }
 
-/// Returns how targets differ from the published ones, one sentence each.
+/// Returns how targets differ from the published ones, one sentence each: all
+/// that is said of those that are new or change.
 pub(super) fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<String> {
     let empty = Map::new();
     let entries = |document: Option<&Document>| {
@@ -149,11 +143,6 @@ pub(super) fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<Str
         targets.unwrap_or(&empty).clone()
     };
     let (before, after) = (entries(old), entries(Some(new)));
-    let file = |entry: &Value| {
-        let hash = entry["hashes"]["sha256"].as_str().unwrap_or("no sha256");
-        let size = bytes(entry["length"].as_u64().unwrap_or(0));
-        format!("{size}, sha256 {hash}")
-    };
     let mut changes = vec![format!(
         "targets: version {} becomes {}",
         old.map_or(0, Document::version),
@@ -161,16 +150,7 @@ pub(super) fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<Str
     )];
     changes.extend(old.map(|old| expiry(old, new)));
     for (path, entry) in &after {
-        match before.get(path) {
-            None => changes.push(format!("+ {path}  {}", file(entry))),
-            Some(known) if known["hashes"] != entry["hashes"] => {
-                changes.push(format!("! {path}  {} becomes {}", file(known), file(entry)))
-            }
-            Some(known) if known != entry => {
-                changes.push(format!("~ {path}  what is said about it changes"));
-            }
-            Some(_) => {}
-        }
+        changes.extend(target_changes(path, before.get(path), entry));
     }
     let gone = before.keys().filter(|path| !after.contains_key(*path));
     changes.extend(gone.map(|path| format!("- {path}")));
@@ -179,4 +159,29 @@ pub(super) fn targets_changes(old: Option<&Document>, new: &Document) -> Vec<Str
             .unwrap_or_default(),
     );
     changes
+}
+
+/// How a target differs from the published one, if there is one.
+fn target_changes(path: &str, old: Option<&Value>, new: &Value) -> Vec<String> {
+    let file = |entry: &Value| {
+        let hash = entry["hashes"]["sha256"].as_str().unwrap_or("no sha256");
+        let size = bytes(entry["length"].as_u64().unwrap_or(0));
+        format!("{size}, sha256 {hash}")
+    };
+    let is_same_file =
+        |old: &Value| old["hashes"] == new["hashes"] && old["length"] == new["length"];
+    let sign = match old {
+        None => '+',
+        Some(old) if is_same_file(old) => '~',
+        Some(_) => '!',
+    };
+    let head = match old {
+        None => Some(file(new)),
+        Some(old) if is_same_file(old) => None,
+        Some(old) => Some(format!("{} becomes {}", file(old), file(new))),
+    };
+    let before = old.map(review_fields::of_target).unwrap_or_default();
+    let said = review_fields::changes(&before, &review_fields::of_target(new));
+    let lines = head.into_iter().chain(said);
+    lines.map(|line| format!("{sign} {path}  {line}")).collect()
 }
