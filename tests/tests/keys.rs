@@ -555,3 +555,67 @@ fn git_sees_no_private_keys() {
         assert!(!path.ends_with(".pem") && !large && !pending, "{path}");
     }
 }
+
+/// What git would take, of a repository with the project `p` in it.
+fn seen_by_git(desk: &Desk, folder: &str) -> Vec<String> {
+    let git = |args: &[&str]| {
+        let done = run(Command::new("git")
+            .args(args)
+            .current_dir(desk.path(folder)));
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    git(&["init", "-q"]);
+    let list = git(&["ls-files", "-z", "--others", "--exclude-standard"]);
+    list.split('\0').map(str::to_owned).collect()
+}
+
+#[test]
+fn git_sees_no_private_keys_however_their_folder_is_written() {
+    for keystore in [
+        ".",
+        "./",
+        "./keys",
+        "a/../keys",
+        "../keys",
+        "ABSOLUTE",
+        "a[b] c",
+        "#keys",
+        "!keys",
+    ] {
+        let desk = Desk::new();
+        fs::create_dir(desk.path("repo")).unwrap();
+        seen_by_git(&desk, "repo");
+        let absolute = desk.path("repo/p/keys");
+        let keystore = match keystore {
+            "ABSOLUTE" => absolute.to_str().unwrap(),
+            written => written,
+        };
+        let init = ["-C", "repo/p", "init", "--app", "hello", "--plain"];
+        let said = desk.must(&[&init[..], &["--keystore", keystore]].concat());
+        assert!(said.contains("sees to that"), "{keystore}: {said}");
+        desk.must(&["-C", "repo/p", "keys", "create", "more", "--plain"]);
+        let seen = seen_by_git(&desk, "repo");
+        let private: Vec<_> = seen.iter().filter(|path| path.ends_with(".pem")).collect();
+        assert_eq!(private, [""; 0], "{keystore}: {seen:?}");
+        let public = seen.iter().filter(|path| path.ends_with(".pub")).count();
+        assert_eq!(public, 5, "{keystore}: {seen:?}");
+    }
+    // Where nothing sees to it, that is said, and nothing is written.
+    let desk = Desk::new();
+    let init = ["-C", "p", "init", "--app", "hello", "--plain"];
+    let said = desk.must(&[&init[..], &["--keystore", "../keys"]].concat());
+    assert!(said.contains("no .gitignore sees to that"), "{said}");
+    assert!(!desk.path("keys/.gitignore").exists());
+}
+
+#[test]
+fn git_sees_no_key_that_is_made_elsewhere_in_the_project() {
+    let desk = Desk::with_project();
+    fs::create_dir(desk.path("p/stick")).unwrap();
+    let create = ["-C", "p", "keys", "create", "more", "--plain"];
+    desk.must(&[&create[..], &["--key-dir", "p/stick"]].concat());
+    let seen = seen_by_git(&desk, "p");
+    assert!(seen.contains(&"stick/more.pub".to_owned()), "{seen:?}");
+    assert!(!seen.iter().any(|path| path.ends_with(".pem")), "{seen:?}");
+}

@@ -501,7 +501,10 @@ fn archives_with_the_old_suffix_are_continued() {
         config.to_string(),
     )
     .unwrap();
+    fs::remove_file(sandbox.path("project/.gitignore")).unwrap();
     sandbox.bundler(&["import", "notsotuf", "--url", &sandbox.url()]);
+    let ignored = fs::read_to_string(sandbox.path("project/.gitignore")).unwrap();
+    assert!(ignored.contains("\n/keystore/*\n"), "{ignored}");
     let added = sandbox.release("1.1", &[]);
     assert_eq!(added["archive"]["path"], "app-1.1.gz");
     assert_eq!(sandbox.start_version(), "1.1");

@@ -9,7 +9,7 @@ use crate::migrate::pyupdater::{self, PyUpdaterRelease, PyUpdaterRepository};
 use crate::migrate::tufup::{self, Flavour};
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::project::{self, Project, ProjectError, address};
+use crate::project::{self, Project, ProjectError, address, version_control};
 use crate::release::{self, NewRelease, PendingTargets};
 use crate::{keys, temporary};
 use clap::{Args, Subcommand};
@@ -23,8 +23,8 @@ pub(super) enum Import {
     /// Continue a tufup repository in place; its clients keep updating
     #[command(after_help = "\
 Run it in the folder that has .tufup-repo-config. Keys, metadata and targets
-stay where they are; only notsotuf-project.toml is written. From then on use
-notsotuf in place of tufup.
+stay where they are; only notsotuf-project.toml is written, and lines of .gitignore that
+keep private keys out. From then on use notsotuf in place of tufup.
 
   notsotuf import tufup --url https://example.com/updates
   notsotuf status
@@ -34,8 +34,8 @@ notsotuf in place of tufup.
     /// Continue a repository of the Python package notsotuf in place
     #[command(after_help = "\
 Run it in the folder that has .notsotuf-repo-config. Keys, metadata and targets
-stay where they are; only notsotuf-project.toml is written. Its clients keep
-updating, from now on by full archives: patch_format = \"none\" makes no patches,
+stay where they are; only notsotuf-project.toml is written, and lines of .gitignore that
+keep private keys out. Its clients keep updating, from now on by full archives: patch_format = \"none\" makes no patches,
 since those clients treat every listed patch as one of their own. Once they are gone, set
 patch_format = \"notsotuf-2\".
 
@@ -109,7 +109,13 @@ fn in_place(flavour: Flavour, args: InPlace, context: &Context) -> Result<(), Er
     // Other programs left them open to all, which `publish` would refuse.
     let project = Project::open(context.folder())?;
     let mut closed = Vec::new();
-    for path in project.keyring(&[])?.private_files() {
+    let keyring = project.keyring(&[])?;
+    let private = keyring.private_files();
+    let keys = version_control::of_keys(&project, &project.keystore(), &private);
+    let ignored = keys.as_ref().map(|keys| keys.file.clone());
+    version_control::write(keys.into_iter().collect())?;
+    text.line(init::tell_ignored(&project.keystore(), ignored.as_deref()));
+    for path in private {
         if keys::close_to_others(path)? {
             text.line(format!(
                 "{} can be read by its owner only from now on",
@@ -123,7 +129,7 @@ fn in_place(flavour: Flavour, args: InPlace, context: &Context) -> Result<(), Er
     }
     let json = json!({
         "app": app, "apps": imported.apps, "targets": imported.targets, "keys": names_of,
-        "closed": closed, "patch_format": imported.patch_format.name(),
+        "closed": closed, "keys_ignored_by": ignored, "patch_format": imported.patch_format.name(),
         "warnings": imported.warnings,
     });
     context.output.say(text, &json);

@@ -5,7 +5,9 @@ use super::error::Error;
 use crate::keys::{External, KeyError, Keyring, NewKey, Passphrases, PublicKey};
 use crate::metadata::{self, PIN, Published, Trust};
 use crate::project::new_project::{self, NewFile};
-use crate::project::{self, PatchFormat, Project, PyUpdaterName, Template, address};
+use crate::project::{
+    self, PatchFormat, Project, PyUpdaterName, Template, address, version_control,
+};
 use clap::{Args, FromArgMatches};
 use notsotuf_stub::clock::now;
 use notsotuf_stub::fs;
@@ -223,10 +225,10 @@ pub(super) fn run(mut args: Init, context: &Context) -> Result<(), Error> {
         &context.key_dirs,
         &context.passphrases,
     )?;
-    let keys = if made.is_empty() {
+    let keys = if made.keys.is_empty() {
         "those that were there".into()
     } else {
-        format!("made {}", made.join(", "))
+        format!("made {}", made.keys.join(", "))
     };
     let mut text = Lines::from(format!("started a project in {}", folder.display()));
     let (keystore, repository) = (template.keystore.display(), template.repository.display());
@@ -235,14 +237,15 @@ pub(super) fn run(mut args: Init, context: &Context) -> Result<(), Error> {
     text.line(format!("  repository  {repository}"));
     text.line(format!(
         "Put {PIN} under version control, outside of what is published: notsotuf accepts nothing \
-         from the repository that does not follow from it. Private keys stay out of version \
-         control (.gitignore sees to that). Keep a copy of them in a safe place: without the \
-         root keys, nobody can ever change the others."
+         from the repository that does not follow from it. {} Keep a copy of them in a safe \
+         place: without the root keys, nobody can ever change the others.",
+        tell_ignored(&template.keystore, made.ignored.as_deref())
     ));
     text.line("Next: `notsotuf add VERSION BUNDLE`");
-    context
-        .output
-        .say(text, &json!({ "apps": template.apps, "keys_made": made }));
+    let json = json!({
+        "apps": template.apps, "keys_made": made.keys, "keys_ignored_by": made.ignored,
+    });
+    context.output.say(text, &json);
     Ok(())
 }
 
@@ -286,8 +289,7 @@ fn template(args: &Init, pyupdater: BTreeMap<String, PyUpdaterName>) -> Template
     }
 }
 
-/// Makes a project with its keys and its first root; returns what it was made
-/// of and the names of the new keys. Whatever goes wrong, there is nothing of
+/// Makes a project with its keys and its first root. Whatever goes wrong, there is nothing of
 /// it then.
 pub(super) fn create(
     folder: &Path,
@@ -295,7 +297,7 @@ pub(super) fn create(
     pyupdater: BTreeMap<String, PyUpdaterName>,
     key_dirs: &[PathBuf],
     passphrases: &Passphrases,
-) -> Result<(Template, Vec<String>), Error> {
+) -> Result<(Template, Made), Error> {
     new_project::clear_up(folder)?;
     let template = template(args, pyupdater);
     let (project, settings) = project::planned(folder, &template)?;
@@ -311,15 +313,23 @@ pub(super) fn create(
     Ok((template, made?))
 }
 
+/// What a project was made of.
+pub(super) struct Made {
+    /// Names of the new keys.
+    keys: Vec<String>,
+    /// The `.gitignore` that keeps private keys out of version control.
+    ignored: Option<PathBuf>,
+}
+
 /// Makes the keys that are missing and the first root, and writes all that a
-/// project has; returns the names of the new keys.
+/// project has.
 fn start(
     project: &Project,
     args: &Init,
     settings: &str,
     key_dirs: &[PathBuf],
     passphrases: &Passphrases,
-) -> Result<Vec<String>, Error> {
+) -> Result<Made, Error> {
     let mut keyring = project.keyring(key_dirs)?;
     let new = make_keys(project, args, &mut keyring, passphrases)?;
     let mut roles = [const { (Vec::new(), 0) }; 4];
@@ -342,7 +352,19 @@ fn start(
         files.push(NewFile::open(project.metadata().join(name), &root[..]));
     }
     files.push(NewFile::open(project.root().join(PIN), &root[..]));
-    files.extend(gitignore(project)?);
+    let there = keyring.private_files();
+    let keys = version_control::of_keys(project, &project.keystore(), &there);
+    let ignored = keys.as_ref().map(|keys| keys.file.clone());
+    let all = keys.into_iter().chain([version_control::of_work(project)]);
+    for (path, text) in version_control::texts(all.collect())? {
+        if path.exists() {
+            // Lines that do no harm, if the rest fails: what is there is not
+            // taken back.
+            fs::write_atomically(&path, text.as_bytes())?;
+        } else {
+            files.push(NewFile::open(path, text));
+        }
+    }
     // The last one, which makes it a project.
     let path = project.root().join(project::FILE);
     files.push(NewFile::open(path, settings));
@@ -350,7 +372,10 @@ fn start(
     fs::create_dir_all(&project.targets())?;
     let published = Published::from_folder(&project.metadata(), Some(&root))?;
     Trust::remember_published(project, &published)?;
-    Ok(new.into_iter().map(|key| key.name).collect())
+    Ok(Made {
+        keys: new.into_iter().map(|key| key.name).collect(),
+        ignored,
+    })
 }
 
 /// The keys that are named and not there. All questions come first: the cost
@@ -384,23 +409,19 @@ fn make_keys(
     Ok(made)
 }
 
-/// The most that is read of a .gitignore, which people write.
-const MAX_GITIGNORE: u64 = 1 << 20;
-
-/// The file that keeps private keys out of version control. One that is there
-/// gets the lines that it does not have.
-fn gitignore(project: &Project) -> Result<Option<NewFile>, Error> {
-    let settings = &project.settings;
-    let wanted = new_project::ignored(&settings.keystore, &settings.repository);
-    let path = project.root().join(".gitignore");
-    let Some(there) = fs::read_optional(&path, MAX_GITIGNORE)? else {
-        return Ok(Some(NewFile::open(path, wanted)));
-    };
-    let there = String::from_utf8_lossy(&there);
-    if let Some(text) = new_project::extended(&there, &wanted) {
-        fs::write_atomically(&path, text.as_bytes())?;
+/// What is said of private keys and version control.
+pub(super) fn tell_ignored(keystore: &Path, ignored: Option<&Path>) -> String {
+    match ignored {
+        Some(file) => format!(
+            "Private keys stay out of version control ({} sees to that).",
+            file.display()
+        ),
+        None => format!(
+            "Keep private keys out of version control: {} is outside of the project, and no \
+             .gitignore sees to that.",
+            keystore.display()
+        ),
     }
-    Ok(None)
 }
 
 /// Returns the passphrase of a new key; `None` if the key should have none.

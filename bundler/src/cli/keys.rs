@@ -6,10 +6,11 @@ use super::init::choose;
 use super::review;
 use super::role::Role;
 use super::sign::tell_root;
-use crate::keys::{self, KeyFolders, KeyInfo, Keyring, Private, PublicKey};
+use crate::keys::{self, KeyFolders, KeyInfo, Keyring, NewKey, Private, PublicKey};
 use crate::metadata::{self, Change, Published, change_root};
 use crate::output::Output;
-use crate::project::{Project, ROLES};
+use crate::project::places::resolved;
+use crate::project::{Project, ROLES, version_control};
 use clap::Subcommand;
 use notsotuf_stub::clock::now;
 use notsotuf_stub::safe_text::Lines;
@@ -139,6 +140,12 @@ fn create(project: &Project, name: &str, plain: bool, context: &Context) -> Resu
         key: folder,
         keystore: &keystore,
     };
+    // Before the key is there. What `init` wrote for the keystore is not
+    // written again: somebody may have taken it away on purpose.
+    let is_keystore = resolved(folder) == resolved(&keystore);
+    let [private, _] = NewKey::paths(name, folder);
+    let ignored = version_control::of_keys(project, folder, &[&private]);
+    version_control::write(ignored.into_iter().filter(|_| !is_keystore).collect())?;
     let key = keys::create(name, passphrase.as_deref(), folders)?;
     let json = json!({ "name": name, "keyid": key.id(), "folder": folder });
     let text = format!(

@@ -10,8 +10,10 @@ pub(crate) mod github;
 mod installer_settings;
 pub(crate) mod lock;
 pub(crate) mod new_project;
+pub(crate) mod places;
 mod settings;
 mod template;
+pub(crate) mod version_control;
 
 use crate::project::settings::{Settings, parse};
 pub(crate) use addresses::Addresses;

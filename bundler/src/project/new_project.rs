@@ -131,66 +131,6 @@ fn write_journal(path: &Path, text: &str) -> Result<(), FsError> {
     fs::sync_dir(path.parent().unwrap_or_else(|| Path::new(".")))
 }
 
-/// Returns the lines for `.gitignore`: private keys, what is not published yet,
-/// and archives, which are where they are published. `None` for what is not in
-/// the folder of the project.
-pub(crate) fn ignored(keystore: &Path, repository: &Path) -> String {
-    let mut text = String::new();
-    if let Some(keystore) = pattern(keystore) {
-        text.push_str(&format!(
-            "# Private keys stay out of version control, encrypted or not; public ones may go \
-             in.\n{keystore}/*\n!{keystore}/*.pub\n"
-        ));
-    }
-    text.push_str("# What is added and not published yet, and the lock.\n/.notsotuf-pending/\n/.notsotuf-lock\n");
-    if let Some(repository) = pattern(repository) {
-        text.push_str(&format!(
-            "# Archives and patches: large, and kept where they are published.\n{repository}/targets/\n"
-        ));
-    }
-    text
-}
-
-/// A folder below the project as git writes it; `None` for any other.
-fn pattern(folder: &Path) -> Option<String> {
-    let mut out = String::new();
-    for part in folder.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::Normal(name) => {
-                out.push('/');
-                for c in name.to_str()?.chars() {
-                    if "*?[]\\!# ".contains(c) {
-                        out.push('\\');
-                    }
-                    out.push(c);
-                }
-            }
-            _ => return None,
-        }
-    }
-    (!out.is_empty()).then_some(out)
-}
-
-/// Returns `there` with the lines of `wanted` that it does not have; `None` if
-/// it has them all.
-pub(crate) fn extended(there: &str, wanted: &str) -> Option<String> {
-    let known: Vec<&str> = there.lines().map(str::trim).collect();
-    let missing: Vec<&str> = wanted
-        .lines()
-        .filter(|line| !known.contains(line))
-        .collect();
-    if missing.iter().all(|line| line.starts_with('#')) {
-        return None;
-    }
-    let end = if there.is_empty() || there.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    Some(format!("{there}{end}{}\n", missing.join("\n")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,26 +197,5 @@ mod tests {
         assert!(write(root.path(), &list).is_err());
         assert_eq!(names(root.path()), ["a file", "keys"]);
         assert_eq!(names(&root.path().join("keys")), [""; 0]);
-    }
-
-    #[test]
-    fn git_ignores_private_keys_and_large_files() {
-        let text = ignored(Path::new("my keys"), Path::new("./web/repository"));
-        assert!(
-            text.contains("\n/my\\ keys/*\n!/my\\ keys/*.pub\n"),
-            "{text}"
-        );
-        assert!(text.contains("\n/web/repository/targets/\n"), "{text}");
-        let text = ignored(Path::new("/elsewhere/keys"), Path::new("../repository"));
-        assert_eq!(
-            text.lines().filter(|line| !line.starts_with('#')).count(),
-            2,
-            "what is pending, and the lock: {text}"
-        );
-        let wanted = ignored(Path::new("keystore"), Path::new("repository"));
-        let all = extended("dist/\n/keystore/*", &wanted).unwrap();
-        assert!(all.starts_with("dist/\n/keystore/*\n#"), "{all}");
-        assert_eq!(all.matches("/keystore/*\n").count(), 1);
-        assert_eq!(extended(&all, &wanted), None);
     }
 }

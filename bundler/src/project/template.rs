@@ -140,7 +140,8 @@ impl Template {
 apps = {apps}
 
 # Keys. Private ones (all but NAME.pub) stay out of version control, encrypted
-# or not, which .gitignore sees to; keep a copy of them in a safe place.
+# or not, which .gitignore sees to, but not in a folder outside of this one;
+# keep a copy of them in a safe place.
 keystore = {keystore}
 
 # What is published: metadata and targets, as static files.
