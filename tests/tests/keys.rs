@@ -619,3 +619,38 @@ fn git_sees_no_key_that_is_made_elsewhere_in_the_project() {
     assert!(seen.contains(&"stick/more.pub".to_owned()), "{seen:?}");
     assert!(!seen.iter().any(|path| path.ends_with(".pem")), "{seen:?}");
 }
+
+#[test]
+fn no_private_key_is_where_it_would_be_published() {
+    let desk = Desk::new();
+    let init = ["-C", "p", "init", "--app", "hello", "--plain"];
+    for (args, told) in [
+        (["--keystore", "repository"], "keystore"),
+        (["--keystore", "x/../repository/metadata"], "keystore"),
+        (["--repository", "."], "repository"),
+        (["--repository", ".."], "repository"),
+    ] {
+        let said = desk.fails(1, &[&init[..], &args].concat());
+        assert!(said.contains(told) && said.contains("published"), "{said}");
+        assert!(!desk.path("p").exists(), "{args:?}");
+    }
+    // Nor where the settings are changed to that, which they say how to mend.
+    let desk = Desk::with_project();
+    let settings = desk.path("p/notsotuf-project.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    for wrong in ["./repository", "repository/targets/keys"] {
+        let text = before.replace("keystore = \"keystore\"", &format!("keystore = {wrong:?}"));
+        fs::write(&settings, text).unwrap();
+        for command in ["status", "publish", "upload", "doctor", "serve"] {
+            let said = desk.fails(1, &["-C", "p", command]);
+            assert!(said.contains("name another folder"), "{command}: {said}");
+        }
+    }
+    fs::write(&settings, before).unwrap();
+    let create = ["-C", "p", "keys", "create", "more", "--plain"];
+    for folder in ["p/repository", "p/repository/keys"] {
+        let said = desk.fails(1, &[&create[..], &["--key-dir", folder]].concat());
+        assert!(said.contains("name another folder"), "{said}");
+    }
+    assert!(!desk.path("p/repository/keys").exists());
+}

@@ -818,3 +818,48 @@ fn nothing_is_fetched_that_the_keys_did_not_sign_or_that_is_old() {
     fs::remove_file(jobs.path("last").join("notsotuf-root.json")).unwrap();
     jobs.refused("last", &["fetch", text(&jobs.web)], 1, "--root");
 }
+
+/// Files beside metadata that are none, a private key among them.
+#[test]
+fn only_metadata_and_targets_are_sent_and_served() {
+    use notsotuf_tests::release::Desk;
+    let desk = Desk::with_project();
+    let key = fs::read(desk.path("p/keystore/root.pem")).unwrap();
+    let foreign = ["root.pem", "root", "key.json", "notes.txt", "1.old.json"];
+    for name in foreign {
+        fs::write(desk.path("p/repository/metadata").join(name), &key).unwrap();
+    }
+    fs::write(desk.path("p/repository/targets/key"), &key).unwrap();
+    let done = desk.json(&["-C", "p", "upload", "web"]);
+    let left_out = list(&done["left_out"]);
+    for name in foreign {
+        assert!(left_out.contains(&format!("metadata/{name}")), "{done}");
+        assert!(!desk.path("web/metadata").join(name).exists(), "{name}");
+    }
+    assert!(desk.path("web/metadata/1.root.json").exists());
+
+    let mut serve = desk.command(&["-C", "p", "serve", "--port", "0"]);
+    let mut serve = serve.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let out = serve.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+    let url = line.split_whitespace().last().unwrap().to_owned();
+    let status = |path: &str| {
+        let url = format!("{url}/{path}");
+        let args = ["-s", "-o", "/dev/null", "-w", "%{http_code}", &url];
+        let done = run(Command::new("curl").args(args));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let found = [
+        "metadata/root.pem",
+        "metadata/notes.txt",
+        "metadata/key.json",
+        "targets/key",
+    ]
+    .map(status);
+    let metadata = status("metadata/1.root.json");
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert_eq!(found, ["404"; 4]);
+    assert_eq!(metadata, "200");
+}

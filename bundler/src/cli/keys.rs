@@ -6,10 +6,10 @@ use super::init::choose;
 use super::review;
 use super::role::Role;
 use super::sign::tell_root;
-use crate::keys::{self, KeyFolders, KeyInfo, Keyring, NewKey, Private, PublicKey};
+use crate::keys::{self, KeyError, KeyFolders, KeyInfo, Keyring, NewKey, Private, PublicKey};
 use crate::metadata::{self, Change, Published, change_root};
 use crate::output::Output;
-use crate::project::places::resolved;
+use crate::project::places::{is_published, resolved};
 use crate::project::{Project, ROLES, version_control};
 use clap::Subcommand;
 use notsotuf_stub::clock::now;
@@ -133,9 +133,13 @@ pub(super) fn run(command: Keys, context: &Context) -> Result<(), Error> {
 }
 
 fn create(project: &Project, name: &str, plain: bool, context: &Context) -> Result<(), Error> {
-    let passphrase = choose(plain, name, &context.passphrases)?;
     let keystore = project.keystore();
     let folder = context.key_dirs.last().unwrap_or(&keystore);
+    if is_published(project, folder) {
+        let folder = folder.clone();
+        return Err(KeyError::Published { folder }.into());
+    }
+    let passphrase = choose(plain, name, &context.passphrases)?;
     let folders = KeyFolders {
         key: folder,
         keystore: &keystore,

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::error::Error;
-use crate::publish::serve;
+use crate::publish::serve::{self, Served};
 use clap::Args;
 use notsotuf_stub::fs::FsError;
 use std::io;
@@ -19,16 +19,16 @@ pub(super) struct Serve {
 }
 
 pub(super) fn run(args: Serve, context: &Context) -> Result<(), Error> {
-    let folder = match args.dir {
+    let served = match args.dir {
         Some(folder) if !folder.is_dir() => {
             let none = io::Error::new(io::ErrorKind::NotADirectory, "it is no folder");
             return Err(FsError::new("serve", &folder, none).into());
         }
-        Some(folder) => folder,
-        None => context.project()?.repository(),
+        Some(folder) => Served::Folder(folder),
+        None => Served::Repository(context.project()?.repository()),
     };
     Ok(serve::serve(
-        &folder,
+        &served,
         args.port,
         context.quiet,
         context.output,

@@ -145,6 +145,7 @@ pub(super) fn upload(project: &Project, args: &Upload, context: &Context) -> Res
         "unchanged": report.unchanged,
         "removed": report.removed,
         "extra": report.extra,
+        "left_out": report.left_out,
     });
     if let Destination::GitHub(place) = &to {
         tell_addresses(project, place.addresses(), &mut text, &mut json);
@@ -253,6 +254,12 @@ fn text_of(report: &Report, dry_run: bool) -> Lines {
         ));
     }
     text.line(sum);
+    if !report.left_out.is_empty() {
+        text.line(format!(
+            "not sent, as it is no part of the repository: {}",
+            report.left_out.join(", ")
+        ));
+    }
     text
 }
 

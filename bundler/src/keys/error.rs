@@ -30,6 +30,15 @@ pub(crate) enum KeyError {
         /// Its file.
         path: PathBuf,
     },
+    /// A new key would be published.
+    #[error(
+        "{folder:?} is in the folder that is published, and the private key would be published \
+         with it: name another folder with --key-dir"
+    )]
+    Published {
+        /// The folder that it would be in.
+        folder: PathBuf,
+    },
     /// The name cannot be a file name.
     #[error("invalid key name {name:?}: use only letters, digits, `_` and `-`")]
     Name {

@@ -54,6 +54,12 @@ pub(super) fn look_through(folder: &Path) -> Result<Found, KeyError> {
     Ok(found)
 }
 
+/// Returns whether a file holds a private key in a form that this program reads,
+/// whatever it is called.
+pub(crate) fn is_private_key(path: &Path) -> bool {
+    matches!(private(path), Some(Held::Plain(_) | Held::Encrypted))
+}
+
 /// What kind of private key a file is; `None` if it is none.
 fn private(path: &Path) -> Option<Held> {
     let file = std::fs::metadata(path).ok()?;

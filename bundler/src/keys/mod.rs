@@ -22,7 +22,9 @@ mod signer;
 
 pub(crate) use error::KeyError;
 pub(crate) use external_signer::External;
-pub(crate) use files::{KeyFolders, NewKey, create, plain_public, write_private_file};
+pub(crate) use files::{
+    KeyFolders, NewKey, create, is_private_key, plain_public, write_private_file,
+};
 pub(crate) use keyring::{KeyInfo, Keyring, Private};
 pub(crate) use passphrase::Passphrases;
 pub(crate) use permissions::{check as check_permissions, close as close_to_others};

@@ -53,7 +53,9 @@ impl Project {
         };
         let text = String::from_utf8(bytes).map_err(|_| form("it is not UTF-8".into()))?;
         let settings = parse(&text).map_err(form)?;
-        Ok(Self::with(root, settings))
+        let project = Self::with(root, settings);
+        places::check(&project).map_err(form)?;
+        Ok(project)
     }
 
     pub(crate) fn with(root: &Path, mut settings: Settings) -> Self {

@@ -1,5 +1,7 @@
-//! Finds out where folders really are.
+//! Finds out where folders really are, and refuses those that would give secrets
+//! away.
 
+use super::Project;
 use std::path::{Component, Path, PathBuf};
 
 /// Returns the whole path of a folder, through links, without `.` and `..`, so
@@ -22,6 +24,34 @@ pub(crate) fn resolved(folder: &Path) -> PathBuf {
         }
     }
     found
+}
+
+/// Checks that what is secret is not in the folder that is published.
+///
+/// # Errors
+/// What is where it should not be, and what to do.
+pub(super) fn check(project: &Project) -> Result<(), String> {
+    let (keystore, repository) = (&project.settings.keystore, &project.settings.repository);
+    if is_published(project, project.root()) {
+        return Err(format!(
+            "with repository = {repository:?} the folder of the project would be published, with \
+             all that is in it: name a folder of its own (repository = \"repository\"), and move \
+             `metadata` and `targets` there if there are any"
+        ));
+    }
+    if is_published(project, &project.keystore()) {
+        return Err(format!(
+            "keystore = {keystore:?} is in the folder that is published, repository = \
+             {repository:?}, and private keys would be published with it: name another folder \
+             (keystore = \"keystore\"), and move the keys there if there are any"
+        ));
+    }
+    Ok(())
+}
+
+/// Returns whether a folder is published, as part of the repository.
+pub(crate) fn is_published(project: &Project, folder: &Path) -> bool {
+    resolved(folder).starts_with(resolved(&project.repository()))
 }
 
 #[cfg(test)]

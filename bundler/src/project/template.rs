@@ -3,6 +3,7 @@
 use super::Project;
 use super::error::ProjectError;
 use super::github::{self, GitHubPlace};
+use super::places;
 use super::settings::{FILE, PatchFormat, PyUpdaterName, ROLES, parse, toml_string};
 use crate::keys::External;
 use notsotuf_stub::fs;
@@ -49,6 +50,7 @@ pub(crate) fn planned(root: &Path, template: &Template) -> Result<(Project, Stri
     };
     let settings = parse(&text).map_err(form)?;
     let project = Project::with(root, settings);
+    places::check(&project).map_err(form)?;
     if path.exists() {
         // What is there says where its root should be.
         let first = Project::open(root).map(|there| there.metadata().join("1.root.json"));
@@ -77,10 +79,12 @@ pub(crate) fn create(root: &Path, template: &Template) -> Result<Project, Projec
         return Err(ProjectError::Exists(path));
     }
     let text = template.to_text();
-    parse(&text).map_err(|reason| ProjectError::Form {
+    let form = |reason| ProjectError::Form {
         path: path.clone(),
         reason,
-    })?;
+    };
+    let settings = parse(&text).map_err(form)?;
+    places::check(&Project::with(root, settings)).map_err(form)?;
     fs::create_dir_all(root)?;
     fs::write_atomically(&path, text.as_bytes())?;
     Project::open(root)

@@ -1,6 +1,7 @@
 //! Serves static files for trying things out. Loopback only, no TLS: it is not
 //! for publishing.
 
+use crate::keys::is_private_key;
 use crate::output::{Output, complain};
 use notsotuf_stub::fs;
 use serde_json::json;
@@ -23,13 +24,42 @@ pub(crate) struct ServeError {
 
 const WORKERS: usize = 4;
 
-/// Serves the files below `folder` until the process is ended. Says where
-/// once it listens; port 0 takes any free one.
+/// Names what is served.
+#[derive(Debug, Clone)]
+pub(crate) enum Served {
+    /// The repository of a project, in this folder.
+    Repository(PathBuf),
+    /// Whatever is in this folder.
+    Folder(PathBuf),
+}
+
+impl Served {
+    fn folder(&self) -> &Path {
+        match self {
+            Served::Repository(folder) | Served::Folder(folder) => folder,
+        }
+    }
+
+    /// The file that a URL names; `None` if it is not to be seen: it could be
+    /// outside of the folder, or is a private key, or beside metadata and none.
+    fn file(&self, url: &str) -> Option<PathBuf> {
+        let path = path_in(url)?;
+        let is_unknown = path.starts_with("metadata/") && !path.ends_with(".json");
+        if is_unknown && matches!(self, Served::Repository(_)) {
+            return None;
+        }
+        let file = fs::join(self.folder(), &path);
+        (!is_private_key(&file)).then_some(file)
+    }
+}
+
+/// Serves files until the process is ended. Says where once it listens; port 0
+/// takes any free one.
 ///
 /// # Errors
 /// If it cannot listen there.
 pub(crate) fn serve(
-    folder: &Path,
+    served: &Served,
     port: u16,
     quiet: bool,
     output: &Output,
@@ -40,16 +70,17 @@ pub(crate) fn serve(
         source,
     })?;
     let url = format!("http://{}", server.server_addr());
+    let folder = served.folder();
     let text = format!("serving {} on {url}", folder.display());
     output.say_now(&text, &json!({ "folder": folder, "url": url }));
     let server = Arc::new(server);
     let workers: Vec<_> = (0..WORKERS)
         .map(|_| {
-            let (server, folder) = (Arc::clone(&server), folder.to_path_buf());
+            let (server, served) = (Arc::clone(&server), served.clone());
             std::thread::spawn(move || {
                 for request in server.incoming_requests() {
                     let line = format!("{} {}", request.method(), request.url());
-                    match answer(&folder, request) {
+                    match answer(&served, request) {
                         Ok(status) if !quiet => complain(format!("{status} {line}")),
                         Ok(_) => {}
                         Err(e) => complain(format!("{line}: {e}")),
@@ -74,12 +105,12 @@ fn listen(address: SocketAddr) -> Result<Server, Box<dyn std::error::Error + Sen
     Server::from_listener(listener, None)
 }
 
-fn answer(folder: &Path, request: Request) -> io::Result<u16> {
+fn answer(served: &Served, request: Request) -> io::Result<u16> {
     let head = *request.method() == Method::Head;
     if !head && *request.method() != Method::Get {
         return empty(request, 405);
     }
-    let Some(path) = local_path(folder, request.url()) else {
+    let Some(path) = served.file(request.url()) else {
         return empty(request, 404);
     };
     let mut file = match std::fs::File::open(&path) {
@@ -145,8 +176,8 @@ fn parse_range(range: &str, size: u64) -> Option<(u64, u64)> {
     (start <= end).then(|| (start, end - start + 1))
 }
 
-/// The file that a URL names; `None` if it could be outside of `folder`.
-fn local_path(folder: &Path, url: &str) -> Option<PathBuf> {
+/// The path that a URL names; `None` if it could lead out of the folder.
+fn path_in(url: &str) -> Option<String> {
     let path = url.split(['?', '#']).next()?.strip_prefix('/')?;
     let mut bytes = Vec::new();
     let mut rest = path.bytes();
@@ -161,7 +192,7 @@ fn local_path(folder: &Path, url: &str) -> Option<PathBuf> {
     let path = String::from_utf8(bytes).ok()?;
     let rules = notsotuf_stub::bundle::Rules::portable();
     rules.check_path(&path).ok()?;
-    Some(fs::join(folder, &path))
+    Some(path)
 }
 
 #[cfg(test)]
@@ -170,8 +201,8 @@ mod tests {
 
     #[test]
     fn nothing_outside_the_folder_is_served() {
-        let folder = Path::new("/srv");
-        let local = |url: &str| local_path(folder, url);
+        let served = Served::Folder("/srv".into());
+        let local = |url: &str| served.file(url);
         assert_eq!(local("/a/b%20c?x=1"), Some("/srv/a/b c".into()));
         for url in [
             "/../etc/passwd",

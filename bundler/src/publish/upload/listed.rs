@@ -4,13 +4,14 @@ use super::error::UploadError;
 use super::look;
 use super::plan::Files;
 use crate::metadata::{Memory, MetadataError, Published, limits};
+use crate::project::ROLES;
 use crate::release::stored_name;
 use notsotuf_stub::bundle::patch::hash_file;
 use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::hex::encode_hex;
-use notsotuf_stub::tuf::TufError;
+use notsotuf_stub::tuf::{TufError, percent_encode};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Holds what is here: verified metadata, and the folder that it is in.
@@ -46,19 +47,44 @@ pub(super) fn listed_in(
     }
 }
 
+/// The delegated roles, by the names of their files, with what the snapshot says
+/// of them.
+fn delegated(published: &Published) -> impl Iterator<Item = (String, &Value)> {
+    let snapshot = published.snapshot.as_ref();
+    let meta = snapshot.and_then(|s| s.signed()["meta"].as_object());
+    meta.into_iter().flatten().filter_map(|(file, entry)| {
+        let role = file.strip_suffix(".json")?;
+        (role != "targets").then(|| (percent_encode(role), entry))
+    })
+}
+
+/// Takes out of `files` what is in the folder of metadata and none of this
+/// repository, such as a key, and returns it.
+pub(super) fn take_foreign(files: &mut Files, published: &Published) -> Vec<String> {
+    let mut roles: BTreeSet<String> = ROLES.map(str::to_owned).into();
+    roles.extend(delegated(published).map(|(role, _)| role));
+    let is_ours = |path: &str| {
+        let Some(file) = path.strip_prefix("metadata/") else {
+            return true;
+        };
+        let Some(name) = file.strip_suffix(".json") else {
+            return false;
+        };
+        let is_number = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
+        let versioned = name.split_once('.').filter(|(number, _)| is_number(number));
+        roles.contains(name) || versioned.is_some_and(|(_, role)| roles.contains(role))
+    };
+    let foreign = files.extract_if(.., |path, _| !is_ours(path));
+    foreign.map(|(path, _)| path).collect()
+}
+
 /// Returns all targets that the metadata here lists, those of delegated roles
 /// too.
 pub(super) fn listed_targets(here: &Here) -> Result<BTreeMap<String, Listed>, UploadError> {
     let consistent = here.published.consistent_snapshot();
     let mut listed = BTreeMap::new();
-    let snapshot = here.published.snapshot.as_ref();
-    let roles = snapshot.and_then(|s| s.signed()["meta"].as_object());
-    for (file, entry) in roles.into_iter().flatten() {
-        let Some(role) = file.strip_suffix(".json").filter(|role| *role != "targets") else {
-            continue;
-        };
+    for (role, entry) in delegated(here.published) {
         let version = entry["version"].as_u64().unwrap_or(0);
-        let role = notsotuf_stub::tuf::percent_encode(role);
         let name = crate::metadata::file_name(&role, version, consistent);
         let path = here.repository.join("metadata").join(name);
         let bytes = fs::read_optional(&path, limits::READ)?;

@@ -17,7 +17,7 @@ mod rsync;
 pub(crate) use destination::Destination;
 pub(crate) use error::{Conflict, UploadError};
 pub(crate) use listed::Here;
-use listed::{check_hashes, check_targets, listed_targets, local, published_there};
+use listed::{check_hashes, check_targets, listed_targets, local, published_there, take_foreign};
 pub(crate) use look::check;
 pub(crate) use open_destination::OpenDestination;
 
@@ -52,6 +52,8 @@ pub(crate) struct Report {
     pub removed: Vec<String>,
     /// There, but not in the repository any more.
     pub extra: Vec<String>,
+    /// Here, and no part of the repository.
+    pub left_out: Vec<String>,
 }
 
 /// Uploads what is here to `to`.
@@ -74,6 +76,7 @@ pub(crate) fn upload(
         look::check(&to.name(), here.published, here.memory, &metadata, &local)?;
     }
     let mut files = local(here.repository)?;
+    let left_out = take_foreign(&mut files, here.published);
     let listed = listed_targets(here)?;
     check_targets(&mut files, &there, &listed, &to.name())?;
     let theirs = published_there(here, &metadata);
@@ -96,6 +99,7 @@ pub(crate) fn upload(
         uploaded,
         extra: steps.extra,
         removed: Vec::new(),
+        left_out,
     };
     check_hashes(here.repository, &report.uploaded, &listed)?;
     // Old metadata that no client can need goes in any case.
