@@ -22,6 +22,7 @@ mod release;
 mod say;
 mod ship;
 mod temporary;
+mod userinfo;
 mod verify;
 mod vet;
 
@@ -63,17 +64,19 @@ fn not_a_command(e: &clap::Error) -> ExitCode {
         .any(|argument| argument == "--json");
     if json {
         let text = e.render().to_string();
-        let text = text.trim();
+        let text = userinfo::hidden(text.trim());
         match e.kind() {
-            ErrorKind::DisplayHelp => output::say_json("help", text),
-            ErrorKind::DisplayVersion => output::say_json("version", text),
+            ErrorKind::DisplayHelp => output::say_json("help", &text),
+            ErrorKind::DisplayVersion => output::say_json("version", &text),
             _ => output::say_json("error", text.trim_start_matches("error: ")),
         }
     }
     // What is wrong quotes arguments, which may come from anywhere.
     let unsafe_words = std::env::args_os().any(|one| one.to_string_lossy().contains(is_unsafe));
-    if e.use_stderr() && unsafe_words {
-        output::complain(e.to_string());
+    let text = e.to_string();
+    let shown = userinfo::hidden(&text);
+    if e.use_stderr() && (unsafe_words || shown != text) {
+        output::complain(shown);
     } else if !json || e.use_stderr() {
         // Nobody may listen any more.
         drop(e.print());

@@ -118,6 +118,46 @@ fn without_a_destination_it_says_what_to_do() {
     }
 }
 
+/// On the command line, and from the settings: CI keeps what is said.
+#[test]
+fn no_password_of_a_destination_is_shown() {
+    use notsotuf_tests::release::Desk;
+    let desk = Desk::with_project();
+    let settings = desk.path("p/notsotuf-project.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    let quiet = |args: &[&str]| {
+        for json in [&[][..], &["--json"]] {
+            let done = desk.run(&[json, args].concat());
+            assert!(!done.status.success(), "{args:?}: {done:?}");
+            let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+            assert!(!said.contains("s3cret"), "{args:?}: {said}");
+        }
+    };
+    for place in [
+        "https://me:s3cret@h.invalid/y",
+        "ftp://me:s3cret@h.invalid/y",
+        "s3://me:s3cret@bucket/x",
+        "me:s3cret@h.invalid:/srv",
+        "rsync://me:s3cret@h.invalid/m",
+    ] {
+        let set = before.replace(
+            "# upload = \"s3://bucket/prefix\"",
+            &format!("upload = {place:?}"),
+        );
+        assert_ne!(set, before);
+        for command in ["upload", "fetch"] {
+            fs::write(&settings, &before).unwrap();
+            quiet(&["-C", "p", command, place]);
+            fs::write(&settings, &set).unwrap();
+            quiet(&["-C", "p", command]);
+        }
+        fs::write(&settings, &before).unwrap();
+        if place.contains("://") {
+            quiet(&["-C", "q", "init", "--app", "a", "--plain", "--url", place]);
+        }
+    }
+}
+
 /// The keys of the S3 server.
 const KEYS: [&str; 2] = ["AKEXAMPLE", "secret-example"];
 

@@ -1,6 +1,7 @@
 //! Addresses at which clients fetch the repository.
 
 use super::github::{self, GitHubPlace};
+use crate::userinfo::hidden_in_destination;
 use url::Url;
 
 /// Checks an address on the command line of `init`, which may name a place at
@@ -31,6 +32,7 @@ const DESTINATIONS: [&str; 6] = ["s3:", "gs:", "az:", "rsync:", "file:", github:
 /// What is wrong with it, and what would do.
 pub(crate) fn check(text: &str) -> Result<String, String> {
     const EXAMPLE: &str = "such as https://example.com/updates";
+    let shown = hidden_in_destination(text);
     if text.is_empty() {
         return Err(format!("it is empty; expected an address {EXAMPLE}"));
     }
@@ -39,7 +41,7 @@ pub(crate) fn check(text: &str) -> Result<String, String> {
         .any(|c| c.is_whitespace() || c.is_control() || c == '\\')
     {
         return Err(format!(
-            "{text:?} has a space, a backslash or a control character in it, which an address \
+            "{shown:?} has a space, a backslash or a control character in it, which an address \
              cannot have; write a space as %20"
         ));
     }
@@ -48,13 +50,13 @@ pub(crate) fn check(text: &str) -> Result<String, String> {
         .iter()
         .find(|scheme| lower.starts_with(**scheme));
     let Some(scheme) = scheme else {
-        return Err(without_scheme(text, &lower));
+        return Err(without_scheme(&shown, &shown.to_ascii_lowercase()));
     };
-    let url = Url::parse(text).map_err(|e| format!("{text:?} is not an address: {e}"))?;
+    let url = Url::parse(text).map_err(|e| format!("{shown:?} is not an address: {e}"))?;
     // `https:///a` would be taken for `https://a`.
     if text[scheme.len()..].starts_with('/') || url.host_str().is_none_or(str::is_empty) {
         return Err(format!(
-            "{text:?} names no server; it should be one {EXAMPLE}"
+            "{shown:?} names no server; it should be one {EXAMPLE}"
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
@@ -66,7 +68,7 @@ pub(crate) fn check(text: &str) -> Result<String, String> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!(
-            "{text:?} has a ? or a # in it; /metadata/… and /targets/… are put after it"
+            "{shown:?} has a ? or a # after it; /metadata/… and /targets/… are put after it"
         ));
     }
     Ok(text.into())

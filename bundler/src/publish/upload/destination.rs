@@ -4,6 +4,7 @@
 use super::error::UploadError;
 use crate::project::Addresses;
 use crate::project::github::{self, GitHubPlace};
+use crate::userinfo::hidden_in_destination;
 use notsotuf_stub::fs;
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -40,12 +41,14 @@ impl Destination {
     /// Understands `text`; folders are relative to `base`.
     ///
     /// # Errors
+    /// [`UploadError::Secret`] where a password is in it;
     /// [`UploadError::Destination`], or [`UploadError::Spelling`] with what
     /// was probably meant.
     pub(crate) fn parse(text: &str, base: &Path) -> Result<Self, UploadError> {
-        let unknown = || UploadError::Destination(text.into());
+        refuse_secrets(text)?;
+        let unknown = || UploadError::Destination(hidden_in_destination(text));
         let meant = |meant: String| UploadError::Spelling {
-            given: text.into(),
+            given: hidden_in_destination(text),
             meant,
         };
         if text.is_empty() || text.contains(['\n', '\r', '\0']) {
@@ -80,6 +83,8 @@ impl Destination {
             return Err(match (known, scheme.as_str()) {
                 (Some((_, form)), _) => meant((*form).into()),
                 (None, "file") => meant("file:///folder".into()),
+                // What is in it may be a password.
+                (None, _) if hidden_in_destination(text) != text => unknown(),
                 // As scp and rsync write another machine.
                 (None, _) => meant(format!(
                     "rsync:{text}, or ./{text} for a folder of that name"
@@ -96,10 +101,38 @@ impl Destination {
     pub(crate) fn parse_source(text: &str, base: &Path) -> Result<Self, UploadError> {
         let scheme = text.split_once("://").map(|(s, _)| s.to_ascii_lowercase());
         match scheme.as_deref() {
-            Some("http" | "https") => Ok(Destination::Web(Addresses::below(text))),
+            Some("http" | "https") => {
+                refuse_secrets(text)?;
+                Ok(Destination::Web(Addresses::below(text)))
+            }
             _ => Self::parse(text, base),
         }
     }
+}
+
+/// Refuses what would be shown, here and in the logs of CI, and is taken from the
+/// environment instead.
+fn refuse_secrets(text: &str) -> Result<(), UploadError> {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
+        None => (None, text.strip_prefix("rsync:").unwrap_or(text)),
+    };
+    let first = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((before, after)) = first.rsplit_once('@') else {
+        return Ok(());
+    };
+    let is_secret = match scheme.as_deref() {
+        // rsync has a name there, and Azure a container.
+        Some("rsync" | "az" | "azure" | "adl" | "abfs" | "abfss") => before.contains(':'),
+        Some(_) => true,
+        // `NAME:PASSWORD@HOST:PATH`
+        None => before.contains(':') && after.contains(':'),
+    };
+    if is_secret {
+        let shown = hidden_in_destination(text);
+        return Err(UploadError::Secret { shown });
+    }
+    Ok(())
 }
 
 /// `C:\x` or `C:/x`.
@@ -131,7 +164,7 @@ fn rsync(text: &str, rest: &str, base: &Path) -> Option<Destination> {
 }
 
 fn url(text: &str) -> Result<Destination, UploadError> {
-    let unknown = || UploadError::Destination(text.into());
+    let unknown = || UploadError::Destination(hidden_in_destination(text));
     let url = Url::parse(text).map_err(|_| unknown())?;
     if url.scheme() == "file" {
         let folder = url.to_file_path().map_err(|()| unknown())?;
@@ -143,7 +176,7 @@ fn url(text: &str) -> Result<Destination, UploadError> {
         .ok_or_else(unknown)?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err(UploadError::Spelling {
-            given: text.into(),
+            given: hidden_in_destination(text),
             meant: (*form).into(),
         });
     }
@@ -210,6 +243,46 @@ mod tests {
         }
         #[cfg(unix)]
         assert!(parse("C:\\web").is_err());
+    }
+
+    #[test]
+    fn no_password_is_taken_or_told() {
+        for bad in [
+            "https://me:s3cret@h/y",
+            "https://s3cret@h/y",
+            "HTTP://me:s3cret@h/y",
+            "ftp://me:s3cret@h/y",
+            "s3://me:s3cret@bucket/x",
+            "abfss://container:s3cret@account.dfs.core.windows.net/x",
+            "me:s3cret@h:/srv",
+            "rsync:me:s3cret@h:/srv",
+            "rsync:me:s3cret@h::module/x",
+            "rsync://me:s3cret@h/module",
+            // What is not understood, and may contain one.
+            "https://me:s/3@s3cret@h/y?s3cret",
+            "ftp://h/y?s3cret",
+            "me:s3cret/@h:/srv",
+        ] {
+            for parse in [Destination::parse, Destination::parse_source] {
+                match parse(bad, Path::new("/base")) {
+                    Ok(Destination::Web(_)) => {}
+                    Ok(other) => panic!("{bad}: {other:?}"),
+                    Err(e) => assert!(!e.to_string().contains("s3cret"), "{bad}: {e}"),
+                }
+            }
+        }
+        let told = parse("s3://me:s3cret@bucket/x").unwrap_err();
+        assert!(told.contains("AWS_SECRET_ACCESS_KEY"), "{told}");
+        for good in [
+            "rsync:u@h:/srv/a@b:c",
+            "rsync:h:a@b/x",
+            "rsync://u@h/module",
+            "abfss://container@account.dfs.core.windows.net/x",
+            "./me:s3cret@h:/srv",
+            "s3://bucket/a:b@c",
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

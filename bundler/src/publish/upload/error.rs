@@ -33,6 +33,16 @@ pub(crate) enum UploadError {
         /// What was probably meant.
         meant: String,
     },
+    /// A password is in it, which would be shown.
+    #[error(
+        "{shown:?} has a name or a password in it, which would be shown in logs: take it out, and \
+         use {}",
+        variables(.shown)
+    )]
+    Secret {
+        /// The destination without it.
+        shown: String,
+    },
     /// There is nothing to upload.
     #[error("nothing is published here yet: `notsotuf publish` comes before `upload`")]
     Nothing,
@@ -153,6 +163,21 @@ fn credentials(place: &str) -> &'static str {
             "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE; \
              GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME and \
              AZURE_STORAGE_ACCOUNT_KEY"
+        }
+    }
+}
+
+/// What takes the place of a password in a destination.
+fn variables(place: &str) -> &'static str {
+    match place.split(':').next() {
+        Some("s3" | "s3a" | "gs" | "az" | "azure" | "adl" | "abfs" | "abfss") => credentials(place),
+        Some("http" | "https" | "ftp") => {
+            "`upload` to where the server has its files (a folder, rsync:host:path, a bucket): \
+             from there `upload` and `fetch` have all that they need"
+        }
+        _ => {
+            "RSYNC_PASSWORD, if it is a daemon of rsync (rsync://NAME@HOST/MODULE); by ssh \
+             (rsync:NAME@HOST:PATH) a key of ssh is used"
         }
     }
 }

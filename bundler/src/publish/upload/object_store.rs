@@ -59,7 +59,11 @@ impl Store {
     /// # Errors
     /// [`UploadError`].
     pub(crate) fn remote(url: &Url) -> Result<Self, UploadError> {
-        Self::open(url, url.as_str().trim_end_matches('/').into(), None)
+        // No store has one; what is there could be a token.
+        let mut shown = url.clone();
+        shown.set_query(None);
+        shown.set_fragment(None);
+        Self::open(url, shown.as_str().trim_end_matches('/').into(), None)
     }
 
     fn open(url: &Url, name: String, folder: Option<PathBuf>) -> Result<Self, UploadError> {
