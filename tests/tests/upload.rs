@@ -903,3 +903,70 @@ fn only_metadata_and_targets_are_sent_and_served() {
     assert_eq!(found, ["404"; 4]);
     assert_eq!(metadata, "200");
 }
+
+/// `publish` moves the files of a release first. Where it is interrupted then, and
+/// the release is taken back, nobody is to get them.
+#[test]
+fn a_release_that_was_taken_back_is_not_uploaded() {
+    use notsotuf_tests::release::Desk;
+    for by_hand in [false, true] {
+        let desk = Desk::with_project();
+        desk.must(&["-C", "p", "upload", "web"]);
+        desk.must(&["-C", "p", "add", "1.1", "b"]);
+        let pending = desk.path("p/.notsotuf-pending");
+        let entries: Value =
+            serde_json::from_slice(&fs::read(pending.join("targets.json")).unwrap()).unwrap();
+        for file in files(&pending.join("files")).into_keys() {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            let hash = entries[name]["hashes"]["sha256"].as_str().unwrap();
+            let to = desk
+                .path("p/repository/targets")
+                .join(format!("{hash}.{name}"));
+            fs::rename(&file, to).unwrap();
+        }
+        if by_hand {
+            // As `doctor` says.
+            fs::remove_dir_all(&pending).unwrap();
+        } else {
+            desk.must(&["-C", "p", "remove-latest"]);
+        }
+        let is_new = |path: &PathBuf| path.to_str().unwrap().contains("hello-1.1");
+        let left = files(&desk.path("p/repository")).into_keys().filter(is_new);
+        assert_eq!(left.count() > 0, by_hand);
+        desk.must(&["-C", "p", "publish"]);
+        let done = desk.json(&["-C", "p", "upload", "web"]);
+        assert_eq!(list(&done["left_out"]).is_empty(), !by_hand, "{done}");
+        assert!(!files(&desk.path("web")).keys().any(is_new), "{done}");
+        // What is published still goes.
+        desk.must(&["-C", "p", "verify"]);
+        desk.must(&["-C", "p", "upload", "other"]);
+        assert!(
+            files(&desk.path("other"))
+                .keys()
+                .any(|path| { path.to_str().unwrap().ends_with("hello-1.0.tar.gz") })
+        );
+    }
+}
+
+#[test]
+fn what_an_interrupted_upload_left_is_swept() {
+    use notsotuf_tests::release::Desk;
+    let desk = Desk::with_project();
+    desk.must(&["-C", "p", "upload", "web"]);
+    let archive = files(&desk.path("web/targets")).into_keys().next().unwrap();
+    let left = [
+        format!("{}#1", archive.display()).into(),
+        desk.path("web/metadata/timestamp.json#2"),
+    ];
+    for path in &left {
+        fs::write(path, "half").unwrap();
+    }
+    fs::write(desk.path("web/targets/track#1"), "of somebody else").unwrap();
+    let dry = desk.json(&["-C", "p", "upload", "web", "--dry-run"]);
+    assert_eq!(list(&dry["removed"]).len(), 2, "{dry}");
+    assert!(left.iter().all(|path| path.exists()));
+    let done = desk.json(&["-C", "p", "upload", "web"]);
+    assert_eq!(done["removed"], dry["removed"]);
+    assert!(!left.iter().any(|path| path.exists()));
+    assert!(desk.path("web/targets/track#1").exists());
+}

@@ -25,6 +25,8 @@ pub(crate) struct PendingTargets<'a> {
     pub entries: Map<String, Value>,
     /// Those that are published.
     base: Map<String, Value>,
+    /// Whether targets are stored under names with their hashes.
+    consistent: bool,
 }
 
 impl<'a> PendingTargets<'a> {
@@ -62,6 +64,7 @@ impl<'a> PendingTargets<'a> {
             published: archives_of(&base),
             entries,
             base,
+            consistent: published.consistent_snapshot(),
         })
     }
 
@@ -77,6 +80,7 @@ impl<'a> PendingTargets<'a> {
             published: archives_of(&base),
             entries,
             base,
+            consistent: published.consistent_snapshot(),
         }
     }
 
@@ -140,14 +144,21 @@ impl<'a> PendingTargets<'a> {
         if paths.is_empty() {
             return Ok(());
         }
+        let stored = |(path, entry): (&String, &Value)| stored_name(path, entry, self.consistent);
+        let published: BTreeSet<String> = self.base.iter().map(stored).collect();
+        let mut files = Vec::new();
         for path in &paths {
-            self.entries.remove(path);
+            files.push(self.files().join(path));
+            // Where a `publish` that was interrupted put it.
+            let stored = self.entries.get(path).map(|entry| stored((path, entry)));
+            let there = stored.filter(|stored| !published.contains(stored));
+            files.extend(there.map(|stored| self.project.targets().join(stored)));
         }
+        self.entries.retain(|path, _| !paths.contains(path));
         self.save()?;
-        for path in &paths {
-            fs::remove_file_if_exists(&self.files().join(path))?;
-        }
-        Ok(())
+        files
+            .iter()
+            .try_for_each(|file| fs::remove_file_if_exists(file))
     }
 
     /// Takes patches of an application that lead from the release before off

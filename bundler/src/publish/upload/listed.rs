@@ -58,14 +58,20 @@ fn delegated(published: &Published) -> impl Iterator<Item = (String, &Value)> {
     })
 }
 
-/// Takes out of `files` what is in the folder of metadata and none of this
-/// repository, such as a key, and returns it.
-pub(super) fn take_foreign(files: &mut Files, published: &Published) -> Vec<String> {
+/// Takes out of `files` what is no part of the repository, and returns it: what
+/// is in the folder of metadata and none of this repository, such as a key, and
+/// targets that no metadata lists, such as those of a release that was taken
+/// back.
+pub(super) fn take_foreign(
+    files: &mut Files,
+    published: &Published,
+    listed: &BTreeMap<String, Listed>,
+) -> Vec<String> {
     let mut roles: BTreeSet<String> = ROLES.map(str::to_owned).into();
     roles.extend(delegated(published).map(|(role, _)| role));
     let is_ours = |path: &str| {
         let Some(file) = path.strip_prefix("metadata/") else {
-            return true;
+            return listed.contains_key(path);
         };
         let Some(name) = file.strip_suffix(".json") else {
             return false;

@@ -7,6 +7,7 @@ mod aws_profile;
 mod destination;
 mod error;
 mod github;
+mod leftovers;
 mod listed;
 mod look;
 mod object_store;
@@ -17,7 +18,9 @@ mod rsync;
 pub(crate) use destination::Destination;
 pub(crate) use error::{Conflict, UploadError};
 pub(crate) use listed::Here;
-use listed::{check_hashes, check_targets, listed_targets, local, published_there, take_foreign};
+use listed::{
+    Listed, check_hashes, check_targets, listed_targets, local, published_there, take_foreign,
+};
 pub(crate) use look::check;
 pub(crate) use open_destination::OpenDestination;
 
@@ -76,19 +79,13 @@ pub(crate) fn upload(
         look::check(&to.name(), here.published, here.memory, &metadata, &local)?;
     }
     let mut files = local(here.repository)?;
-    let left_out = take_foreign(&mut files, here.published);
     let listed = listed_targets(here)?;
+    let left_out = take_foreign(&mut files, here.published, &listed);
     check_targets(&mut files, &there, &listed, &to.name())?;
     let theirs = published_there(here, &metadata);
     let same = |path: &str| match path.strip_prefix("metadata/") {
         Some(file) => metadata.get(file) == read_here(&fs::join(here.repository, path)).as_ref(),
-        // Those without a hash in their names are what the metadata there says.
-        None => {
-            plan::is_immutable(path)
-                || theirs
-                    .get(path)
-                    .is_some_and(|hash| listed[path].hash == *hash)
-        }
+        None => plan::is_immutable(path) || is_listed_alike(path, &listed, &theirs),
     };
     let names = listed.keys().cloned().collect();
     let steps = plan::plan(&files, &there, &names, &same);
@@ -105,8 +102,10 @@ pub(crate) fn upload(
     // Old metadata that no client can need goes in any case.
     let outdated = |path: &String| options.delete || plan::is_outdated(path);
     (report.removed, report.extra) = report.extra.into_iter().partition(outdated);
+    let leftovers = to.leftovers()?;
     to.check(&report.uploaded, &files)?;
     if options.dry_run {
+        report.removed.extend(leftovers);
         return Ok(report);
     }
     let bar = progress.bar("uploading", report.bytes);
@@ -120,7 +119,20 @@ pub(crate) fn upload(
     to.complete()?;
     bar.finish_and_clear();
     to.delete(&report.removed)?;
+    to.sweep(&leftovers)?;
+    report.removed.extend(leftovers);
     Ok(report)
+}
+
+/// Whether a target without a hash in its name is the same there, as the metadata
+/// there says.
+fn is_listed_alike(
+    path: &str,
+    here: &BTreeMap<String, Listed>,
+    there: &BTreeMap<String, String>,
+) -> bool {
+    let (here, there) = (here.get(path), there.get(path));
+    here.is_some_and(|here| there == Some(&here.hash))
 }
 
 /// A metadata file that is here.

@@ -2,6 +2,7 @@
 
 use super::aws_profile;
 use super::error::UploadError;
+use super::leftovers;
 use super::plan::{self, Files};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
@@ -217,6 +218,25 @@ impl Store {
         let place = self.place(path)?;
         let deleted = self.runtime.block_on(self.store.delete(&place));
         deleted.map_err(self.failed(path))
+    }
+
+    /// Lists what an interrupted upload left, if the store is a folder.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn leftovers(&self) -> Result<Vec<String>, FsError> {
+        self.folder.as_deref().map_or(Ok(Vec::new()), leftovers::of)
+    }
+
+    /// Removes what an interrupted upload left.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn sweep(&self, leftovers: &[String]) -> Result<(), FsError> {
+        let folder = self.folder.iter();
+        let mut files =
+            folder.flat_map(|folder| leftovers.iter().map(|path| fs::join(folder, path)));
+        files.try_for_each(|file| fs::remove_file_if_exists(&file))
     }
 
     /// Sends files of `repository`, several at a time.

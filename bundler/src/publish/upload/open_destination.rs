@@ -89,6 +89,22 @@ impl OpenDestination {
         }
     }
 
+    /// Lists what an interrupted upload left there, if that can be seen.
+    pub(super) fn leftovers(&self) -> Result<Vec<String>, UploadError> {
+        match self {
+            OpenDestination::Store(store) => Ok(store.leftovers()?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Removes what an interrupted upload left.
+    pub(super) fn sweep(&self, leftovers: &[String]) -> Result<(), UploadError> {
+        match self {
+            OpenDestination::Store(store) => Ok(store.sweep(leftovers)?),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes sure that what is read from now on is what is there now.
     ///
     /// # Errors
