@@ -947,3 +947,68 @@ fn whatever_clients_go_by_is_shown_before_targets_are_signed() {
         assert!(signed.contains(shown), "{shown}: {signed}");
     }
 }
+
+#[test]
+fn a_sign_that_signs_nothing_says_which_keys_are_missing() {
+    let root = ["--root-keys", "alice,bob", "--root-threshold", "2"];
+    let targets = ["--targets-keys", "carl,dora", "--targets-threshold", "2"];
+    let sandbox = sandbox(&[root, targets].concat());
+    let key = |name: &str| sandbox.path(&format!("project/keystore/{name}.pem"));
+    let away = |name: &str| fs::rename(key(name), sandbox.path(name)).unwrap();
+    away("bob");
+    away("dora");
+    sandbox.bundler(&["keys", "create", "timestamp-2", "--plain"]);
+    sandbox.bundler(&["keys", "replace", "timestamp", "timestamp-2"]);
+    // Alice and Carl have signed: there is nothing more that they could do.
+    sandbox.bundler(&["sign", "targets", "--yes"]);
+    fails(&sandbox, &["sign", "root", "--yes"], 1, "not signed (bob)");
+    fails(
+        &sandbox,
+        &["sign", "targets", "--yes"],
+        1,
+        "not signed (dora)",
+    );
+    away("alice");
+    away("carl");
+    fails(&sandbox, &["sign", "root", "--yes"], 1, "--key-dir");
+    // Bob's and Dora's complete it, and again is no mistake.
+    let medium = sandbox.path("medium");
+    fs::create_dir(&medium).unwrap();
+    for name in ["bob", "dora"] {
+        fs::rename(sandbox.path(name), medium.join(format!("{name}.pem"))).unwrap();
+    }
+    let at = ["--yes", "--key-dir", medium.to_str().unwrap()];
+    for _ in 0..2 {
+        let draft = sandbox.bundler(&[&["sign", "root"], &at[..]].concat());
+        assert_eq!(draft["ready"], true, "{draft}");
+        let signed = sandbox.bundler(&[&["sign", "targets"], &at[..]].concat());
+        assert_eq!((&signed["have"], &signed["need"]), (&json!(2), &json!(2)));
+    }
+    publish(&sandbox);
+}
+
+#[test]
+fn targets_are_signed_by_the_keys_of_a_complete_draft() {
+    let sandbox = sandbox(&["--targets-keys", "alice,bob", "--targets-threshold", "2"]);
+    publish(&sandbox);
+    sandbox.bundler(&["keys", "create", "carol", "--plain"]);
+    sandbox.bundler(&["keys", "replace", "bob", "carol"]);
+    let medium = sandbox.path("medium");
+    fs::create_dir(&medium).unwrap();
+    let key = |name: &str| sandbox.path(&format!("project/keystore/{name}.pem"));
+    fs::rename(key("carol"), medium.join("carol.pem")).unwrap();
+    fs::remove_file(key("bob")).unwrap();
+    fails(&sandbox, &["publish"], 1, "notsotuf sign targets");
+    // As that says.
+    let at = [
+        "sign",
+        "targets",
+        "--yes",
+        "--key-dir",
+        medium.to_str().unwrap(),
+    ];
+    let signed = sandbox.bundler(&at);
+    assert_eq!((&signed["have"], &signed["need"]), (&json!(2), &json!(2)));
+    assert_eq!(publish(&sandbox)["versions"]["root"], 2);
+    assert_eq!(sandbox.bundler(&["verify"])["problems"], json!([]));
+}

@@ -265,6 +265,24 @@ pub(crate) enum RootChangeError {
         /// Where the draft is.
         path: PathBuf,
     },
+    /// None of the keys that are missing is at hand.
+    #[error(
+        "no signature was added: {role} has {have} of the {need} that it needs, and of the keys \
+         that have not signed ({keys}) none is in {places}: name their folder with --key-dir, or \
+         the program that signs under `[[signers]]`"
+    )]
+    NothingSigned {
+        /// The role.
+        role: &'static str,
+        /// Signatures by distinct keys.
+        have: usize,
+        /// The threshold.
+        need: u64,
+        /// Names of the keys that have not signed.
+        keys: String,
+        /// Where keys were looked for.
+        places: String,
+    },
     /// A role that is signed in passing.
     #[error("snapshot and timestamp are signed by `notsotuf publish` and `notsotuf renew`")]
     SignedByPublish,

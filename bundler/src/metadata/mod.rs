@@ -21,11 +21,11 @@ pub(crate) use drafts::drop_drafts;
 pub(crate) use error::{MetadataError, RootChangeError};
 pub(crate) use journal::Journal;
 pub(crate) use next_versions::{
-    Update, Wanted, has_targets_draft, next_root, renewal_is_due, sign_targets, targets_draft,
-    update,
+    Update, Wanted, has_targets_draft, next_root, renewal_is_due, sign_targets, signing_root,
+    targets_draft, update,
 };
 pub(crate) use published::{Published, same_signed, walk};
-pub(crate) use role_keys::{key_names, role_keys, signers};
+pub(crate) use role_keys::{key_names, missing_names, role_keys, signers};
 pub(crate) use root_change::{
     Change, change_root, first_root, keep_root_draft, root_draft, root_draft_version,
     sign_root_draft, stale_root_draft,

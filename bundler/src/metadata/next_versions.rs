@@ -4,7 +4,7 @@ use super::document::{DAY, Document, file_name, in_days, next_version, root_file
 use super::error::MetadataError;
 use super::limits;
 use super::published::Published;
-use super::role_keys::{key_names, signers};
+use super::role_keys::{key_names, signers, signers_of_both};
 use super::root_change::{self, root_draft};
 use crate::keys::{Keyring, Passphrases};
 use crate::project::Project;
@@ -149,6 +149,21 @@ pub(crate) fn next_root(
     require("root", &draft, &published.root, &path, RootIs::Previous)?;
     require("root", &draft, &draft, &path, RootIs::Current)?;
     Ok(draft)
+}
+
+/// Returns the root whose keys sign targets now: the drafted one, if it has all of
+/// its signatures, else the published one.
+///
+/// # Errors
+/// If the draft is malformed.
+pub(crate) fn signing_root(
+    project: &Project,
+    published: &Published,
+) -> Result<Document, MetadataError> {
+    match next_root(project, published) {
+        Err(MetadataError::HalfSigned { .. }) => Ok(published.root.clone()),
+        root => root,
+    }
 }
 
 /// What snapshot or timestamp say of the file of `role`: with length and hash,
@@ -351,7 +366,7 @@ pub(crate) fn targets_draft(
 }
 
 /// Adds the signatures of all keys at hand to the next targets metadata for
-/// `entries`, and keeps it.
+/// `entries`, as `publish` does, and keeps it.
 ///
 /// # Errors
 /// What is wrong with a key.
@@ -364,7 +379,12 @@ pub(crate) fn sign_targets(
     now: UnixTime,
 ) -> Result<Document, MetadataError> {
     let mut targets = next_targets(project, published, entries, now)?;
-    targets.sign(&signers("targets", &published.root, keyring, passphrases)?)?;
+    let roots = [&signing_root(project, published)?, &published.root];
+    let signers = signers_of_both("targets", roots, keyring, passphrases)?;
+    if signers.is_empty() {
+        return Ok(targets);
+    }
+    targets.sign(&signers)?;
     fs::create_dir_all(&project.pending())?;
     fs::write_atomically(&draft_path(project), &targets.to_bytes())?;
     Ok(targets)

@@ -4,7 +4,7 @@
 use super::document::{Document, in_days, next_version, root_file_name};
 use super::error::{MetadataError, RootChangeError};
 use super::published::{Published, same_signed};
-use super::role_keys::{role_keys, signers};
+use super::role_keys::{role_keys, signers, signers_of_both};
 use crate::keys::{Keyring, Passphrases, PublicKey};
 use crate::project::{Project, ROLES};
 use notsotuf_stub::fs;
@@ -306,9 +306,6 @@ pub(super) fn sign_root(
     keyring: &Keyring,
     passphrases: &Passphrases,
 ) -> Result<(), MetadataError> {
-    let mut all = signers("root", &published.root, keyring, passphrases)?;
-    let known: Vec<String> = all.iter().map(|(id, _)| id.clone()).collect();
-    let new = signers("root", draft, keyring, passphrases)?;
-    all.extend(new.into_iter().filter(|(id, _)| !known.contains(id)));
+    let all = signers_of_both("root", [&published.root, draft], keyring, passphrases)?;
     draft.sign(&all)
 }
