@@ -6,6 +6,7 @@ use crate::project::installer_settings::Installer;
 use notsotuf_stub::bundle::patch::Format;
 use notsotuf_stub::catalog::{Channel, is_name};
 use notsotuf_stub::settings::Mode;
+use notsotuf_stub::stub_version::target_name;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -259,6 +260,14 @@ pub(super) fn parse(text: &str) -> Result<Settings, String> {
     }
     for app in &settings.apps {
         check_app(app)?;
+        // Clients of one would take releases of the other for their stub.
+        let stub = target_name(app);
+        if settings.apps.contains(&stub) {
+            return Err(format!(
+                "{stub} in apps is the name under which `notsotuf add-stub` releases the stub of \
+                 {app}: call that application something else"
+            ));
+        }
     }
     if let Some(app) = settings
         .pyupdater
