@@ -692,6 +692,60 @@ fn slips_in_the_settings_are_named_with_their_place() {
         &["Set `url` under [client]"],
     );
     assert!(!desk.path("web").exists() && !desk.path("H").exists());
+    let apps = "apps = [\"hello\"]";
+    let wanted = [file, "hello-stub", "add-stub", "something else"];
+    says(
+        apps,
+        "apps = [\"hello-stub\", \"hello\"]",
+        &["status"],
+        &wanted,
+    );
+    let init = [
+        "-C", "q", "init", "--plain", "--app", "a", "--app", "a-stub",
+    ];
+    has(&desk.fails(1, &init), &["a-stub", "something else"]);
+}
+
+#[test]
+fn a_stub_that_is_not_published_is_replaced() {
+    let desk = Desk::with_project();
+    let stub = program("notsotuf-stub");
+    let stub = stub.to_str().unwrap();
+    let add = ["-C", "p", "add-stub", stub];
+    let (first, again) = (desk.json(&add), desk.json(&add));
+    assert_eq!(first["archive"], again["archive"]);
+    desk.must(&["-C", "p", "publish"]);
+    // Then it is not, and no command takes it back.
+    let said = desk.fails(1, &add);
+    has(&said, &["use a higher"]);
+    assert!(!said.contains("remove-latest"), "{said}");
+}
+
+#[test]
+fn a_release_that_none_may_skip_is_not_held_back() {
+    let desk = Desk::with_project();
+    let add = [
+        "-C",
+        "p",
+        "add",
+        "1.1",
+        "b",
+        "--required",
+        "--rollout",
+        "5%",
+    ];
+    has(
+        &desk.must(&add),
+        &["all installs take it, whatever --rollout"],
+    );
+    let rollout = ["-C", "p", "rollout", "1.1", "0%"];
+    let wanted = [
+        "--required",
+        "all installs take it",
+        "notsotuf yank 1.1 --app hello",
+    ];
+    has(&desk.fails(1, &rollout), &wanted);
+    desk.must(&["-C", "p", "rollout", "1.1", "100%"]);
 }
 
 #[test]

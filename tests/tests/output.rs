@@ -435,6 +435,83 @@ fn a_release_that_was_added_is_not_added_again_unless_it_is_the_same() {
 }
 
 #[test]
+fn what_takes_an_added_release_back_is_named_so_that_it_works() {
+    let desk = Desk::with_project();
+    let web = desk.path("web");
+    let release = [
+        "-C",
+        "p",
+        "release",
+        "1.1",
+        "other",
+        "--to",
+        web.to_str().unwrap(),
+    ];
+    hello(&desk.path("other"), "other");
+    // Not the last one that was added.
+    for version in ["1.1", "1.2"] {
+        desk.must(&["-C", "p", "add", version, "b", "--force"]);
+    }
+    let said = desk.fails(1, &release);
+    assert!(!said.contains("remove-latest"), "{said}");
+    assert!(said.contains("delete \"p/.notsotuf-pending\""), "{said}");
+    fs::remove_dir_all(desk.path("p/.notsotuf-pending")).unwrap();
+    desk.must(&["-C", "p", "add", "1.1", "b"]);
+    // Of several applications.
+    let settings = desk.path("p/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let several = text.replace("apps = [\"hello\"]", "apps = [\"hello\", \"world\"]");
+    assert_ne!(text, several);
+    fs::write(&settings, several).unwrap();
+    let release = [&release[..], &["--app", "hello"]].concat();
+    let add = ["-C", "p", "add", "1.1", "b", "--app", "hello"];
+    for args in [&release[..], &add] {
+        let said = desk.fails(1, args);
+        assert!(
+            said.contains("`notsotuf remove-latest --app hello`"),
+            "{said}"
+        );
+    }
+    desk.must(&["-C", "p", "remove-latest", "--app", "hello"]);
+    let (value, _) = object(&desk, &[&["--json"], &release[..]].concat());
+    assert!(value.get("added").is_some(), "{value}");
+}
+
+#[test]
+fn a_release_that_is_out_for_others_says_what_changes_that() {
+    let desk = Desk::with_project();
+    let web = desk.path("web");
+    desk.must(&["-C", "p", "upload", web.to_str().unwrap()]);
+    let server = Server::start(&web);
+    let settings = desk.path("p/notsotuf-project.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("http://127.0.0.1:9", &server.url)).unwrap();
+    let release = [
+        "-C",
+        "p",
+        "release",
+        "1.1",
+        "b",
+        "--to",
+        web.to_str().unwrap(),
+    ];
+    let with = |percent| [&release[..], &["--rollout", percent]].concat();
+    desk.must(&with("10%"));
+    assert!(!desk.must(&with("10%")).contains("notsotuf rollout"));
+    let said = desk.must(&with("50%"));
+    let told = "for 10 % of the installs, not 50 %: `notsotuf rollout 1.1 50% --app hello`";
+    assert!(said.contains(told), "{said}");
+    let value = desk.json(&with("50%"));
+    assert!(
+        value["warnings"][0].as_str().unwrap().contains(told),
+        "{value}"
+    );
+    desk.must(&["-C", "p", "rollout", "1.1", "50%", "--app", "hello"]);
+    desk.must(&["-C", "p", "publish"]);
+    assert!(!desk.must(&with("50%")).contains("notsotuf rollout"));
+}
+
+#[test]
 fn the_list_says_how_far_each_release_is() {
     let desk = Desk::with_project();
     let web = desk.path("web");

@@ -165,8 +165,16 @@ pub(super) fn add(project: &Project, args: Addable, context: &Context) -> Result
                 key_dirs: &context.key_dirs,
             }
         },
+        replaces: false,
     };
-    let added = releases::add(project, &published, &addition, context.progress)?;
+    let mut added = releases::add(project, &published, &addition, context.progress)?;
+    if addition.required && addition.rollout < 100 {
+        added.warnings.push(
+            "all installs take it, whatever --rollout says, as --required makes it one that none \
+             may skip"
+                .into(),
+        );
+    }
     tell(app, &args.version, &added, context.output);
     Ok(())
 }

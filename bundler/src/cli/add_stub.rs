@@ -22,7 +22,8 @@ Older installed stubs download it, start it once to see whether it runs, and rep
 themselves. The stub's version is read from the program. One for Windows gets what `ship` gives
 it, from the program of the newest release: subsystem, icon, version information and manifest.
 A signed one (Authenticode) must have them already: sign what `ship` has made, and add that, or
-have it signed by sign_command of the project settings.
+have it signed by sign_command of the project settings. A stub that was added and is not
+published yet is replaced.
 
   notsotuf add-stub                          # the one beside this program
   notsotuf add-stub MyApp/MyApp.exe          # as it was shipped
@@ -49,7 +50,11 @@ pub(super) fn run(args: AddStub, context: &Context) -> Result<(), Error> {
     let published = Published::load(project)?;
     let named = args.executable.as_deref();
     let (_work, stub) = in_disguise(project, &published, started, named, stub, &program)?;
-    let addition = NewRelease::plain(&app, version.clone(), &stub);
+    // Nobody has one that is not published: there is nothing to take back first.
+    let addition = NewRelease {
+        replaces: true,
+        ..NewRelease::plain(&app, version.clone(), &stub)
+    };
     let (path, size) = release::add(project, &published, &addition, context.progress)?.archive;
     let mut text = Lines::from(format!("{path}  {}", bytes(size)));
     text.line("added; next: `notsotuf publish`, which signs it");

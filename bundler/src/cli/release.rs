@@ -2,7 +2,7 @@
 //! again from where it stopped.
 
 use super::add::{Addable, add, read_notes};
-use super::again::AgainError;
+use super::again::{AgainError, TakeBack};
 use super::context::Context;
 use super::error::Error;
 use super::publish::tell_published;
@@ -13,7 +13,7 @@ use crate::pack::archive;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::publish::{self, PublishScope};
-use crate::release::{PendingTargets, ReleaseError, is_listed_as};
+use crate::release::{PendingTargets, ReleaseError, is_listed_as, take_back};
 use crate::temporary;
 use clap::Args;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
@@ -47,6 +47,8 @@ enum Stage {
     New,
     Added,
     Signed,
+    /// For another percentage of the installs.
+    SignedFor(u64),
 }
 
 pub(super) fn run(args: Release, context: &Context) -> Result<(), Error> {
@@ -80,7 +82,8 @@ fn steps(
     let published = Published::load(project)?;
     let keyring = context.keyring(project)?;
     let stage = stage(project, &published, app, &args.what, context.progress)?;
-    if !matches!(stage, Stage::Signed) {
+    let is_signed = matches!(stage, Stage::Signed | Stage::SignedFor(_));
+    if !is_signed {
         open_keys(project, &published, &keyring, &context.passphrases)?;
     }
     match stage {
@@ -94,8 +97,18 @@ fn steps(
         Stage::Signed => context
             .output
             .say(format!("{app} {version} is signed already"), &json!({})),
+        Stage::SignedFor(percent) => {
+            let wanted = args.what.rollout;
+            let text = format!(
+                "{app} {version} is signed already, for {percent} % of the installs, not {wanted} %: \
+                 `notsotuf rollout {version} {wanted}% --app {app}`, and then `notsotuf publish` and \
+                 `notsotuf upload`, change that"
+            );
+            context.output.say(&text, &json!({}));
+            done["warnings"] = json!([text]);
+        }
     }
-    if !matches!(stage, Stage::Signed) {
+    if !is_signed {
         let passphrases = &context.passphrases;
         let report =
             publish::publish(project, &keyring, passphrases, now(), PublishScope::Pending)?;
@@ -158,14 +171,37 @@ fn stage(
         None if is_packed_alike(project, what, entry, progress)? => None,
         None => Some("bundle"),
     };
+    let take_back = TakeBack {
+        command: take_back(&pending, project, app, &what.version),
+        pending: project.pending(),
+    };
     let (app, version) = (app.to_owned(), what.version.clone());
+    let percent = rolled_out(entry);
     match differs {
+        None if is_signed && percent != what.rollout => Ok(Stage::SignedFor(percent)),
         None if is_signed => Ok(Stage::Signed),
         None => Ok(Stage::Added),
         Some(what) if is_signed => Err(AgainError::Published { app, version, what }.into()),
-        Some("bundle") => Err(AgainError::OtherBundle { app, version }.into()),
-        Some(what) => Err(AgainError::OtherOption { app, version, what }.into()),
+        Some("bundle") => Err(AgainError::OtherBundle {
+            app,
+            version,
+            take_back,
+        }
+        .into()),
+        Some(what) => Err(AgainError::OtherOption {
+            app,
+            version,
+            what,
+            take_back,
+        }
+        .into()),
     }
+}
+
+/// The percentage of the installs that get a release.
+fn rolled_out(entry: &Value) -> u64 {
+    let rollout = ArchiveCustom::of(&entry["custom"]).rollout;
+    rollout.map_or(100, |part| part.percent)
 }
 
 /// The option with which the release was not added. The rollout of one that
@@ -178,7 +214,6 @@ fn differing_option(
     let custom = ArchiveCustom::of(&entry["custom"]);
     let notes = what.notes.as_deref().map(read_notes).transpose()?;
     let meta = Value::Object(what.meta.clone().unwrap_or_default());
-    let rollout = custom.rollout.as_ref().map_or(100, |part| part.percent);
     Ok(if custom.required != what.required {
         Some("--required")
     } else if entry["custom"]["user"] != meta {
@@ -187,7 +222,7 @@ fn differing_option(
         Some("--min-stub")
     } else if custom.notes != notes {
         Some("--notes")
-    } else if rollout != what.rollout && !is_signed {
+    } else if rolled_out(entry) != what.rollout && !is_signed {
         Some("--rollout")
     } else {
         None

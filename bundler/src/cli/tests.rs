@@ -203,6 +203,7 @@ fn the_commands_that_messages_name_are_commands() {
                 }
                 let words = words(command).into_iter().map(|word| match word.as_str() {
                     "VERSION" | "{version}" | "{part}" => "1.0".into(),
+                    "{wanted}%" => "50%".into(),
                     "NUMBER" | "N" => "2".into(),
                     "{role}" | "ROLE" => "targets".into(),
                     _ => word,

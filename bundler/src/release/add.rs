@@ -22,6 +22,7 @@ use notsotuf_stub::fs::{self, FsError};
 use notsotuf_stub::stub_version;
 use pep440_rs::Version;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Packs a bundle, makes a patch from the release before it and as many direct
@@ -38,6 +39,7 @@ pub(crate) fn add(
 ) -> Result<AddReport, ReleaseError> {
     let mut pending = PendingTargets::open(project, published)?;
     let (app, version) = (addition.app, &addition.version);
+    let replaced = take_replaced(&mut pending, addition);
     let force = matches!(addition.vetting, Vetting::Forced { .. });
     version_check::check(&pending, project, app, version, force)?;
     let settings = client_settings::of_release(&project.settings.client)
@@ -77,8 +79,7 @@ pub(crate) fn add(
     let archive = [(archive_file, archive_path.clone(), archive_entry)].into_iter();
     let files = archive.chain(patches.files).chain(direct.files);
     list(&mut pending, files)?;
-    pending.save()?;
-    settle(project, &mut pending, app)?;
+    replaced.finish(project, &mut pending, app)?;
     warnings.extend(limits::warning(&pending.entries));
     Ok(AddReport {
         archive: (archive_path, archive_size),
@@ -89,6 +90,51 @@ pub(crate) fn add(
         signed,
         warnings,
     })
+}
+
+/// What a new release replaces.
+struct Replaced {
+    /// Targets that are off the list.
+    paths: Vec<String>,
+    withdrawn: BTreeSet<Version>,
+    retired: BTreeSet<Version>,
+}
+
+/// Takes what the new release replaces off the list, in memory.
+fn take_replaced(pending: &mut PendingTargets, addition: &NewRelease) -> Replaced {
+    let app = addition.app;
+    let (withdrawn, retired) = (pending.withdrawn(app), pending.retired(app));
+    let releases = pending.releases(app).into_iter();
+    let paths: Vec<String> = releases
+        .filter(|(version, _)| addition.replaces && !pending.is_published(app, version))
+        .map(|(_, path)| path)
+        .collect();
+    pending.entries.retain(|path, _| !paths.contains(path));
+    Replaced {
+        paths,
+        withdrawn,
+        retired,
+    }
+}
+
+impl Replaced {
+    /// Keeps the list, and removes the files of what is not on it any more.
+    fn finish(
+        self,
+        project: &Project,
+        pending: &mut PendingTargets,
+        app: &str,
+    ) -> Result<(), FsError> {
+        if !self.paths.is_empty() {
+            // It may be one of these that said it.
+            pending.bear(app, self.withdrawn, self.retired);
+        }
+        pending.save()?;
+        settle(project, pending, app)?;
+        let gone = |path: &&String| !pending.entries.contains_key(*path);
+        let mut gone = self.paths.iter().filter(gone);
+        gone.try_for_each(|path| fs::remove_file_if_exists(&pending.files().join(path)))
+    }
 }
 
 /// Signs the programs of a bundle as the settings say, in their place.

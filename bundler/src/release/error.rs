@@ -69,10 +69,13 @@ pub(crate) enum ReleaseError {
     /// A version that no client would take.
     #[error(
         "version {version} is not newer than {latest}, the latest of {app} that {}",
-        if *.published { "its clients see; use a higher number" } else {
-            "was added; use a higher number, or take that one back with `notsotuf remove-latest`: \
-             it is not published yet"
-        }
+        .take_back.as_ref().map_or_else(
+            || "its clients see; use a higher number".to_owned(),
+            |command| format!(
+                "was added; use a higher number, or take that one back with `{command}`: it is not \
+                 published yet"
+            )
+        )
     )]
     NotNewer {
         /// Application.
@@ -81,8 +84,8 @@ pub(crate) enum ReleaseError {
         version: Version,
         /// What there is.
         latest: Version,
-        /// Whether that is published.
-        published: bool,
+        /// What takes that back, if a command does.
+        take_back: Option<String>,
     },
     /// The number was withdrawn.
     #[error(
@@ -131,6 +134,18 @@ pub(crate) enum ReleaseError {
         /// Application.
         app: String,
         /// What was asked for.
+        version: Version,
+    },
+    /// The release is for all clients.
+    #[error(
+        "{app} {version} was added with --required, so all installs take it, whatever the \
+         percentage: `notsotuf yank {version} --app {app}` withdraws it, and a later release without \
+         --required can be held back"
+    )]
+    ForAll {
+        /// Application.
+        app: String,
+        /// Version.
         version: Version,
     },
     /// Clients would have nothing to go to.

@@ -24,3 +24,4 @@ pub(crate) use new_release::{AddReport, DirectPatch, NewRelease};
 pub(crate) use pending::{PendingTargets, direct_patches};
 pub(crate) use target_entry::{is_listed_as, stored_name};
 pub(crate) use target_list::Entries;
+pub(crate) use version_check::take_back;

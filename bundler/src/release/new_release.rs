@@ -35,6 +35,8 @@ pub(crate) struct NewRelease<'a> {
     pub budget: Duration,
     /// How the bundle is looked at.
     pub vetting: Vetting<'a>,
+    /// What was added and is not published makes way for it.
+    pub replaces: bool,
 }
 
 impl<'a> NewRelease<'a> {
@@ -53,6 +55,7 @@ impl<'a> NewRelease<'a> {
             notes: None,
             budget: Duration::ZERO,
             vetting: Vetting::None,
+            replaces: false,
         }
     }
 }

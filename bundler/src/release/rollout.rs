@@ -35,7 +35,8 @@ pub(crate) fn rollout_entry(before: Option<Rollout>, percent: u64) -> Option<Rol
 /// were withdrawn and that not all clients which have them could leave then.
 ///
 /// # Errors
-/// [`ReleaseError`], if there is no such release.
+/// [`ReleaseError`], if there is no such release, or it is one that no client may
+/// skip.
 pub(crate) fn rollout(
     project: &Project,
     published: &Published,
@@ -50,6 +51,12 @@ pub(crate) fn rollout(
         .find(|(candidate, _)| candidate == version)
         .ok_or_else(|| no_release(app, version))?;
     let mut custom = pending.custom(path);
+    if custom.required && percent < 100 {
+        return Err(ReleaseError::ForAll {
+            app: app.into(),
+            version: version.clone(),
+        });
+    }
     custom.rollout = rollout_entry(custom.rollout.take(), percent);
     pending.set_custom(path, custom);
     pending.save()?;

@@ -34,7 +34,7 @@ pub(super) fn check(
             app: app_name(),
             version: version(),
             latest: latest.clone(),
-            published: pending.is_published(app, latest),
+            take_back: take_back(pending, project, app, latest),
         });
     }
     let used = pending.is_published(app, new) || pending.retired(app).contains(new);
@@ -47,6 +47,27 @@ pub(super) fn check(
         });
     }
     Ok(())
+}
+
+/// Returns the command that takes a release back which was added, if there is one:
+/// it must be the last one, and not published.
+pub(crate) fn take_back(
+    pending: &PendingTargets,
+    project: &Project,
+    app: &str,
+    version: &Version,
+) -> Option<String> {
+    let added = |path: &str| pending.custom(path).added;
+    let releases = pending.releases(app).into_iter();
+    // As `remove-latest` has it.
+    let (last, _) = releases.max_by_key(|(version, path)| (added(path), version.clone()))?;
+    if last != *version || pending.is_published(app, version) {
+        return None;
+    }
+    Some(match project.settings.apps.as_slice() {
+        [_] => "notsotuf remove-latest".into(),
+        _ => format!("notsotuf remove-latest --app {app}"),
+    })
 }
 
 /// Returns the versions that any targets metadata that is still here lists.
