@@ -881,3 +881,33 @@ fn a_project_without_its_root_says_so() {
         assert!(said.contains(words), "{words}: {said}");
     }
 }
+
+#[test]
+fn a_checkout_that_is_not_whole_is_told_with_what_completes_it() {
+    let desk = Desk::with_project();
+    desk.must(&["-C", "p", "upload", "web"]);
+    let commands: [&[&str]; 4] = [&["status"], &["doctor"], &["renew"], &["publish"]];
+    fs::remove_dir_all(desk.path("p/repository")).unwrap();
+    for command in commands {
+        let said = desk.fails(1, &[&["-C", "p"], command].concat());
+        has(&said, &["1.root.json", "`notsotuf fetch`"]);
+    }
+    desk.must(&["-C", "p", "fetch", "web"]);
+    desk.must(&["-C", "p", "status"]);
+    // After a merge of two branches.
+    let memory = desk.path("p/notsotuf-published.json");
+    let known = fs::read_to_string(&memory).unwrap();
+    let merged = format!("<<<<<<< HEAD\n{known}=======\n{known}>>>>>>> main\n");
+    fs::write(&memory, merged).unwrap();
+    for command in commands.into_iter().chain([&["fetch", "web"][..]]) {
+        let said = desk.fails(1, &[&["-C", "p"], command].concat());
+        let wanted = [
+            "notsotuf-published.json",
+            "version control",
+            "the higher version",
+        ];
+        has(&said, &wanted);
+    }
+    fs::write(&memory, known).unwrap();
+    desk.must(&["-C", "p", "status"]);
+}

@@ -20,6 +20,23 @@ pub(crate) enum MetadataError {
     /// A file that should be there is missing.
     #[error("there is no {0:?}; is the repository complete?")]
     Missing(PathBuf),
+    /// A file of the published metadata is not here.
+    #[error(
+        "there is no {0:?}: in a fresh checkout, or where it was lost, `notsotuf fetch` downloads \
+         what is published"
+    )]
+    NotHere(PathBuf),
+    /// What was published last is not remembered.
+    #[error(
+        "{path:?} is malformed ({reason}): take the file from version control; where it has the \
+         marks of a merge, take that one of the two whose timestamp has the higher version"
+    )]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file is not the JSON it should be.
     #[error("{path:?} is malformed: {reason}")]
     Form {

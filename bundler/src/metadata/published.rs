@@ -63,6 +63,10 @@ impl Published {
         };
         let published = walk(pin, read).map_err(|e| match e {
             MetadataError::Tuf(e) => untrusted(e.to_string()),
+            // That of a project, as there is a pinned root.
+            MetadataError::Missing(file) if pin.is_some() => {
+                MetadataError::NotHere(metadata.join(file))
+            }
             MetadataError::Missing(file) => MetadataError::Missing(metadata.join(file)),
             e => e,
         })?;

@@ -181,7 +181,7 @@ impl Trust {
         let folder = project.folder().to_path_buf();
         let path = folder.join(MEMORY);
         let memory = match fs::read_optional(&path, MAX_MEMORY)? {
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| MetadataError::Form {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| MetadataError::Memory {
                 path,
                 reason: e.to_string(),
             })?,
