@@ -183,7 +183,7 @@ impl Merged {
                     app,
                     version: new,
                     latest: latest.clone(),
-                    published: true,
+                    take_back: None,
                 }
             } else if theirs.retired.contains(&version) && !base.retired.contains(&version) {
                 ReleaseError::Used { app, version: new }
