@@ -555,6 +555,29 @@ fn a_withdrawal_survives_what_others_publish() {
     }
 }
 
+/// A release that is tried in another place first, while production goes on.
+#[test]
+fn what_was_uploaded_elsewhere_is_not_lost_by_a_forced_fetch() {
+    let jobs = Jobs::new();
+    jobs.checkout("job");
+    jobs.fetch("job", &[]);
+    jobs.add("", "1.1");
+    jobs.does("", &["publish"]);
+    let trial = jobs.path("trial");
+    jobs.does("", &["upload", text(&trial)]);
+    jobs.also_there(&["renew"]);
+    let to = text(&jobs.web);
+    jobs.refused("", &["upload", to], 1, "notsotuf fetch");
+    jobs.refused("", &["fetch", to], 3, "uploaded elsewhere");
+    let fetched = jobs.fetch("", &["--force"]);
+    let pending = fetched["pending"].as_array().unwrap();
+    assert!(pending.contains(&json!("app-1.1.tar.gz")), "{fetched}");
+    assert_eq!(fetched["dropped"], json!([]), "{fetched}");
+    jobs.does("", &["publish"]);
+    jobs.upload("");
+    assert!(jobs.listed().get("app-1.1.tar.gz").is_some());
+}
+
 /// What `add` would refuse by now is not published either.
 #[test]
 fn what_is_prepared_is_checked_against_what_others_published() {

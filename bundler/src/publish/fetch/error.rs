@@ -65,7 +65,8 @@ pub(crate) enum FetchError {
     #[error(
         "what is at {place} is an old state: {role} has version {found}, but version {known} was \
          published before. Somebody put an old copy there, a cache serves one, or what was \
-         published was never uploaded. --force accepts it anyway"
+         published was never uploaded, or uploaded elsewhere. --force accepts it anyway, and keeps \
+         what is newer here to be published again"
     )]
     Old {
         /// The place.

@@ -40,8 +40,12 @@ pub(crate) fn fetch(
     // What is itself an old state is no reason to keep it.
     let here = here.filter(|here| trust.memory.check(&project.metadata(), here).is_ok());
     let relation = relation::relation(project, from, &trust, here.as_ref(), &there);
-    if !options.force {
-        check_age(from, &trust, &there, &relation)?;
+    match check_age(from, &trust, &there, &relation) {
+        Err(e) if !options.force => return Err(e),
+        // What was uploaded to another place, as for a trial, is nothing that what is
+        // there was made from.
+        Err(_) => trust.memory.uploaded = None,
+        Ok(()) => {}
     }
     let mut report = Report {
         newer_here: relation == Relation::Newer,
