@@ -555,6 +555,25 @@ fn a_withdrawal_survives_what_others_publish() {
     }
 }
 
+/// Nobody is to find out by the size of what users fetch.
+#[test]
+fn a_patch_that_starts_from_another_release_by_now_is_told() {
+    let jobs = Jobs::new();
+    jobs.checkout("job");
+    jobs.fetch("job", &[]);
+    jobs.add("", "1.2");
+    jobs.also_there(&["add", "1.1", text(&bundle("1.1"))]);
+    let fetched = jobs.fetch("", &[]);
+    assert_eq!(fetched["dropped"], json!(["app-1.2.patch"]), "{fetched}");
+    // As it says.
+    fs::remove_dir_all(jobs.path("").join(".notsotuf-pending")).unwrap();
+    jobs.add("", "1.2");
+    jobs.does("", &["publish"]);
+    jobs.upload("");
+    let patch = &jobs.listed()["app-1.2.patch"];
+    assert_eq!(patch["custom"]["tufup"]["from"], "1.1", "{patch}");
+}
+
 /// A release that is tried in another place first, while production goes on.
 #[test]
 fn what_was_uploaded_elsewhere_is_not_lost_by_a_forced_fetch() {

@@ -19,6 +19,9 @@ pub(crate) struct Merged {
     pub entries: Entries,
     /// Paths of which both changed the same, where theirs stays.
     pub conflicts: Vec<String>,
+    /// Patches of ours to releases that stay, which start from one that is not
+    /// the one before any more.
+    pub stale: Vec<String>,
     /// Archives of ours that no client would take any more, and why.
     pub refused: Vec<(String, ReleaseError)>,
 }
@@ -63,6 +66,16 @@ pub(crate) fn merge(
         .cloned()
         .collect();
     merged.entries.retain(|path, _| !stale.contains(path));
+    let is_there = |path: &String| {
+        let target = TargetName::parse(path).filter(|target| target.kind == TargetKind::Patch);
+        target.is_some_and(|target| {
+            let releases = releases(&merged.entries, &target.name);
+            releases
+                .iter()
+                .any(|(version, _)| *version == target.version)
+        })
+    };
+    merged.stale = stale.into_iter().filter(is_there).collect();
     for (app, gone) in gone {
         if !same_releases(&merged.entries, &theirs_plain, &app) {
             settle(&mut merged.entries, &app, format);

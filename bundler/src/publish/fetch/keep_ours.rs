@@ -35,6 +35,8 @@ pub(super) fn keep_ours(
         why: error.to_string(),
     });
     report.dropped.extend(refused);
+    let stale = merged.stale.into_iter().map(Dropped::stale);
+    report.dropped.extend(stale);
     let merged = merged.entries;
     let list = project.pending().join("targets.json");
     if merged == theirs && !list.exists() {

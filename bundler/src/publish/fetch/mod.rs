@@ -40,13 +40,11 @@ pub(crate) fn fetch(
     // What is itself an old state is no reason to keep it.
     let here = here.filter(|here| trust.memory.check(&project.metadata(), here).is_ok());
     let relation = relation::relation(project, from, &trust, here.as_ref(), &there);
-    match check_age(from, &trust, &there, &relation) {
-        Err(e) if !options.force => return Err(e),
-        // What was uploaded to another place, as for a trial, is nothing that what is
-        // there was made from.
-        Err(_) => trust.memory.uploaded = None,
-        Ok(()) => {}
-    }
+    accept(
+        check_age(from, &trust, &there, &relation),
+        options,
+        &mut trust,
+    )?;
     let mut report = Report {
         newer_here: relation == Relation::Newer,
         expired: expired(&there, now),
@@ -86,6 +84,22 @@ pub(crate) fn fetch(
     let stale = stale_root_draft(project, &there)?;
     report.stale_root = stale.map(|stale| stale.to_string());
     Ok(report)
+}
+
+/// Takes an old state only where that is forced.
+fn accept(
+    age: Result<(), FetchError>,
+    options: &Options,
+    trust: &mut Trust,
+) -> Result<(), FetchError> {
+    match age {
+        Err(e) if !options.force => return Err(e),
+        // What was uploaded to another place, as for a trial, is nothing that what is
+        // there was made from.
+        Err(_) => trust.memory.uploaded = None,
+        Ok(()) => {}
+    }
+    Ok(())
 }
 
 fn versions(there: &Published) -> BTreeMap<&'static str, u64> {

@@ -29,6 +29,15 @@ impl Dropped {
             "it was changed here and there, and what both changed is as it is published".into();
         Dropped { path, why }
     }
+
+    /// Returns a patch that starts from another release than the one before.
+    pub(super) fn stale(path: String) -> Self {
+        let why = "it starts from another release than the one before by now, so everybody would \
+                   take the whole archive; delete .notsotuf-pending, which drops what is pending, \
+                   and add that release again, which makes another patch"
+            .into();
+        Dropped { path, why }
+    }
 }
 
 /// Says what was fetched.
