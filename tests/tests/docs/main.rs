@@ -257,7 +257,7 @@ fn the_readme_works_as_it_stands() {
     application(&scene);
     // They run all this, or are run by whoever runs this.
     scene.run("README.md", &["scripts/demo", "scripts/test"]);
-    assert!(scene.path("MyApp/notsotuf.toml").exists());
+    assert!(scene.path("MyApp-1.0/notsotuf.toml").exists());
 }
 
 /// The first thing that anybody reads stays short.
@@ -277,7 +277,7 @@ fn making_releases_works_as_it_stands() {
     let mut scene = Scene::new();
     application(&scene);
     scene.run("docs/how-to/release.md", &[]);
-    assert!(scene.path("MyApp/notsotuf.toml").exists());
+    assert!(scene.path("MyApp-1.0/notsotuf.toml").exists());
 }
 
 #[test]
