@@ -26,7 +26,8 @@ impl<'a> Updater<'a> {
         let failed = failed.and_then(|text| String::from_utf8(text).ok());
         let failed = failed
             .as_deref()
-            .and_then(|text| text.strip_prefix(&wanted_text));
+            .and_then(|text| text.strip_prefix(&wanted_text))
+            .filter(|marks| marks.bytes().all(|mark| mark == b'?'));
         if failed == Some("") {
             return;
         }
