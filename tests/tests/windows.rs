@@ -211,7 +211,7 @@ fn a_folder_that_cannot_be_written() {
         fs::read_to_string(local.join(name).join("log")).unwrap_or_default()
     };
     for (text, reason) in [
-        (&text, "(local): cannot create"),
+        (&text, "whoever installed the application updates it"),
         (&elevating, "(local): the update as administrator failed"),
     ] {
         fs::write(&settings, text).unwrap();
