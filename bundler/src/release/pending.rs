@@ -1,12 +1,12 @@
 //! Keeps the list of what will be published, and the files that wait for it.
 
 use super::error::ReleaseError;
-use super::numbers::{self, Line};
+use super::numbers::Line;
 use super::rebase;
 use super::target_entry::{is_listed_as, stored_name};
 use super::target_list::{self, Gone};
 use crate::metadata::{Published, archives_of, limits};
-use crate::project::{PatchFormat, Project};
+use crate::project::Project;
 use notsotuf_stub::catalog::custom::ArchiveCustom;
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use notsotuf_stub::fs::{self, FsError};
@@ -176,14 +176,6 @@ impl<'a> PendingTargets<'a> {
         })
     }
 
-    /// Takes all patches of an application off the list.
-    ///
-    /// # Errors
-    /// The file system's.
-    fn drop_all_patches(&mut self, app: &str) -> Result<(), FsError> {
-        self.drop_targets(|target| target.name == app && target.kind != TargetKind::Archive)
-    }
-
     /// Lets the newest release say which versions were withdrawn, and which
     /// numbers are used up: a final one if there is one, which every channel
     /// sees.
@@ -316,18 +308,8 @@ pub(super) fn settle(
     pending: &mut PendingTargets,
     app: &str,
 ) -> Result<(), FsError> {
-    match project.settings.patch_format {
-        PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 | PatchFormat::Both => pending.save(),
-        PatchFormat::Bsdiff4 => {
-            let gone = numbers::misleading(&pending.line(app));
-            pending.drop_patches(app, |version| gone.contains(version))?;
-            pending.save()
-        }
-        // A client of original notsotuf takes the patches that there are for
-        // all that lead to the new version.
-        PatchFormat::None => {
-            pending.drop_all_patches(app)?;
-            pending.save()
-        }
-    }
+    let format = project.settings.patch_format;
+    let misleads = target_list::misleading_patches(&pending.entries, app, format);
+    pending.drop_targets(misleads)?;
+    pending.save()
 }

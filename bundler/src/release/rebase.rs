@@ -2,7 +2,7 @@
 //! meanwhile. Pure.
 
 use super::ReleaseError;
-use super::numbers::{barrier, misleading};
+use super::numbers::barrier;
 use super::target_list::{self, Entries, Gone, releases};
 use crate::project::PatchFormat;
 use notsotuf_stub::bundle::TreeHash;
@@ -132,19 +132,8 @@ fn same_releases(one: &Entries, other: &Entries, app: &str) -> bool {
 /// Takes the patches off that clients would apply to what they are not made
 /// for, as `pending::settle` does.
 fn settle(entries: &mut Entries, app: &str, format: PatchFormat) {
-    let misleading = match format {
-        PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 | PatchFormat::Both => return,
-        PatchFormat::Bsdiff4 => Some(misleading(&target_list::line(entries, app))),
-        PatchFormat::None => None,
-    };
-    let goes = |target: &TargetName| match &misleading {
-        Some(versions) => target.kind == TargetKind::Patch && versions.contains(&target.version),
-        None => target.kind != TargetKind::Archive,
-    };
-    entries.retain(|path, _| {
-        let target = TargetName::parse(path).filter(|target| target.name == app);
-        !target.is_some_and(|target| goes(&target))
-    });
+    let misleads = target_list::misleading_patches(entries, app, format);
+    entries.retain(|path, _| !TargetName::parse(path).is_some_and(|target| misleads(&target)));
 }
 
 impl Merged {

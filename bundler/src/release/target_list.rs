@@ -1,7 +1,8 @@
 //! Reads and changes the list of targets, as metadata has it, by application.
 //! Pure.
 
-use super::numbers::{Line, Listed};
+use super::numbers::{self, Line, Listed};
+use crate::project::PatchFormat;
 use notsotuf_stub::catalog::custom::{self, ArchiveCustom, PatchCustom};
 use notsotuf_stub::catalog::{TargetKind, TargetName};
 use pep440_rs::Version;
@@ -51,6 +52,32 @@ pub(super) fn releases(entries: &Entries, app: &str) -> Vec<(Version, String)> {
 pub(super) fn apps(entries: &Entries) -> BTreeSet<String> {
     let targets = entries.keys().filter_map(|path| TargetName::parse(path));
     targets.map(|target| target.name).collect()
+}
+
+/// Tells which patches of an application its clients in the field would apply to
+/// what they are not made for, where patches have this format.
+pub(super) fn misleading_patches(
+    entries: &Entries,
+    app: &str,
+    format: PatchFormat,
+) -> impl Fn(&TargetName) -> bool + use<> {
+    let app = app.to_owned();
+    let versions = match format {
+        PatchFormat::Bsdiff4 => numbers::misleading(&line(entries, &app)),
+        _ => BTreeSet::new(),
+    };
+    move |target| {
+        let misleads = match format {
+            PatchFormat::Notsotuf1 | PatchFormat::Notsotuf2 | PatchFormat::Both => false,
+            PatchFormat::Bsdiff4 => {
+                target.kind == TargetKind::Patch && versions.contains(&target.version)
+            }
+            // A client of original notsotuf takes the patches that there are for
+            // all that lead to the new version.
+            PatchFormat::None => target.kind != TargetKind::Archive,
+        };
+        target.name == app && misleads
+    }
 }
 
 /// Returns what is said of an archive.
