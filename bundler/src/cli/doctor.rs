@@ -188,9 +188,9 @@ fn roles(
             );
             continue;
         };
-        let keys = metadata::key_names(role, &published.root, keyring);
         let is_due = role == "targets" && metadata::renewal_is_due(project, document, now());
-        let due = is_due.then(|| keys.join(", "));
+        let keys = || metadata::key_names(role, &published.root, keyring).join(", ");
+        let due = is_due.then(keys);
         lasts(role, document, &published.root, due.as_deref(), found);
     }
     Ok(())

@@ -4,7 +4,9 @@ use super::context::Context;
 use super::error::Error;
 use super::publish::tell_published;
 use super::review;
-use crate::metadata::{self, Change, MetadataError, Published, RootChangeError, change_root};
+use crate::metadata::{
+    self, Change, Document, MetadataError, Published, RootChangeError, change_root,
+};
 use crate::output::complain;
 use crate::project::Project;
 use crate::publish::{self, PublishScope};
@@ -77,15 +79,15 @@ pub(super) fn run(args: &Renew, context: &Context) -> Result<(), Error> {
 
 /// What there is to say of the draft of a root, which a renewal leaves alone.
 fn waiting_root(project: &Project, published: &Published) -> Result<Option<String>, MetadataError> {
-    if let Some(stale) = metadata::stale_root_draft(project, published)? {
-        return Ok(Some(stale.to_string()));
-    }
-    let draft = metadata::root_draft(project, published)?;
-    Ok(draft.map(|draft| {
+    let told = |draft: Document| {
         format!(
             "root {} is drafted and stays a draft: `notsotuf publish` publishes it, once \
              `notsotuf status` shows that it has its signatures",
             draft.version()
         )
-    }))
+    };
+    Ok(match metadata::told_root_draft(project, published)? {
+        Ok(draft) => draft.map(told),
+        Err(stale) => Some(stale.to_string()),
+    })
 }

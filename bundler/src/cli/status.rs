@@ -138,21 +138,24 @@ pub(super) fn pending(
     for path in &removed {
         text.line(format!("pending  - {path}"));
     }
-    let mut root = Value::Null;
-    if let Some(stale) = metadata::stale_root_draft(project, published)? {
-        text.line(format!("pending    {stale}"));
-        root = json!({ "stale": stale.to_string() });
-    } else if let Some(draft) = metadata::root_draft(project, published)? {
-        let (old, old_need) = draft.signatures("root", &published.root)?;
-        let (new, new_need) = draft.signatures("root", &draft)?;
-        text.line(format!(
-            "pending    root {}: {old} of {old_need} old, {new} of {new_need} new signatures",
-            draft.version()
-        ));
-        root = json!({
-            "version": draft.version(),
-            "old": { "have": old, "need": old_need }, "new": { "have": new, "need": new_need },
-        });
-    }
+    let root = match metadata::told_root_draft(project, published)? {
+        Ok(None) => Value::Null,
+        Ok(Some(draft)) => {
+            let (old, old_need) = draft.signatures("root", &published.root)?;
+            let (new, new_need) = draft.signatures("root", &draft)?;
+            text.line(format!(
+                "pending    root {}: {old} of {old_need} old, {new} of {new_need} new signatures",
+                draft.version()
+            ));
+            json!({
+                "version": draft.version(),
+                "old": { "have": old, "need": old_need }, "new": { "have": new, "need": new_need },
+            })
+        }
+        Err(stale) => {
+            text.line(format!("pending    {stale}"));
+            json!({ "stale": stale.to_string() })
+        }
+    };
     Ok(json!({ "added": added, "removed": removed, "root": root }))
 }

@@ -99,11 +99,10 @@ fn waiting(project: &Project, published: &Published) -> Result<Vec<String>, Erro
         .filter(|path| !entries.contains_key(*path))
         .map(|path| format!("removal of {path}"));
     let mut waiting: Vec<String> = added.chain(removed).collect();
-    if metadata::stale_root_draft(project, published)?.is_some() {
-        waiting.push("a draft of a root that cannot be published any more".into());
-    } else if let Some(draft) = metadata::root_draft(project, published)? {
-        waiting.push(format!("root {}", draft.version()));
-    }
+    waiting.extend(match metadata::told_root_draft(project, published)? {
+        Ok(draft) => draft.map(|draft| format!("root {}", draft.version())),
+        Err(_) => Some("a draft of a root that cannot be published any more".into()),
+    });
     Ok(waiting)
 }
 

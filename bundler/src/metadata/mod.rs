@@ -28,7 +28,7 @@ pub(crate) use published::{Published, same_signed, walk};
 pub(crate) use role_keys::{key_names, missing_names, role_keys, signers};
 pub(crate) use root_change::{
     Change, change_root, first_root, keep_root_draft, root_draft, root_draft_version,
-    sign_root_draft, stale_root_draft,
+    sign_root_draft, stale_root_draft, told_root_draft,
 };
 pub(crate) use state::State;
 pub(crate) use trust::{MEMORY, Memory, PIN, Trust};

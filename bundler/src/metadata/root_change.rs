@@ -122,6 +122,22 @@ pub(crate) fn root_draft_version(project: &Project) -> Result<Option<u64>, Metad
     }
 }
 
+/// Returns the same for who only tells of it: the draft, if there is one, or what
+/// is wrong with one that cannot be published any more.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn told_root_draft(
+    project: &Project,
+    published: &Published,
+) -> Result<Result<Option<Document>, RootChangeError>, MetadataError> {
+    match root_draft(project, published) {
+        Ok(draft) => Ok(Ok(draft)),
+        Err(MetadataError::Root(stale @ RootChangeError::Stale { .. })) => Ok(Err(stale)),
+        Err(e) => Err(e),
+    }
+}
+
 /// Returns what is wrong with a draft of a root that cannot be published any
 /// more, if there is one.
 ///
@@ -131,11 +147,7 @@ pub(crate) fn stale_root_draft(
     project: &Project,
     published: &Published,
 ) -> Result<Option<RootChangeError>, MetadataError> {
-    match root_draft(project, published) {
-        Ok(_) => Ok(None),
-        Err(MetadataError::Root(stale @ RootChangeError::Stale { .. })) => Ok(Some(stale)),
-        Err(e) => Err(e),
-    }
+    Ok(told_root_draft(project, published)?.err())
 }
 
 /// Names a change to who signs.
