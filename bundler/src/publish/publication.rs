@@ -48,11 +48,10 @@ pub(crate) fn publish(
     let pending = if what.only_renews() {
         PendingTargets::on_top_of(project, &published, before.clone())
     } else {
-        PendingTargets::open(project, &published)?
-    };
-    if !what.only_renews() {
+        let pending = PendingTargets::open(project, &published)?;
         pending.check_withdrawn()?;
-    }
+        pending
+    };
     let (added, removed) = changes(&before, &pending.entries);
     let files = new_files(project, &pending, &before, &added, consistent)?;
     let wanted = Wanted {

@@ -21,11 +21,14 @@ pub(super) fn keep_ours(
 ) -> Result<(), FetchError> {
     let ours = PendingTargets::open(project, here)?.entries;
     let theirs = there.target_entries();
-    let known = base(project, trust, here)?;
-    if known.is_none() {
-        report.dropped = undecided(&ours, &theirs);
-    }
-    let base = known.unwrap_or_else(|| not_newer(&ours, &theirs));
+    let base = match base(project, trust, here)? {
+        Some(base) => base,
+        None => {
+            let base = not_newer(&ours, &theirs);
+            report.dropped = undecided(&base, &ours, &theirs);
+            base
+        }
+    };
     let merged = rebase::merge(&base, &ours, &theirs, project.settings.patch_format)?;
     let conflicts = merged.conflicts.into_iter().map(Dropped::conflict);
     report.dropped.extend(conflicts);
@@ -86,10 +89,10 @@ pub(super) fn base(
     })
 }
 
-/// Returns what of ours is not kept where no base tells who changed it.
-fn undecided(ours: &Entries, theirs: &Entries) -> Vec<Dropped> {
+/// Returns what of ours is not kept where `base` is only what [`not_newer`]
+/// makes of both.
+fn undecided(base: &Entries, ours: &Entries, theirs: &Entries) -> Vec<Dropped> {
     let differing = rebase::differing(ours, theirs).into_iter();
-    let base = not_newer(ours, theirs);
     let only_here = base.keys().filter(|path| {
         let target = TargetName::parse(path);
         !theirs.contains_key(*path)
