@@ -496,8 +496,6 @@ async def _awaited(call: Callable[[_Tell, threading.Event], _T], progress: _Tell
         raise
 
 
-# CREATE_NO_WINDOW
-_NO_WINDOW = 0x08000000 if os.name == "nt" else 0
 _TICK = 0.1
 # How long a process that has been told to end, or has answered, is waited for.
 _PATIENCE = 5.0
@@ -535,20 +533,14 @@ def _ask(
 
 def _complaint(words: List[str]) -> str:
     # What is wrong with an argument is told people only.
+    process = _start(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        process = subprocess.run(
-            [stub() or "", "--updater", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            timeout=_PATIENCE,
-            creationflags=_NO_WINDOW,
-        )
-        told = process.stderr.decode("utf-8", "replace").strip().splitlines()[:1]
-    except (OSError, ValueError, subprocess.SubprocessError):
-        told = []
-    known = told[0] if told else "the stub does not know this"
+        told = process.communicate(timeout=_PATIENCE)[1].decode("utf-8", "replace").strip()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        _wait(process)
+        told = ""
+    known = told.splitlines()[0] if told else "the stub does not know this"
     return f"{known} ({' '.join(words)}; the stub may be older than the application)"
 
 
@@ -599,15 +591,17 @@ def _run(
     return answer, _wait(process)
 
 
-def _start(words: List[str]) -> subprocess.Popen[bytes]:
+def _start(
+    words: List[str], stdout: int = subprocess.PIPE, stderr: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             [stub() or "", "--updater", *words],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
             env=_environment(),
-            creationflags=_NO_WINDOW,
+            creationflags=0x08000000 if os.name == "nt" else 0,  # CREATE_NO_WINDOW
         )
     except (OSError, ValueError) as error:
         raise Local(f"the stub cannot be started: {error}") from error

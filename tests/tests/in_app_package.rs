@@ -257,17 +257,19 @@ fn a_wrong_argument_is_told_as_the_stub_tells_people() {
          print(json.dumps(said))",
     );
     assert!(
-        text(&said[0]).contains("there is no channel \"beta\", but final, rc"),
+        said[0]
+            .as_str()
+            .unwrap()
+            .contains("there is no channel \"beta\", but final, rc"),
         "{said}"
     );
     assert!(
-        text(&said[1]).contains("\"banana\" is not a version"),
+        said[1]
+            .as_str()
+            .unwrap()
+            .contains("\"banana\" is not a version"),
         "{said}"
     );
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 #[test]
