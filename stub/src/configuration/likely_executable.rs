@@ -26,7 +26,8 @@ fn named(layout: &Layout) -> Option<String> {
     })?;
     let table = table::parse(line).ok()?;
     let path = table.get("executable")?.as_str()?;
-    Rules::host().check_path(path).ok()?;
+    // As the settings check it.
+    Rules::portable().check_path(path).ok()?;
     Some(path.to_owned())
 }
 

@@ -18,15 +18,15 @@ pub(super) const MAX_SIZE: u64 = 1 << 16;
 /// notsotuf-probation 1
 /// record <SHA-256 of the record of the version meant>
 /// starts <how often it was started>
-/// ended <how often it was ended from outside instead; absent for none>
+/// ended <how often it was ended, and says nothing; absent for none>
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probation {
     record: String,
     /// How often it was started, as far as is known.
     pub starts: u32,
-    /// How often it was started besides, and ended from outside before anything
-    /// could be told.
+    /// How often it was started besides, and nothing could be told: it was ended
+    /// from outside, or the computer had no process for it.
     pub ended: u32,
 }
 
@@ -82,8 +82,8 @@ impl Probation {
         self.store(layout)
     }
 
-    /// Takes back that a start was noted: as it was ended from outside, it says
-    /// nothing of the version.
+    /// Takes back that a start was noted, and notes that it says nothing of the
+    /// version.
     ///
     /// # Errors
     /// A file system call that failed.
